@@ -1,0 +1,66 @@
+# Groupwise: needs Python 3.11 or later (with venv and pip), git and make; everything else is
+# installed in .venv, from requirements.lock. `make help` lists the targets.
+
+PYTHON ?= python3
+CORES ?= all
+PROFILE ?= none
+
+# Relative paths only: this works in a directory whose name has spaces.
+IN_ENV = PATH="$$PWD/.venv/bin:$$PATH" QUARTO_PYTHON="$$PWD/.venv/bin/python"
+STAMP = .venv/.lock-stamp
+SNAKEFILES = Snakefile workflow/rules
+
+.DEFAULT_GOAL := help
+.PHONY: help env quarto report test lint format lock clean FORCE
+
+help: ## List the targets (this list)
+	@echo "make TARGET, where TARGET is one of"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
+	@echo "Variables: PYTHON=python3.12 makes .venv with another Python; CORES=4; CONFIG=my.yaml is"
+	@echo "added to config.yaml; ARGS='...' goes to Snakemake (report), pytest (test) or uv (lock);"
+	@echo "PROFILE=slurm takes Snakemake's profile of that name; GROUPWISE_QUARTO=off: no Quarto."
+
+env: $(STAMP) ## Make .venv from requirements.lock
+
+# A .venv whose Python is gone (upgraded, removed) is made anew.
+ifeq ($(wildcard .venv/bin/python),)
+$(STAMP): FORCE
+endif
+$(STAMP): requirements.lock
+	@sh workflow/scripts/setup/make_env.sh "$(PYTHON)"
+
+quarto: $(STAMP) ## Say which Quarto there is; where there is none, try to install it
+	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py
+
+# The default profile's settings are repeated here because Snakemake announces a profile it reads.
+report: $(STAMP) ## Make every report that is not up to date: reports/rendered/index.html
+	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
+	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE)" \
+		--keep-going --rerun-incomplete --logger groupwise \
+		$(if $(CONFIG),--configfile "$(CONFIG)") --cores $(CORES) $(ARGS)
+
+test: $(STAMP) ## Run the tests
+	@$(IN_ENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+lint: $(STAMP) ## Check style, types and workflow; change nothing
+	@$(IN_ENV) python -m ruff check .
+	@$(IN_ENV) python -m ruff format --check .
+	@$(IN_ENV) python -m mypy
+	@$(IN_ENV) python -m snakefmt --check $(SNAKEFILES)
+	@$(IN_ENV) python -m snakemake --workflow-profile none --lint
+
+format: $(STAMP) ## Put the code in the common style
+	@$(IN_ENV) python -m ruff check --quiet --fix-only .
+	@$(IN_ENV) python -m ruff format .
+	@$(IN_ENV) python -m snakefmt $(SNAKEFILES)
+
+lock: ## Resolve requirements.in into requirements.lock (needs uv; ARGS=--upgrade takes newer versions)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--fork-strategy fewest --custom-compile-command "make lock" \
+		--output-file requirements.lock $(ARGS) requirements.in
+
+clean: ## Remove what is generated, and nothing else; .venv stays
+	@rm -rf results data/processed reports/rendered reports/.quarto logs benchmarks/jobs
+	@rm -rf .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,19 @@
+from snakemake.utils import min_version
+
+min_version("9.12")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/reports.smk"
+
+
+rule all:
+    input:
+        "reports/rendered/index.html",
+    default_target: True

@@ -1,0 +1,32 @@
+# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/*.csv, design.json, truth.json
+# Outputs: results/{dataset}/figures/{figure}.svg, .png and .txt (the alt text)
+
+
+rule draw_figure:
+    input:
+        data="data/processed/{dataset}.parquet",
+        design="results/{dataset}/design.json",
+        estimates="results/{dataset}/estimates.csv",
+        marginal_means="results/{dataset}/marginal_means.csv",
+        random_effects="results/{dataset}/random_effects.csv",
+        residuals="results/{dataset}/residuals.parquet",
+        truth=branch(
+            lookup("datasets/{dataset}/simulate", within=config, default=False),
+            then="results/{dataset}/truth.json",
+            otherwise=[],
+        ),
+        package=package("words.py", "figures/__init__.py", "figures/style.py", "figures/{figure}.py"),
+    output:
+        svg="results/{dataset}/figures/{figure}.svg",
+        png="results/{dataset}/figures/{figure}.png",
+        alt="results/{dataset}/figures/{figure}.txt",
+    log:
+        "logs/draw_figure/{dataset}/{figure}.log",
+    params:
+        headline=config["headline"],
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.dataset}: draw {wildcards.figure}"
+    script:
+        "../scripts/draw_figure.py"

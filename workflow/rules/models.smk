@@ -1,0 +1,113 @@
+# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json
+# Outputs: results/{dataset}/*.csv (see workflow/scripts/groupwise/tidy.py for their columns)
+
+MODEL_TABLES = {
+    name: f"{name}.parquet" if name == "residuals" else f"{name}.csv"
+    for name in (
+        "estimates",
+        "marginal_means",
+        "coefficients",
+        "omnibus",
+        "variance_components",
+        "random_effects",
+        "aliasing",
+        "fit_statistics",
+        "residuals",
+    )
+}
+
+
+rule fit_specification:
+    input:
+        data="data/processed/{dataset}.parquet",
+        design="results/{dataset}/design.json",
+        package=package(
+            "algebra.py",
+            "design.py",
+            "models",
+            "inference",
+            "specifications/__init__.py",
+            "specifications/{specification}.py",
+        ),
+    output:
+        **{
+            name: f"results/{{dataset}}/specifications/{{specification}}/{file}"
+            for name, file in MODEL_TABLES.items()
+        },
+    log:
+        "logs/fit_specification/{dataset}/{specification}.log",
+    benchmark:
+        "benchmarks/jobs/fit_specification/{dataset}/{specification}.jsonl"
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.dataset}: fit the {wildcards.specification} specification"
+    script:
+        "../scripts/fit_specification.py"
+
+
+rule combine_results:
+    input:
+        **{
+            name: expand(
+                "results/{{dataset}}/specifications/{specification}/{file}",
+                specification=SPECIFICATIONS,
+                file=file,
+            )
+            for name, file in MODEL_TABLES.items()
+        },
+        package=package("words.py"),
+    output:
+        **{name: f"results/{{dataset}}/{file}" for name, file in MODEL_TABLES.items()},
+    log:
+        "logs/combine_results/{dataset}.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.dataset}: put the results together"
+    script:
+        "../scripts/combine_results.py"
+
+
+rule check_model:
+    input:
+        **{
+            name: f"results/{{dataset}}/{MODEL_TABLES[name]}"
+            for name in (
+                "estimates",
+                "fit_statistics",
+                "random_effects",
+                "residuals",
+                "variance_components",
+            )
+        },
+        package=package("diagnostics"),
+    output:
+        diagnostics="results/{dataset}/diagnostics.csv",
+    log:
+        "logs/check_model/{dataset}.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.dataset}: check the model"
+    script:
+        "../scripts/check_model.py"
+
+
+rule record_provenance:
+    input:
+        design="results/{dataset}/design.json",
+        diagnostics="results/{dataset}/diagnostics.csv",
+        package=package(),
+    output:
+        provenance="results/{dataset}/provenance.json",
+    log:
+        "logs/record_provenance/{dataset}.log",
+    params:
+        seed=lookup("datasets/{dataset}/simulate/seed", within=config, default=None),
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.dataset}: record how the results were made"
+    script:
+        "../scripts/record_provenance.py"

@@ -1,0 +1,89 @@
+# Inputs:  results/{dataset}/*, reports/*.qmd with their references and theme
+# Outputs: reports/rendered/{dataset}.html, reports/rendered/index.html
+
+import shutil
+
+# The path of Quarto, or None: the preview renderer then. A report is made anew when this changes.
+QUARTO = shutil.which("quarto")
+
+SHOWN_TABLES = [
+    "estimates",
+    "marginal_means",
+    "omnibus",
+    "variance_components",
+    "random_effects",
+    "aliasing",
+    "fit_statistics",
+    "diagnostics",
+]
+SHOWN = [
+    *(f"results/{{dataset}}/{table}.csv" for table in SHOWN_TABLES),
+    *(f"results/{{dataset}}/figures/{figure}.svg" for figure in FIGURES),
+    *(f"results/{{dataset}}/figures/{figure}.txt" for figure in FIGURES),
+    "results/{dataset}/provenance.json",
+]
+RENDERER = [
+    "reports/_quarto.yml",
+    "reports/references.bib",
+    "reports/theme.scss",
+    *sorted(
+        f"workflow/scripts/preview/{path.name}"
+        for path in (SCRIPTS / "preview").iterdir()
+        if path.is_file()
+    ),
+    "workflow/scripts/rendering.py",
+    "workflow/scripts/report_data.py",
+]
+
+
+rule render_report:
+    input:
+        qmd="reports/report.qmd",
+        shown=SHOWN,
+        design="results/{dataset}/design.json",
+        truth=branch(
+            lookup("datasets/{dataset}/simulate", within=config, default=False),
+            then="results/{dataset}/truth.json",
+            otherwise=[],
+        ),
+        renderer=RENDERER,
+        package=package("words.py", "report"),
+    output:
+        html="reports/rendered/{dataset}.html",
+    log:
+        "logs/render_report/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/render_report/{dataset}.jsonl"
+    params:
+        headline=config["headline"],
+        quarto=QUARTO,
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.dataset}: write the report"
+    script:
+        "../scripts/render_report.py"
+
+
+rule render_index:
+    input:
+        qmd="reports/index.qmd",
+        reports=expand("reports/rendered/{dataset}.html", dataset=config["datasets"]),
+        shown=expand(SHOWN, dataset=config["datasets"]),
+        design=expand("results/{dataset}/design.json", dataset=config["datasets"]),
+        renderer=RENDERER,
+        package=package("words.py", "report"),
+    output:
+        html="reports/rendered/index.html",
+    log:
+        "logs/render_index.log",
+    params:
+        datasets=list(config["datasets"]),
+        headline=config["headline"],
+        quarto=QUARTO,
+    conda:
+        "../../environment.yml"
+    message:
+        "write the index page"
+    script:
+        "../scripts/render_index.py"

@@ -1,0 +1,26 @@
+"""Check a raw file and the settings that describe it, before any earlier result is touched."""
+
+from pathlib import Path
+
+from job import logged, write_json
+from raw_table import check_sum, read_raw
+
+from groupwise.data.ingest import ingest
+from groupwise.data.validate import Roles
+from groupwise.design import make_design
+
+
+def run(path, sums, settings):
+    """What was read, once every check has passed; the checks are those of the ingest itself."""
+    roles = Roles.from_settings(settings["roles"])
+    found = check_sum(path, sums)
+    ingested = ingest(read_raw(path, roles), roles, **settings["ingest"])
+    make_design(ingested.table, roles, blocks_as=settings["blocks_as"])
+    return {"file": str(path), "sha256": found, "n_read": ingested.n_read}
+
+
+if __name__ == "__main__":
+    raw = snakemake.input.raw
+    with logged(snakemake, file=raw, dataset=snakemake.wildcards.dataset):
+        found = run(Path(raw), Path(snakemake.input.sums), snakemake.params.settings)
+        write_json(snakemake.output.checked, found)

@@ -1,0 +1,23 @@
+"""Draw one figure of one dataset, with its alt text beside it."""
+
+import pandas as pd
+from job import logged, read_json, read_result, write_text
+
+from groupwise import figures
+
+TABLES = ("estimates", "marginal_means", "random_effects", "residuals")
+
+if __name__ == "__main__":
+    with logged(snakemake):
+        truth = snakemake.input.get("truth")
+        tables = figures.Tables(
+            data=pd.read_parquet(snakemake.input.data),
+            design=read_json(snakemake.input.design),
+            results={name: read_result(snakemake.input[name], name) for name in TABLES},
+            headline=snakemake.params.headline,
+            truth=read_json(truth) if truth else None,
+        )
+        figure = figures.draw(snakemake.wildcards.figure, tables)
+        write_text(snakemake.output.svg, figures.render(figure, "svg"))
+        write_text(snakemake.output.png, figures.render(figure, "png"))
+        write_text(snakemake.output.alt, figure.alt + "\n")

@@ -1,0 +1,52 @@
+"""Linear algebra of rank-deficient models: rank, aliased columns, estimable combinations."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg
+
+RANK_TOLERANCE = 1e-9
+"""A column whose part outside the span of others is this small, relative to it, is in the span."""
+
+
+def pivoted_rank(X: np.ndarray) -> tuple[int, np.ndarray]:
+    """Rank by QR with column pivoting after scaling columns to length 1, and the pivots.
+
+    The columns `pivot[rank:]` lie in the span of the others.
+    """
+    R, pivot = linalg.qr(_unit_columns(X), mode="r", pivoting=True)
+    diagonal = np.abs(np.diag(R))
+    return int((diagonal > RANK_TOLERANCE * diagonal[0]).sum()), pivot
+
+
+def independent_columns(X: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Which columns a regression program keeps that takes them in this order.
+
+    A column in the span of those kept before it is dropped: what R calls aliased, by
+    Gram-Schmidt with one reorthogonalisation. Returns a mask of shape (p,).
+    """
+    unit = _unit_columns(X)
+    basis = np.empty((X.shape[0], min(X.shape)), order="F")
+    kept, r = np.zeros(X.shape[1], dtype=bool), 0
+    for j in order:
+        column = unit[:, j]
+        for _ in range(2):
+            column = column - basis[:, :r] @ (basis[:, :r].T @ column)
+        length = np.linalg.norm(column)
+        if length > RANK_TOLERANCE and r < basis.shape[1]:
+            basis[:, r] = column / length
+            kept[j], r = True, r + 1
+    return kept
+
+
+def estimable(X: np.ndarray, L: np.ndarray) -> np.ndarray:
+    """Which rows of L, shape (k, p), are combinations of rows of X; a mask of shape (k,)."""
+    _, s, Vt = np.linalg.svd(X, full_matrices=False)
+    row_space = Vt[s > RANK_TOLERANCE * s[0]]
+    outside = L - (L @ row_space.T) @ row_space
+    scale = np.maximum(np.linalg.norm(L, axis=1), np.finfo(float).tiny)
+    return np.linalg.norm(outside, axis=1) < 1e-7 * scale
+
+
+def _unit_columns(X: np.ndarray) -> np.ndarray:
+    return X / np.maximum(np.linalg.norm(X, axis=0), np.finfo(float).tiny)

@@ -1,0 +1,34 @@
+"""The one error a user's data or settings can raise: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """A mistake in the data or in the settings that describe them.
+
+    Parameters
+    ----------
+    key
+        The setting the mistake is about, as a path below the dataset's block, e.g. `roles.outcome`.
+    problem, fix
+        Half-sentences: what is wrong, and what the user can do about it.
+    """
+
+    def __init__(self, key: str, problem: str, fix: str) -> None:
+        super().__init__(f"{key}: {problem}; {fix}.")
+        self.key = key
+        self.problem = problem
+        self.fix = fix
+
+
+def nearest(word: str, known: Iterable[object]) -> str:
+    """A hint that names the nearest known word, or lists what there is."""
+    names = [str(name) for name in known]
+    folded = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{folded[close[0]]}'?"
+    return "there are: " + (", ".join(names[:20]) + (", ..." if len(names) > 20 else "") or "none")

@@ -1,0 +1,1 @@
+"""Diagnostics: do the data look as the mixed model assumes?"""

@@ -1,0 +1,63 @@
+"""Figures: one module each, found by its file name, all with one function.
+
+draw(tables: Tables) -> Figure
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from plotnine import ggplot
+
+PNG_DPI = 200
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a figure may look at: the data, their design, the results, the headline method, the truth if known."""
+
+    data: pd.DataFrame
+    design: Mapping[str, Any]
+    results: Mapping[str, pd.DataFrame]
+    headline: str
+    truth: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot, its size in inches, and a sentence for those who do not see it."""
+
+    plot: ggplot
+    width: float
+    height: float
+    alt: str
+
+
+def draw(name: str, tables: Tables) -> Figure:
+    """The figure of this name for one dataset."""
+    figure: Figure = importlib.import_module(f"{__name__}.{name}").draw(tables)
+    return figure
+
+
+def render(figure: Figure, file_format: str) -> bytes:
+    """The figure as `svg` or `png`: the same bytes each time."""
+    metadata = {"Date": None} if file_format == "svg" else {"Software": None}
+    settings = {"svg.hashsalt": "groupwise", "svg.fonttype": "path", "savefig.dpi": PNG_DPI}
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(settings):
+        figure.plot.save(
+            buffer,
+            format=file_format,
+            width=figure.width,
+            height=figure.height,
+            dpi=PNG_DPI,
+            verbose=False,
+            metadata=metadata,
+        )
+    return buffer.getvalue()

@@ -1,0 +1,92 @@
+"""Every method's answer to every comparison of arms, side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    element_blank,
+    facet_wrap,
+    geom_point,
+    geom_segment,
+    geom_text,
+    geom_vline,
+    ggplot,
+    labs,
+    scale_color_manual,
+    scale_x_continuous,
+    scale_y_continuous,
+)
+
+from groupwise.figures import Figure, Tables
+from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look
+from groupwise.words import contrast_label, method_label, method_order, number
+
+
+def draw(tables: Tables) -> Figure:
+    """One row per method in a panel per contrast; the headline method stands out."""
+    contrasts = list(tables.design["contrasts"])
+    rows = tables.results["estimates"].copy()
+    methods = sorted(rows["method"].unique(), key=method_order)
+    panels = [contrast_label(contrast) for contrast in contrasts]
+    rows["panel"] = pd.Categorical(rows["contrast"].map(contrast_label), categories=panels)
+    rows["y"] = [len(methods) - methods.index(method) for method in rows["method"]]
+    rows["lead"] = np.where(rows["method"] == tables.headline, "headline", "other")
+    known, silent = rows[rows["estimate"].notna()], rows[rows["estimate"].isna()]
+    words = silent.assign(label="does not identify it", x=known["conf_low"].min())
+    plot = (
+        ggplot(known, aes("estimate", "y", color="lead"))
+        + geom_vline(xintercept=0, color=MUTED, size=0.7)
+        + geom_segment(aes(x="conf_low", xend="conf_high", yend="y"), size=1.4)
+        + geom_point(size=3.4)
+        + geom_text(aes(x="x", label="label"), data=words, color=MUTED, size=10.5, ha="left")
+        + facet_wrap("panel", ncol=1)
+        + scale_color_manual({"headline": OKABE_ITO[0], "other": INK}, guide=None)
+        + scale_y_continuous(
+            breaks=list(range(len(methods), 0, -1)),
+            labels=[method_label(method) for method in methods],
+            limits=(0.6, len(methods) + 0.4),
+        )
+        + scale_x_continuous(expand=(0.06, 0))
+        + labs(x=f"difference in {tables.design['roles']['outcome']}", y="")
+        + look(panel_grid_major_y=element_blank())
+    )
+    plot = _with_truth(plot, tables, contrasts)
+    height = 0.9 + len(contrasts) * (0.5 + 0.34 * len(methods))
+    return Figure(plot, WIDTH, height, _alt(tables, known, silent))
+
+
+def _with_truth(plot: ggplot, tables: Tables, contrasts: list[str]) -> ggplot:
+    """A dashed line at the true effect, where the data were simulated."""
+    if tables.truth is None:
+        return plot
+    panels = [contrast_label(contrast) for contrast in contrasts]
+    truth = pd.DataFrame(
+        {
+            "panel": pd.Categorical(panels, categories=panels),
+            "truth": [tables.truth["effects"][contrast] for contrast in contrasts],
+        }
+    )
+    line = geom_vline(
+        aes(xintercept="truth"), data=truth, color=OKABE_ITO[1], linetype="dashed", size=1.1
+    )
+    return plot + line
+
+
+def _alt(tables: Tables, known: pd.DataFrame, silent: pd.DataFrame) -> str:
+    parts = []
+    for contrast, rows in known.groupby("panel", observed=True):
+        said = "; ".join(
+            f"{method_label(row.method)} {number(row.estimate)} "
+            f"({number(row.conf_low)} to {number(row.conf_high)})"
+            for row in rows.itertuples()
+        )
+        parts.append(f"{contrast}: {said}.")
+    text = "Estimates with intervals by method, one panel per comparison. " + " ".join(parts)
+    if len(silent):
+        names = dict.fromkeys(method_label(method) for method in silent["method"])
+        text += f" No estimate: {', '.join(names)}."
+    if tables.truth is not None:
+        text += " Dashed lines mark the true effects of the simulation."
+    return text

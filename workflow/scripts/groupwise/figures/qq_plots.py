@@ -1,0 +1,61 @@
+"""Are the noise and the group effects normal? Quantiles beside those of the normal distribution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotnine import aes, facet_wrap, geom_abline, geom_point, ggplot, labs
+from scipy import stats
+
+from groupwise.figures import Figure, Tables
+from groupwise.figures.style import MANY_POINTS, MUTED, OKABE_ITO, WIDTH, look
+from groupwise.words import number
+
+
+def draw(tables: Tables) -> Figure:
+    """Two panels, both standardised: residuals, and predicted effects of groups (BLUPs)."""
+    group = tables.design["roles"]["group"]
+    residuals = tables.results["residuals"]
+    residuals = residuals.loc[residuals["method"] == "mixed_wald", "residual"]
+    effects = tables.results["random_effects"]
+    effects = effects.loc[effects["group"] == group, "estimate"]
+    panels = [f"noise: {len(residuals):,} residuals", f"group effects: {len(effects)} BLUPs"]
+    points = pd.concat(
+        [_quantiles(residuals, panels[0]), _quantiles(effects, panels[1])], ignore_index=True
+    )
+    points["panel"] = pd.Categorical(points["panel"], categories=panels)
+    plot = (
+        ggplot(points, aes("normal", "observed"))
+        + geom_abline(intercept=0, slope=1, color=MUTED, size=0.8)
+        + geom_point(
+            color=OKABE_ITO[0], size=2.2, alpha=0.6, stroke=0, raster=len(points) > MANY_POINTS
+        )
+        + facet_wrap("panel", nrow=1)
+        + labs(x="normal quantile", y="standardised value")
+        + look()
+    )
+    return Figure(plot, WIDTH, 3.9, _alt(points))
+
+
+def _quantiles(values: pd.Series, panel: str) -> pd.DataFrame:
+    """Standardised order statistics at Blom's plotting positions."""
+    ordered = np.sort(values.to_numpy(dtype=float))
+    sd = ordered.std(ddof=1) if len(ordered) > 1 else 0.0
+    if not sd > 0:
+        return pd.DataFrame({"normal": [0.0], "observed": [0.0], "panel": panel})
+    position = (np.arange(1, len(ordered) + 1) - 0.375) / (len(ordered) + 0.25)
+    return pd.DataFrame(
+        {
+            "normal": stats.norm.ppf(position),
+            "observed": (ordered - ordered.mean()) / sd,
+            "panel": panel,
+        }
+    )
+
+
+def _alt(points: pd.DataFrame) -> str:
+    parts = []
+    for panel, part in points.groupby("panel", observed=True):
+        distance = (part["observed"] - part["normal"]).abs().max()
+        parts.append(f"{panel}, at most {number(distance, 2)} from the line")
+    return f"Normal quantile plots. {'; '.join(parts)}."

@@ -1,0 +1,78 @@
+"""Residuals of the mixed model against its fitted values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    geom_hline,
+    geom_line,
+    geom_point,
+    ggplot,
+    labs,
+    scale_color_manual,
+    scale_shape_manual,
+)
+
+from groupwise.figures import Figure, Tables
+from groupwise.figures.style import (
+    INK,
+    MANY_POINTS,
+    MUTED,
+    WIDTH,
+    arm_colors,
+    arm_shapes,
+    clear_legend,
+    look,
+)
+from groupwise.words import number
+
+
+def draw(tables: Tables) -> Figure:
+    """A band of even width around 0 is what the model assumes; the line is a running mean."""
+    arms = list(tables.design["arms"])
+    residuals = tables.results["residuals"]
+    points = residuals[residuals["method"] == "mixed_wald"].copy()
+    points["arm"] = pd.Categorical(points["arm"], categories=arms)
+    running = _running_mean(points)
+    many = len(points) > MANY_POINTS
+    plot = (
+        ggplot(points, aes("fitted", "residual"))
+        + geom_hline(yintercept=0, color=MUTED, size=0.7)
+        + geom_point(
+            aes(color="arm", shape="arm"),
+            size=1.3 if many else 2.2,
+            alpha=0.35 if many else 0.55,
+            stroke=0,
+            raster=many,
+        )
+        + geom_line(data=running, color=INK, size=1)
+        + scale_color_manual(arm_colors(arms))
+        + scale_shape_manual(arm_shapes(arms))
+        + clear_legend()
+        + labs(x="fitted value", y="residual")
+        + look()
+    )
+    return Figure(plot, WIDTH, 4.2, _alt(points, running))
+
+
+def _running_mean(points: pd.DataFrame) -> pd.DataFrame:
+    """Means in at most 20 bins of equal count."""
+    ordered = points.sort_values("fitted", kind="stable")
+    bins = np.array_split(
+        ordered[["fitted", "residual"]].to_numpy(), max(2, min(20, len(points) // 15))
+    )
+    means = np.array([part.mean(axis=0) for part in bins if len(part)])
+    return pd.DataFrame(means.reshape(-1, 2), columns=["fitted", "residual"])
+
+
+def _alt(points: pd.DataFrame, running: pd.DataFrame) -> str:
+    if points.empty:
+        return "The mixed model could not be fitted: there are no residuals to show."
+    return (
+        f"Residuals of {len(points):,} individuals against fitted values from "
+        f"{number(points['fitted'].min())} to {number(points['fitted'].max())}. Residuals have a "
+        f"standard deviation of {number(points['residual'].std())}; their running mean stays "
+        f"between {number(running['residual'].min())} and {number(running['residual'].max())}."
+    )

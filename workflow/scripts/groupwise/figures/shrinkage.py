@@ -1,0 +1,82 @@
+"""What the mixed model makes of each group: its raw deviation, and the shrunken one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    element_blank,
+    geom_hline,
+    geom_linerange,
+    geom_point,
+    geom_segment,
+    ggplot,
+    labs,
+    scale_color_manual,
+    scale_shape_manual,
+    scale_x_continuous,
+)
+
+from groupwise.figures import Figure, Tables
+from groupwise.figures.style import MANY_GROUPS, MUTED, OKABE_ITO, WIDTH, clear_legend, look
+from groupwise.words import number
+
+RAW, BLUP = "raw deviation", "shrunken (BLUP, 95% interval)"
+
+
+def draw(tables: Tables) -> Figure:
+    """Groups in the order of their predicted effects; a grey line joins the two values."""
+    roles = tables.design["roles"]
+    effects = tables.results["random_effects"]
+    effects = effects[effects["group"] == roles["group"]]
+    effects = effects.sort_values(["estimate", "level"], ignore_index=True)
+    effects["x"] = np.arange(1, len(effects) + 1)
+    effects["low"] = effects["estimate"] - 1.959964 * effects["std_error"]
+    effects["high"] = effects["estimate"] + 1.959964 * effects["std_error"]
+    long = pd.concat(
+        [
+            effects.assign(kind=RAW, value=effects["raw"]),
+            effects.assign(kind=BLUP, value=effects["estimate"]),
+        ]
+    )
+    many = len(effects) > MANY_GROUPS
+    plot = (
+        ggplot(effects, aes("x"))
+        + geom_hline(yintercept=0, color=MUTED, size=0.7)
+        + geom_linerange(
+            aes(ymin="low", ymax="high"), color=OKABE_ITO[0], alpha=0.3, size=0.8 if many else 2.6
+        )
+        + geom_segment(
+            aes(xend="x", y="raw", yend="estimate"), color=MUTED, size=0.25 if many else 0.6
+        )
+        + geom_point(aes(y="value", color="kind", shape="kind"), data=long, size=1.1 if many else 3)
+        + scale_color_manual({RAW: OKABE_ITO[1], BLUP: OKABE_ITO[0]})
+        + scale_shape_manual({RAW: "D", BLUP: "o"})
+        + labs(x=_axis_title(roles["group"], many), y=f"deviation in {roles['outcome']}")
+        + clear_legend()
+        + look(panel_grid_major_x=element_blank())
+    )
+    labels = {"breaks": [], "labels": []}
+    if not many:
+        labels = {"breaks": list(effects["x"]), "labels": list(effects["level"])}
+    return Figure(plot + scale_x_continuous(**labels), WIDTH, 4.2, _alt(tables, effects))
+
+
+def _axis_title(group: str, many: bool) -> str:
+    return f"{group}, in order of the predicted effect" + ("" if not many else " (labels left out)")
+
+
+def _alt(tables: Tables, effects: pd.DataFrame) -> str:
+    group = tables.design["roles"]["group"]
+    if effects.empty:
+        return "The mixed model could not be fitted: there are no group effects to show."
+    lowest, highest = effects.iloc[0], effects.iloc[-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kept = np.nanmedian(effects["estimate"] / effects["raw"])
+    return (
+        f"Raw and shrunken deviation of each {group}. The predicted effects run from "
+        f"{number(lowest.estimate)} ({group} {lowest.level}) to {number(highest.estimate)} "
+        f"({group} {highest.level}); at the median a group keeps {number(100 * kept, 2)}% of its "
+        f"raw deviation."
+    )

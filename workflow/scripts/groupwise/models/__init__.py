@@ -1,0 +1,1 @@
+"""Models: arrays in, a frozen fit out."""

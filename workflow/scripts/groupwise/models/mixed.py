@@ -1,0 +1,293 @@
+"""Linear mixed models with a random intercept per group, and per block where blocks are random.
+
+    y = X beta + u_group (+ u_block) + e,   V = s2_e I + s2_u J_group (+ s2_b J_block)
+
+The reported fit is statsmodels' MixedLM. Beside it stands `gls`: effects, likelihood and BLUPs at
+given variances, from group sums and never an n x n matrix, and `maximise_reml` built on it. They
+are the witness every fit by statsmodels is checked against.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import statsmodels
+from scipy import optimize
+from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
+
+SOFTWARE = f"statsmodels {statsmodels.__version__}"
+
+BOUNDARY = 1e-6
+"""A variance below this share of the residual variance is reported as the boundary, 0."""
+
+AGREEMENT = 1e-4
+"""How far statsmodels' effects may lie from GLS at its variances, in standard errors."""
+
+LIKELIHOOD_GAP = 1e-5
+"""How far below the REML optimum statsmodels may stop."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Who is in which group and, where blocks are random, in which block.
+
+    `group` (n,) and `block` (n,) are codes from 0; groups are nested in blocks.
+    """
+
+    group: np.ndarray
+    block: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Variances:
+    """Variances of group, residual and (0 without random blocks) block, squared outcome units."""
+
+    group: float
+    residual: float
+    block: float = 0.0
+
+    def scaled(self, factor: float) -> Variances:
+        return Variances(self.group * factor, self.residual * factor, self.block * factor)
+
+
+@dataclass(frozen=True)
+class Gls:
+    """Generalised least squares at given variances.
+
+    `beta` (p,), `vcov` (p, p); `blup_group` (G,) and `blup_block` (B,) with their conditional
+    standard deviations given the data and the variances; log-likelihoods full and restricted.
+    """
+
+    beta: np.ndarray
+    vcov: np.ndarray
+    loglik_ml: float
+    loglik_reml: float
+    blup_group: np.ndarray
+    sd_blup_group: np.ndarray
+    blup_block: np.ndarray
+    sd_blup_block: np.ndarray
+
+
+@dataclass(frozen=True)
+class MixedFit:
+    """A REML fit; `agreement` is statsmodels' largest distance from GLS, in standard errors."""
+
+    gls: Gls
+    beta: np.ndarray
+    variances: Variances
+    fitted: np.ndarray
+    residual: np.ndarray
+    converged: bool
+    singular: bool
+    agreement: float
+    likelihood_gap: float
+    message: str
+    software: str
+
+
+@dataclass(frozen=True)
+class GroupSums:
+    """Cross-products of A = [X, y], shape (n, q): all a random-intercept model needs of the data.
+
+    Within a group V^-1 = (I - c_g J) / s2_e with c_g = s2_u / (s2_e + n_g s2_u). Random blocks
+    subtract one rank-one term per block more: h_b = s2_b / (1 + s2_b w_b), where w_b is the sum
+    of the elements of V^-1 without the blocks.
+    """
+
+    n: int
+    AtA: np.ndarray
+    sums: np.ndarray
+    size: np.ndarray
+    block: np.ndarray | None
+
+    @classmethod
+    def of(cls, X: np.ndarray, y: np.ndarray, levels: Levels) -> GroupSums:
+        A = np.column_stack([X, y])
+        block = levels.block
+        if block is not None:
+            block = block[np.unique(levels.group, return_index=True)[1]]
+        sums = _sum_by(A, levels.group)
+        return cls(len(y), A.T @ A, sums, np.bincount(levels.group), block)
+
+    def weighted(self, variances: Variances) -> tuple[np.ndarray, float]:
+        """A' V^-1 A, shape (q, q), and log |V|."""
+        total = variances.residual + self.size * variances.group
+        shrink = variances.group / total
+        cross = (self.AtA - (self.sums * shrink[:, None]).T @ self.sums) / variances.residual
+        logdet = float(((self.size - 1) * np.log(variances.residual) + np.log(total)).sum())
+        if self.block is not None:
+            w = np.bincount(self.block, weights=self.size / total)
+            t = _sum_by(self.sums / total[:, None], self.block)
+            cross = cross - (t * (variances.block / (1 + variances.block * w))[:, None]).T @ t
+            logdet += float(np.log1p(variances.block * w).sum())
+        return cross, logdet
+
+    def blups(
+        self, beta: np.ndarray, variances: Variances
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Predicted effects of groups and of blocks, each with its conditional sd."""
+        residual = self.sums[:, -1] - self.sums[:, :-1] @ beta
+        total = variances.residual + self.size * variances.group
+        shrink = variances.group / total
+        if self.block is None:
+            empty = np.zeros(0)
+            return shrink * residual, np.sqrt(variances.residual * shrink), empty, empty
+        w = np.bincount(self.block, weights=self.size / total)
+        h = variances.block / (1 + variances.block * w)
+        blup_block = h * np.bincount(self.block, weights=residual / total)
+        blup = shrink * (residual - self.size * blup_block[self.block])
+        variance = variances.residual * shrink + (shrink * self.size) ** 2 * h[self.block]
+        return blup, np.sqrt(variance), blup_block, np.sqrt(h)
+
+
+def gls(sums: GroupSums, variances: Variances) -> Gls:
+    """Effects, likelihoods and BLUPs at given variances; the residual one must be positive."""
+    if not variances.residual > 0:
+        raise ValueError("the residual variance must be positive")
+    cross, logdet = sums.weighted(variances)
+    XtX, Xty = cross[:-1, :-1], cross[:-1, -1]
+    beta = np.linalg.solve(XtX, Xty)
+    quadratic = cross[-1, -1] - beta @ Xty
+    ml = -0.5 * (sums.n * np.log(2 * np.pi) + logdet + quadratic)
+    reml = ml + 0.5 * (len(beta) * np.log(2 * np.pi) - np.linalg.slogdet(XtX)[1])
+    return Gls(beta, np.linalg.inv(XtX), ml, reml, *sums.blups(beta, variances))
+
+
+def profiled_reml(sums: GroupSums, theta: np.ndarray) -> tuple[float, float]:
+    """REML criterion (-2 log-likelihood) with the residual variance profiled out, and that variance.
+
+    `theta` holds the sds of group (and block) relative to the residual sd, as in lme4 (Bates,
+    Maechler, Bolker and Walker 2015, eq. 42).
+    """
+    relative = np.zeros(2)
+    relative[: len(theta)] = np.square(theta)
+    cross, logdet = sums.weighted(Variances(relative[0], 1.0, relative[1]))
+    XtX, Xty = cross[:-1, :-1], cross[:-1, -1]
+    quadratic = cross[-1, -1] - Xty @ np.linalg.solve(XtX, Xty)
+    df = sums.n - len(Xty)
+    criterion = logdet + np.linalg.slogdet(XtX)[1] + df * (1 + np.log(2 * np.pi * quadratic / df))
+    return float(criterion), float(quadratic / df)
+
+
+def maximise_reml(sums: GroupSums, start: Variances) -> Variances:
+    """The REML variances; one that belongs on the boundary is exactly 0."""
+    k = 1 if sums.block is None else 2
+    first = np.sqrt(np.array([start.group, start.block])[:k] / start.residual)
+
+    def criterion(theta: np.ndarray) -> float:
+        return profiled_reml(sums, theta)[0]
+
+    options = {"xatol": 1e-9, "fatol": 1e-10, "maxiter": 2000}
+    theta = optimize.minimize(
+        criterion, np.maximum(first, 0.05), method="Nelder-Mead", bounds=[(0, None)] * k,
+        options=options,
+    ).x  # fmt: skip
+    for j in range(k):
+        on_boundary = np.where(np.arange(k) == j, 0.0, theta)
+        if criterion(on_boundary) <= criterion(theta) + 1e-9:
+            theta = on_boundary
+    residual = profiled_reml(sums, theta)[1]
+    relative = np.append(np.square(theta), 0.0)
+    return Variances(residual * relative[0], residual, residual * relative[1])
+
+
+def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
+    """REML by statsmodels' MixedLM, checked against the REML optimum and GLS.
+
+    MixedLM is known to return effects of exactly 0 for group-level terms when the group variance
+    is near 0 (statsmodels#10239), and to stop early with nested terms. Where its variances miss
+    the optimum, or its effects are not those of GLS at its variances, the values of `gls` are
+    reported in their place, and `message` and `software` say so.
+
+    Raises
+    ------
+    ValueError
+        If X explains y completely: there is no residual variance to divide.
+    """
+    beta_ols = np.linalg.lstsq(X, y, rcond=None)[0]
+    left = y - X @ beta_ols
+    scale = float(np.sqrt((left**2).sum() / max(len(y) - X.shape[1], 1)))
+    if not scale > 1e-12 * np.abs(y).max():
+        raise ValueError("The fixed effects explain the outcome completely.")
+    # MixedLM's stopping rules know no units: it sees what OLS leaves, in units of its own sd.
+    sums = GroupSums.of(X, left / scale, levels)
+    found, converged, effects = _statsmodels(X, left / scale, levels)
+    best = maximise_reml(sums, found)
+    gap = gls(sums, best).loglik_reml - gls(sums, found).loglik_reml
+    at_optimum = gap <= LIKELIHOOD_GAP
+    variances = (found if at_optimum else best).scaled(scale**2)
+    witness = gls(GroupSums.of(X, y, levels), variances)
+    own = gls(sums, found)
+    agreement = float(np.max(np.abs(effects - own.beta) / np.sqrt(np.diag(own.vcov))))
+    trusted = at_optimum and agreement <= AGREEMENT
+    beta = beta_ols + scale * effects if trusted else witness.beta
+    singular = variances.group == 0 or (levels.block is not None and variances.block == 0)
+    fitted = X @ beta + witness.blup_group[levels.group]
+    if levels.block is not None:
+        fitted = fitted + witness.blup_block[levels.block]
+    return MixedFit(
+        gls=witness,
+        beta=beta,
+        variances=variances,
+        fitted=fitted,
+        residual=y - fitted,
+        converged=converged or not at_optimum,
+        singular=singular,
+        agreement=agreement,
+        likelihood_gap=float(gap),
+        message=_message(singular, agreement, gap),
+        software=SOFTWARE if trusted else f"groupwise GLS ({SOFTWARE} disagrees)",
+    )
+
+
+def _message(singular: bool, agreement: float, gap: float) -> str:
+    said = []
+    if singular:
+        said.append("A variance is estimated as 0, the boundary of its range.")
+    if gap > LIKELIHOOD_GAP:
+        said.append(f"statsmodels stopped {gap:.2g} below the REML optimum; the optimum is shown.")
+    if agreement > AGREEMENT:
+        said.append(
+            "statsmodels returned effects that are not the GLS solution at its own variances "
+            f"({agreement:.2g} standard errors away); the GLS effects are shown."
+        )
+    return " ".join(said)
+
+
+def _statsmodels(
+    X: np.ndarray, y: np.ndarray, levels: Levels
+) -> tuple[Variances, bool, np.ndarray]:
+    """Variances (exactly 0 at the boundary), convergence and effects, as MixedLM says."""
+    if levels.block is None:
+        model = MixedLM(y, X, groups=levels.group)
+    else:
+        ones = np.ones((len(y), 1))
+        model = MixedLM(y, X, groups=levels.block, exog_re=ones, exog_vc=_nested(levels))
+    with warnings.catch_warnings():
+        # Boundary and convergence warnings: both conditions are read off the fit and reported.
+        warnings.simplefilter("ignore")
+        fit = model.fit(reml=True, method=["bfgs", "lbfgs", "cg"], gtol=1e-8)
+    residual = float(fit.scale)
+    found = [float(np.asarray(fit.cov_re)[0, 0]), *map(float, fit.vcomp)]
+    outer, *inner = (v if v > BOUNDARY * residual else 0.0 for v in found)
+    variances = Variances(inner[0], residual, outer) if inner else Variances(outer, residual)
+    return variances, bool(fit.converged), np.asarray(fit.fe_params)
+
+
+def _nested(levels: Levels) -> VCSpec:
+    """statsmodels' description of groups nested in blocks: an indicator matrix per block."""
+    assert levels.block is not None
+    names, matrices = [], []
+    for block in range(levels.block.max() + 1):
+        members = levels.group[levels.block == block]
+        groups = np.unique(members)
+        names.append([str(g) for g in groups])
+        matrices.append((members[:, None] == groups).astype(float))
+    return VCSpec(["group"], [names], [matrices])
+
+
+def _sum_by(A: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Column sums of A, shape (n, q), by code: shape (k, q)."""
+    return np.column_stack([np.bincount(codes, weights=a) for a in A.T])

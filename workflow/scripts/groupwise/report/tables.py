@@ -1,0 +1,236 @@
+"""The tables and figures of the report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from groupwise.report.facts import Facts
+from groupwise.report.markdown import escape, figure, table
+from groupwise.words import (
+    contrast_label,
+    decimals_for,
+    fixed,
+    method_label,
+    number,
+    p_value,
+    plural,
+)
+
+CONVENTIONS = {
+    "drop_last": "drop the last (R)",
+    "drop_first": "drop the first",
+    "minimum_norm": "smallest norm (statsmodels)",
+}
+CHECKS = {
+    "convergence": "Convergence",
+    "group_variance": "Group variance is 0",
+    "normal_residuals": "Residuals are normal",
+    "normal_group_effects": "Group effects are normal",
+    "equal_spread": "Arms spread alike",
+    "outlying_groups": "No group is out of line",
+}
+
+
+def arms(facts: Facts) -> str:
+    group = facts.role("group")
+    rows = [
+        [escape(arm), f"{size['n_groups']:,}", f"{size['n_obs']:,}"]
+        for arm, size in facts.design["arms"].items()
+    ]
+    headers = [escape(facts.role("treatment")), escape(plural(group)), "individuals"]
+    caption = "Arms of the experiment, the reference first."
+    return table(headers, rows, label="arms", caption=caption)
+
+
+def estimates(facts: Facts) -> str:
+    """Every method's answer to every comparison; a method without one says so."""
+    data = facts.results["estimates"]
+    k = decimals_for(data["std_error"].min())
+    rows = []
+    for contrast in facts.contrasts:
+        for method in facts.methods:
+            row = facts.estimates(method).loc[contrast]
+            rows.append(
+                [escape(contrast_label(contrast)), method_label(method), *_inference(row, k)]
+            )
+    headers = [
+        "comparison",
+        "method",
+        "estimate",
+        "std. error",
+        "df",
+        "p",
+        f"{facts.interval} interval",
+    ]
+    caption = (
+        f"Differences in {escape(facts.role('outcome'))} between arms by every method, without "
+        f"correction for several comparisons. df: degrees of freedom of the t distribution, ∞ for "
+        f"the normal; – : the method does not identify the effect."
+    )
+    return table(headers, rows, label="estimates", caption=caption, text_columns=2)
+
+
+def _inference(row: pd.Series, k: int) -> list[str]:
+    interval = "–"
+    if np.isfinite(row["conf_low"]):
+        interval = f"{fixed(row['conf_low'], k)} to {fixed(row['conf_high'], k)}"
+    return [
+        fixed(row["estimate"], k),
+        fixed(row["std_error"], k),
+        _df(row["df"]),
+        p_value(row["p_value"]),
+        interval,
+    ]
+
+
+def _df(df: float) -> str:
+    if np.isinf(df):
+        return "∞"
+    return fixed(df, 0 if df == np.round(df) else 1)
+
+
+def omnibus(facts: Facts) -> str:
+    rows = [
+        [
+            method_label(row["method"]),
+            fixed(row["statistic"], 2),
+            _df(row["df_num"]),
+            _df(row["df_den"]),
+            p_value(row["p_value"]),
+        ]
+        for _, row in facts.results["omnibus"].iterrows()
+    ]
+    caption = f"Test that the {escape(facts.role('treatment'))} makes no difference at all."
+    return table(["method", "F", "df", "df error", "p"], rows, label="omnibus", caption=caption)
+
+
+def marginal_means(facts: Facts) -> str:
+    data = facts.results["marginal_means"]
+    methods = [m for m in facts.methods if data.loc[data["method"] == m, "estimate"].notna().any()]
+    k = decimals_for(data["std_error"].min())
+    rows = []
+    for arm in facts.arms:
+        at = data[data["arm"] == arm].set_index("method")
+        cells = [
+            f"{fixed(at.loc[m, 'estimate'], k)} ({fixed(at.loc[m, 'std_error'], k)})"
+            for m in methods
+        ]
+        rows.append([escape(arm), *cells])
+    held = " Covariates are held at their mean, blocks and categories count equally."
+    caption = f"Mean {escape(facts.role('outcome'))} of each arm (standard error) by method."
+    if facts.design["n_blocks"] or facts.design["roles"]["covariates"]:
+        caption += held
+    headers = [escape(facts.role("treatment")), *(method_label(m) for m in methods)]
+    return table(headers, rows, label="means", caption=caption)
+
+
+def models(facts: Facts, spent: dict[str, str]) -> str:
+    """What each specification captures and assumes."""
+    group = escape(facts.role("group"))
+    rows = [
+        ["pooled", "treatment, individual", f"none: members of one {group} are as different as any two", spent["pooled"]],
+        ["dummy", "treatment (aliased), group, individual" if facts.between else "treatment, group, individual", f"any, but only these {plural(group)} exist", spent["dummy"]],
+        ["mixed", "treatment, group, individual", f"the same for any two members of one {group}", spent["mixed"]],
+    ]  # fmt: skip
+    headers = [
+        "specification",
+        "effects captured",
+        f"correlation within {group}",
+        f"parameters spent on {plural(group)}",
+    ]
+    caption = "The three specifications side by side."
+    return table(headers, rows, label="models", caption=caption, text_columns=4)
+
+
+def aliasing(facts: Facts) -> str:
+    data = facts.results["aliasing"]
+    shown = data[data["role"].isin(["intercept", "treatment"])]
+    k = decimals_for(facts.results["estimates"]["std_error"].min())
+    rows = []
+    for term in dict.fromkeys(shown["term"]):
+        at = shown[shown["term"] == term].set_index("convention")
+        cells = [
+            "dropped" if at.loc[c, "aliased"] else fixed(at.loc[c, "estimate"], k)
+            for c in CONVENTIONS
+        ]
+        rows.append([escape(term), *cells])
+    caption = (
+        "What three conventions print for the same dummy model and the same data."
+        if facts.between
+        else "Three conventions of the dummy model; they agree on what is identified."
+    )
+    return table(["coefficient", *CONVENTIONS.values()], rows, label="aliasing", caption=caption)
+
+
+def variance_components(facts: Facts) -> str:
+    data = facts.results["variance_components"]
+    rows = []
+    for _, row in data.iterrows():
+        name = "noise (residual)" if row["group"] == "Residual" else escape(row["group"])
+        interval = "–"
+        if np.isfinite(row["conf_low"]):
+            interval = f"{number(row['conf_low'])} to {number(row['conf_high'])}"
+        rows.append(
+            [
+                name,
+                number(row["variance"], 4),
+                number(row["std_dev"]),
+                interval,
+                fixed(row["icc"], 3),
+            ]
+        )
+    headers = [
+        "level",
+        "variance",
+        "std. deviation",
+        f"{facts.interval} interval",
+        "share of variance",
+    ]
+    caption = "Variance components (REML); the interval is of the standard deviation."
+    return table(headers, rows, label="variances", caption=caption)
+
+
+def diagnostics(facts: Facts) -> str:
+    rows = [
+        [
+            CHECKS.get(row["check"], row["check"]),
+            row["verdict"],
+            escape(row["message"]),
+            p_value(row["p_value"]),
+        ]
+        for _, row in facts.results["diagnostics"].iterrows()
+    ]
+    caption = "First checks of what the mixed model assumes."
+    return table(
+        ["check", "verdict", "what was found", "p"],
+        rows,
+        label="checks",
+        caption=caption,
+        text_columns=3,
+    )
+
+
+def provenance(facts: Facts) -> str:
+    made, source = facts.provenance, facts.provenance["source"]
+    code = made["code"]
+    commit = "not a git checkout" if code["commit"] is None else f"`{code['commit'][:12]}`"
+    if code["changed"]:
+        commit += ", with uncommitted changes"
+    rows = [
+        ["data", f"`{source['file']}`"],
+        ["sha256 of the data", f"`{source['sha256']}`"],
+        ["code (commit)", commit],
+        ["Python", made["python"]],
+        *([name, version] for name, version in made["packages"].items()),
+    ]
+    if made["seed"] is not None:
+        rows.insert(2, ["seed of the simulation", str(made["seed"])])
+    caption = "What these results were made from and with."
+    return table(["", ""], rows, label="provenance", caption=caption, text_columns=2)
+
+
+def picture(facts: Facts, name: str, caption: str) -> str:
+    """A figure of the dataset, with the alt text made beside it."""
+    path = f"results/{facts.design['dataset']}/figures/{name}.svg"
+    return figure(path, label=name.replace("_", "-"), caption=caption, alt=facts.alt[name])

@@ -1,0 +1,107 @@
+"""Specifications: one module each, found by its file name, all with one function.
+
+    fit(data: Sample) -> SpecificationFit
+
+A method that does not apply to a design has its rows all the same: NaN, and why.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.design import Design
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A design and its outcome y, shape (n,), with the words the result tables need."""
+
+    design: Design
+    y: np.ndarray
+    dataset: str
+    group_name: str
+    block_name: str | None
+    conf_level: float = 0.95
+
+    def who(self, specification: str, method: str) -> dict[str, str]:
+        return {"dataset": self.dataset, "specification": specification, "method": method}
+
+    def missing(self, k: int) -> tidy.Inference:
+        return tidy.Inference.missing(k, self.conf_level)
+
+
+@dataclass(frozen=True)
+class SpecificationFit:
+    """The methods of a specification, and the tables only it can fill."""
+
+    methods: list[tidy.MethodResult]
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def names() -> list[str]:
+    """Every specification there is."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
+    """Fit one specification; every table of the schema that models fill, empty where it has none."""
+    module = importlib.import_module(f"{__name__}.{specification}")
+    fit: SpecificationFit = module.fit(sample)
+    design = sample.design
+    tables = tidy.method_tables(
+        fit.methods,
+        dataset=sample.dataset,
+        contrasts=design.contrast_labels,
+        arms=design.arm_labels,
+        n_obs=design.n_obs,
+        n_groups=design.n_groups,
+    )
+    for name in MODEL_TABLES:
+        if name not in tables:
+            tables[name] = fit.tables.get(name, tidy.table(name, []))
+    return tables
+
+
+MODEL_TABLES = (
+    "estimates",
+    "marginal_means",
+    "coefficients",
+    "omnibus",
+    "variance_components",
+    "random_effects",
+    "aliasing",
+    "fit_statistics",
+    "residuals",
+)
+
+
+def residual_table(
+    sample: Sample, specification: str, method: str, fitted: np.ndarray, residual: np.ndarray
+) -> pd.DataFrame:
+    """Fitted values and residuals, one row per individual."""
+    design = sample.design
+    rows = sample.who(specification, method) | {
+        "row": np.arange(design.n_obs),
+        "group": np.asarray(design.group_labels, dtype=object)[design.group],
+        "arm": np.asarray(design.arm_labels, dtype=object)[design.arm],
+        "fitted": fitted,
+        "residual": residual,
+    }
+    return tidy.table("residuals", rows)
+
+
+def fit_statistics(
+    sample: Sample, specification: str, method: str, **values: float
+) -> pd.DataFrame:
+    """Log-likelihood, residual sd and the like: one row per statistic."""
+    rows = sample.who(specification, method)
+    return tidy.table(
+        "fit_statistics", rows | {"statistic": list(values), "value": list(values.values())}
+    )

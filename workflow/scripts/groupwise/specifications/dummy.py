@@ -1,0 +1,169 @@
+"""Dummy: a parameter per group.
+
+Where the treatment is constant within groups it is aliased with the group indicators: the model
+does not identify it, and what a program prints depends on which columns it drops. `aliasing`
+shows what three conventions would print. `dummy_nested` is the identified alternative.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import linalg
+
+from groupwise import tidy
+from groupwise.algebra import estimable, independent_columns, pivoted_rank
+from groupwise.design import Design
+from groupwise.inference.wald import wald, wald_joint
+from groupwise.models.linear import SOFTWARE, LinearFit, fit_ols
+from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
+
+CONVENTIONS = ("drop_last", "drop_first", "minimum_norm")
+
+
+def fit(sample: Sample) -> SpecificationFit:
+    """Both dummy methods, and what three conventions make of the aliased columns."""
+    design = sample.design
+    X, terms, role = _columns(design, sample.group_name)
+    model = fit_ols(X, sample.y)
+    tables = {
+        "aliasing": _aliasing(sample, X, terms, role),
+        "fit_statistics": fit_statistics(
+            sample,
+            "dummy",
+            "dummy",
+            loglik=model.loglik,
+            sd_residual=np.sqrt(model.variance) if model.df_resid > 0 else np.nan,
+            columns=X.shape[1],
+            rank=pivoted_rank(X)[0],
+        ),
+        "residuals": residual_table(sample, "dummy", "dummy", model.fitted, model.residual),
+    }
+    return SpecificationFit([_dummy(sample, model, X, terms), _nested(sample)], tables)
+
+
+def _columns(design: Design, group: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """The design's columns and an indicator for every group but the first."""
+    indicators = (design.group[:, None] == np.arange(1, design.n_groups)).astype(float)
+    names = tuple(f"{group}: {label}" for label in design.group_labels[1:])
+    role = [*design.role, *("group" for _ in names)]
+    return np.hstack([design.X, indicators]), design.terms + names, role
+
+
+def _dummy(
+    sample: Sample, model: LinearFit, X: np.ndarray, terms: tuple[str, ...]
+) -> tidy.MethodResult:
+    """The within-group comparison where there is one, else rows that say "not identified"."""
+    design, p = sample.design, sample.design.X.shape[1]
+    k = X.shape[1] - p
+    L = np.hstack([design.L, np.zeros((len(design.L), k))])
+    L_means = np.hstack([design.L_means, np.full((len(design.L_means), k), 1 / design.n_groups)])
+    identified = estimable(X, np.vstack([L, L_means, np.eye(X.shape[1])]))
+    is_contrast, is_mean, is_term = np.split(identified, [len(L), len(L) + len(L_means)])
+    given = {"beta": model.beta, "vcov": model.vcov, "df": model.df_resid}
+    level, all_known = sample.conf_level, bool(is_contrast.all()) and model.df_resid > 0
+    return tidy.MethodResult(
+        specification="dummy",
+        method="dummy",
+        contrasts=wald(L, **given, conf_level=level).mask(is_contrast),
+        means=wald(L_means, **given, conf_level=level).mask(is_mean),
+        coefficients=wald(np.eye(len(terms)), **given, conf_level=level).mask(is_term),
+        terms=terms,
+        omnibus=wald_joint(L[: len(design.omnibus)], **given) if all_known else tidy.NO_TEST,
+        estimand="precision-weighted, within groups",
+        vcov_type="classical",
+        df_method="residual (n - rank)",
+        software=SOFTWARE,
+        converged=all_known,
+        message="" if all_known else _why_not(sample, X),
+    )
+
+
+def _why_not(sample: Sample, X: np.ndarray) -> str:
+    rank = pivoted_rank(X)[0]
+    treatment = "The treatment is constant within each"
+    if sample.design.kind not in ("between", "blocked"):
+        treatment = "Not every pair of arms meets within a"
+    return (
+        f"Not identified. {treatment} {sample.group_name}, so its columns are sums of the "
+        f"{sample.group_name} indicators: {X.shape[1]} columns, rank {rank}."
+    )
+
+
+def _aliasing(
+    sample: Sample, X: np.ndarray, terms: tuple[str, ...], role: list[str]
+) -> pd.DataFrame:
+    """What each convention prints: NaN for a dropped column, which `aliased` marks.
+
+    `drop_last` takes columns as written (intercept, treatment, groups) and drops one in the span
+    of those before it, as R does; `drop_first` takes them from the other end, so that the
+    treatment goes; `minimum_norm` keeps all and uses the pseudo-inverse, as statsmodels does.
+    """
+    p = X.shape[1]
+    forwards = np.arange(p)
+    orders = {"drop_last": forwards, "drop_first": np.append(0, forwards[:0:-1])}
+    tables = []
+    for convention in CONVENTIONS:
+        kept = np.ones(p, dtype=bool)
+        if convention in orders:
+            kept = independent_columns(X, orders[convention])
+        estimate = np.full(p, np.nan)
+        estimate[kept] = np.linalg.lstsq(X[:, kept], sample.y, rcond=None)[0]
+        rows = {"convention": convention, "term": list(terms), "role": role}
+        rows |= {"estimate": estimate, "aliased": ~kept}
+        tables.append(tidy.table("aliasing", sample.who("dummy", "dummy") | rows))
+    return tidy.concat("aliasing", tables)
+
+
+def _nested(sample: Sample) -> tidy.MethodResult:
+    """Group effects that sum to zero within each arm (and block): the average group of each arm.
+
+    Groups count equally; only the spread of individuals enters the standard error, so the answer
+    holds for these groups and not for new ones.
+    """
+    design = sample.design
+    shared = {
+        "specification": "dummy",
+        "method": "dummy_nested",
+        "terms": design.terms,
+        "estimand": "group-average, these groups only",
+        "vcov_type": "classical",
+        "df_method": "residual (n - rank)",
+        "software": SOFTWARE,
+    }
+    X = _nested_columns(design) if design.kind in ("between", "blocked") else None
+    model = None if X is None else fit_ols(X, sample.y)
+    if model is None or model.df_resid < 1:
+        why = "It is meant for treatments that are constant within groups; `dummy` answers here."
+        if model is not None:
+            why = "Every group has one member: nothing is left to estimate the residual variance."
+        return tidy.MethodResult(
+            **shared,
+            contrasts=sample.missing(len(design.L)),
+            means=sample.missing(len(design.L_means)),
+            coefficients=sample.missing(len(design.terms)),
+            omnibus=tidy.NO_TEST,
+            converged=False,
+            message=f"Does not apply. {why}",
+        )
+    p, level = design.X.shape[1], sample.conf_level
+    given = {"beta": model.beta[:p], "vcov": model.vcov[:p, :p], "df": model.df_resid}
+    return tidy.MethodResult(
+        **shared,
+        contrasts=wald(design.L, **given, conf_level=level),
+        means=wald(design.L_means, **given, conf_level=level),
+        coefficients=wald(np.eye(p), **given, conf_level=level),
+        omnibus=wald_joint(design.omnibus, **given),
+        converged=True,
+    )
+
+
+def _nested_columns(design: Design) -> np.ndarray:
+    """X and a basis of the group effects that are orthogonal to every group-level column of X.
+
+    Without blocks and covariates that is exactly: effects sum to zero within each arm.
+    """
+    first = design.X[design.first_of_group]
+    constant = np.array([np.allclose(x, first[design.group, j]) for j, x in enumerate(design.X.T)])
+    M = first[:, constant]
+    return np.hstack([design.X, linalg.null_space(M.T)[design.group]])

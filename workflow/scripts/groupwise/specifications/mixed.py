@@ -1,0 +1,166 @@
+"""Mixed: a random intercept per group, and per block where blocks are random; REML."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.inference.variance_intervals import sd_intervals
+from groupwise.inference.wald import wald, wald_joint
+from groupwise.models.mixed import (
+    GroupSums,
+    Levels,
+    MixedFit,
+    Variances,
+    fit_reml,
+    gls,
+    maximise_reml,
+    profiled_reml,
+)
+from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
+
+WHO = ("mixed", "mixed_wald")
+
+
+def fit(sample: Sample) -> SpecificationFit:
+    """REML with normal-theory (z) tests: what most Python prints."""
+    design = sample.design
+    random_blocks = design.block is not None and design.blocks_as == "random"
+    levels = Levels(design.group, design.block if random_blocks else None)
+    try:
+        model = fit_reml(design.X, sample.y, levels)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        return SpecificationFit([_failed(sample, str(error))])
+    tables = {
+        "variance_components": _variance_components(sample, model, levels),
+        "random_effects": _random_effects(sample, model, levels),
+        "fit_statistics": fit_statistics(
+            sample,
+            *WHO,
+            loglik=model.gls.loglik_reml,
+            loglik_without_groups=_without_groups(sample, levels),
+            statsmodels_agreement=round(model.agreement, 9),
+            statsmodels_likelihood_gap=round(model.likelihood_gap, 9),
+        ),
+        "residuals": residual_table(sample, *WHO, model.fitted, model.residual),
+    }
+    return SpecificationFit([_method(sample, model)], tables)
+
+
+def _method(sample: Sample, model: MixedFit) -> tidy.MethodResult:
+    design = sample.design
+    given = {"beta": model.beta, "vcov": model.gls.vcov, "df": np.inf}
+    level = sample.conf_level
+    return tidy.MethodResult(
+        specification=WHO[0],
+        method=WHO[1],
+        contrasts=wald(design.L, **given, conf_level=level),
+        means=wald(design.L_means, **given, conf_level=level),
+        coefficients=wald(np.eye(len(model.beta)), **given, conf_level=level),
+        terms=design.terms,
+        omnibus=wald_joint(design.omnibus, **given),
+        estimand="precision-weighted",
+        vcov_type="REML, model-based",
+        df_method="none (normal)",
+        software=model.software,
+        converged=model.converged,
+        singular=model.singular,
+        message=model.message,
+    )
+
+
+def _failed(sample: Sample, why: str) -> tidy.MethodResult:
+    design = sample.design
+    return tidy.MethodResult(
+        specification=WHO[0],
+        method=WHO[1],
+        contrasts=sample.missing(len(design.L)),
+        means=sample.missing(len(design.L_means)),
+        coefficients=sample.missing(len(design.terms)),
+        terms=design.terms,
+        omnibus=tidy.NO_TEST,
+        estimand="precision-weighted",
+        vcov_type="",
+        df_method="",
+        software="",
+        converged=False,
+        message=why,
+    )
+
+
+def _variance_components(sample: Sample, model: MixedFit, levels: Levels) -> pd.DataFrame:
+    """One row per level and one for the residual; `icc` is the level's share of the total."""
+    variances = model.variances
+    sums = GroupSums.of(sample.design.X, sample.y, levels)
+    intervals = sd_intervals(sums, variances, conf_level=sample.conf_level)
+    names = {"group": sample.group_name, "residual": "Residual"}
+    if levels.block is not None:
+        names = {"block": str(sample.block_name)} | names
+    total = variances.group + variances.block + variances.residual
+    rows = []
+    for name, label in names.items():
+        variance = getattr(variances, name)
+        low, high = intervals[name]
+        rows.append(
+            sample.who(*WHO)
+            | {
+                "estimator": "reml",
+                "group": label,
+                "term": "" if name == "residual" else "Intercept",
+                "variance": variance,
+                "std_dev": np.sqrt(variance),
+                "conf_low": low,
+                "conf_high": high,
+                "conf_level": sample.conf_level,
+                "icc": variance / total,
+            }
+        )
+    return tidy.table("variance_components", rows)
+
+
+def _without_groups(sample: Sample, levels: Levels) -> float:
+    """The REML log-likelihood of the model without the group level."""
+    X, y = sample.design.X, sample.y
+    if levels.block is None:
+        return -0.5 * profiled_reml(GroupSums.of(X, y, levels), np.zeros(1))[0]
+    sums = GroupSums.of(X, y, Levels(levels.block))
+    return gls(sums, maximise_reml(sums, Variances(1.0, 1.0))).loglik_reml
+
+
+def _random_effects(sample: Sample, model: MixedFit, levels: Levels) -> pd.DataFrame:
+    """BLUPs beside the raw deviation: the mean of what the fixed effects leave, unshrunken."""
+    design, fit = sample.design, model.gls
+    left = sample.y - design.X @ model.beta
+    arm = np.array([*design.arm_labels, ""], dtype=object)[design.arm_of_group]
+    parts = [
+        _level(sample, design.group, left, design.group_labels, arm)
+        | {"group": sample.group_name, "estimate": fit.blup_group, "std_error": fit.sd_blup_group}
+    ]
+    if levels.block is not None:
+        parts.append(
+            _level(sample, levels.block, left, design.block_labels, "")
+            | {
+                "group": sample.block_name,
+                "estimate": fit.blup_block,
+                "std_error": fit.sd_blup_block,
+            }
+        )
+    return tidy.concat("random_effects", [tidy.table("random_effects", part) for part in parts])
+
+
+def _level(
+    sample: Sample,
+    codes: np.ndarray,
+    left: np.ndarray,
+    labels: tuple[str, ...],
+    arm: np.ndarray | str,
+) -> dict[str, object]:
+    size = np.bincount(codes)
+    return sample.who(*WHO) | {
+        "level": list(labels),
+        "arm": arm,
+        "term": "Intercept",
+        "raw": np.bincount(codes, weights=left) / size,
+        "n_obs": size,
+    }

@@ -1,0 +1,194 @@
+"""The results schema: every table the pipeline writes, and the only makers of its rows.
+
+Column names follow broom's glossary (estimate, std_error, statistic, df, p_value, conf_low, ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+FLOAT_FORMAT = "%.12g"
+"""Twelve significant digits: more than any comparison needs, fewer than two platforms disagree in."""
+
+_INFERENCE = {
+    "estimate": float,
+    "std_error": float,
+    "statistic": float,
+    "df": float,
+    "p_value": float,
+    "conf_low": float,
+    "conf_high": float,
+    "conf_level": float,
+}
+_FIT = {
+    "vcov_type": str,
+    "df_method": str,
+    "n_obs": int,
+    "n_groups": int,
+    "converged": bool,
+    "singular": bool,
+    "message": str,
+    "software": str,
+}
+_METHOD = {"dataset": str, "specification": str, "method": str}
+
+TABLES: dict[str, dict[str, type]] = {
+    "estimates": _METHOD | {"contrast": str, "estimand": str} | _INFERENCE | _FIT,
+    "marginal_means": _METHOD | {"arm": str, "estimand": str} | _INFERENCE | _FIT,
+    "coefficients": _METHOD | {"term": str} | _INFERENCE | {"message": str},
+    "omnibus": _METHOD
+    | {"statistic": float, "df_num": float, "df_den": float, "p_value": float, "message": str},
+    "variance_components": _METHOD
+    | {
+        "estimator": str,
+        "group": str,
+        "term": str,
+        "variance": float,
+        "std_dev": float,
+        "conf_low": float,
+        "conf_high": float,
+        "conf_level": float,
+        "icc": float,
+    },
+    "random_effects": _METHOD
+    | {
+        "group": str,
+        "level": str,
+        "arm": str,
+        "term": str,
+        "estimate": float,
+        "std_error": float,
+        "raw": float,
+        "n_obs": int,
+    },
+    "aliasing": _METHOD
+    | {"convention": str, "term": str, "role": str, "estimate": float, "aliased": bool},
+    "fit_statistics": _METHOD | {"statistic": str, "value": float},
+    "diagnostics": {
+        "dataset": str,
+        "check": str,
+        "statistic": float,
+        "p_value": float,
+        "verdict": str,
+        "message": str,
+    },
+    "residuals": _METHOD
+    | {"row": int, "group": str, "arm": str, "fitted": float, "residual": float},
+}
+"""Columns and types of each table, in the order in which they are written."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Estimates with their reference distribution; every array has shape (k,).
+
+    `df` is the degrees of freedom of the t distribution; infinity stands for the normal.
+    """
+
+    estimate: np.ndarray
+    std_error: np.ndarray
+    statistic: np.ndarray
+    df: np.ndarray
+    p_value: np.ndarray
+    conf_low: np.ndarray
+    conf_high: np.ndarray
+    conf_level: float
+
+    @classmethod
+    def missing(cls, k: int, conf_level: float) -> Inference:
+        """k rows of NaN: the answer of a method that does not apply or has failed."""
+        return cls(*(np.full(k, np.nan) for _ in range(7)), conf_level=conf_level)
+
+    def mask(self, keep: np.ndarray) -> Inference:
+        """The same rows with NaN wherever `keep`, shape (k,), is false."""
+        arrays = [np.where(keep, getattr(self, name), np.nan) for name in list(_INFERENCE)[:-1]]
+        return Inference(*arrays, conf_level=self.conf_level)
+
+    def columns(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _INFERENCE}
+
+
+@dataclass(frozen=True)
+class JointTest:
+    """Test that several contrasts are all zero; `df_den` infinite means chi-squared / df_num."""
+
+    statistic: float
+    df_num: float
+    df_den: float
+    p_value: float
+
+
+NO_TEST = JointTest(np.nan, np.nan, np.nan, np.nan)
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """What one method says of one dataset: the rows it adds to every results table."""
+
+    specification: str
+    method: str
+    contrasts: Inference
+    means: Inference
+    coefficients: Inference
+    terms: tuple[str, ...]
+    omnibus: JointTest
+    estimand: str
+    vcov_type: str
+    df_method: str
+    software: str
+    converged: bool
+    singular: bool = False
+    message: str = ""
+
+
+def table(name: str, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A table of the schema: its columns, in its order, in its types; an unknown column is an error."""
+    schema = TABLES[name]
+    frame = pd.DataFrame(rows, columns=None if len(rows) else list(schema))
+    if set(frame.columns) != set(schema):
+        odd = sorted(set(frame.columns) ^ set(schema))
+        raise ValueError(f"table {name}: columns that do not match its schema: {', '.join(odd)}")
+    return frame[list(schema)].astype(schema)
+
+
+def concat(name: str, tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of one schema, one under the other; empty ones do not change the types."""
+    filled = [each for each in tables if len(each)]
+    if not filled:
+        return table(name, [])
+    return pd.concat(filled, ignore_index=True)[list(TABLES[name])].astype(TABLES[name])
+
+
+def method_tables(
+    results: Sequence[MethodResult],
+    *,
+    dataset: str,
+    contrasts: Sequence[str],
+    arms: Sequence[str],
+    n_obs: int,
+    n_groups: int,
+) -> dict[str, pd.DataFrame]:
+    """The four tables every method fills: estimates, marginal_means, coefficients, omnibus."""
+    rows: dict[str, list[pd.DataFrame]] = {
+        name: [] for name in ("estimates", "marginal_means", "coefficients", "omnibus")
+    }
+    for each in results:
+        who = {"dataset": dataset, "specification": each.specification, "method": each.method}
+        fit = {"n_obs": n_obs, "n_groups": n_groups}
+        fit |= {name: getattr(each, name) for name in _FIT if name not in fit}
+        shared = who | fit | {"estimand": each.estimand}
+        estimates = shared | {"contrast": list(contrasts)} | each.contrasts.columns()
+        rows["estimates"].append(table("estimates", estimates))
+        means = shared | {"arm": list(arms)} | each.means.columns()
+        rows["marginal_means"].append(table("marginal_means", means))
+        terms = who | {"term": list(each.terms), "message": each.message}
+        rows["coefficients"].append(table("coefficients", terms | each.coefficients.columns()))
+        rows["omnibus"].append(
+            table("omnibus", [who | vars(each.omnibus) | {"message": each.message}])
+        )
+    return {name: concat(name, parts) for name, parts in rows.items()}

@@ -1,0 +1,127 @@
+"""The words for methods and numbers that figures and reports share."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+MINUS = "\u2212"
+
+
+class MethodWords(NamedTuple):
+    """A method's short name, and what one has to believe to use it."""
+
+    label: str
+    assumes: str
+
+
+METHODS = {
+    "ols_classical": MethodWords(
+        "Pooled OLS",
+        "Individuals are independent, also within a {group}: there are no {group} effects.",
+    ),
+    "dummy": MethodWords(
+        "Dummies",
+        "Each {group} has a parameter of its own; arms are compared within a {group}.",
+    ),
+    "dummy_nested": MethodWords(
+        "Dummies, averaged by arm",
+        "Each {group} has a parameter of its own; the answer is about these {groups} only.",
+    ),
+    "mixed_wald": MethodWords(
+        "Mixed model, z",
+        "{Groups} are a sample; their effects are normal with one variance, taken as known.",
+    ),
+}
+"""In the order in which tables and figures show them."""
+
+
+def method_order(method: str) -> int:
+    """Place of a method in tables; one without words stands last."""
+    known = list(METHODS)
+    return known.index(method) if method in known else len(known)
+
+
+def method_label(method: str) -> str:
+    return METHODS[method].label if method in METHODS else method
+
+
+def contrast_label(contrast: str) -> str:
+    """`B - A` with a true minus sign."""
+    return contrast.replace(" - ", f" {MINUS} ")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """So many significant digits, without an exponent, with a true minus sign."""
+    if not np.isfinite(value):
+        return "not known"
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - int(np.floor(np.log10(abs(value))))
+    return fixed(value, min(max(decimals, 0), 8))
+
+
+def fixed(value: float, decimals: int) -> str:
+    """So many decimals, with a true minus sign and none before a zero."""
+    if not np.isfinite(value):
+        return "\u2013"
+    text = f"{value:,.{decimals}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def decimals_for(spread: float) -> int:
+    """Decimals that show two significant digits of a standard error."""
+    if not np.isfinite(spread) or spread <= 0:
+        return 2
+    return int(np.clip(1 - np.floor(np.log10(spread)), 0, 8))
+
+
+def p_value(value: float) -> str:
+    """`.013`, `< .001`: three decimals, no zero before the point."""
+    if not np.isfinite(value):
+        return "\u2013"
+    if value < 0.001:
+        return "< .001"
+    return "1.000" if value > 0.9995 else f"{value:.3f}".lstrip("0")
+
+
+def equals_p(value: float) -> str:
+    """`p = .013` or `p < .001`."""
+    text = p_value(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage, or `less than 1%`."""
+    if 0 < share < 0.01:
+        return "less than 1%"
+    return f"{round(100 * share)}%"
+
+
+def plural(word: str) -> str:
+    """The plural of an English noun, or of a column's name that is used as one."""
+    if word.endswith(("s", "x", "ch", "sh")):
+        return f"{word}es"
+    if word.endswith("y") and word[-2:-1] not in tuple("aeiou"):
+        return f"{word[:-1]}ies"
+    return f"{word}s"
+
+
+def count(n: int, word: str) -> str:
+    """`1 group`, `15 groups`, `5,871 individuals`."""
+    return f"{n:,} {word if n == 1 else plural(word)}"
+
+
+def listing(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def noun(column: str) -> str:
+    """A column's name as a word in a sentence: `class_type` is a class type."""
+    return column.replace("_", " ")

@@ -1,0 +1,86 @@
+"""What every script needs around its one function: a log, and a user's mistake in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.data.errors import InputError
+
+
+@contextlib.contextmanager
+def logged(snakemake: Any, *, file: str = "", dataset: str = "") -> Iterator[None]:
+    """Send what is printed and warned to the job's log, and end a failing job with one sentence.
+
+    An InputError becomes `groupwise: <file>: datasets.<dataset>.<key>: <problem>; <fix>.` on the
+    console and in the log. Anything else is a defect of ours: its traceback goes to the log, and
+    the console names the log.
+    """
+    console = sys.stderr
+    path = Path(str(snakemake.log[0]))
+    with path.open("w", encoding="utf-8") as log:
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            logging.basicConfig(stream=log, level=logging.WARNING, force=True)
+            logging.captureWarnings(True)
+            try:
+                yield
+                return
+            except InputError as error:
+                sentence = f"groupwise: {file}: datasets.{dataset}.{error}"
+            except Exception as error:
+                traceback.print_exc(file=log)
+                sentence = f"groupwise: rule {snakemake.rule} failed ({error}); see {path}."
+            print(sentence, file=log)
+    print(sentence, file=console)
+    sys.exit(1)
+
+
+def write_text(path: str | os.PathLike[str], text: str | bytes) -> None:
+    """Write whole or not at all."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    partial.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+    os.replace(partial, target)
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
+    """CSV with 12 significant digits, or Parquet by the file's name."""
+    if str(path).endswith(".parquet"):
+        partial = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+        table.to_parquet(partial, index=False)
+        os.replace(partial, path)
+    else:
+        write_text(path, table.to_csv(index=False, float_format=tidy.FLOAT_FORMAT))
+
+
+def read_result(path: str | os.PathLike[str], name: str) -> pd.DataFrame:
+    """A results table with the types of its schema."""
+    if str(path).endswith(".parquet"):
+        return pd.read_parquet(path)
+    text = [column for column, kind in tidy.TABLES[name].items() if kind is str]
+    table = pd.read_csv(
+        path,
+        dtype=dict.fromkeys(text, str),
+        keep_default_na=False,
+        na_values={column: [""] for column, kind in tidy.TABLES[name].items() if kind is float},
+    )
+    return tidy.table(name, table) if len(table) else tidy.table(name, [])

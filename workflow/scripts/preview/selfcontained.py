@@ -1,0 +1,46 @@
+"""Find what would make a page run code or load something when a reader opens it."""
+
+import re
+from html.parser import HTMLParser
+
+FORBIDDEN = ("script", "link", "iframe", "object", "embed", "base")
+LOADING = ("src", "srcset", "poster", "data", "background")
+CSS_LOADS = re.compile(r"@import|url\(\s*['\"]?(?!data:|#)", re.IGNORECASE)
+
+
+def violations(html: str) -> list[str]:
+    """Reasons why `html` is not a self-contained page without scripts; empty if it is one."""
+    parser = _Checker()
+    parser.feed(html)
+    parser.close()
+    return parser.found
+
+
+class _Checker(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.in_style = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.in_style = tag == "style"
+        if tag in FORBIDDEN:
+            self.found.append(f"it contains a <{tag}> element")
+        for name, value in attrs:
+            self._check_attribute(tag, name, value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_style = False
+
+    def handle_data(self, data: str) -> None:
+        if self.in_style and CSS_LOADS.search(data):
+            self.found.append("a style sheet loads another file")
+
+    def _check_attribute(self, tag: str, name: str, value: str) -> None:
+        loads = name in LOADING or (tag in ("image", "use") and name.endswith("href"))
+        if loads and not value.startswith(("data:", "#")):
+            self.found.append(f"'{value}' could not be embedded")
+        if name.startswith("on"):
+            self.found.append(f"<{tag}> has the script attribute {name}")
+        if name == "style" and CSS_LOADS.search(value):
+            self.found.append(f"the style of <{tag}> loads another file")

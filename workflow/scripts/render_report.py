@@ -1,0 +1,18 @@
+"""Render the report of one dataset."""
+
+from pathlib import Path
+
+from job import logged, read_json
+from rendering import render_page
+
+if __name__ == "__main__":
+    with logged(snakemake):
+        dataset = snakemake.wildcards.dataset
+        render_page(
+            Path(snakemake.input.qmd),
+            Path(snakemake.output.html),
+            datasets=[dataset],
+            parameters={"dataset": dataset, "headline": snakemake.params.headline},
+            metadata={"title": read_json(snakemake.input.design)["title"]},
+            quarto=snakemake.params.quarto,
+        )

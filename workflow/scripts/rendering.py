@@ -1,0 +1,94 @@
+"""Render a .qmd of reports/ with Quarto, or with the preview renderer where there is no Quarto.
+
+Pages are rendered in a folder of their own: Quarto writes beside its input, and several pages may be
+rendered at once. The finished page is moved to its place in one step.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+SHARED = ("_quarto.yml", "references.bib", "theme.scss")
+SCRIPTS = Path(__file__).parent
+
+
+def render_page(
+    qmd: Path,
+    output: Path,
+    *,
+    datasets: Sequence[str],
+    parameters: Mapping[str, str],
+    metadata: Mapping[str, str],
+    quarto: str | None,
+) -> None:
+    """Render `qmd`, with the results of some datasets beside it, to `output` (an HTML file).
+
+    `quarto` is the path of the executable, or None for the preview renderer.
+    """
+    with tempfile.TemporaryDirectory(prefix="groupwise-") as folder:
+        stage = Path(folder)
+        for name in SHARED:
+            shutil.copy(qmd.parent / name, stage)
+        copy = stage / f"{output.stem}.qmd"
+        shutil.copy(qmd, copy)
+        for dataset in datasets:
+            _stage_results(dataset, stage)
+        page = stage / f"{output.stem}.html"
+        if quarto is None:
+            _preview(copy, page, parameters, metadata)
+        else:
+            _quarto(quarto, copy, parameters, metadata)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial = output.with_name(f".{output.name}.{os.getpid()}")
+        shutil.copyfile(page, partial)
+        os.replace(partial, output)
+
+
+def _stage_results(dataset: str, stage: Path) -> None:
+    source, target = Path("results") / dataset, stage / "results" / dataset
+    (target / "figures").mkdir(parents=True)
+    for path in [*source.glob("*.csv"), *source.glob("*.json")]:
+        shutil.copy(path, target)
+    for path in [*source.glob("figures/*.svg"), *source.glob("figures/*.txt")]:
+        shutil.copy(path, target / "figures")
+
+
+def _environment() -> dict[str, str]:
+    """The kernel finds the package beside the scripts, and Quarto finds this Python."""
+    return dict(os.environ) | {
+        "PYTHONPATH": str(SCRIPTS),
+        "QUARTO_PYTHON": sys.executable,
+    }
+
+
+def _preview(
+    qmd: Path, page: Path, parameters: Mapping[str, str], metadata: Mapping[str, str]
+) -> None:
+    import preview
+
+    preview.render(
+        qmd, page, parameters=dict(parameters), metadata=dict(metadata), env=_environment()
+    )
+
+
+def _quarto(
+    quarto: str, qmd: Path, parameters: Mapping[str, str], metadata: Mapping[str, str]
+) -> None:
+    command = [quarto, "render", qmd.name, "--to", "html"]
+    for key, value in parameters.items():
+        command += ["-P", f"{key}:{value}"]
+    for key, value in metadata.items():
+        command += ["-M", f"{key}:{value}"]
+    done = subprocess.run(
+        command, cwd=qmd.parent, env=_environment(), capture_output=True, text=True, check=False
+    )
+    print(done.stdout, done.stderr, sep="\n")
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise RuntimeError(f"Quarto could not render {qmd.name}: {lines[-1] if lines else ''}")

@@ -1,0 +1,37 @@
+"""Read what the reports show: results/ and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from job import read_json, read_result
+
+from groupwise.report.facts import Facts
+
+TABLES = (
+    "estimates",
+    "marginal_means",
+    "omnibus",
+    "variance_components",
+    "random_effects",
+    "aliasing",
+    "fit_statistics",
+    "diagnostics",
+)
+
+
+def load(dataset: str, headline: str, results: str | Path = "results") -> Facts:
+    """The facts of one dataset, from its folder below `results`."""
+    folder = Path(results) / dataset
+    truth = folder / "truth.json"
+    return Facts(
+        design=read_json(folder / "design.json"),
+        results={name: read_result(folder / f"{name}.csv", name) for name in TABLES},
+        provenance=read_json(folder / "provenance.json"),
+        alt={
+            path.stem: path.read_text(encoding="utf-8")
+            for path in (folder / "figures").glob("*.txt")
+        },
+        headline=headline,
+        truth=read_json(truth) if truth.is_file() else None,
+    )
