@@ -11,11 +11,11 @@ STAMP = .venv/.lock-stamp
 SNAKEFILES = Snakefile workflow/rules
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report test lint format lock clean FORCE
+.PHONY: help env quarto report test screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: PYTHON=python3.12 makes .venv with another Python; CORES=4; CONFIG=my.yaml is"
 	@echo "added to config.yaml; ARGS='...' goes to Snakemake (report), pytest (test) or uv (lock);"
 	@echo "PROFILE=slurm takes Snakemake's profile of that name; GROUPWISE_QUARTO=off: no Quarto."
@@ -41,6 +41,9 @@ report: $(STAMP) ## Make every report that is not up to date: reports/rendered/i
 
 test: $(STAMP) ## Run the tests
 	@$(IN_ENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+screenshots: $(STAMP) ## Show every page at three widths: reports/rendered/screenshots/ (needs Chromium)
+	@$(IN_ENV) python tests/browser/screenshots.py
 
 lint: $(STAMP) ## Check style, types and workflow; change nothing
 	@$(IN_ENV) python -m ruff check .

@@ -14,6 +14,6 @@ include: "workflow/rules/reports.smk"
 
 
 rule all:
+    default_target: True
     input:
         "reports/rendered/index.html",
-    default_target: True

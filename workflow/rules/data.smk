@@ -3,28 +3,6 @@
 #          for simulated data also data/processed/simulated/{dataset}.csv and its true effects
 
 
-def raw_file(wildcards):
-    """The file a dataset is read from: the user's, or the one its simulation writes."""
-    simulated = f"data/processed/simulated/{wildcards.dataset}.csv"
-    return config["datasets"][wildcards.dataset].get("file", simulated)
-
-
-def ingest_settings(wildcards):
-    """What the analysis table depends on, and nothing else."""
-    block = config["datasets"][wildcards.dataset]
-    arms = list(block.get("simulate", {}).get("groups_per_arm", [])) or None
-    return {
-        "roles": block["roles"],
-        "blocks_as": block["blocks_as"],
-        "conf_level": block["conf_level"],
-        "ingest": {
-            "reference": block["reference"],
-            "levels": block.get("levels", arms),
-            "missing": block["missing"],
-        },
-    }
-
-
 rule simulate_data:
     input:
         package=package(),
@@ -33,13 +11,13 @@ rule simulate_data:
         truth="results/{dataset}/truth.json",
     log:
         "logs/simulate_data/{dataset}.log",
+    conda:
+        "../../environment.yml"
     params:
-        config_file=config_file,
+        config_file=SETTINGS.config_file,
         simulate=lookup("datasets/{dataset}/simulate", within=config),
         roles=lookup("datasets/{dataset}/roles", within=config),
         reference=lookup("datasets/{dataset}/reference", within=config),
-    conda:
-        "../../environment.yml"
     message:
         "{wildcards.dataset}: simulate the data"
     script:
@@ -50,17 +28,17 @@ rule simulate_data:
 # data must not cost earlier results.
 rule check_data:
     input:
-        raw=raw_file,
+        raw=SETTINGS.raw_file,
         sums="data/raw/SHA256SUMS",
         package=package("algebra.py", "design.py"),
     output:
         checked="data/processed/checked/{dataset}.json",
     log:
         "logs/check_data/{dataset}.log",
-    params:
-        settings=ingest_settings,
     conda:
         "../../environment.yml"
+    params:
+        settings=SETTINGS.ingest,
     message:
         "{wildcards.dataset}: check the data"
     script:
@@ -69,21 +47,21 @@ rule check_data:
 
 rule ingest_data:
     input:
-        raw=raw_file,
-        checked=ancient("data/processed/checked/{dataset}.json"),
+        raw=SETTINGS.raw_file,
+        checked="data/processed/checked/{dataset}.json",
         package=package("algebra.py", "design.py"),
     output:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
     log:
         "logs/ingest_data/{dataset}.log",
+    conda:
+        "../../environment.yml"
     params:
-        settings=ingest_settings,
+        settings=SETTINGS.ingest,
         title=lookup("datasets/{dataset}/title", within=config),
         note=lookup("datasets/{dataset}/note", within=config, default=""),
         simulated=lookup("datasets/{dataset}/simulate", within=config, default=False),
-    conda:
-        "../../environment.yml"
     message:
         "{wildcards.dataset}: read the data"
     script:

@@ -15,17 +15,22 @@ rule draw_figure:
             then="results/{dataset}/truth.json",
             otherwise=[],
         ),
-        package=package("words.py", "figures/__init__.py", "figures/style.py", "figures/{figure}.py"),
+        package=package(
+            "words.py",
+            "figures/__init__.py",
+            "figures/style.py",
+            "figures/{figure}.py",
+        ),
     output:
         svg="results/{dataset}/figures/{figure}.svg",
         png="results/{dataset}/figures/{figure}.png",
         alt="results/{dataset}/figures/{figure}.txt",
     log:
         "logs/draw_figure/{dataset}/{figure}.log",
-    params:
-        headline=config["headline"],
     conda:
         "../../environment.yml"
+    params:
+        headline=config["headline"],
     message:
         "{wildcards.dataset}: draw {wildcards.figure}"
     script:

@@ -81,7 +81,7 @@ rule check_model:
                 "variance_components",
             )
         },
-        package=package("diagnostics"),
+        package=package("words.py", "diagnostics"),
     output:
         diagnostics="results/{dataset}/diagnostics.csv",
     log:
@@ -103,10 +103,10 @@ rule record_provenance:
         provenance="results/{dataset}/provenance.json",
     log:
         "logs/record_provenance/{dataset}.log",
-    params:
-        seed=lookup("datasets/{dataset}/simulate/seed", within=config, default=None),
     conda:
         "../../environment.yml"
+    params:
+        seed=lookup("datasets/{dataset}/simulate/seed", within=config, default=None),
     message:
         "{wildcards.dataset}: record how the results were made"
     script:

@@ -54,11 +54,11 @@ rule render_report:
         "logs/render_report/{dataset}.log",
     benchmark:
         "benchmarks/jobs/render_report/{dataset}.jsonl"
+    conda:
+        "../../environment.yml"
     params:
         headline=config["headline"],
         quarto=QUARTO,
-    conda:
-        "../../environment.yml"
     message:
         "{wildcards.dataset}: write the report"
     script:
@@ -77,12 +77,12 @@ rule render_index:
         html="reports/rendered/index.html",
     log:
         "logs/render_index.log",
+    conda:
+        "../../environment.yml"
     params:
         datasets=list(config["datasets"]),
         headline=config["headline"],
         quarto=QUARTO,
-    conda:
-        "../../environment.yml"
     message:
         "write the index page"
     script:

@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from groupwise.data.errors import nearest
+from groupwise.data.errors import nearest, sentence
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -23,9 +23,7 @@ class ConfigError(ValueError):
     """A mistake in a configuration file."""
 
     def __init__(self, file: str, key: str, problem: str, fix: str) -> None:
-        super().__init__(
-            f"{file}: {key}: {problem}; {fix}." if key else f"{file}: {problem}; {fix}."
-        )
+        super().__init__(sentence(*filter(None, (file, key)), problem, fix))
 
 
 def check_configuration(config: Mapping[str, Any], files: Sequence[str | Path]) -> None:

@@ -20,28 +20,26 @@ from groupwise.data.errors import InputError
 
 @contextlib.contextmanager
 def logged(snakemake: Any, *, file: str = "", dataset: str = "") -> Iterator[None]:
-    """Send what is printed and warned to the job's log, and end a failing job with one sentence.
+    """Send what is printed and warned to the job's log, and end a failing job quietly.
 
-    An InputError becomes `groupwise: <file>: datasets.<dataset>.<key>: <problem>; <fix>.` on the
-    console and in the log. Anything else is a defect of ours: its traceback goes to the log, and
-    the console names the log.
+    A user's mistake, an InputError, leaves one line in the log that starts with `groupwise: ` and
+    names file, key and fix; anything else is a defect of ours and leaves its traceback. Snakemake
+    shows the log of a failed job (profiles/default), and `make report` shows just the line.
     """
-    console = sys.stderr
-    path = Path(str(snakemake.log[0]))
-    with path.open("w", encoding="utf-8") as log:
-        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-            logging.basicConfig(stream=log, level=logging.WARNING, force=True)
-            logging.captureWarnings(True)
-            try:
-                yield
-                return
-            except InputError as error:
-                sentence = f"groupwise: {file}: datasets.{dataset}.{error}"
-            except Exception as error:
-                traceback.print_exc(file=log)
-                sentence = f"groupwise: rule {snakemake.rule} failed ({error}); see {path}."
-            print(sentence, file=log)
-    print(sentence, file=console)
+    with (
+        Path(str(snakemake.log[0])).open("w", encoding="utf-8") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        logging.basicConfig(stream=log, level=logging.WARNING, force=True)
+        logging.captureWarnings(True)
+        try:
+            yield
+            return
+        except InputError as error:
+            print(f"groupwise: {file}: datasets.{dataset}.{error}", file=log)
+        except Exception:
+            traceback.print_exc(file=log)
     sys.exit(1)
 
 

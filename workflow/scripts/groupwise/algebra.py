@@ -39,13 +39,20 @@ def independent_columns(X: np.ndarray, order: np.ndarray) -> np.ndarray:
     return kept
 
 
-def estimable(X: np.ndarray, L: np.ndarray) -> np.ndarray:
-    """Which rows of L, shape (k, p), are combinations of rows of X; a mask of shape (k,)."""
-    _, s, Vt = np.linalg.svd(X, full_matrices=False)
-    row_space = Vt[s > RANK_TOLERANCE * s[0]]
-    outside = L - (L @ row_space.T) @ row_space
+def row_space(X: np.ndarray) -> np.ndarray:
+    """An orthonormal basis, shape (r, p), of the combinations of columns that X identifies."""
+    R = linalg.qr(X, mode="r")[0][: X.shape[1]]
+    _, s, Vt = np.linalg.svd(R, full_matrices=False)
+    basis: np.ndarray = Vt[s > RANK_TOLERANCE * s[0]]
+    return basis
+
+
+def estimable(basis: np.ndarray, L: np.ndarray) -> np.ndarray:
+    """Which rows of L, shape (k, p), lie in a row space; a mask of shape (k,)."""
+    outside = L - (L @ basis.T) @ basis
     scale = np.maximum(np.linalg.norm(L, axis=1), np.finfo(float).tiny)
-    return np.linalg.norm(outside, axis=1) < 1e-7 * scale
+    mask: np.ndarray = np.linalg.norm(outside, axis=1) < 1e-7 * scale
+    return mask
 
 
 def _unit_columns(X: np.ndarray) -> np.ndarray:

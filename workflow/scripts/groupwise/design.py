@@ -235,11 +235,13 @@ def _warnings(design: Design) -> list[str]:
             )
     singles = int((design.group_size == 1).sum())
     if singles:
-        found.append(f"{singles} of {design.n_groups} groups have one member only.")
+        verb = "has" if singles == 1 else "have"
+        found.append(f"{singles} of {design.n_groups} groups {verb} one member only.")
     if design.block is not None:
         arms = np.zeros((len(design.block_labels), len(design.arm_labels)), dtype=bool)
         arms[design.block, design.arm] = True
         partial = int((arms.sum(axis=1) < arms.shape[1]).sum())
         if partial:
-            found.append(f"{partial} of {len(arms)} blocks do not hold every arm.")
+            verb = "does" if partial == 1 else "do"
+            found.append(f"{partial} of {len(arms)} blocks {verb} not hold every arm.")
     return found

@@ -15,7 +15,7 @@ import pandas as pd
 FLOAT_FORMAT = "%.12g"
 """Twelve significant digits: more than any comparison needs, fewer than two platforms disagree in."""
 
-_INFERENCE = {
+_INFERENCE: dict[str, type] = {
     "estimate": float,
     "std_error": float,
     "statistic": float,
@@ -25,7 +25,7 @@ _INFERENCE = {
     "conf_high": float,
     "conf_level": float,
 }
-_FIT = {
+_FIT: dict[str, type] = {
     "vcov_type": str,
     "df_method": str,
     "n_obs": int,
@@ -35,7 +35,7 @@ _FIT = {
     "message": str,
     "software": str,
 }
-_METHOD = {"dataset": str, "specification": str, "method": str}
+_METHOD: dict[str, type] = {"dataset": str, "specification": str, "method": str}
 
 TABLES: dict[str, dict[str, type]] = {
     "estimates": _METHOD | {"contrast": str, "estimand": str} | _INFERENCE | _FIT,
@@ -102,12 +102,25 @@ class Inference:
     @classmethod
     def missing(cls, k: int, conf_level: float) -> Inference:
         """k rows of NaN: the answer of a method that does not apply or has failed."""
-        return cls(*(np.full(k, np.nan) for _ in range(7)), conf_level=conf_level)
+        nothing = np.full(k, np.nan)
+        return cls(nothing, nothing, nothing, nothing, nothing, nothing, nothing, conf_level)
 
     def mask(self, keep: np.ndarray) -> Inference:
         """The same rows with NaN wherever `keep`, shape (k,), is false."""
-        arrays = [np.where(keep, getattr(self, name), np.nan) for name in list(_INFERENCE)[:-1]]
-        return Inference(*arrays, conf_level=self.conf_level)
+
+        def kept(values: np.ndarray) -> np.ndarray:
+            return np.where(keep, values, np.nan)
+
+        return Inference(
+            estimate=kept(self.estimate),
+            std_error=kept(self.std_error),
+            statistic=kept(self.statistic),
+            df=kept(self.df),
+            p_value=kept(self.p_value),
+            conf_low=kept(self.conf_low),
+            conf_high=kept(self.conf_high),
+            conf_level=self.conf_level,
+        )
 
     def columns(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _INFERENCE}
@@ -127,16 +140,33 @@ NO_TEST = JointTest(np.nan, np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a method says of every contrast, arm mean and coefficient, and of all arms at once."""
+
+    contrasts: Inference
+    means: Inference
+    coefficients: Inference
+    omnibus: JointTest
+
+    @classmethod
+    def missing(cls, contrasts: int, means: int, coefficients: int, conf_level: float) -> Answers:
+        """NaN for so many contrasts, arms and terms."""
+        return cls(
+            Inference.missing(contrasts, conf_level),
+            Inference.missing(means, conf_level),
+            Inference.missing(coefficients, conf_level),
+            NO_TEST,
+        )
+
+
+@dataclass(frozen=True)
 class MethodResult:
     """What one method says of one dataset: the rows it adds to every results table."""
 
     specification: str
     method: str
-    contrasts: Inference
-    means: Inference
-    coefficients: Inference
+    answers: Answers
     terms: tuple[str, ...]
-    omnibus: JointTest
     estimand: str
     vcov_type: str
     df_method: str
@@ -182,13 +212,15 @@ def method_tables(
         fit = {"n_obs": n_obs, "n_groups": n_groups}
         fit |= {name: getattr(each, name) for name in _FIT if name not in fit}
         shared = who | fit | {"estimand": each.estimand}
-        estimates = shared | {"contrast": list(contrasts)} | each.contrasts.columns()
+        estimates = shared | {"contrast": list(contrasts)} | each.answers.contrasts.columns()
         rows["estimates"].append(table("estimates", estimates))
-        means = shared | {"arm": list(arms)} | each.means.columns()
+        means = shared | {"arm": list(arms)} | each.answers.means.columns()
         rows["marginal_means"].append(table("marginal_means", means))
         terms = who | {"term": list(each.terms), "message": each.message}
-        rows["coefficients"].append(table("coefficients", terms | each.coefficients.columns()))
+        rows["coefficients"].append(
+            table("coefficients", terms | each.answers.coefficients.columns())
+        )
         rows["omnibus"].append(
-            table("omnibus", [who | vars(each.omnibus) | {"message": each.message}])
+            table("omnibus", [who | vars(each.answers.omnibus) | {"message": each.message}])
         )
     return {name: concat(name, parts) for name, parts in rows.items()}

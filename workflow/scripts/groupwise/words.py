@@ -72,6 +72,11 @@ def fixed(value: float, decimals: int) -> str:
     return text.replace("-", MINUS)
 
 
+def signed(value: float) -> str:
+    """A number as it was set, with a true minus sign: 4, 2.5, −2."""
+    return f"{value:g}".replace("-", MINUS)
+
+
 def decimals_for(spread: float) -> int:
     """Decimals that show two significant digits of a standard error."""
     if not np.isfinite(spread) or spread <= 0:
@@ -84,7 +89,7 @@ def p_value(value: float) -> str:
     if not np.isfinite(value):
         return "\u2013"
     if value < 0.001:
-        return "< .001"
+        return "<\u00a0.001"
     return "1.000" if value > 0.9995 else f"{value:.3f}".lstrip("0")
 
 
@@ -125,3 +130,13 @@ def listing(items: list[str]) -> str:
 def noun(column: str) -> str:
     """A column's name as a word in a sentence: `class_type` is a class type."""
     return column.replace("_", " ")
+
+
+def article(word: str) -> str:
+    """The word with `a` or `an` before it."""
+    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
+
+
+def span(low: str, high: str) -> str:
+    """`low to high`, kept on one line."""
+    return f"{low}\u00a0to\u00a0{high}"

@@ -6,6 +6,12 @@ import difflib
 from collections.abc import Iterable
 
 
+def sentence(*parts: str) -> str:
+    """`where: problem; fix.`, with one mark at the end."""
+    *where, problem, fix = parts
+    return ": ".join([*where, f"{problem}; {fix}"]).rstrip(".") + ("" if fix.endswith("?") else ".")
+
+
 class InputError(ValueError):
     """A mistake in the data or in the settings that describe them.
 
@@ -18,7 +24,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, key: str, problem: str, fix: str) -> None:
-        super().__init__(f"{key}: {problem}; {fix}.")
+        super().__init__(sentence(key, problem, fix))
         self.key = key
         self.problem = problem
         self.fix = fix

@@ -62,7 +62,7 @@ def ingest(
             table[column] = _identifier(table[column])
     if isinstance(levels, Mapping):
         table[roles.treatment] = _relabel(table[roles.treatment], levels)
-        levels = list(levels.values())
+        levels = list(dict.fromkeys(levels.values()))
 
     dropped = _missing(table, roles, missing)
     table = table.dropna(ignore_index=True)
@@ -106,7 +106,8 @@ def _missing(table: pd.DataFrame, roles: Roles, missing: str) -> dict[str, int]:
         gone |= new
         if new.any():
             if missing == "error":
-                problem = f"column '{column}' has {int(table[column].isna().sum())} missing values"
+                n = int(table[column].isna().sum())
+                problem = f"column '{column}' has {n} missing value{'' if n == 1 else 's'}"
                 fix = "complete them, or set `missing: drop` to analyse the complete rows"
                 raise InputError(key, problem, fix)
             counts[f"{column} missing"] = int(new.sum())

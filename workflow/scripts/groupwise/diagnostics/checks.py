@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from groupwise import tidy
+from groupwise.words import fixed
 
 LARGE_SKEWNESS, LARGE_KURTOSIS, LARGE_SD_RATIO, LEVEL = 0.5, 1.0, 1.5, 0.05
 
@@ -95,12 +96,15 @@ def equal_spread(tables: Mapping[str, pd.DataFrame]) -> Check:
     if len(parts) < 2:
         return UNKNOWN
     sd = {arm: float(np.std(part, ddof=1)) for arm, part in parts.items() if len(part) > 1}
-    ratio = max(sd.values()) / min(sd.values())
+    most, least = max(sd, key=sd.__getitem__), min(sd, key=sd.__getitem__)
+    if sd[least] <= 1e-9 * sd[most]:
+        return Check(np.nan, np.nan, "look", f"Nothing varies within the groups of '{least}'.")
+    ratio = sd[most] / sd[least]
     test = stats.levene(*parts.values(), center="median")
     verdict = "look" if ratio > LARGE_SD_RATIO else "ok"
     message = (
-        f"The standard deviation is largest in '{max(sd, key=sd.__getitem__)}', "
-        f"{ratio:.2f} times the smallest, in '{min(sd, key=sd.__getitem__)}'."
+        f"The standard deviation is largest in '{most}', "
+        f"{ratio:.2f} times the smallest, in '{least}'."
     )
     return Check(float(test.statistic), float(test.pvalue), verdict, message)
 
@@ -139,7 +143,7 @@ def _normality(values: np.ndarray, what: str) -> Check:
     test = stats.normaltest(values)
     skewness, kurtosis = float(stats.skew(values)), float(stats.kurtosis(values))
     odd = abs(skewness) > LARGE_SKEWNESS or abs(kurtosis) > LARGE_KURTOSIS
-    shape = f"Skewness {skewness:.2f}, excess kurtosis {kurtosis:.2f}"
+    shape = f"Skewness {fixed(skewness, 2)}, excess kurtosis {fixed(kurtosis, 2)}"
     message = shape + (": see the QQ plot." if odd else ": near enough to normal for inference.")
     return Check(float(test.statistic), float(test.pvalue), "look" if odd else "ok", message)
 
@@ -155,10 +159,9 @@ def _statistic(tables: Mapping[str, pd.DataFrame], name: str) -> float:
 
 
 def _group_name(tables: Mapping[str, pd.DataFrame]) -> str:
-    """The name of the group level: the one whose effects carry an arm."""
+    """The name of the group level: its effects stand before those of blocks."""
     effects = tables["random_effects"]
-    named = effects.loc[effects["arm"].fillna("") != "", "group"]
-    return str(named.iloc[0]) if len(named) else ""
+    return str(effects["group"].iloc[0]) if len(effects) else ""
 
 
 def _group_effects(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

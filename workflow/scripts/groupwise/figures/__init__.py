@@ -20,7 +20,7 @@ PNG_DPI = 200
 
 @dataclass(frozen=True)
 class Tables:
-    """What a figure may look at: the data, their design, the results, the headline method, the truth if known."""
+    """What a figure may look at; `truth` where the data were simulated."""
 
     data: pd.DataFrame
     design: Mapping[str, Any]

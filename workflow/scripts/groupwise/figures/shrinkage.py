@@ -57,7 +57,7 @@ def draw(tables: Tables) -> Figure:
         + clear_legend()
         + look(panel_grid_major_x=element_blank())
     )
-    labels = {"breaks": [], "labels": []}
+    labels: dict[str, list[object]] = {"breaks": [], "labels": []}
     if not many:
         labels = {"breaks": list(effects["x"]), "labels": list(effects["level"])}
     return Figure(plot + scale_x_continuous(**labels), WIDTH, 4.2, _alt(tables, effects))

@@ -28,8 +28,9 @@ def sd_intervals(
     intervals = dict.fromkeys(("group", "block", "residual"), (np.nan, np.nan))
     if np.all(np.linalg.eigvalsh(information) > 0):
         half = stats.norm.ppf(0.5 + conf_level / 2) * np.sqrt(np.diag(np.linalg.inv(information)))
-        for name, middle, width in zip(names, centre, half, strict=True):
-            intervals[name] = (float(np.exp(middle - width)), float(np.exp(middle + width)))
+        with np.errstate(over="ignore"):  # an interval without an upper end
+            low, high = np.exp(centre - half), np.exp(centre + half)
+        intervals |= {n: (float(a), float(b)) for n, a, b in zip(names, low, high, strict=True)}
     return intervals
 
 

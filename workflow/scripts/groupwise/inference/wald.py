@@ -5,7 +5,24 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from groupwise.tidy import Inference, JointTest
+from groupwise.design import Design
+from groupwise.tidy import Answers, Inference, JointTest
+
+
+def wald_answers(
+    design: Design, beta: np.ndarray, vcov: np.ndarray, *, df: float, conf_level: float
+) -> Answers:
+    """Every question of a design answered from the coefficients of its X, shape (p,)."""
+
+    def infer(L: np.ndarray) -> Inference:
+        return wald(L, beta, vcov, df=df, conf_level=conf_level)
+
+    return Answers(
+        contrasts=infer(design.L),
+        means=infer(design.L_means),
+        coefficients=infer(np.eye(len(beta))),
+        omnibus=wald_joint(design.omnibus, beta, vcov, df=df),
+    )
 
 
 def wald(

@@ -10,7 +10,8 @@ are the witness every fit by statsmodels is checked against.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import statsmodels
@@ -27,6 +28,9 @@ AGREEMENT = 1e-4
 
 LIKELIHOOD_GAP = 1e-5
 """How far below the REML optimum statsmodels may stop."""
+
+START_GRID = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 2.0, 5.0)
+"""Relative sds from which the REML optimum is sought: a simplex that starts far off can collapse onto 0."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,10 @@ class Gls:
 
 @dataclass(frozen=True)
 class MixedFit:
-    """A REML fit; `agreement` is statsmodels' largest distance from GLS, in standard errors."""
+    """A REML fit; `agreement` is statsmodels' largest distance from GLS, in standard errors.
+
+    It is NaN where statsmodels failed.
+    """
 
     gls: Gls
     beta: np.ndarray
@@ -179,11 +186,14 @@ def maximise_reml(sums: GroupSums, start: Variances) -> Variances:
     def criterion(theta: np.ndarray) -> float:
         return profiled_reml(sums, theta)[0]
 
+    starts = [np.array(theta) for theta in product(*((*START_GRID, t) for t in first))]
+    theta = min(starts, key=criterion)
     options = {"xatol": 1e-9, "fatol": 1e-10, "maxiter": 2000}
-    theta = optimize.minimize(
-        criterion, np.maximum(first, 0.05), method="Nelder-Mead", bounds=[(0, None)] * k,
-        options=options,
-    ).x  # fmt: skip
+    for _ in range(2):  # the second simplex starts afresh where the first has stopped
+        theta = optimize.minimize(
+            criterion, np.maximum(theta, 0.02), method="Nelder-Mead", bounds=[(0, None)] * k,
+            options=options,
+        ).x  # fmt: skip
     for j in range(k):
         on_boundary = np.where(np.arange(k) == j, 0.0, theta)
         if criterion(on_boundary) <= criterion(theta) + 1e-9:
@@ -197,15 +207,19 @@ def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
     """REML by statsmodels' MixedLM, checked against the REML optimum and GLS.
 
     MixedLM is known to return effects of exactly 0 for group-level terms when the group variance
-    is near 0 (statsmodels#10239), and to stop early with nested terms. Where its variances miss
-    the optimum, or its effects are not those of GLS at its variances, the values of `gls` are
-    reported in their place, and `message` and `software` say so.
+    is near 0 (statsmodels#10239), to meet a singular matrix there, and to stop early. Where it
+    fails, its variances miss the optimum, or its effects are not those of GLS at its variances,
+    the values of `gls` are reported in their place, and `message` and `software` say so.
 
     Raises
     ------
     ValueError
-        If X explains y completely: there is no residual variance to divide.
+        If the two variances cannot be told apart, or X explains y completely.
     """
+    if np.bincount(levels.group).max() == 1:
+        raise ValueError(
+            "Every group has one member: its own variance and its member's cannot be told apart."
+        )
     beta_ols = np.linalg.lstsq(X, y, rcond=None)[0]
     left = y - X @ beta_ols
     scale = float(np.sqrt((left**2).sum() / max(len(y) - X.shape[1], 1)))
@@ -218,7 +232,9 @@ def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
     gap = gls(sums, best).loglik_reml - gls(sums, found).loglik_reml
     at_optimum = gap <= LIKELIHOOD_GAP
     variances = (found if at_optimum else best).scaled(scale**2)
-    witness = gls(GroupSums.of(X, y, levels), variances)
+    # Of the residuals too: the squares of outcomes far from 0 would drown them.
+    witness = gls(GroupSums.of(X, left, levels), variances)
+    witness = replace(witness, beta=beta_ols + witness.beta)
     own = gls(sums, found)
     agreement = float(np.max(np.abs(effects - own.beta) / np.sqrt(np.diag(own.vcov))))
     trusted = at_optimum and agreement <= AGREEMENT
@@ -233,12 +249,12 @@ def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
         variances=variances,
         fitted=fitted,
         residual=y - fitted,
-        converged=converged or not at_optimum,
+        converged=converged or not trusted,
         singular=singular,
         agreement=agreement,
         likelihood_gap=float(gap),
         message=_message(singular, agreement, gap),
-        software=SOFTWARE if trusted else f"groupwise GLS ({SOFTWARE} disagrees)",
+        software=SOFTWARE if trusted else f"groupwise GLS (not {SOFTWARE})",
     )
 
 
@@ -246,7 +262,9 @@ def _message(singular: bool, agreement: float, gap: float) -> str:
     said = []
     if singular:
         said.append("A variance is estimated as 0, the boundary of its range.")
-    if gap > LIKELIHOOD_GAP:
+    if np.isnan(agreement):
+        said.append("statsmodels met a singular matrix; the fit shown is groupwise's own.")
+    elif gap > LIKELIHOOD_GAP:
         said.append(f"statsmodels stopped {gap:.2g} below the REML optimum; the optimum is shown.")
     if agreement > AGREEMENT:
         said.append(
@@ -259,7 +277,10 @@ def _message(singular: bool, agreement: float, gap: float) -> str:
 def _statsmodels(
     X: np.ndarray, y: np.ndarray, levels: Levels
 ) -> tuple[Variances, bool, np.ndarray]:
-    """Variances (exactly 0 at the boundary), convergence and effects, as MixedLM says."""
+    """Variances (exactly 0 at the boundary), convergence and effects, as MixedLM says.
+
+    Where it fails: no group variance, and effects NaN.
+    """
     if levels.block is None:
         model = MixedLM(y, X, groups=levels.group)
     else:
@@ -268,7 +289,10 @@ def _statsmodels(
     with warnings.catch_warnings():
         # Boundary and convergence warnings: both conditions are read off the fit and reported.
         warnings.simplefilter("ignore")
-        fit = model.fit(reml=True, method=["bfgs", "lbfgs", "cg"], gtol=1e-8)
+        try:
+            fit = model.fit(reml=True, method=["bfgs", "lbfgs", "cg"], gtol=1e-8)
+        except np.linalg.LinAlgError:
+            return Variances(0.0, 1.0), False, np.full(X.shape[1], np.nan)
     residual = float(fit.scale)
     found = [float(np.asarray(fit.cov_re)[0, 0]), *map(float, fit.vcomp)]
     outer, *inner = (v if v > BOUNDARY * residual else 0.0 for v in found)

@@ -15,6 +15,7 @@ from groupwise.words import (
     method_label,
     number,
     p_value,
+    span,
 )
 
 
@@ -31,11 +32,12 @@ def summary(every: Sequence[Facts]) -> str:
                     f"[{escape(facts.design['title'])}]({facts.design['dataset']}.html)",
                     escape(contrast_label(contrast)),
                     fixed(row["estimate"], k),
-                    f"{fixed(row['conf_low'], k)} to {fixed(row['conf_high'], k)}",
+                    span(fixed(row["conf_low"], k), fixed(row["conf_high"], k)),
                     p_value(row["p_value"]),
                 ]
             )
-    caption = f"Treatment effects against the reference arm by the headline method, {method_label(every[0].headline)}."
+    method = method_label(every[0].headline)
+    caption = f"Treatment effects against the reference arm by the headline method ({method})."
     headers = ["report", "comparison", "estimate", "interval", "p"]
     return table(headers, rows, label="summary", caption=caption, text_columns=2)
 
@@ -43,10 +45,8 @@ def summary(every: Sequence[Facts]) -> str:
 def entry(facts: Facts) -> str:
     """A dataset's title, size, verdict and forest."""
     name, d = facts.design["dataset"], facts.design
-    size = (
-        f"{count(d['n_obs'], 'individual')} in {count(d['n_groups'], escape(facts.role('group')))}, "
-        f"{count(len(facts.arms), 'arm')}"
-    )
+    groups = f"{count(d['n_groups'], 'group')} ({escape(facts.role('group'))})"
+    size = f"{count(d['n_obs'], 'individual')} in {groups}, {count(len(facts.arms), 'arm')}"
     icc = f", intraclass correlation {number(facts.icc, 2)}" if facts.icc == facts.icc else ""
     text = f"\n## {escape(d['title'])}\n\n{size}{icc}. {prose.disagreement(facts)}\n"
     text += f"\n[Read the report]({name}.html)\n"

@@ -7,6 +7,7 @@ import numpy as np
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape
 from groupwise.words import (
+    article,
     contrast_label,
     count,
     decimals_for,
@@ -17,16 +18,12 @@ from groupwise.words import (
     number,
     percent,
     plural,
+    signed,
 )
 
 
 def bold(text: str) -> str:
     return f"**{escape(text)}**"
-
-
-def article(word: str) -> str:
-    """The word with `a` or `an` before it."""
-    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
 
 
 def answer(facts: Facts) -> str:
@@ -37,14 +34,14 @@ def answer(facts: Facts) -> str:
         body = f"{method_label(facts.headline)} gives no answer here. {escape(message)}"
         return callout("warning", "The answer", body)
     items = [
-        f"{bold(contrast_label(contrast))}: {effect(facts, row)}."
+        f"{bold(contrast_label(contrast))}: {effect(facts, row)}"
         for contrast, row in rows.iterrows()
     ]
     how = (
-        f"Differences in {escape(facts.role('outcome'))} by the {_lower(method_label(facts.headline))}, "
-        f"with {facts.interval} intervals."
+        f"Differences in {escape(facts.role('outcome'))} with {facts.interval} intervals, by the "
+        f"headline method ({method_label(facts.headline)}):"
     )
-    return callout("important", "The answer", how + "\n" + bullets([*items, disagreement(facts)]))
+    return callout("important", "The answer", f"{how}\n{bullets(items)}\n{disagreement(facts)}")
 
 
 def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
@@ -81,18 +78,12 @@ def _with_p(methods: list[str], p: dict[str, float]) -> str:
     return listing([f"{method_label(m)} ({equals_p(p[m])})" for m in methods])
 
 
-def _lower(label: str) -> str:
-    """A method's label inside a sentence; abbreviations stay."""
-    first = label.split()[0]
-    return label if first.isupper() else label[0].lower() + label[1:]
-
-
 def question(facts: Facts) -> str:
     arms = [f"{escape(arm)}" for arm in facts.arms]
     arms[0] += " (the reference)"
     return (
         f"Does the {bold(facts.role('treatment'))} change the {bold(facts.role('outcome'))}? "
-        f"{len(arms)} arms are compared: {listing(arms)}."
+        f"The arms compared are {listing(arms)}."
     )
 
 
@@ -101,14 +92,15 @@ def design(facts: Facts) -> str:
     d, group = facts.design, escape(facts.role("group"))
     size = d["group_size"]
     if size["min"] == size["max"]:
-        sizes = f"each with {count(size['min'], 'individual')}"
+        sizes = f"{count(size['min'], 'individual')} each"
     else:
         sizes = (
-            f"with {size['min']} to {size['max']} individuals each "
-            f"(median {number(size['median'])}, mean {number(size['mean'])})"
+            f"{size['min']} to {size['max']} individuals each "
+            f"(median {signed(size['median'])}, mean {number(size['mean'])})"
         )
     text = (
-        f"There are {count(d['n_obs'], 'individual')} in {count(d['n_groups'], group)}, {sizes}. "
+        f"The data hold {count(d['n_obs'], 'individual')} in {count(d['n_groups'], 'group')}, "
+        f"{sizes}; a group is {article(group)}. "
     )
     return text + _assignment(facts, group)
 
@@ -124,8 +116,8 @@ def _assignment(facts: Facts, group: str) -> str:
     if facts.between:
         return text + (
             f"The {treatment} is the same for all individuals of {article(group)}: it was given to "
-            f"{plural(group)}, so their number, {d['n_groups']:,}, says more about how much the data "
-            f"can tell than the {d['n_obs']:,} individuals."
+            f"{plural(group)}. How much the data can tell depends on the {d['n_groups']:,} "
+            f"{plural(group)} more than on the {d['n_obs']:,} individuals."
         )
     some = "every" if d["kind"] == "within" else "some"
     return text + (
@@ -162,7 +154,7 @@ def effects(facts: Facts) -> str:
     )
     if facts.truth is not None:
         true = [
-            f"{escape(contrast_label(c))} {number(v)}" for c, v in facts.truth["effects"].items()
+            f"{escape(contrast_label(c))} {signed(v)}" for c, v in facts.truth["effects"].items()
         ]
         treatment += f" These data are simulated, so the true values are known: {listing(true)}."
     return bullets([treatment, _group_effect(facts, group), _individual_effect(facts, group)])
@@ -201,8 +193,11 @@ def correlation(facts: Facts) -> str:
     if not np.isfinite(facts.icc):
         return ""
     group, n = escape(facts.role("group")), facts.design["n_obs"]
+    within = "within an arm"
+    if facts.design["n_blocks"]:
+        within += f" of one {escape(facts.role('block'))}"
     text = (
-        f"Of the variance within an arm, {percent(facts.icc)} lies between {plural(group)}: two "
+        f"Of the variance {within}, {percent(facts.icc)} lies between {plural(group)}: two "
         f"individuals of one {group} correlate by about {fixed(facts.icc, 2)} (the intraclass "
         f"correlation, ICC). "
     )
@@ -226,8 +221,8 @@ def pooled_cost(facts: Facts) -> str:
     if ratio < 1.05:
         return f"Here its standard errors are close to the mixed model's (ratio {fixed(ratio, 2)})."
     return (
-        f"Here that makes its standard error for {contrast} {fixed(ratio, 1)} times as small as the "
-        f"mixed model's, and its p-values too small with it."
+        f"Here the mixed model's standard error for {contrast} is {fixed(ratio, 1)} times as large: "
+        f"the pooled p-values are too small."
     )
 
 
@@ -276,8 +271,8 @@ def dropped_columns(facts: Facts) -> str:
     if gone.empty:
         return ""
     group = escape(facts.role("group"))
-    names = [escape(term) for term in gone["term"]]
-    named = listing(names) if len(names) <= 4 else f"{len(names)} columns"
+    names = [escape(term.replace(": ", " ")) for term in gone["term"]]
+    named = f"the columns {listing(names)}" if len(names) <= 4 else f"{len(names)} columns"
     return (
         f"A program that drops the last of the columns it cannot use (R does) drops {named} here, and "
         f"prints under the name of an arm a difference between single {plural(group)}. One that drops "

@@ -8,6 +8,7 @@ import pandas as pd
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, figure, table
 from groupwise.words import (
+    article,
     contrast_label,
     decimals_for,
     fixed,
@@ -15,6 +16,7 @@ from groupwise.words import (
     number,
     p_value,
     plural,
+    span,
 )
 
 CONVENTIONS = {
@@ -74,7 +76,7 @@ def estimates(facts: Facts) -> str:
 def _inference(row: pd.Series, k: int) -> list[str]:
     interval = "–"
     if np.isfinite(row["conf_low"]):
-        interval = f"{fixed(row['conf_low'], k)} to {fixed(row['conf_high'], k)}"
+        interval = span(fixed(row["conf_low"], k), fixed(row["conf_high"], k))
     return [
         fixed(row["estimate"], k),
         fixed(row["std_error"], k),
@@ -128,15 +130,21 @@ def marginal_means(facts: Facts) -> str:
 def models(facts: Facts, spent: dict[str, str]) -> str:
     """What each specification captures and assumes."""
     group = escape(facts.role("group"))
+    aliased = "treatment (aliased)" if facts.between else "treatment"
     rows = [
-        ["pooled", "treatment, individual", f"none: members of one {group} are as different as any two", spent["pooled"]],
-        ["dummy", "treatment (aliased), group, individual" if facts.between else "treatment, group, individual", f"any, but only these {plural(group)} exist", spent["dummy"]],
-        ["mixed", "treatment, group, individual", f"the same for any two members of one {group}", spent["mixed"]],
-    ]  # fmt: skip
+        ["pooled", "treatment, individual", "none", spent["pooled"]],
+        [
+            "dummy",
+            f"{aliased}, group, individual",
+            f"any, among these {plural(group)}",
+            spent["dummy"],
+        ],
+        ["mixed", "treatment, group, individual", "the same for any two members", spent["mixed"]],
+    ]
     headers = [
         "specification",
         "effects captured",
-        f"correlation within {group}",
+        f"correlation within {article(group)}",
         f"parameters spent on {plural(group)}",
     ]
     caption = "The three specifications side by side."
@@ -170,7 +178,7 @@ def variance_components(facts: Facts) -> str:
         name = "noise (residual)" if row["group"] == "Residual" else escape(row["group"])
         interval = "–"
         if np.isfinite(row["conf_low"]):
-            interval = f"{number(row['conf_low'])} to {number(row['conf_high'])}"
+            interval = span(number(row["conf_low"]), number(row["conf_high"]))
         rows.append(
             [
                 name,

@@ -33,8 +33,12 @@ class Sample:
     def who(self, specification: str, method: str) -> dict[str, str]:
         return {"dataset": self.dataset, "specification": specification, "method": method}
 
-    def missing(self, k: int) -> tidy.Inference:
-        return tidy.Inference.missing(k, self.conf_level)
+    def no_answers(self) -> tidy.Answers:
+        """NaN for everything a method is asked about this design."""
+        design = self.design
+        return tidy.Answers.missing(
+            len(design.L), len(design.L_means), len(design.terms), self.conf_level
+        )
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import pandas as pd
 from scipy import linalg
 
 from groupwise import tidy
-from groupwise.algebra import estimable, independent_columns, pivoted_rank
+from groupwise.algebra import estimable, independent_columns, pivoted_rank, row_space
 from groupwise.design import Design
-from groupwise.inference.wald import wald, wald_joint
+from groupwise.inference.wald import wald, wald_answers, wald_joint
 from groupwise.models.linear import SOFTWARE, LinearFit, fit_ols
 from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
 
@@ -54,35 +54,47 @@ def _dummy(
     sample: Sample, model: LinearFit, X: np.ndarray, terms: tuple[str, ...]
 ) -> tidy.MethodResult:
     """The within-group comparison where there is one, else rows that say "not identified"."""
-    design, p = sample.design, sample.design.X.shape[1]
-    k = X.shape[1] - p
-    L = np.hstack([design.L, np.zeros((len(design.L), k))])
-    L_means = np.hstack([design.L_means, np.full((len(design.L_means), k), 1 / design.n_groups)])
-    identified = estimable(X, np.vstack([L, L_means, np.eye(X.shape[1])]))
-    is_contrast, is_mean, is_term = np.split(identified, [len(L), len(L) + len(L_means)])
-    given = {"beta": model.beta, "vcov": model.vcov, "df": model.df_resid}
-    level, all_known = sample.conf_level, bool(is_contrast.all()) and model.df_resid > 0
+    answers = _identified_answers(sample, model, X)
+    known = bool(np.isfinite(answers.contrasts.estimate).all())
     return tidy.MethodResult(
         specification="dummy",
         method="dummy",
-        contrasts=wald(L, **given, conf_level=level).mask(is_contrast),
-        means=wald(L_means, **given, conf_level=level).mask(is_mean),
-        coefficients=wald(np.eye(len(terms)), **given, conf_level=level).mask(is_term),
+        answers=answers,
         terms=terms,
-        omnibus=wald_joint(L[: len(design.omnibus)], **given) if all_known else tidy.NO_TEST,
         estimand="precision-weighted, within groups",
         vcov_type="classical",
         df_method="residual (n - rank)",
         software=SOFTWARE,
-        converged=all_known,
-        message="" if all_known else _why_not(sample, X),
+        converged=known,
+        message="" if known else _why_not(sample, model, X),
     )
 
 
-def _why_not(sample: Sample, X: np.ndarray) -> str:
+def _identified_answers(sample: Sample, model: LinearFit, X: np.ndarray) -> tidy.Answers:
+    """Answers with NaN for every combination of coefficients that the data do not identify."""
+    design, k = sample.design, X.shape[1] - sample.design.X.shape[1]
+    basis = row_space(X)
+    L = np.hstack([design.L, np.zeros((len(design.L), k))])
+    L_means = np.hstack([design.L_means, np.full((len(design.L_means), k), 1 / design.n_groups)])
+
+    def infer(rows: np.ndarray) -> tidy.Inference:
+        found = wald(rows, model.beta, model.vcov, df=model.df_resid, conf_level=sample.conf_level)
+        return found.mask(estimable(basis, rows) & (model.variance > 0))
+
+    contrasts = infer(L)
+    omnibus = tidy.NO_TEST
+    if np.isfinite(contrasts.estimate).all():
+        joint = L[: len(design.omnibus)]
+        omnibus = wald_joint(joint, model.beta, model.vcov, df=model.df_resid)
+    return tidy.Answers(contrasts, infer(L_means), infer(np.eye(X.shape[1])), omnibus)
+
+
+def _why_not(sample: Sample, model: LinearFit, X: np.ndarray) -> str:
     rank = pivoted_rank(X)[0]
     treatment = "The treatment is constant within each"
     if sample.design.kind not in ("between", "blocked"):
+        if not model.variance > 0:
+            return "Does not apply: the model explains the outcome completely."
         treatment = "Not every pair of arms meets within a"
     return (
         f"Not identified. {treatment} {sample.group_name}, so its columns are sums of the "
@@ -100,8 +112,7 @@ def _aliasing(
     treatment goes; `minimum_norm` keeps all and uses the pseudo-inverse, as statsmodels does.
     """
     p = X.shape[1]
-    forwards = np.arange(p)
-    orders = {"drop_last": forwards, "drop_first": np.append(0, forwards[:0:-1])}
+    orders = {"drop_last": np.arange(p), "drop_first": np.append(0, np.arange(p)[:0:-1])}
     tables = []
     for convention in CONVENTIONS:
         kept = np.ones(p, dtype=bool)
@@ -109,9 +120,10 @@ def _aliasing(
             kept = independent_columns(X, orders[convention])
         estimate = np.full(p, np.nan)
         estimate[kept] = np.linalg.lstsq(X[:, kept], sample.y, rcond=None)[0]
-        rows = {"convention": convention, "term": list(terms), "role": role}
-        rows |= {"estimate": estimate, "aliased": ~kept}
-        tables.append(tidy.table("aliasing", sample.who("dummy", "dummy") | rows))
+        rows = {"convention": convention, "term": list(terms), "role": role, "estimate": estimate}
+        tables.append(
+            tidy.table("aliasing", sample.who("dummy", "dummy") | rows | {"aliased": ~kept})
+        )
     return tidy.concat("aliasing", tables)
 
 
@@ -121,40 +133,32 @@ def _nested(sample: Sample) -> tidy.MethodResult:
     Groups count equally; only the spread of individuals enters the standard error, so the answer
     holds for these groups and not for new ones.
     """
-    design = sample.design
-    shared = {
-        "specification": "dummy",
-        "method": "dummy_nested",
-        "terms": design.terms,
-        "estimand": "group-average, these groups only",
-        "vcov_type": "classical",
-        "df_method": "residual (n - rank)",
-        "software": SOFTWARE,
-    }
-    X = _nested_columns(design) if design.kind in ("between", "blocked") else None
-    model = None if X is None else fit_ols(X, sample.y)
-    if model is None or model.df_resid < 1:
-        why = "It is meant for treatments that are constant within groups; `dummy` answers here."
-        if model is not None:
-            why = "Every group has one member: nothing is left to estimate the residual variance."
-        return tidy.MethodResult(
-            **shared,
-            contrasts=sample.missing(len(design.L)),
-            means=sample.missing(len(design.L_means)),
-            coefficients=sample.missing(len(design.terms)),
-            omnibus=tidy.NO_TEST,
-            converged=False,
-            message=f"Does not apply. {why}",
-        )
-    p, level = design.X.shape[1], sample.conf_level
-    given = {"beta": model.beta[:p], "vcov": model.vcov[:p, :p], "df": model.df_resid}
+    design, answers, message = sample.design, sample.no_answers(), ""
+    if design.kind in ("between", "blocked"):
+        model, p = fit_ols(_nested_columns(design), sample.y), design.X.shape[1]
+        if model.variance > 0:
+            answers = wald_answers(
+                design,
+                model.beta[:p],
+                model.vcov[:p, :p],
+                df=model.df_resid,
+                conf_level=sample.conf_level,
+            )
+        else:
+            message = "Does not apply: nothing varies within groups, so no residual variance is left."
+    else:
+        message = "Does not apply: the treatment varies within groups, so `dummy` answers."
     return tidy.MethodResult(
-        **shared,
-        contrasts=wald(design.L, **given, conf_level=level),
-        means=wald(design.L_means, **given, conf_level=level),
-        coefficients=wald(np.eye(p), **given, conf_level=level),
-        omnibus=wald_joint(design.omnibus, **given),
-        converged=True,
+        specification="dummy",
+        method="dummy_nested",
+        answers=answers,
+        terms=design.terms,
+        estimand="group-average, these groups only",
+        vcov_type="classical",
+        df_method="residual (n - rank)",
+        software=SOFTWARE,
+        converged=not message,
+        message=message,
     )
 
 

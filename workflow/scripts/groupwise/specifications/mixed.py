@@ -7,7 +7,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.inference.variance_intervals import sd_intervals
-from groupwise.inference.wald import wald, wald_joint
+from groupwise.inference.wald import wald_answers
 from groupwise.models.mixed import (
     GroupSums,
     Levels,
@@ -31,7 +31,18 @@ def fit(sample: Sample) -> SpecificationFit:
     try:
         model = fit_reml(design.X, sample.y, levels)
     except (ValueError, np.linalg.LinAlgError) as error:
-        return SpecificationFit([_failed(sample, str(error))])
+        return SpecificationFit([_method(sample, sample.no_answers(), message=str(error))])
+    answers = wald_answers(
+        design, model.beta, model.gls.vcov, df=np.inf, conf_level=sample.conf_level
+    )
+    method = _method(
+        sample,
+        answers,
+        software=model.software,
+        converged=model.converged,
+        singular=model.singular,
+        message=model.message,
+    )
     tables = {
         "variance_components": _variance_components(sample, model, levels),
         "random_effects": _random_effects(sample, model, levels),
@@ -39,60 +50,43 @@ def fit(sample: Sample) -> SpecificationFit:
             sample,
             *WHO,
             loglik=model.gls.loglik_reml,
-            loglik_without_groups=_without_groups(sample, levels),
+            loglik_without_groups=_without_groups(sample, model, levels),
             statsmodels_agreement=round(model.agreement, 9),
             statsmodels_likelihood_gap=round(model.likelihood_gap, 9),
         ),
         "residuals": residual_table(sample, *WHO, model.fitted, model.residual),
     }
-    return SpecificationFit([_method(sample, model)], tables)
+    return SpecificationFit([method], tables)
 
 
-def _method(sample: Sample, model: MixedFit) -> tidy.MethodResult:
-    design = sample.design
-    given = {"beta": model.beta, "vcov": model.gls.vcov, "df": np.inf}
-    level = sample.conf_level
+def _method(
+    sample: Sample,
+    answers: tidy.Answers,
+    *,
+    message: str,
+    software: str = "",
+    converged: bool = False,
+    singular: bool = False,
+) -> tidy.MethodResult:
     return tidy.MethodResult(
         specification=WHO[0],
         method=WHO[1],
-        contrasts=wald(design.L, **given, conf_level=level),
-        means=wald(design.L_means, **given, conf_level=level),
-        coefficients=wald(np.eye(len(model.beta)), **given, conf_level=level),
-        terms=design.terms,
-        omnibus=wald_joint(design.omnibus, **given),
+        answers=answers,
+        terms=sample.design.terms,
         estimand="precision-weighted",
         vcov_type="REML, model-based",
         df_method="none (normal)",
-        software=model.software,
-        converged=model.converged,
-        singular=model.singular,
-        message=model.message,
-    )
-
-
-def _failed(sample: Sample, why: str) -> tidy.MethodResult:
-    design = sample.design
-    return tidy.MethodResult(
-        specification=WHO[0],
-        method=WHO[1],
-        contrasts=sample.missing(len(design.L)),
-        means=sample.missing(len(design.L_means)),
-        coefficients=sample.missing(len(design.terms)),
-        terms=design.terms,
-        omnibus=tidy.NO_TEST,
-        estimand="precision-weighted",
-        vcov_type="",
-        df_method="",
-        software="",
-        converged=False,
-        message=why,
+        software=software,
+        converged=converged,
+        singular=singular,
+        message=message,
     )
 
 
 def _variance_components(sample: Sample, model: MixedFit, levels: Levels) -> pd.DataFrame:
     """One row per level and one for the residual; `icc` is the level's share of the total."""
     variances = model.variances
-    sums = GroupSums.of(sample.design.X, sample.y, levels)
+    sums = GroupSums.of(sample.design.X, _left(sample, model), levels)
     intervals = sd_intervals(sums, variances, conf_level=sample.conf_level)
     names = {"group": sample.group_name, "residual": "Residual"}
     if levels.block is not None:
@@ -119,9 +113,15 @@ def _variance_components(sample: Sample, model: MixedFit, levels: Levels) -> pd.
     return tidy.table("variance_components", rows)
 
 
-def _without_groups(sample: Sample, levels: Levels) -> float:
+def _left(sample: Sample, model: MixedFit) -> np.ndarray:
+    """What the fixed effects leave of y: it has y's restricted likelihood, but no large mean."""
+    left: np.ndarray = sample.y - sample.design.X @ model.beta
+    return left
+
+
+def _without_groups(sample: Sample, model: MixedFit, levels: Levels) -> float:
     """The REML log-likelihood of the model without the group level."""
-    X, y = sample.design.X, sample.y
+    X, y = sample.design.X, _left(sample, model)
     if levels.block is None:
         return -0.5 * profiled_reml(GroupSums.of(X, y, levels), np.zeros(1))[0]
     sums = GroupSums.of(X, y, Levels(levels.block))
@@ -131,7 +131,7 @@ def _without_groups(sample: Sample, levels: Levels) -> float:
 def _random_effects(sample: Sample, model: MixedFit, levels: Levels) -> pd.DataFrame:
     """BLUPs beside the raw deviation: the mean of what the fixed effects leave, unshrunken."""
     design, fit = sample.design, model.gls
-    left = sample.y - design.X @ model.beta
+    left = _left(sample, model)
     arm = np.array([*design.arm_labels, ""], dtype=object)[design.arm_of_group]
     parts = [
         _level(sample, design.group, left, design.group_labels, arm)

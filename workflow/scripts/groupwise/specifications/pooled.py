@@ -5,29 +5,33 @@ from __future__ import annotations
 import numpy as np
 
 from groupwise import tidy
-from groupwise.inference.wald import wald, wald_joint
+from groupwise.inference.wald import wald_answers
 from groupwise.models.linear import SOFTWARE, fit_ols
 from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
 
 
 def fit(sample: Sample) -> SpecificationFit:
     """Ordinary least squares with the classical covariance; t with n - p degrees of freedom."""
-    design, level = sample.design, sample.conf_level
+    design = sample.design
     model = fit_ols(design.X, sample.y)
-    given = {"beta": model.beta, "vcov": model.vcov, "df": model.df_resid}
+    answers, message = sample.no_answers(), ""
+    if model.variance > 0:
+        answers = wald_answers(
+            design, model.beta, model.vcov, df=model.df_resid, conf_level=sample.conf_level
+        )
+    else:
+        message = "Does not apply: the model explains the outcome completely."
     method = tidy.MethodResult(
         specification="pooled",
         method="ols_classical",
-        contrasts=wald(design.L, **given, conf_level=level),
-        means=wald(design.L_means, **given, conf_level=level),
-        coefficients=wald(np.eye(len(model.beta)), **given, conf_level=level),
+        answers=answers,
         terms=design.terms,
-        omnibus=wald_joint(design.omnibus, **given),
         estimand="individual-average",
         vcov_type="classical",
         df_method="residual (n - p)",
         software=SOFTWARE,
-        converged=True,
+        converged=not message,
+        message=message,
     )
     who = ("pooled", "ols_classical")
     tables = {

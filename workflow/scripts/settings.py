@@ -1,0 +1,57 @@
+"""What the rules ask of the configuration and of the package's files, by dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from configuration import file_with
+
+PACKAGE = "workflow/scripts/groupwise"
+
+
+class Settings:
+    """The checked configuration; methods take Snakemake's wildcards, as input functions do."""
+
+    def __init__(self, config: Mapping[str, Any], files: Sequence[str]) -> None:
+        self.datasets: Mapping[str, Any] = config["datasets"]
+        self.files = files
+
+    def config_file(self, wildcards: Any) -> str:
+        """The configuration file that describes a dataset, for messages."""
+        return file_with(("datasets", wildcards.dataset), self.files)
+
+    def raw_file(self, wildcards: Any) -> str:
+        """The file a dataset is read from: the user's, or the one its simulation writes."""
+        simulated = f"data/processed/simulated/{wildcards.dataset}.csv"
+        return str(self.datasets[wildcards.dataset].get("file", simulated))
+
+    def ingest(self, wildcards: Any) -> dict[str, Any]:
+        """What the analysis table depends on, and nothing else."""
+        block = self.datasets[wildcards.dataset]
+        arms = list(block.get("simulate", {}).get("groups_per_arm", [])) or None
+        return {
+            "roles": block["roles"],
+            "blocks_as": block["blocks_as"],
+            "conf_level": block["conf_level"],
+            "ingest": {
+                "reference": block["reference"],
+                "levels": block.get("levels", arms),
+                "missing": block["missing"],
+            },
+        }
+
+
+def package(*parts: str) -> list[str]:
+    """Files of the package a rule runs, so that editing one reruns the rules that use it.
+
+    `parts` are modules or folders below the package; what every rule needs is added.
+    """
+    root = Path(__file__).parent / "groupwise"
+    files = []
+    for part in ("__init__.py", "tidy.py", "data", *parts):
+        found = sorted((root / part).glob("*.py"))
+        names = [f"{part}/{path.name}" for path in found] if found else [part]
+        files += [f"{PACKAGE}/{name}" for name in names]
+    return files
