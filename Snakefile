@@ -3,6 +3,9 @@ from snakemake.utils import min_version
 min_version("9.12")
 
 
+include: "workflow/rules/syntax.smk"
+
+
 configfile: "config.yaml"
 
 
@@ -17,3 +20,4 @@ rule all:
     default_target: True
     input:
         "reports/rendered/index.html",
+        expand("reports/rendered/{dataset}.html", dataset=config["datasets"]),

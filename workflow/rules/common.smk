@@ -1,16 +1,11 @@
 # Inputs:  config.yaml, any further --configfile, workflow/schemas/config.schema.yaml
 # Outputs: the checked configuration, and the names of specifications and figures
 
-import sys
-from pathlib import Path
+# (SCRIPTS and ConfigError: see syntax.smk.)
 
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-sys.path.insert(0, str(SCRIPTS))
-
-from configuration import ConfigError, check_configuration, modules
+from configuration import check_configuration, modules
 from settings import Settings, package
 
 try:

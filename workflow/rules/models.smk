@@ -23,6 +23,7 @@ rule fit_specification:
         design="results/{dataset}/design.json",
         package=package(
             "algebra.py",
+            "words.py",
             "design.py",
             "models",
             "inference",

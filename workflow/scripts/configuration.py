@@ -1,11 +1,13 @@
 """Checks of the configuration, each failure one sentence that names file, key and fix.
 
 The schema says what is allowed; what it cannot say (an arm that a simulation does not have, a file
-that is not there) is checked below it. Light on imports: Snakemake runs this at every start.
+that is not there) is checked below it. All of it comes before the first job, which removes what an
+earlier run made. Light on imports: Snakemake runs this at every start.
 """
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,11 @@ from jsonschema.exceptions import ValidationError
 from groupwise.data.errors import nearest, sentence
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+INDEX = "index"  # the page of this name is the one that leads to the others
+
+Key = tuple[Any, ...]
+Mistake = tuple[Key, str, str]
+"""(key, problem, fix), the key as its parts."""
 
 
 class ConfigError(ValueError):
@@ -30,13 +37,11 @@ def check_configuration(config: Mapping[str, Any], files: Sequence[str | Path]) 
     """Raise ConfigError at the first mistake in the merged configuration or one of its files."""
     files = [str(file) for file in files]
     for file in files:
-        check_duplicates(file)
+        check_file(file)
     for error in sorted(Draft202012Validator(load_schema()).iter_errors(config), key=_depth):
-        raise _explain(error, files)
-    for name, block in config["datasets"].items():
-        for key, problem, fix in _dataset_mistakes(block):
-            path = ("datasets", name, *key)
-            raise ConfigError(file_with(path, files), ".".join(path), problem, fix)
+        raise _explain(_cause(error), files)
+    for path, problem, fix in _mistakes(config["datasets"]):
+        raise _at(path, files, problem, fix)
 
 
 def load_schema() -> dict[str, Any]:
@@ -50,23 +55,48 @@ def modules(folder: Path, besides: Iterable[str] = ()) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.py") if path.stem not in hidden)
 
 
-def check_duplicates(file: str) -> None:
-    """YAML keeps the last of two equal keys in silence; here it is a mistake."""
+def check_file(file: str) -> None:
+    """The file is there, is YAML, has keys, and each of them once: YAML keeps the last in silence."""
+    root = _compose(file)
+    if not isinstance(root, yaml.MappingNode):
+        problem = "the file holds no keys" if root else "the file is empty"
+        raise ConfigError(file, "", problem, "describe a dataset under `datasets:` (see README.md)")
+    for path, line in _duplicates(root, ()):
+        problem = f"the key appears twice (again in line {line})"
+        raise ConfigError(file, dotted(path), problem, "rename or remove one of them")
+
+
+def _compose(file: str) -> yaml.Node | None:
+    """The file as a tree of YAML's nodes."""
     try:
-        root = yaml.compose(Path(file).read_text(encoding="utf-8"))
+        root: yaml.Node | None = yaml.compose(Path(file).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        fix = "check its name, or bring it back"
+        raise ConfigError(file, "", "there is no such configuration file", fix) from None
+    except UnicodeDecodeError:
+        raise ConfigError(file, "", "it is not text in UTF-8", "save it as UTF-8") from None
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f"line {where.line + 1}" if where else ""
-        what = getattr(error, "problem", None) or "it is not valid YAML"
-        raise ConfigError(file, line, what, "check indentation and colons there") from None
-    for path, line in _duplicates(root, ()):
-        problem = f"the key appears twice (again in line {line})"
-        raise ConfigError(file, ".".join(path), problem, "rename or remove one of them")
+        raise ConfigError(file, line, *_syntax(error)) from None
+    return root
 
 
-def _duplicates(
-    node: yaml.Node | None, path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], int]]:
+def _syntax(error: yaml.YAMLError) -> tuple[str, str]:
+    """Problem and fix for what is no YAML."""
+    problem = getattr(error, "problem", None) or "it is not valid YAML"
+    if "'\\t'" in problem:
+        return "a tab stands where YAML wants spaces", "indent with spaces"
+    if "mapping values" in problem:
+        fix = "put a text that holds a colon in quotes, and check the indentation"
+        return "a colon stands where none can be", fix
+    if "alias" in problem:
+        return problem, "put a text that starts with * in quotes"
+    fix = "check indentation, colons, brackets and quotes there and in the line before"
+    return f"this is not valid YAML ({problem})", fix
+
+
+def _duplicates(node: yaml.Node | None, path: Key) -> Iterator[tuple[Key, int]]:
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
@@ -81,44 +111,113 @@ def _depth(error: ValidationError) -> tuple[int, str]:
     return len(error.absolute_path), error.json_path
 
 
+def _cause(error: ValidationError) -> ValidationError:
+    """Of alternatives that all fail, what is wrong inside the one that was meant, if that is clear."""
+    inside = [each for each in error.context or () if each.validator != "type" or each.path]
+    return inside[0] if error.validator == "anyOf" and inside else error
+
+
 def _explain(error: ValidationError, files: Sequence[str]) -> ConfigError:
     """A sentence for what jsonschema found."""
-    path = tuple(str(part) for part in error.absolute_path)
-    if error.validator in ("anyOf", "oneOf"):
-        allowed = error.schema.get("description", "").rstrip(".")
-        return _at(
-            path, files, f"{_shown(error.instance)} does not fit", f"it should be: {allowed}"
-        )
+    path, value = tuple(error.absolute_path), error.instance
+    meaning = _meaning(error.schema)
+    if "propertyNames" in error.absolute_schema_path:
+        return _bad_name((*path, value), files)
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
-        odd = next(str(key) for key in error.instance if key not in known)
-        return _at((*path, odd), files, "unknown key", nearest(odd, known))
-    if error.validator == "propertyNames":
-        fix = "use letters, digits and underscores, starting with a letter"
-        return _at((*path, str(error.instance)), files, "this name cannot be used", fix)
+        odd = next(key for key in value if key not in known)
+        return _at((*path, odd), files, "unknown key", nearest(str(odd), known))
     if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        what = error.schema.get("properties", {}).get(missing, {}).get("description", "")
-        return _at((*path, missing), files, "this key is missing", f"add it: {what.rstrip('.')}")
-    if error.validator == "enum":
-        fix = nearest(str(error.instance), error.validator_value)
-        return _at(path, files, f"{_shown(error.instance)} is not one of the choices", fix)
-    what = error.schema.get("description", f"needs {error.validator} {error.validator_value}")
-    return _at(
-        path, files, f"{_shown(error.instance)} does not fit", f"it should be: {what.rstrip('.')}"
-    )
+        missing = next(key for key in error.validator_value if key not in value)
+        meaning = _meaning(error.schema["properties"][missing])
+        return _at((*path, missing), files, "this key is missing", f"add it: {meaning}")
+    if error.validator == "enum" and value is not None:
+        fix = nearest(str(value), error.validator_value)
+        return _at(path, files, f"{_shown(value)} is not one of the choices", fix)
+    if error.validator == "uniqueItems":
+        return _at(path, files, "an entry of this list appears twice", "remove one of them")
+    if error.validator == "type" and "string" in error.validator_value and _is_scalar(value):
+        return _at(path, files, *_unquoted(_written(path, files), value))
+    problem = "it has no value" if value in (None, {}, []) else f"{_shown(value)} does not fit"
+    return _at(path, files, problem, f"this key holds: {meaning}")
 
 
-def _at(path: tuple[str, ...], files: Sequence[str], problem: str, fix: str) -> ConfigError:
-    return ConfigError(file_with(path, files), ".".join(path), problem, fix)
+def _meaning(schema: Mapping[str, Any]) -> str:
+    """What the schema says of a key, as a half-sentence."""
+    if "$ref" in schema and "description" not in schema:
+        schema = load_schema()["$defs"][schema["$ref"].rpartition("/")[2]]
+    text = str(schema.get("description", "something else")).rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _bad_name(path: Key, files: Sequence[str]) -> ConfigError:
+    """For a key that the user chose: the name of a dataset, or an arm."""
+    name = path[-1]
+    if path[:-1] == ("datasets",):
+        fix = "use letters, digits and underscores, starting with a letter"
+        return _at(("datasets", str(name)), files, "this name cannot be used", fix)
+    return _at(path[:-1], files, *_unquoted(_written(path, files, of_key=True), name))
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, bool | int | float | datetime.date)
+
+
+def _unquoted(text: str, value: object) -> tuple[str, str]:
+    """Problem and fix for a text that YAML takes for something else."""
+    read = "a date" if isinstance(value, datetime.date) else "a number"
+    if isinstance(value, bool):
+        read = "true" if value else "false"
+    return f"YAML reads {text} as {read}, not as a text", f"put it in quotes: '{text}'"
+
+
+def _written(path: Key, files: Sequence[str], *, of_key: bool = False) -> str:
+    """A value, or the key itself, as it is written in its file: `No` is False once it is read."""
+    node: Any = _compose(file_with(path, files))
+    pair = (None, node)
+    for part in path:
+        pair = _entry(pair[1], part)
+    found = pair[0] if of_key else pair[1]
+    return str(getattr(found, "value", path[-1]))
+
+
+def _entry(node: Any, part: object) -> tuple[Any, Any]:
+    """(key, value) of one entry of a node, also if it comes by `<<`; (None, None) without one."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+        return (None, node.value[part])
+    merged = []
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.value == "<<":
+            merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
+        elif _is_key(key, part):
+            return (key, value)
+    found = (_entry(each, part) for each in merged)
+    return next((pair for pair in found if pair[1] is not None), (None, None))
+
+
+def _is_key(node: yaml.Node, part: object) -> bool:
+    read = node.value if node.style else yaml.safe_load(node.value)
+    return read == part and isinstance(read, type(part))
+
+
+def dotted(path: Iterable[object]) -> str:
+    """A key as messages write it: datasets.star.roles.covariates[0]."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(parts).removeprefix(".")
+
+
+def _at(path: Key, files: Sequence[str], problem: str, fix: str) -> ConfigError:
+    return ConfigError(file_with(path, files), dotted(path), problem, fix)
 
 
 def _shown(value: object) -> str:
-    text = "nothing" if value is None else repr(value)
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a mapping"
+    text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def file_with(path: Sequence[str], files: Sequence[str]) -> str:
+def file_with(path: Sequence[Any], files: Sequence[str]) -> str:
     """The last file that holds the longest part of this path: where the user has to look."""
     best, depth = (files[-1] if files else "the configuration"), 0
     for file in files:
@@ -130,41 +229,116 @@ def file_with(path: Sequence[str], files: Sequence[str]) -> str:
     return best
 
 
-def _dataset_mistakes(block: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """(key, problem, fix) of what the schema cannot say about one dataset."""
+def _mistakes(datasets: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What the schema cannot say."""
+    yield from _name_mistakes(datasets)
+    for name, block in datasets.items():
+        for key, problem, fix in (*_source_mistakes(block), *_role_mistakes(block)):
+            yield ("datasets", name, *key), problem, fix
+
+
+def _name_mistakes(names: Iterable[str]) -> Iterator[Mistake]:
+    """A dataset's name is a file name, and some systems do not tell upper from lower case."""
+    seen = {INDEX: "the page that leads to all reports has this name"}
+    for name in names:
+        if name.casefold() in seen:
+            yield ("datasets", name), seen[name.casefold()], "choose another"
+        seen[name.casefold()] = f"'{name}' is the same name but for upper and lower case"
+
+
+def _source_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
     if "simulate" in block and "file" in block:
-        yield ("file",), "a dataset is simulated or read from a file, never both", "remove one"
+        problem = "a dataset is simulated or read from a file, never both"
+        yield ("file",), problem, "remove `file` or `simulate`"
     elif "simulate" in block:
-        yield from _simulation_mistakes(block)
+        yield from _simulation_mistakes(block["simulate"], block)
     elif "file" not in block:
-        yield (), "there is neither `simulate` nor `file`", "say where the data come from"
-    elif not Path(block["file"]).is_file():
-        folder = Path(block["file"]).parent
-        there = [str(path) for path in sorted(folder.glob("*.*"))] if folder.is_dir() else []
-        yield ("file",), f"there is no file '{block['file']}'", nearest(block["file"], there)
+        problem = "there is neither `file` nor `simulate`"
+        yield (), problem, "add the one that says where the data come from"
+    else:
+        yield from _file_mistakes(block["file"])
 
 
-def _simulation_mistakes(block: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    recipe = block["simulate"]
-    arms = list(recipe["groups_per_arm"])
-    named = {("reference",): [block["reference"]], ("simulate", "effects"): recipe["effects"]}
+def _file_mistakes(file: str) -> Iterator[Mistake]:
+    path = Path(file)
+    if path.is_file():
+        return
+    folder = path if path.is_dir() else path.parent
+    there = [str(each) for each in sorted(folder.glob("*.*"))] if folder.is_dir() else []
+    fix = nearest(file, there) if there else "put it there, or correct the path"
+    yield ("file",), f"'{file}' is a folder" if path.is_dir() else f"there is no file '{file}'", fix
+
+
+def _role_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Every column plays one part, also those that a simulation makes."""
+    seen: dict[str, str] = {}
+    for key, column in (*_roles(block["roles"]), *_made(block.get("simulate") or {})):
+        covariate = key[0] == "simulate" and seen.get(column, "").startswith("roles.covariates")
+        if column in seen and not covariate:
+            problem = f"column '{column}' already is {seen[column]}"
+            yield key, problem, "give each role a column of its own"
+        seen[column] = dotted(key)
+
+
+def _roles(roles: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """(key, column) of the columns in use."""
+    for role in ("outcome", "treatment", "group", "block"):
+        if roles.get(role) is not None:
+            yield ("roles", role), roles[role]
+    for i, column in enumerate(roles.get("covariates") or ()):
+        yield ("roles", "covariates", i), column
+
+
+def _made(recipe: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """(key, column) of the covariates that a simulation makes."""
+    for name in ("group_covariate", "individual_covariate"):
+        if name in recipe:
+            yield ("simulate", name, "name"), recipe[name]["name"]
+
+
+def _simulation_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) -> Iterator[Mistake]:
+    yield from _arm_mistakes(recipe, block)
+    yield from _size_mistakes(recipe["group_size"], sum(recipe["groups_per_arm"].values()))
+    if block["roles"].get("block"):
+        yield ("roles", "block"), "a simulation has no blocks", "remove the role"
+    made = [column for _, column in _made(recipe)]
+    for key, column in _roles(block["roles"]):
+        if "covariates" in key and column not in made:
+            fix = nearest(column, made) if made else "describe it as `simulate.group_covariate`"
+            yield key, f"the simulation makes no '{column}'", fix
+
+
+def _arm_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Every arm that is named is an arm, has groups enough and whatever each arm needs."""
+    arms = recipe["groups_per_arm"]
+    named: dict[Key, Iterable[str]] = {
+        ("reference",): [block["reference"]],
+        ("levels",): _labels(block.get("levels", ())),
+        ("simulate", "effects"): recipe["effects"],
+    }
     if isinstance(recipe["sd_residual"], Mapping):
         named["simulate", "sd_residual"] = recipe["sd_residual"]
+        for arm in arms.keys() - recipe["sd_residual"].keys():
+            yield ("simulate", "sd_residual"), f"it has no value for the arm '{arm}'", "add one"
     for key, labels in named.items():
         for label in labels:
             if label not in arms:
-                yield key, f"'{label}' is not an arm of groups_per_arm", nearest(str(label), arms)
-    if block["roles"].get("block"):
-        yield ("roles", "block"), "a simulation has no blocks", "remove the role"
-    made = [
-        recipe[key]["name"]
-        for key in ("group_covariate", "individual_covariate")
-        if recipe.get(key)
-    ]
-    for column in block["roles"].get("covariates") or ():
-        if column not in made:
-            yield (
-                ("roles", "covariates"),
-                f"the simulation makes no '{column}'",
-                nearest(column, made),
-            )
+                yield key, f"'{label}' is not an arm of groups_per_arm", nearest(label, arms)
+    for arm, number in arms.items():
+        if number < 2:
+            problem = "one group does not show how much groups differ"
+            yield ("simulate", "groups_per_arm", arm), problem, "give every arm two groups or more"
+
+
+def _labels(levels: Any) -> Iterable[str]:
+    """The values of the treatment that `levels` is about, as text."""
+    return [str(level) for level in levels]
+
+
+def _size_mistakes(size: Any, n_groups: int) -> Iterator[Mistake]:
+    key = ("simulate", "group_size")
+    if isinstance(size, Mapping) and size["min"] > size["max"]:
+        yield key, f"min {size['min']} is above max {size['max']}", "exchange them"
+    if isinstance(size, list) and len(size) != n_groups:
+        problem = f"{len(size)} sizes are listed for {n_groups} groups"
+        yield key, problem, "list one size per group, or give one size for all"

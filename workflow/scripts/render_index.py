@@ -13,6 +13,5 @@ if __name__ == "__main__":
             Path(snakemake.output.html),
             datasets=datasets,
             parameters={"datasets": ",".join(datasets), "headline": snakemake.params.headline},
-            metadata={},
             quarto=snakemake.params.quarto,
         )

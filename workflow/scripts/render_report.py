@@ -13,6 +13,6 @@ if __name__ == "__main__":
             Path(snakemake.output.html),
             datasets=[dataset],
             parameters={"dataset": dataset, "headline": snakemake.params.headline},
-            metadata={"title": read_json(snakemake.input.design)["title"]},
+            title=read_json(snakemake.input.design)["title"],
             quarto=snakemake.params.quarto,
         )

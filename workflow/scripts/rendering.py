@@ -6,13 +6,17 @@ rendered at once. The finished page is moved to its place in one step.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from groupwise.report.markdown import escape
 
 SHARED = ("_quarto.yml", "references.bib", "theme.scss")
 SCRIPTS = Path(__file__).parent
@@ -24,30 +28,42 @@ def render_page(
     *,
     datasets: Sequence[str],
     parameters: Mapping[str, str],
-    metadata: Mapping[str, str],
     quarto: str | None,
+    title: str | None = None,
 ) -> None:
     """Render `qmd`, with the results of some datasets beside it, to `output` (an HTML file).
 
-    `quarto` is the path of the executable, or None for the preview renderer.
+    `quarto` is the path of the executable, or None for the preview renderer; `title`, a plain
+    text, takes the place of the document's own.
     """
     with tempfile.TemporaryDirectory(prefix="groupwise-") as folder:
         stage = Path(folder)
         for name in SHARED:
             shutil.copy(qmd.parent / name, stage)
         copy = stage / f"{output.stem}.qmd"
-        shutil.copy(qmd, copy)
+        copy.write_text(_retitled(qmd.read_text(encoding="utf-8"), title), encoding="utf-8")
         for dataset in datasets:
             _stage_results(dataset, stage)
         page = stage / f"{output.stem}.html"
         if quarto is None:
-            _preview(copy, page, parameters, metadata)
+            _preview(copy, page, parameters)
         else:
-            _quarto(quarto, copy, parameters, metadata)
+            _quarto(quarto, copy, parameters)
         output.parent.mkdir(parents=True, exist_ok=True)
         partial = output.with_name(f".{output.name}.{os.getpid()}")
         shutil.copyfile(page, partial)
         os.replace(partial, output)
+
+
+def _retitled(document: str, title: str | None) -> str:
+    """The document with another title in its front matter, where both renderers read Markdown.
+
+    (On Quarto's command line, -M takes a title as YAML and then literally.)
+    """
+    if title is None:
+        return document
+    line = "title: " + json.dumps(escape(title), ensure_ascii=False)
+    return re.sub(r"^title: .*$", lambda _: line, document, count=1, flags=re.MULTILINE)
 
 
 def _stage_results(dataset: str, stage: Path) -> None:
@@ -67,24 +83,17 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _preview(
-    qmd: Path, page: Path, parameters: Mapping[str, str], metadata: Mapping[str, str]
-) -> None:
+def _preview(qmd: Path, page: Path, parameters: Mapping[str, str]) -> None:
     import preview
 
-    preview.render(
-        qmd, page, parameters=dict(parameters), metadata=dict(metadata), env=_environment()
-    )
+    given = {key: json.dumps(value) for key, value in parameters.items()}
+    preview.render(qmd, page, parameters=given, metadata={}, env=_environment())
 
 
-def _quarto(
-    quarto: str, qmd: Path, parameters: Mapping[str, str], metadata: Mapping[str, str]
-) -> None:
+def _quarto(quarto: str, qmd: Path, parameters: Mapping[str, str]) -> None:
     command = [quarto, "render", qmd.name, "--to", "html"]
     for key, value in parameters.items():
-        command += ["-P", f"{key}:{value}"]
-    for key, value in metadata.items():
-        command += ["-M", f"{key}:{value}"]
+        command += ["-P", f"{key}:{json.dumps(value)}"]  # read as YAML: quoted, `no` is a word
     done = subprocess.run(
         command, cwd=qmd.parent, env=_environment(), capture_output=True, text=True, check=False
     )

@@ -14,7 +14,7 @@ def pivoted_rank(X: np.ndarray) -> tuple[int, np.ndarray]:
 
     The columns `pivot[rank:]` lie in the span of the others.
     """
-    R, pivot = linalg.qr(_unit_columns(X), mode="r", pivoting=True)
+    R, pivot = linalg.qr(_triangle(X), mode="r", pivoting=True)
     diagonal = np.abs(np.diag(R))
     return int((diagonal > RANK_TOLERANCE * diagonal[0]).sum()), pivot
 
@@ -25,8 +25,8 @@ def independent_columns(X: np.ndarray, order: np.ndarray) -> np.ndarray:
     A column in the span of those kept before it is dropped: what R calls aliased, by
     Gram-Schmidt with one reorthogonalisation. Returns a mask of shape (p,).
     """
-    unit = _unit_columns(X)
-    basis = np.empty((X.shape[0], min(X.shape)), order="F")
+    unit = _triangle(X)
+    basis = np.empty((unit.shape[0], unit.shape[0]), order="F")
     kept, r = np.zeros(X.shape[1], dtype=bool), 0
     for j in order:
         column = unit[:, j]
@@ -55,5 +55,8 @@ def estimable(basis: np.ndarray, L: np.ndarray) -> np.ndarray:
     return mask
 
 
-def _unit_columns(X: np.ndarray) -> np.ndarray:
-    return X / np.maximum(np.linalg.norm(X, axis=0), np.finfo(float).tiny)
+def _triangle(X: np.ndarray) -> np.ndarray:
+    """R of QR = X with columns scaled to length 1: they depend as those of X do, in p rows at most."""
+    unit = X / np.maximum(np.linalg.norm(X, axis=0), np.finfo(float).tiny)
+    R: np.ndarray = linalg.qr(unit, mode="r")[0][: X.shape[1]]
+    return R

@@ -21,6 +21,30 @@ METHODS = {
         "Pooled OLS",
         "Individuals are independent, also within a {group}: there are no {group} effects.",
     ),
+    "ols_cr1": MethodWords(
+        "Pooled OLS, CR1",
+        "{Groups} are independent of each other, and there are many of them.",
+    ),
+    "ols_cr2": MethodWords(
+        "Pooled OLS, CR2",
+        "{Groups} are independent of each other; few are enough.",
+    ),
+    "ols_cr3": MethodWords(
+        "Pooled OLS, CR3",
+        "{Groups} are independent of each other; errs on the careful side.",
+    ),
+    "ols_wild_bootstrap": MethodWords(
+        "Pooled OLS, wild bootstrap",
+        "{Groups} are independent of each other; their residuals might as well have the other sign.",
+    ),
+    "group_means": MethodWords(
+        "Group means",
+        "Each {group} is one observation; the means of {groups} have one variance.",
+    ),
+    "group_means_weighted": MethodWords(
+        "Group means, weighted by size",
+        "Each {group} is one observation, and counts in proportion to its size.",
+    ),
     "dummy": MethodWords(
         "Dummies",
         "Each {group} has a parameter of its own; arms are compared within a {group}.",
@@ -32,6 +56,30 @@ METHODS = {
     "mixed_wald": MethodWords(
         "Mixed model, z",
         "{Groups} are a sample; their effects are normal with one variance, taken as known.",
+    ),
+    "mixed_satterthwaite": MethodWords(
+        "Mixed model, Satterthwaite",
+        "As above, but the variances are estimated, so t with the df they leave.",
+    ),
+    "mixed_kenward_roger": MethodWords(
+        "Mixed model, Kenward-Roger",
+        "As above, with standard errors corrected for the estimated variances as well.",
+    ),
+    "mixed_profile": MethodWords(
+        "Mixed model, profile likelihood",
+        "As above; the likelihood ratio is compared with its limit for many {groups}.",
+    ),
+    "mixed_bootstrap": MethodWords(
+        "Mixed model, bootstrap",
+        "As above; the model itself draws the data the estimate is compared with.",
+    ),
+    "gee_bias_reduced": MethodWords(
+        "GEE, bias-reduced",
+        "{Groups} are independent of each other; members of a {group} are about equally alike.",
+    ),
+    "randomization": MethodWords(
+        "Randomisation",
+        "Chance alone decided who got which arm, as the design says; nothing else is assumed.",
     ),
 }
 """In the order in which tables and figures show them."""
@@ -96,7 +144,7 @@ def p_value(value: float) -> str:
 def equals_p(value: float) -> str:
     """`p = .013` or `p < .001`."""
     text = p_value(value)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
+    return f"p\u00a0{text}" if text.startswith("<") else f"p\u00a0=\u00a0{text}"
 
 
 def percent(share: float) -> str:

@@ -33,8 +33,8 @@ def page_metadata(qmd: Path, front: dict[str, Any], overrides: dict[str, str]) -
     overrides : dict
         What Quarto takes as ``-M key:value``.
     """
-    merged = _merge(_project(qmd.resolve().parent), front)
-    merged = _merge(merged, _html_options(merged))
+    # Within a layer an option of the format wins; between layers the document does.
+    merged = _merge(_with_html_options(_project(qmd.resolve().parent)), _with_html_options(front))
     merged = _merge(merged, {key: scalar(value) for key, value in overrides.items()})
     if str(merged.get("date")) in MOVING_DATES:
         warn(f"date: {merged.pop('date')} is left out; a preview carries no date of its own")
@@ -76,10 +76,10 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _html_options(metadata: dict[str, Any]) -> dict[str, Any]:
+def _with_html_options(metadata: dict[str, Any]) -> dict[str, Any]:
     formats = metadata.get("format")
     options = formats.get("html") if isinstance(formats, dict) else None
-    return options if isinstance(options, dict) else {}
+    return _merge(metadata, options) if isinstance(options, dict) else metadata
 
 
 def _project(folder: Path) -> dict[str, Any]:

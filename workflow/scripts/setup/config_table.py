@@ -1,6 +1,6 @@
 """Print the table of config.yaml's keys, made from the schema; `--write README.md` puts it there.
 
-    python workflow/scripts/setup/config_table.py --write README.md
+python workflow/scripts/setup/config_table.py --write README.md
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,9 @@ def check_columns(table: pd.DataFrame, roles: Roles) -> None:
 
 def check_numeric(values: pd.Series, key: str) -> pd.Series:
     """The column as floats; text and infinities are named with the row they stand in."""
+    if pd.api.types.is_bool_dtype(values):
+        problem = f"column '{values.name}' holds true and false, not numbers"
+        raise InputError(key, problem, "write 1 and 0 if that is meant")
     numeric = pd.to_numeric(values, errors="coerce").astype(float)
     bad = (numeric.isna() & values.notna()) | np.isinf(numeric)
     if bad.any():
@@ -61,8 +65,14 @@ def check_numeric(values: pd.Series, key: str) -> pd.Series:
         problem = (
             f"column '{values.name}' is not numeric: data row {row + 1} has '{values.iloc[row]}'"
         )
-        raise InputError(key, problem, "correct the value or leave it empty if it is missing")
+        raise InputError(key, problem, _numeric_fix(str(values.iloc[row])))
     return numeric
+
+
+def _numeric_fix(text: str) -> str:
+    if re.fullmatch(r"[+-]?[\d.]*\d(,\d+)+(\.\d+)?", text):
+        return "write numbers with a decimal point, and nothing between thousands"
+    return "correct the value or leave it empty if it is missing"
 
 
 def arm_order(
@@ -70,6 +80,7 @@ def arm_order(
 ) -> list[str]:
     """The arms in order, reference first; `levels` must name exactly the arms that occur."""
     present = sorted(values.dropna().unique())
+    _check_spelling(present)
     order = list(levels) if levels else present
     for arm in order:
         if arm not in present:
@@ -87,6 +98,15 @@ def arm_order(
         problem = f"column '{values.name}' has one level only, '{order[0]}'"
         raise InputError("roles.treatment", problem, "a comparison needs two arms")
     return [reference] + [arm for arm in order if arm != reference]
+
+
+def _check_spelling(arms: Sequence[str]) -> None:
+    folded: dict[str, str] = {}
+    for arm in arms:
+        twin = folded.setdefault(arm.casefold(), arm)
+        if twin != arm:
+            problem = f"the arms '{twin}' and '{arm}' differ in upper and lower case only"
+            raise InputError("roles.treatment", problem, "write each arm in one way")
 
 
 def check_groups(table: pd.DataFrame, roles: Roles) -> None:

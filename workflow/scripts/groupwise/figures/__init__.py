@@ -48,7 +48,12 @@ def draw(name: str, tables: Tables) -> Figure:
 def render(figure: Figure, file_format: str) -> bytes:
     """The figure as `svg` or `png`: the same bytes each time."""
     metadata = {"Date": None} if file_format == "svg" else {"Software": None}
-    settings = {"svg.hashsalt": "groupwise", "svg.fonttype": "path", "savefig.dpi": PNG_DPI}
+    settings = {
+        "svg.hashsalt": "groupwise",
+        "svg.fonttype": "path",
+        "savefig.dpi": PNG_DPI,
+        "text.parse_math": False,  # a dollar in a label is a dollar
+    }
     buffer = io.BytesIO()
     with matplotlib.rc_context(settings):
         figure.plot.save(
@@ -58,6 +63,7 @@ def render(figure: Figure, file_format: str) -> bytes:
             height=figure.height,
             dpi=PNG_DPI,
             verbose=False,
+            limitsize=False,
             metadata=metadata,
         )
     return buffer.getvalue()

@@ -26,6 +26,7 @@ from groupwise.figures.style import (
     arm_shapes,
     jitter,
     look,
+    wrap,
 )
 from groupwise.words import number
 
@@ -35,22 +36,23 @@ def draw(tables: Tables) -> Figure:
     arms, roles = list(tables.design["arms"]), tables.design["roles"]
     means = tables.results["marginal_means"]
     means = means[means["method"] == "mixed_wald"].assign(x=lambda t: t["arm"].map(arms.index) + 1)
-    groups = _group_means(tables, arms)
+    groups, known = _group_means(tables, arms), means[means["estimate"].notna()]
+    places = [j + 1.14 for j in range(len(arms))]
     plot = (
         ggplot(groups, aes("x", "mean"))
         + geom_hline(yintercept=groups["mean"].mean(), color=MUTED, linetype="dotted", size=0.8)
         + geom_point(aes(color="arm", shape="arm"), size=2.6, alpha=0.6, stroke=0)
         + geom_errorbar(
             aes(y="estimate", ymin="conf_low", ymax="conf_high"),
-            data=means,
+            data=known,
             width=0.16,
             size=1.2,
             color=INK,
         )
-        + geom_point(aes(y="estimate"), data=means, size=4, color=INK)
+        + geom_point(aes(y="estimate"), data=known, size=4, color=INK)
         + scale_color_manual(arm_colors(arms), guide=None)
         + scale_shape_manual(arm_shapes(arms), guide=None)
-        + scale_x_continuous(breaks=list(range(1, len(arms) + 1)), labels=arms)
+        + scale_x_continuous(breaks=places, labels=[wrap(arm, 66 // len(arms)) for arm in arms])
         + labs(x=roles["treatment"], y=roles["outcome"])
         + look(panel_grid_major_x=element_blank())
     )

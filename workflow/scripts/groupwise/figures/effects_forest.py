@@ -8,9 +8,9 @@ from plotnine import (
     aes,
     element_blank,
     facet_wrap,
+    geom_label,
     geom_point,
     geom_segment,
-    geom_text,
     geom_vline,
     ggplot,
     labs,
@@ -20,27 +20,50 @@ from plotnine import (
 )
 
 from groupwise.figures import Figure, Tables
-from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look
+from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, wrap
 from groupwise.words import contrast_label, method_label, method_order, number
+
+UNIDENTIFIED, MANY_CONTRASTS = "not identified", 6
+
+
+def _shown(tables: Tables) -> list[str]:
+    """Every comparison, or with many arms only those with the reference."""
+    contrasts = list(tables.design["contrasts"])
+    if len(contrasts) <= MANY_CONTRASTS:
+        return contrasts
+    return contrasts[: len(tables.design["arms"]) - 1]
+
+
+def _panel(contrast: str) -> str:
+    """A panel's title, on several lines if it must be."""
+    return wrap(contrast_label(contrast), 52)
 
 
 def draw(tables: Tables) -> Figure:
     """One row per method in a panel per contrast; the headline method stands out."""
-    contrasts = list(tables.design["contrasts"])
-    rows = tables.results["estimates"].copy()
+    contrasts = _shown(tables)
+    rows = tables.results["estimates"]
+    rows = rows[rows["contrast"].isin(contrasts)].copy()
     methods = sorted(rows["method"].unique(), key=method_order)
-    panels = [contrast_label(contrast) for contrast in contrasts]
-    rows["panel"] = pd.Categorical(rows["contrast"].map(contrast_label), categories=panels)
+    panels = [_panel(contrast) for contrast in contrasts]
+    rows["panel"] = pd.Categorical(rows["contrast"].map(_panel), categories=panels)
     rows["y"] = [len(methods) - methods.index(method) for method in rows["method"]]
     rows["lead"] = np.where(rows["method"] == tables.headline, "headline", "other")
     known, silent = rows[rows["estimate"].notna()], rows[rows["estimate"].isna()]
-    words = silent.assign(label="does not identify it", x=known["conf_low"].min())
+    words = silent.assign(
+        label=np.where(
+            silent["message"].str.startswith("Not identified"), UNIDENTIFIED, "no estimate"
+        ),
+        x=known["conf_low"].min(),
+    )
     plot = (
         ggplot(known, aes("estimate", "y", color="lead"))
         + geom_vline(xintercept=0, color=MUTED, size=0.7)
         + geom_segment(aes(x="conf_low", xend="conf_high", yend="y"), size=1.4)
         + geom_point(size=3.4)
-        + geom_text(aes(x="x", label="label"), data=words, color=MUTED, size=10.5, ha="left")
+        + geom_label(
+            aes(x="x", label="label"), data=words, color=MUTED, size=10.5, ha="left", label_size=0
+        )
         + facet_wrap("panel", ncol=1)
         + scale_color_manual({"headline": OKABE_ITO[0], "other": INK}, guide=None)
         + scale_y_continuous(
@@ -53,7 +76,8 @@ def draw(tables: Tables) -> Figure:
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, contrasts)
-    height = 0.9 + len(contrasts) * (0.5 + 0.34 * len(methods))
+    lines = sum(1 + panel.count("\n") for panel in panels)
+    height = 0.9 + 0.25 * lines + len(contrasts) * (0.25 + 0.34 * len(methods))
     return Figure(plot, WIDTH, height, _alt(tables, known, silent))
 
 
@@ -61,7 +85,7 @@ def _with_truth(plot: ggplot, tables: Tables, contrasts: list[str]) -> ggplot:
     """A dashed line at the true effect, where the data were simulated."""
     if tables.truth is None:
         return plot
-    panels = [contrast_label(contrast) for contrast in contrasts]
+    panels = [_panel(contrast) for contrast in contrasts]
     truth = pd.DataFrame(
         {
             "panel": pd.Categorical(panels, categories=panels),
@@ -76,13 +100,13 @@ def _with_truth(plot: ggplot, tables: Tables, contrasts: list[str]) -> ggplot:
 
 def _alt(tables: Tables, known: pd.DataFrame, silent: pd.DataFrame) -> str:
     parts = []
-    for contrast, rows in known.groupby("panel", observed=True):
+    for contrast, rows in known.groupby("contrast", sort=False):
         said = "; ".join(
             f"{method_label(row.method)} {number(row.estimate)} "
             f"({number(row.conf_low)} to {number(row.conf_high)})"
             for row in rows.itertuples()
         )
-        parts.append(f"{contrast}: {said}.")
+        parts.append(f"{contrast_label(str(contrast))}: {said}.")
     text = "Estimates with intervals by method, one panel per comparison. " + " ".join(parts)
     if len(silent):
         names = dict.fromkeys(method_label(method) for method in silent["method"])

@@ -8,8 +8,10 @@ from plotnine import aes, facet_wrap, geom_abline, geom_point, ggplot, labs
 from scipy import stats
 
 from groupwise.figures import Figure, Tables
-from groupwise.figures.style import MANY_POINTS, MUTED, OKABE_ITO, WIDTH, look
+from groupwise.figures.style import MANY_POINTS, MUTED, OKABE_ITO, WIDTH, look, sentence
 from groupwise.words import number
+
+NOTHING = "The mixed model could not be fitted: there are 0 residuals to show."
 
 
 def draw(tables: Tables) -> Figure:
@@ -19,11 +21,13 @@ def draw(tables: Tables) -> Figure:
     residuals = residuals.loc[residuals["method"] == "mixed_wald", "residual"]
     effects = tables.results["random_effects"]
     effects = effects.loc[effects["group"] == group, "estimate"]
-    panels = [f"noise: {len(residuals):,} residuals", f"group effects: {len(effects)} BLUPs"]
-    points = pd.concat(
-        [_quantiles(residuals, panels[0]), _quantiles(effects, panels[1])], ignore_index=True
-    )
-    points["panel"] = pd.Categorical(points["panel"], categories=panels)
+    if residuals.empty:
+        return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
+    parts = {f"noise: {len(residuals):,} residuals": residuals}
+    if effects.std() > 0:
+        parts[f"group effects: {len(effects)} BLUPs"] = effects
+    points = pd.concat([_quantiles(v, panel) for panel, v in parts.items()], ignore_index=True)
+    points["panel"] = pd.Categorical(points["panel"], categories=list(parts))
     plot = (
         ggplot(points, aes("normal", "observed"))
         + geom_abline(intercept=0, slope=1, color=MUTED, size=0.8)

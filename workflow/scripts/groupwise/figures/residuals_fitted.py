@@ -25,8 +25,12 @@ from groupwise.figures.style import (
     arm_shapes,
     clear_legend,
     look,
+    sentence,
+    wrap,
 )
 from groupwise.words import number
+
+NOTHING = "The mixed model could not be fitted: there are 0 residuals to show."
 
 
 def draw(tables: Tables) -> Figure:
@@ -35,6 +39,8 @@ def draw(tables: Tables) -> Figure:
     residuals = tables.results["residuals"]
     points = residuals[residuals["method"] == "mixed_wald"].copy()
     points["arm"] = pd.Categorical(points["arm"], categories=arms)
+    if points.empty:
+        return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
     running = _running_mean(points)
     many = len(points) > MANY_POINTS
     plot = (
@@ -48,9 +54,9 @@ def draw(tables: Tables) -> Figure:
             raster=many,
         )
         + geom_line(data=running, color=INK, size=1)
-        + scale_color_manual(arm_colors(arms))
-        + scale_shape_manual(arm_shapes(arms))
-        + clear_legend()
+        + scale_color_manual(arm_colors(arms), labels=[wrap(arm) for arm in arms])
+        + scale_shape_manual(arm_shapes(arms), labels=[wrap(arm) for arm in arms])
+        + clear_legend(arms)
         + labs(x="fitted value", y="residual")
         + look()
     )
@@ -68,8 +74,6 @@ def _running_mean(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _alt(points: pd.DataFrame, running: pd.DataFrame) -> str:
-    if points.empty:
-        return "The mixed model could not be fitted: there are no residuals to show."
     return (
         f"Residuals of {len(points):,} individuals against fitted values from "
         f"{number(points['fitted'].min())} to {number(points['fitted'].max())}. Residuals have a "

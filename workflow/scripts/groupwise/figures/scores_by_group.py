@@ -23,11 +23,13 @@ from groupwise.figures.style import (
     INK,
     MANY_GROUPS,
     WIDTH,
+    GroupAxis,
     arm_colors,
     arm_shapes,
     clear_legend,
     jitter,
     look,
+    wrap,
 )
 from groupwise.words import number
 
@@ -44,15 +46,19 @@ def draw(tables: Tables) -> Figure:
     )
     groups = _summarise(data)
     many = len(groups) > MANY_GROUPS
-    plot = _overview(groups) if many else _individuals(data, groups)
-    hidden = {"axis_text_x": element_blank(), "legend_position": "none"} if many else {}
+    axis = GroupAxis.of([] if many else list(groups["group"]))
+    plot = _overview(groups) if many else _individuals(data, groups, axis.labels)
+    settings = (
+        {"axis_text_x": element_blank(), "legend_position": "none"} if many else axis.settings
+    )
     plot = (
         plot
-        + scale_color_manual(arm_colors(arms))
+        + scale_color_manual(arm_colors(arms), labels=[wrap(arm) for arm in arms])
+        + clear_legend(arms)
         + labs(x=roles["group"], y=roles["outcome"])
-        + look(panel_grid_major_x=element_blank(), **hidden)
+        + look(panel_grid_major_x=element_blank(), **settings)
     )
-    return Figure(plot, WIDTH, 4.4, _alt(tables, data, groups))
+    return Figure(plot, WIDTH, 4.4 + axis.height, _alt(tables, data, groups))
 
 
 def _summarise(data: pd.DataFrame) -> pd.DataFrame:
@@ -67,14 +73,14 @@ def _summarise(data: pd.DataFrame) -> pd.DataFrame:
     return groups
 
 
-def _individuals(data: pd.DataFrame, groups: pd.DataFrame) -> ggplot:
+def _individuals(data: pd.DataFrame, groups: pd.DataFrame, labels: list[str]) -> ggplot:
     points = data.merge(groups[["arm", "group", "x"]], on=["arm", "group"])
     points["x"] = points["x"] + jitter(len(points), 0.55)
     means = groups.groupby("arm", observed=True).agg(
         left=("x", "min"), right=("x", "max"), mean=("arm_mean", "first")
     )
     means = means.reset_index()
-    colors = {"color": "arm"}
+    colors, arms = {"color": "arm"}, list(data["arm"].cat.categories)
     return (
         ggplot(points, aes("x", "outcome", **colors))
         + geom_point(aes(shape="arm"), size=2, alpha=0.55, stroke=0)
@@ -87,14 +93,16 @@ def _individuals(data: pd.DataFrame, groups: pd.DataFrame) -> ggplot:
         + geom_segment(
             aes(x="x-0.36", xend="x+0.36", y="mean", yend="mean"), data=groups, color=INK, size=1.6
         )
-        + scale_x_continuous(breaks=list(groups["x"]), labels=list(groups["group"]))
-        + scale_shape_manual(arm_shapes(list(data["arm"].cat.categories)))
-        + clear_legend()
+        + scale_x_continuous(breaks=list(groups["x"]), labels=labels)
+        + scale_shape_manual(arm_shapes(arms), labels=[wrap(arm) for arm in arms])
     )
 
 
 def _overview(groups: pd.DataFrame) -> ggplot:
-    means = groups.groupby("arm", observed=True).agg(
+    arms = list(groups["arm"].cat.categories)
+    strips = {arm: wrap(arm, 66 // len(arms)) for arm in arms}
+    groups = groups.assign(strip=groups["arm"].cat.rename_categories(strips))
+    means = groups.groupby("strip", observed=True).agg(
         right=("rank", "max"), mean=("arm_mean", "first")
     )
     return (
@@ -108,7 +116,7 @@ def _overview(groups: pd.DataFrame) -> ggplot:
             color=INK,
         )
         + geom_point(size=1.6)
-        + facet_wrap("arm", nrow=1, scales="free_x")
+        + facet_wrap("strip", nrow=1 if len(arms) <= 5 else 2, scales="free_x")
     )
 
 

@@ -19,10 +19,22 @@ from plotnine import (
 )
 
 from groupwise.figures import Figure, Tables
-from groupwise.figures.style import MANY_GROUPS, MUTED, OKABE_ITO, WIDTH, clear_legend, look
+from groupwise.figures.style import (
+    MANY_GROUPS,
+    MUTED,
+    OKABE_ITO,
+    WIDTH,
+    GroupAxis,
+    clear_legend,
+    look,
+    sentence,
+)
 from groupwise.words import number
 
 RAW, BLUP = "raw deviation", "shrunken (BLUP, 95% interval)"
+
+
+NOTHING = "The mixed model could not be fitted: there are 0 group effects to show."
 
 
 def draw(tables: Tables) -> Figure:
@@ -30,6 +42,8 @@ def draw(tables: Tables) -> Figure:
     roles = tables.design["roles"]
     effects = tables.results["random_effects"]
     effects = effects[effects["group"] == roles["group"]]
+    if effects.empty:
+        return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
     effects = effects.sort_values(["estimate", "level"], ignore_index=True)
     effects["x"] = np.arange(1, len(effects) + 1)
     effects["low"] = effects["estimate"] - 1.959964 * effects["std_error"]
@@ -41,6 +55,7 @@ def draw(tables: Tables) -> Figure:
         ]
     )
     many = len(effects) > MANY_GROUPS
+    axis = GroupAxis.of([] if many else list(effects["level"]))
     plot = (
         ggplot(effects, aes("x"))
         + geom_hline(yintercept=0, color=MUTED, size=0.7)
@@ -55,12 +70,12 @@ def draw(tables: Tables) -> Figure:
         + scale_shape_manual({RAW: "D", BLUP: "o"})
         + labs(x=_axis_title(roles["group"], many), y=f"deviation in {roles['outcome']}")
         + clear_legend()
-        + look(panel_grid_major_x=element_blank())
+        + look(panel_grid_major_x=element_blank(), **axis.settings)
     )
-    labels: dict[str, list[object]] = {"breaks": [], "labels": []}
-    if not many:
-        labels = {"breaks": list(effects["x"]), "labels": list(effects["level"])}
-    return Figure(plot + scale_x_continuous(**labels), WIDTH, 4.2, _alt(tables, effects))
+    plot = plot + scale_x_continuous(
+        breaks=list(effects["x"])[: len(axis.labels)], labels=axis.labels
+    )
+    return Figure(plot, WIDTH, 4.2 + axis.height, _alt(tables, effects))
 
 
 def _axis_title(group: str, many: bool) -> str:
@@ -69,8 +84,6 @@ def _axis_title(group: str, many: bool) -> str:
 
 def _alt(tables: Tables, effects: pd.DataFrame) -> str:
     group = tables.design["roles"]["group"]
-    if effects.empty:
-        return "The mixed model could not be fitted: there are no group effects to show."
     lowest, highest = effects.iloc[0], effects.iloc[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         kept = np.nanmedian(effects["estimate"] / effects["raw"])

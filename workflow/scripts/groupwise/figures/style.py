@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from mizani.palettes import hue_pal
 from plotnine import (
+    annotate,
     element_blank,
     element_line,
     element_rect,
     element_text,
+    ggplot,
     guide_legend,
     guides,
     theme,
     theme_minimal,
+    theme_void,
 )
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5D5D5D")
@@ -56,8 +62,9 @@ def look(**more: object) -> theme:
 
 
 def arm_colors(arms: Sequence[str]) -> dict[str, str]:
-    """A colour per arm; beyond seven arms colours repeat and the labels must tell."""
-    return {arm: OKABE_ITO[j % len(OKABE_ITO)] for j, arm in enumerate(arms)}
+    """A colour per arm; beyond seven arms hues at even steps, which fewer people can tell apart."""
+    colors = OKABE_ITO if len(arms) <= len(OKABE_ITO) else hue_pal(l=0.45)(len(arms))
+    return dict(zip(arms, colors, strict=False))
 
 
 def arm_shapes(arms: Sequence[str]) -> dict[str, str]:
@@ -70,6 +77,43 @@ def jitter(n: int, width: float) -> np.ndarray:
     return width * ((np.arange(n) * golden) % 1 - 0.5)
 
 
-def clear_legend() -> guides:
-    """Keys of a legend large and opaque, whatever the marks they stand for."""
-    return guides(color=guide_legend(override_aes={"size": 4, "alpha": 1}))
+def clear_legend(labels: Sequence[str] = ()) -> guides:
+    """Keys large and opaque, whatever the marks they stand for; stacked where labels are long."""
+    stacked = {"ncol": 1} if sum(map(len, labels)) > 60 else {}
+    return guides(color=guide_legend(override_aes={"size": 4, "alpha": 1}, **stacked))
+
+
+def wrap(label: str, width: int = 24) -> str:
+    """A label on several lines."""
+    return textwrap.fill(label, width)
+
+
+@dataclass(frozen=True)
+class GroupAxis:
+    """Labels of a crowded axis: upright and shortened where they would run into one another."""
+
+    labels: list[str]
+    upright: bool
+
+    @classmethod
+    def of(cls, labels: Sequence[str]) -> GroupAxis:
+        upright = max(map(len, labels), default=0) * len(labels) > 70
+        short = [label if len(label) <= 16 else f"{label[:15]}\u2026" for label in labels]
+        return cls(short if upright else list(labels), upright)
+
+    @property
+    def settings(self) -> dict[str, element_text]:
+        if not self.upright:
+            return {}
+        return {"axis_text_x": element_text(color=INK, size=10, rotation=90, ha="center", va="top")}
+
+    @property
+    def height(self) -> float:
+        """Inches that upright labels need beyond a line."""
+        return 0.09 * max(map(len, self.labels)) if self.upright else 0.0
+
+
+def sentence(text: str) -> ggplot:
+    """A figure that has nothing to draw says so."""
+    words = annotate("text", x=0, y=0, label=wrap(text, 60), size=12, color=MUTED)
+    return ggplot() + words + theme_void()

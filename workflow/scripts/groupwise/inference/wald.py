@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.polynomial import Chebyshev
 from scipy import stats
 
 from groupwise.design import Design
@@ -26,24 +27,46 @@ def wald_answers(
 
 
 def wald(
-    L: np.ndarray, beta: np.ndarray, vcov: np.ndarray, *, df: float, conf_level: float
+    L: np.ndarray, beta: np.ndarray, vcov: np.ndarray, *, df: float | np.ndarray, conf_level: float
 ) -> Inference:
-    """One test and interval per row of L, shape (k, p); `df` infinite is the normal."""
-    estimate = L @ beta
-    std_error = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", L, vcov, L), 0))
+    """One test and interval per row of L, shape (k, p); `df` infinite is the normal.
+
+    `beta` (..., p) and `vcov` (..., p, p) may have replicates in front; `df` is one number, or one
+    per row and replicate, (..., k).
+    """
+    estimate = beta @ L.T
+    std_error = np.sqrt(np.maximum(np.einsum("...ij,ij->...i", L @ vcov, L), 0))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / std_error
-    half = stats.t.ppf(0.5 + conf_level / 2, df) * std_error
+    half = t_quantile(0.5 + conf_level / 2, df) * std_error
     return Inference(
         estimate=estimate,
         std_error=std_error,
         statistic=statistic,
-        df=np.full(len(L), float(df)),
+        df=np.broadcast_to(np.asarray(df, dtype=float), estimate.shape).copy(),
         p_value=2 * stats.t.sf(np.abs(statistic), df),
         conf_low=estimate - half,
         conf_high=estimate + half,
         conf_level=conf_level,
     )
+
+
+def t_quantile(p: float, df: float | np.ndarray) -> np.ndarray:
+    """Quantiles p > 0.5 of t distributions, the shape of `df`.
+
+    Many are interpolated: as a function of 1/df in [0, 1], the logarithm of the quantile is so
+    smooth that a polynomial of degree 32 has it to rounding, some 20 times as fast.
+    """
+    df = np.asarray(df, dtype=float)
+    if df.size < 1000:
+        return np.asarray(stats.t.ppf(p, df))
+    log_quantile = Chebyshev.interpolate(
+        lambda s: np.log(stats.t.ppf(p, 1 / np.maximum(s, 1e-300))), 32, domain=[0, 1]
+    )
+    smooth = df >= 1
+    quantile = np.exp(log_quantile(1 / np.where(smooth, df, 1.0)))
+    quantile[~smooth] = stats.t.ppf(p, df[~smooth])
+    return quantile
 
 
 def wald_joint(L: np.ndarray, beta: np.ndarray, vcov: np.ndarray, *, df: float) -> JointTest:

@@ -30,7 +30,7 @@ LIKELIHOOD_GAP = 1e-5
 """How far below the REML optimum statsmodels may stop."""
 
 START_GRID = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 2.0, 5.0)
-"""Relative sds from which the REML optimum is sought: a simplex that starts far off can collapse onto 0."""
+"""Relative sds among which the search for the REML optimum starts; from far off it can end at 0."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def maximise_reml(sums: GroupSums, start: Variances) -> Variances:
 
     starts = [np.array(theta) for theta in product(*((*START_GRID, t) for t in first))]
     theta = min(starts, key=criterion)
-    options = {"xatol": 1e-9, "fatol": 1e-10, "maxiter": 2000}
+    options = {"xatol": 1e-9, "fatol": 1e-8, "maxiter": 2000}
     for _ in range(2):  # the second simplex starts afresh where the first has stopped
         theta = optimize.minimize(
             criterion, np.maximum(theta, 0.02), method="Nelder-Mead", bounds=[(0, None)] * k,
@@ -214,17 +214,12 @@ def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
     Raises
     ------
     ValueError
-        If the two variances cannot be told apart, or X explains y completely.
+        If the two variances cannot be told apart, or nothing is left for one of them.
     """
-    if np.bincount(levels.group).max() == 1:
-        raise ValueError(
-            "Every group has one member: its own variance and its member's cannot be told apart."
-        )
     beta_ols = np.linalg.lstsq(X, y, rcond=None)[0]
     left = y - X @ beta_ols
     scale = float(np.sqrt((left**2).sum() / max(len(y) - X.shape[1], 1)))
-    if not scale > 1e-12 * np.abs(y).max():
-        raise ValueError("The fixed effects explain the outcome completely.")
+    _check_spread(y, levels, scale)
     # MixedLM's stopping rules know no units: it sees what OLS leaves, in units of its own sd.
     sums = GroupSums.of(X, left / scale, levels)
     found, converged, effects = _statsmodels(X, left / scale, levels)
@@ -256,6 +251,20 @@ def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
         message=_message(singular, agreement, gap),
         software=SOFTWARE if trusted else f"groupwise GLS (not {SOFTWARE})",
     )
+
+
+def _check_spread(y: np.ndarray, levels: Levels, scale: float) -> None:
+    """Refuse what has no answer; `scale` is the residual sd of OLS."""
+    if not scale > 1e-12 * np.abs(y).max():
+        raise ValueError("The fixed effects explain the outcome completely.")
+    size = np.bincount(levels.group)
+    if size.max() == 1:
+        raise ValueError(
+            "Every group has one member: its own variance and its member's cannot be told apart."
+        )
+    within = y - (np.bincount(levels.group, weights=y) / size)[levels.group]
+    if np.abs(within).max() <= 1e-9 * scale:
+        raise ValueError("All members of a group have one outcome: nothing varies within groups.")
 
 
 def _message(singular: bool, agreement: float, gap: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import equation, escape_latex
+from groupwise.words import noun
 
 MANY_TERMS = 4
 
@@ -25,7 +26,7 @@ def _fixed(facts: Facts, index: str, treatment_index: str) -> tuple[str, int]:
     if facts.design["roles"]["block"] and facts.design["blocks_as"] == "fixed":
         terms.append(rf"\gamma_{{{_text(facts.role('block'))}(i)}}")
     for k, name in enumerate(facts.design["roles"]["covariates"], start=1):
-        terms.append(rf"\delta_{{{k}}}\,{_text(name)}_{{{index}}}")
+        terms.append(rf"\delta_{{{k}}}\,{_text(noun(name))}_{{{index}}}")
     return r"\beta_0 + " + " + ".join(terms), len(arms) + 1
 
 

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 
 def escape(text: str) -> str:
     """A user's words, shown as they are: nothing in them is Markdown."""
-    return re.sub(r"([\\`*_{}\[\]<>#|$^~@])", r"\\\1", text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def escape_note(text: str) -> str:
+    """A user's sentence; code between backticks stays code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return "`".join(part if j % 2 else escape(part) for j, part in enumerate(parts))
 
 
 def escape_latex(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from groupwise.report.facts import Facts
-from groupwise.report.markdown import bullets, callout, escape
+from groupwise.report.markdown import bullets, callout, escape, escape_note
 from groupwise.words import (
     article,
     contrast_label,
@@ -16,6 +16,7 @@ from groupwise.words import (
     listing,
     method_label,
     number,
+    p_value,
     percent,
     plural,
     signed,
@@ -75,7 +76,11 @@ def disagreement(facts: Facts) -> str:
 
 
 def _with_p(methods: list[str], p: dict[str, float]) -> str:
-    return listing([f"{method_label(m)} ({equals_p(p[m])})" for m in methods])
+    """Methods with their p-values; many are counted, with the range of their p-values."""
+    if len(methods) <= 3:
+        return listing([f"{method_label(m)} ({equals_p(p[m])})" for m in methods])
+    values = [p[m] for m in methods]
+    return f"{len(methods)} methods (p from {p_value(min(values))} to {p_value(max(values))})"
 
 
 def question(facts: Facts) -> str:
@@ -138,9 +143,9 @@ def dropped(facts: Facts) -> str:
 
 def warnings(facts: Facts) -> str:
     """What a reader must know of these data; nothing if there is nothing."""
-    said = [escape(sentence).replace(r"\`", "`") for sentence in facts.design["warnings"]]
+    said = [escape_note(sentence) for sentence in facts.design["warnings"]]
     if facts.design.get("note"):
-        said.append(escape(facts.design["note"]).replace(r"\`", "`"))
+        said.append(escape_note(facts.design["note"]))
     return callout("warning", "To know about these data", bullets(said)) if said else ""
 
 
@@ -154,7 +159,7 @@ def effects(facts: Facts) -> str:
     )
     if facts.truth is not None:
         true = [
-            f"{escape(contrast_label(c))} {signed(v)}" for c, v in facts.truth["effects"].items()
+            f"{escape(contrast_label(c))}: {signed(v)}" for c, v in facts.truth["effects"].items()
         ]
         treatment += f" These data are simulated, so the true values are known: {listing(true)}."
     return bullets([treatment, _group_effect(facts, group), _individual_effect(facts, group)])
@@ -257,7 +262,7 @@ def trap(facts: Facts) -> str:
     return (
         f"The {treatment} is constant within each {group}. Add up the indicators of the "
         f"{plural(group)} of an arm and you have the indicator of that arm: the model has "
-        f"{columns} columns but rank {rank}, so {lost} of its columns say nothing new. The data "
+        f"{columns} columns but rank {rank}, so {count(lost, 'column')} too many. The data "
         f"cannot tell an arm from the {plural(group)} in it, and the treatment effect is **not "
         f"identified**. Software prints numbers all the same, and which ones depends on a convention "
         f"(@tbl-aliasing)."
@@ -272,7 +277,9 @@ def dropped_columns(facts: Facts) -> str:
         return ""
     group = escape(facts.role("group"))
     names = [escape(term.replace(": ", " ")) for term in gone["term"]]
-    named = f"the columns {listing(names)}" if len(names) <= 4 else f"{len(names)} columns"
+    named = f"{len(names)} columns"
+    if len(names) <= 4:
+        named = f"the column{'' if len(names) == 1 else 's'} {listing(names)}"
     return (
         f"A program that drops the last of the columns it cannot use (R does) drops {named} here, and "
         f"prints under the name of an arm a difference between single {plural(group)}. One that drops "

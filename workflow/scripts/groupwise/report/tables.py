@@ -8,6 +8,7 @@ import pandas as pd
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, figure, table
 from groupwise.words import (
+    METHODS,
     article,
     contrast_label,
     decimals_for,
@@ -151,6 +152,20 @@ def models(facts: Facts, spent: dict[str, str]) -> str:
     return table(headers, rows, label="models", caption=caption, text_columns=4)
 
 
+def methods(facts: Facts) -> str:
+    """What one has to believe to use each method, and what its interval rests on."""
+    group = facts.role("group")
+    words = {"group": group, "groups": plural(group), "Groups": plural(group).capitalize()}
+    rows = []
+    for method in facts.methods:
+        row = facts.estimates(method).iloc[0]
+        assumes = METHODS[method].assumes.format(**words)
+        rows.append([method_label(method), escape(assumes), row["vcov_type"], row["df_method"]])
+    headers = ["method", "what it assumes", "standard error", "reference distribution"]
+    caption = "The methods: a specification, a standard error and a reference distribution."
+    return table(headers, rows, label="methods", caption=caption, text_columns=4)
+
+
 def aliasing(facts: Facts) -> str:
     data = facts.results["aliasing"]
     shown = data[data["role"].isin(["intercept", "treatment"])]
@@ -235,7 +250,7 @@ def provenance(facts: Facts) -> str:
     if made["seed"] is not None:
         rows.insert(2, ["seed of the simulation", str(made["seed"])])
     caption = "What these results were made from and with."
-    return table(["", ""], rows, label="provenance", caption=caption, text_columns=2)
+    return table(["what", "value"], rows, label="provenance", caption=caption, text_columns=2)
 
 
 def picture(facts: Facts, name: str, caption: str) -> str:

@@ -71,11 +71,17 @@ def _dummy(
 
 
 def _identified_answers(sample: Sample, model: LinearFit, X: np.ndarray) -> tidy.Answers:
-    """Answers with NaN for every combination of coefficients that the data do not identify."""
+    """Answers with NaN for every combination of coefficients that the data do not identify.
+
+    The means of arms weight groups equally, hence also the blocks and covariates that are theirs.
+    """
     design, k = sample.design, X.shape[1] - sample.design.X.shape[1]
     basis = row_space(X)
     L = np.hstack([design.L, np.zeros((len(design.L), k))])
-    L_means = np.hstack([design.L_means, np.full((len(design.L_means), k), 1 / design.n_groups)])
+    grid = np.where(
+        _adjusted_at_group_level(design), _by_group(design).mean(axis=0), design.L_means
+    )
+    L_means = np.hstack([grid, np.full((len(grid), k), 1 / design.n_groups)])
 
     def infer(rows: np.ndarray) -> tidy.Inference:
         found = wald(rows, model.beta, model.vcov, df=model.df_resid, conf_level=sample.conf_level)
@@ -145,7 +151,9 @@ def _nested(sample: Sample) -> tidy.MethodResult:
                 conf_level=sample.conf_level,
             )
         else:
-            message = "Does not apply: nothing varies within groups, so no residual variance is left."
+            message = (
+                "Does not apply: nothing varies within groups, so no residual variance is left."
+            )
     else:
         message = "Does not apply: the treatment varies within groups, so `dummy` answers."
     return tidy.MethodResult(
@@ -167,7 +175,21 @@ def _nested_columns(design: Design) -> np.ndarray:
 
     Without blocks and covariates that is exactly: effects sum to zero within each arm.
     """
-    first = design.X[design.first_of_group]
-    constant = np.array([np.allclose(x, first[design.group, j]) for j, x in enumerate(design.X.T)])
-    M = first[:, constant]
+    M = _by_group(design)[:, _is_group_level(design)]
     return np.hstack([design.X, linalg.null_space(M.T)[design.group]])
+
+
+def _by_group(design: Design) -> np.ndarray:
+    """One row of X for each group, shape (G, p)."""
+    return design.X[design.first_of_group]
+
+
+def _is_group_level(design: Design) -> np.ndarray:
+    """Which columns of X are constant within every group; a mask of shape (p,)."""
+    spread = _by_group(design)[design.group]
+    return np.array([np.allclose(*pair) for pair in zip(design.X.T, spread.T, strict=True)])
+
+
+def _adjusted_at_group_level(design: Design) -> np.ndarray:
+    """Which columns of X are blocks or covariates that are constant within groups; shape (p,)."""
+    return _is_group_level(design) & np.isin(design.role, ("block", "covariate"))

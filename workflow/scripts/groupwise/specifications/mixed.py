@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from groupwise import tidy
+from groupwise.inference.mixed_answers import (
+    BOOTSTRAP_DRAWS,
+    BOOTSTRAP_SEED,
+    OneIntercept,
+    bootstrap_answers,
+    engine,
+    kenward_roger_answers,
+    profile_answers,
+    satterthwaite_answers,
+)
 from groupwise.inference.variance_intervals import sd_intervals
 from groupwise.inference.wald import wald_answers
 from groupwise.models.mixed import (
@@ -22,21 +34,63 @@ from groupwise.specifications import Sample, SpecificationFit, fit_statistics, r
 
 WHO = ("mixed", "mixed_wald")
 
+ANSWERS: dict[str, Callable[..., tidy.Answers]] = {
+    "mixed_satterthwaite": satterthwaite_answers,
+    "mixed_kenward_roger": kenward_roger_answers,
+    "mixed_profile": profile_answers,
+    "mixed_bootstrap": bootstrap_answers,
+}
+ONE_INTERCEPT_ONLY = ("mixed_profile", "mixed_bootstrap")
+NO_NESTED = "Does not apply: profile and bootstrap are for groups without random blocks so far."
+VCOV = {
+    "mixed_wald": "REML, model-based",
+    "mixed_satterthwaite": "REML, model-based",
+    "mixed_kenward_roger": "REML, Kenward-Roger adjusted",
+    "mixed_profile": "ML, model-based",
+    "mixed_bootstrap": "REML, model-based",
+}
+DF = {
+    "mixed_wald": "none (normal)",
+    "mixed_satterthwaite": "Satterthwaite",
+    "mixed_kenward_roger": "Kenward-Roger",
+    "mixed_profile": "profile likelihood, chi-squared",
+    "mixed_bootstrap": f"studentised bootstrap, {BOOTSTRAP_DRAWS:,} draws (seed {BOOTSTRAP_SEED})",
+}
+BOUNDARY_NOTES = {
+    "mixed_satterthwaite": (
+        "The group variance is estimated as 0; Satterthwaite's df then count individuals, not "
+        "groups, as in lmerTest."
+    ),
+    "mixed_kenward_roger": "The group variance is estimated as 0; the df still count groups.",
+    "mixed_profile": "The group variance is estimated as 0.",
+    "mixed_bootstrap": "The group variance is estimated as 0, and the draws have none either.",
+}
+
 
 def fit(sample: Sample) -> SpecificationFit:
-    """REML with normal-theory (z) tests: what most Python prints."""
+    """The reported REML fit by statsmodels, then every method of the engine."""
     design = sample.design
     random_blocks = design.block is not None and design.blocks_as == "random"
     levels = Levels(design.group, design.block if random_blocks else None)
+    wald, tables = _statsmodels(sample, levels)
+    return SpecificationFit([wald, *_engine_methods(sample)], tables)
+
+
+def _statsmodels(
+    sample: Sample, levels: Levels
+) -> tuple[tidy.MethodResult, dict[str, pd.DataFrame]]:
+    """REML with normal-theory (z) tests: what most Python prints."""
+    design = sample.design
     try:
         model = fit_reml(design.X, sample.y, levels)
     except (ValueError, np.linalg.LinAlgError) as error:
-        return SpecificationFit([_method(sample, sample.no_answers(), message=str(error))])
+        return _method(sample, "mixed_wald", None, message=str(error)), {}
     answers = wald_answers(
         design, model.beta, model.gls.vcov, df=np.inf, conf_level=sample.conf_level
     )
     method = _method(
         sample,
+        "mixed_wald",
         answers,
         software=model.software,
         converged=model.converged,
@@ -56,26 +110,56 @@ def fit(sample: Sample) -> SpecificationFit:
         ),
         "residuals": residual_table(sample, *WHO, model.fitted, model.residual),
     }
-    return SpecificationFit([method], tables)
+    return method, tables
+
+
+def _engine_methods(sample: Sample) -> list[tidy.MethodResult]:
+    """Small-sample, likelihood and bootstrap methods from one engine fit."""
+    try:
+        fitted = engine(sample.design, sample.y)
+        singular = fitted.singular
+    except (ValueError, np.linalg.LinAlgError) as error:
+        return [_method(sample, name, None, message=str(error)) for name in ANSWERS]
+    methods = []
+    for name, answer in ANSWERS.items():
+        if name in ONE_INTERCEPT_ONLY and not isinstance(fitted, OneIntercept):
+            methods.append(_method(sample, name, None, message=NO_NESTED))
+            continue
+        answers = answer(sample.design, fitted, sample.conf_level)
+        note = BOUNDARY_NOTES.get(name, "") if singular else ""
+        methods.append(
+            _method(
+                sample,
+                name,
+                answers,
+                message=note,
+                software="groupwise",
+                converged=True,
+                singular=singular,
+            )
+        )
+    return methods
 
 
 def _method(
     sample: Sample,
-    answers: tidy.Answers,
+    method: str,
+    answers: tidy.Answers | None,
     *,
     message: str,
     software: str = "",
     converged: bool = False,
     singular: bool = False,
 ) -> tidy.MethodResult:
+    """A result; without `answers` its rows are NaN."""
     return tidy.MethodResult(
-        specification=WHO[0],
-        method=WHO[1],
-        answers=answers,
+        specification="mixed",
+        method=method,
+        answers=sample.no_answers() if answers is None else answers,
         terms=sample.design.terms,
         estimand="precision-weighted",
-        vcov_type="REML, model-based",
-        df_method="none (normal)",
+        vcov_type=VCOV[method],
+        df_method=DF[method],
         software=software,
         converged=converged,
         singular=singular,

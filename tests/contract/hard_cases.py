@@ -1,0 +1,156 @@
+"""Experiments that strain figures and reports, made and analysed in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise import specifications, tidy
+from groupwise.data.ingest import ingest
+from groupwise.data.validate import Roles
+from groupwise.design import describe, make_design
+from groupwise.diagnostics.checks import run_checks
+from groupwise.words import method_order
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`size` members in each of `groups` groups of each arm; `kind` as in design.json."""
+
+    arms: tuple[str, ...] = ("No flip", "Some flip", "Fully flipped")
+    groups: int = 5
+    size: int = 6
+    sd_group: float = 5.0
+    kind: str = "between"
+    label: Callable[[int], str] = "group {}".format
+    columns: tuple[str, str, str, str] = ("score", "style", "professor", "school")
+    true: bool = False
+    level_groups: bool = False
+    """Give all groups of an arm one mean: the group variance is estimated as 0."""
+    fails: bool = False
+    """Let the mixed model fail."""
+
+
+LONG = "A rather long description of what was done in this arm of the experiment"
+USUAL = Recipe(true=True)
+RECIPES = {
+    "usual": USUAL,
+    "tiny": Recipe(arms=("A", "B"), groups=2, size=2),
+    "many_groups": replace(USUAL, groups=67, size=3),
+    "many_arms": Recipe(arms=tuple(f"Arm {j}" for j in range(1, 10)), groups=3, size=4),
+    "singular": replace(USUAL, level_groups=True),
+    "failed": replace(USUAL, fails=True),
+    "long_labels": Recipe(arms=tuple(f"{LONG}, number {j}" for j in range(1, 4))),
+    "long_groups": replace(USUAL, label="Professor Hieronymus Longname the {}th".format),
+    "numeric_groups": replace(USUAL, label=str),
+    "within": replace(USUAL, kind="within", sd_group=3.0),
+    "blocked": replace(USUAL, kind="blocked", groups=8),
+    "awkward": Recipe(
+        arms=("control_*", "a|b & <b>$x$</b>", r'Ü "q" \alpha^{2} $5 or $\frac'),
+        label=lambda i: f"$g_{i}|<i>",
+        columns=("out_come ($)", "kind of_$class$", "klass_id", "scho|ol"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What the workflow would have in data/processed and results for one dataset."""
+
+    data: pd.DataFrame
+    design: dict[str, Any]
+    results: dict[str, pd.DataFrame]
+    truth: Mapping[str, Any] | None
+
+
+def make(name: str) -> Experiment:
+    """The experiment of this name, with every table of the results."""
+    recipe = RECIPES[name]
+    raw = simulate(recipe)
+    outcome, treatment, group, block = recipe.columns
+    blocks = block if recipe.kind == "blocked" else None
+    roles = Roles(outcome=outcome, treatment=treatment, group=group, block=blocks)
+    ingested = ingest(raw, roles, reference=recipe.arms[0], levels=recipe.arms)
+    design = make_design(ingested.table, roles)
+    sample = specifications.Sample(
+        design=design,
+        y=ingested.table[outcome].to_numpy(dtype=float),
+        dataset=name,
+        group_name=group,
+        block_name=blocks,
+    )
+    results = fit_all(sample, fails=recipe.fails)
+    results["diagnostics"] = run_checks(name, results)
+    understood = {
+        "dataset": name,
+        "title": f"The experiment {name}",
+        "note": "A note.",
+        "source": {"simulated": True, "file": "data/raw/some.csv", "sha256": "0" * 64},
+        "roles": {**vars(roles), "covariates": []},
+        "conf_level": 0.95,
+        "reference": recipe.arms[0],
+        "n_read": len(raw),
+        "dropped": {},
+    }
+    truth = {"effects": dict.fromkeys(design.contrast_labels, 2.0)} if recipe.true else None
+    return Experiment(ingested.table, describe(design) | understood, results, truth)
+
+
+def simulate(recipe: Recipe) -> pd.DataFrame:
+    """A raw table with scores of a few decimals."""
+    draw = np.random.default_rng(279)
+    n_groups = recipe.groups * len(recipe.arms)
+    group = np.repeat(np.arange(n_groups), recipe.size)
+    arm = group % len(recipe.arms)
+    if recipe.kind == "within":
+        arm = np.arange(group.size) % len(recipe.arms)
+    score = 70 + arm + recipe.sd_group * draw.standard_normal(n_groups)[group]
+    score = score + 8 * draw.standard_normal(group.size)
+    if recipe.level_groups:
+        score -= (np.bincount(group, weights=score) / recipe.size)[group] - 70 - arm
+    outcome, treatment, groups, block = recipe.columns
+    return pd.DataFrame(
+        {
+            outcome: score.round(6),
+            treatment: np.asarray(recipe.arms, dtype=object)[arm],
+            groups: [recipe.label(i + 1) for i in group],
+            block: [f"school {i}" for i in group // (2 * len(recipe.arms))],
+        }
+    )
+
+
+def fit_all(sample: specifications.Sample, *, fails: bool) -> dict[str, pd.DataFrame]:
+    """The tables of all specifications, methods in the order of the report."""
+    parts = [specifications.fit_tables(name, sample) for name in specifications.names()]
+    if fails:
+        parts = [without_answer(part) if "mixed" in methods(part) else part for part in parts]
+    tables = {}
+    for name in specifications.MODEL_TABLES:
+        table = tidy.concat(name, [part[name] for part in parts])
+        tables[name] = table.sort_values(
+            "method", key=lambda column: column.map(method_order), kind="stable", ignore_index=True
+        )
+    return tables
+
+
+def methods(tables: Mapping[str, pd.DataFrame]) -> set[str]:
+    return set(tables["estimates"]["specification"])
+
+
+def without_answer(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """What a specification leaves that could not be fitted: rows of NaN that say why."""
+    emptied = {}
+    for name, table in tables.items():
+        inference = ["estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]
+        if name in ("estimates", "marginal_means", "coefficients", "omnibus"):
+            numbers = [column for column in (*inference, "df_num", "df_den") if column in table]
+            said = {"message": "The likelihood has no maximum.", "converged": False}
+            known = {key: value for key, value in said.items() if key in table}
+            emptied[name] = table.assign(**dict.fromkeys(numbers, np.nan), **known)
+        else:
+            emptied[name] = tidy.table(name, [])
+    return emptied

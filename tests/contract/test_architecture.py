@@ -1,0 +1,216 @@
+"""Imports go one way, the package touches nothing outside, and rules name the files they run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from settings import PACKAGE, package
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "workflow" / "scripts"
+MODULES = sorted((SCRIPTS / "groupwise").rglob("*.py"))
+RULES = ROOT / "workflow" / "rules"
+
+LAYERS = (
+    {"tidy", "words", "algebra", "data"},
+    {"design"},
+    {"models"},
+    {"inference"},
+    {"specifications"},
+    {"diagnostics", "calibration", "figures", "report"},
+)
+"""A module may import from earlier layers and from its own folder."""
+
+LONGEST = 45
+"""Lines of a function's body, its docstring apart."""
+
+OUTSIDE = {
+    "snakemake", "yaml", "pathlib", "os", "sys", "shutil", "subprocess", "tempfile", "glob", "socket",
+    "urllib", "http", "requests", "configuration", "settings", "job", "raw_table", "rendering",
+    "report_data", "preview",
+}  # fmt: skip
+FILES = {
+    "open", "read_csv", "read_parquet", "read_excel", "to_csv", "to_parquet", "read_text",
+    "write_text", "read_bytes", "write_bytes", "savefig", "loadtxt", "savetxt", "Path",
+}  # fmt: skip
+
+each_module = pytest.mark.parametrize(
+    "path", MODULES, ids=[str(path.relative_to(SCRIPTS / "groupwise")) for path in MODULES]
+)
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(code: ast.AST) -> Iterator[str]:
+    """Dotted names of all imports, also those inside functions; `from a import b` gives a and a.b."""
+    for node in ast.walk(code):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part_of(dotted: str) -> str | None:
+    """`models` of groupwise.models.mixed; None outside the package and for the package itself."""
+    names = dotted.split(".")
+    return names[1] if names[0] == "groupwise" and len(names) > 1 else None
+
+
+def layer(part: str) -> int:
+    return next(i for i, parts in enumerate(LAYERS) if part in parts)
+
+
+@each_module
+def test_imports_go_one_way(path: Path) -> None:
+    own = path.relative_to(SCRIPTS / "groupwise").parts[0].removesuffix(".py")
+    used = {part for name in imports(tree(path)) if (part := part_of(name)) is not None}
+    if own == "__init__":
+        assert not used
+        return
+    upward = {part for part in used - {own} if layer(part) >= layer(own)}
+    assert not upward, f"{own} imports {sorted(upward)}"
+
+
+@each_module
+def test_package_knows_no_workflow_and_no_files(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imports(tree(path))}
+    assert not roots & OUTSIDE
+    called = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            called.add(getattr(node.func, "id", None) or getattr(node.func, "attr", None))
+    assert not called & FILES
+    assert "snakemake" not in {
+        node.id for node in ast.walk(tree(path)) if isinstance(node, ast.Name)
+    }
+
+
+@each_module
+def test_functions_are_short(path: Path) -> None:
+    long = {}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0  # type: ignore[operator]
+            if lines > LONGEST:
+                long[node.name] = lines
+    assert not long
+
+
+@each_module
+def test_modules_and_public_functions_say_what_they_are(path: Path) -> None:
+    assert ast.get_docstring(tree(path))
+    public = [
+        node.name
+        for node in tree(path).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and not node.name.startswith("_")
+        and ast.get_docstring(node) is None
+    ]
+    # One line that reads as its name needs no docstring; a whole module of others does.
+    assert len(public) <= len(tree(path).body) / 2, public
+
+
+# Rules name the files of the package that they run -------------------------------------------------
+
+
+def rules() -> dict[str, str]:
+    """The text of each rule."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(RULES.glob("*.smk")))
+    parts = re.split(r"^rule (\w+):\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def script_of(rule: str) -> Path | None:
+    found = re.search(r'script:\s*"\.\./scripts/([\w/]+\.py)"', rules()[rule])
+    return SCRIPTS / found[1] if found else None
+
+
+def declared(rule: str) -> list[str]:
+    """What `package=package(...)` of a rule evaluates to, with its wildcards."""
+    call = re.search(r"^\s*package=(package\(.*?\)),$", rules()[rule], re.MULTILINE | re.DOTALL)
+    assert call is not None, f"rule {rule} declares no package files"
+    parsed = ast.parse(call[1], mode="eval").body
+    assert isinstance(parsed, ast.Call)
+    return package(*(ast.literal_eval(argument) for argument in parsed.args))
+
+
+def file_of(dotted: str) -> Path | None:
+    """The file of a module of ours, or None for others'."""
+    stem = SCRIPTS.joinpath(*dotted.split("."))
+    return next((p for p in (stem.with_suffix(".py"), stem / "__init__.py") if p.is_file()), None)
+
+
+def reached(start: list[str]) -> set[Path]:
+    """Every file of ours that is loaded when these modules are imported."""
+    seen: set[Path] = set()
+    names = list(start)
+    while names:
+        parts = names.pop().split(".")
+        for k in range(len(parts)):
+            path = file_of(".".join(parts[: k + 1]))
+            if path is not None and path not in seen:
+                seen.add(path)
+                names += imports(tree(path))
+    return seen
+
+
+def chunk_imports(qmd: Path) -> list[str]:
+    """What the Python cells of a document import."""
+    text = qmd.read_text(encoding="utf-8")
+    cells = re.findall(r"^```\{python\}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [name for cell in cells for name in imports(ast.parse(cell))]
+
+
+def dynamic(rule: str) -> list[tuple[dict[str, str], list[str]]]:
+    """Wildcards of a rule, and the modules that they, or the document it renders, make it load."""
+    for wildcard, folder in (("specification", "specifications"), ("figure", "figures")):
+        if f"{folder}/{{{wildcard}}}.py" in rules()[rule]:
+            stems = [path.stem for path in (SCRIPTS / "groupwise" / folder).glob("*.py")]
+            names = sorted(set(stems) - {"__init__", "style"})
+            return [({wildcard: name}, [f"groupwise.{folder}.{name}"]) for name in names]
+    qmd = re.search(r'qmd="(reports/\w+\.qmd)"', rules()[rule])
+    return [({}, chunk_imports(ROOT / qmd[1]) if qmd else [])]
+
+
+CASES = [
+    pytest.param(rule, wildcards, extra, id="-".join([rule, *wildcards.values()]))
+    for rule in rules()
+    if script_of(rule) is not None
+    for wildcards, extra in dynamic(rule)
+]
+
+
+def test_every_rule_of_the_pipeline_was_found() -> None:
+    assert {"simulate_data", "ingest_data", "fit_specification", "draw_figure"} <= set(rules())
+    assert len(CASES) > len(rules())
+
+
+@pytest.mark.parametrize(("rule", "wildcards", "extra"), CASES)
+def test_rule_has_every_package_file_it_loads_as_input(
+    rule: str, wildcards: dict[str, str], extra: list[str]
+) -> None:
+    script = script_of(rule)
+    assert script is not None
+    given = {file.format(**wildcards) for file in declared(rule)}
+    loaded = reached([script.stem, *extra])
+    needed = {str(path.relative_to(ROOT)) for path in loaded if "groupwise" in path.parts}
+    assert needed <= given, f"not declared: {sorted(needed - given)}"
+    assert all((ROOT / file).is_file() for file in given)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in rules() if script_of(rule) is not None])
+def test_rule_and_script_share_their_name_and_paths_are_relative(rule: str) -> None:
+    script = script_of(rule)
+    assert script is not None and script.is_file() and script.stem == rule
+    assert all(file.startswith(f"{PACKAGE}/") for file in declared(rule))

@@ -1,0 +1,445 @@
+"""The reports' sources against Quarto's documentation; and, where there is a Quarto, rendered.
+
+https://quarto.org/docs/reference/formats/html.html and .../cells/cells-jupyter.html name the options;
+what Quarto 1.7 does with a command line was read in its sources (src/command/render/flags.ts).
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import itertools
+import json
+import re
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import hard_cases
+import pytest
+import rendering
+import yaml
+
+from groupwise.report.facts import Facts
+from groupwise.report.markdown import escape
+from preview.metadata import page_metadata
+from preview.source import Chunk, read_qmd
+
+ROOT = Path(__file__).parents[2]
+REPORTS = ROOT / "reports"
+QMDS = sorted(path.name for path in REPORTS.glob("*.qmd"))
+QUARTO = shutil.which("quarto")
+FIGURES = sorted(
+    path.stem
+    for path in (ROOT / "workflow" / "scripts" / "groupwise" / "figures").glob("*.py")
+    if path.stem not in ("__init__", "style")
+)
+
+DOCUMENT_KEYS = {
+    "title", "subtitle", "author", "date", "abstract", "description", "lang", "jupyter", "toc",
+    "toc-depth", "toc-title", "number-sections", "number-depth", "bibliography", "csl",
+    "link-citations", "execute", "format", "crossref", "title-block-banner", "page-layout",
+}  # fmt: skip
+HTML_KEYS = {
+    "theme", "toc", "toc-depth", "toc-location", "number-sections", "embed-resources",
+    "html-math-method", "fig-responsive", "tbl-colwidths", "columns", "code-fold", "css",
+    "anchor-sections", "smooth-scroll", "link-external-icon", "citations-hover", "crossrefs-hover",
+    "footnotes-hover", "grid", "mainfont", "fontsize", "linestretch", "minimal", "page-layout",
+}  # fmt: skip
+EXECUTE_KEYS = {"echo", "eval", "output", "warning", "error", "include", "cache", "daemon"}
+CELL_KEYS = {
+    "label", "tags", "output", "echo", "eval", "warning", "error", "include", "classes", "column",
+    "fig-cap", "fig-alt", "fig-width", "fig-height", "tbl-cap", "layout-ncol", "code-fold",
+}  # fmt: skip
+PROJECT_KEYS = {"type", "execute-dir", "output-dir", "render"}
+
+
+@cache
+def source(name: str) -> tuple[dict[str, object], list[Chunk]]:
+    return read_qmd(REPORTS / name)
+
+
+def cells(name: str) -> list[Chunk]:
+    return [chunk for chunk in source(name)[1] if chunk.is_code]
+
+
+def shared() -> dict[str, dict[str, object]]:
+    return yaml.safe_load((REPORTS / "_quarto.yml").read_text(encoding="utf-8"))
+
+
+# Settings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", QMDS)
+def test_front_matter_has_known_keys(name: str) -> None:
+    front = source(name)[0]
+    assert front["title"] and front["jupyter"] == "python3"
+    assert set(front) <= DOCUMENT_KEYS
+
+
+def test_shared_settings_have_known_keys() -> None:
+    settings = shared()
+    assert set(settings) <= DOCUMENT_KEYS | {"project"}
+    assert set(settings["project"]) <= PROJECT_KEYS
+    assert set(settings["execute"]) <= EXECUTE_KEYS
+    assert set(settings["format"]) == {"html"}
+    assert set(settings["format"]["html"]) <= HTML_KEYS
+
+
+def test_pages_are_self_contained_and_need_no_script_for_equations() -> None:
+    html = shared()["format"]["html"]
+    assert html["embed-resources"] is True
+    assert html["html-math-method"] == "mathml"
+
+
+def test_tables_are_as_wide_as_what_they_hold() -> None:
+    """Pandoc divides a table with a line over 72 characters by the dashes under its header."""
+    html = shared()["format"]["html"]
+    assert html.get("tbl-colwidths") is False or html.get("columns", 72) > 1000
+
+
+def test_theme_has_its_sections_and_loads_no_font() -> None:
+    """Quarto's cosmo imports a font from the network unless `$web-font-path` is false."""
+    theme = (REPORTS / "theme.scss").read_text(encoding="utf-8")
+    marks = re.findall(r"^/\*-- scss:(\w+) --\*/$", theme, re.MULTILINE)
+    assert marks == ["defaults", "rules"]
+    defaults, rules = re.split(r"^/\*-- scss:rules --\*/$", theme, flags=re.MULTILINE)
+    assert not re.search(r"^\$", rules, re.MULTILINE)
+    assert not re.search(r"https?:|@import|url\(", theme)
+    if set(shared()["format"]["html"]["theme"]) - {"default", "theme.scss"}:
+        assert re.search(r"^\$web-font-path:\s*false", defaults, re.MULTILINE)
+
+
+def test_what_the_shared_settings_name_is_staged() -> None:
+    settings = shared()
+    named = {settings["bibliography"], *settings["format"]["html"]["theme"][1:], "_quarto.yml"}
+    assert named <= set(rendering.SHARED)
+    assert all((REPORTS / name).is_file() for name in rendering.SHARED)
+
+
+def test_a_document_overrides_the_shared_settings_in_the_preview_too() -> None:
+    """Quarto resolves each file's own settings first: `toc: false` beats `format: html: toc: true`."""
+    for name in QMDS:
+        page = page_metadata(REPORTS / name, dict(source(name)[0]), {})
+        own = {key: value for key, value in source(name)[0].items() if key != "format"}
+        assert {key: page[key] for key in own} == own
+
+
+# Cells ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", QMDS)
+def test_cells_are_python_with_known_options(name: str) -> None:
+    for cell in cells(name):
+        ast.parse(cell.text)
+        assert set(cell.options) <= CELL_KEYS, f"line {cell.line}"
+
+
+@pytest.mark.parametrize("name", QMDS)
+def test_labels_of_cells_are_unique(name: str) -> None:
+    labels = [cell.options["label"] for cell in cells(name) if "label" in cell.options]
+    assert len(labels) == len(set(labels))
+
+
+@pytest.mark.parametrize("name", QMDS)
+def test_one_cell_holds_parameters(name: str) -> None:
+    tagged = [cell for cell in cells(name) if "parameters" in cell.options.get("tags", [])]
+    assert len(tagged) == 1
+    body = ast.parse(tagged[0].text).body
+    assert body and all(isinstance(node, ast.Assign) for node in body)
+
+
+@pytest.mark.parametrize("name", QMDS)
+def test_cells_print_markdown_and_display_nothing(name: str) -> None:
+    """`output: asis` exactly where something is printed; no value is left to be displayed."""
+    for cell in cells(name):
+        tree = ast.parse(cell.text)
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        names = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
+        assert ("print" in names) == (cell.options.get("output") == "asis"), f"line {cell.line}"
+        assert not names & {"display", "HTML", "Markdown"}, f"line {cell.line}"
+        for node in tree.body:
+            if isinstance(node, ast.Expr):
+                assert isinstance(node.value, ast.Call), f"line {cell.line}"
+                assert ast.unparse(node.value.func) == "print", f"line {cell.line}"
+
+
+# What the cells print -------------------------------------------------------------------------
+
+
+@cache
+def facts(case: str) -> Facts:
+    made = hard_cases.make(case)
+    return Facts(
+        design=made.design,
+        results=made.results,
+        provenance=PROVENANCE | {"source": made.design["source"]},
+        alt=dict.fromkeys(FIGURES, 'What a "figure" shows: 3 of 4.\n'),
+        headline="mixed_wald",
+        truth=made.truth,
+    )
+
+
+PROVENANCE = {
+    "seed": 279,
+    "python": "3.12",
+    "packages": {"numpy": "2.0"},
+    "code": {"commit": "0" * 40, "changed": False},
+}
+CASES = ("usual", "blocked", "within", "tiny", "singular", "failed", "many_arms", "awkward")
+
+
+@contextlib.contextmanager
+def report_data_of(case: str) -> Iterator[None]:
+    """`import report_data` in a cell finds the experiment, whatever the dataset is called."""
+    module = ModuleType("report_data")
+    module.load = lambda *arguments: facts(case)
+    before = sys.modules.get("report_data")
+    sys.modules["report_data"] = module
+    try:
+        yield
+    finally:
+        del sys.modules["report_data"]
+        if before:
+            sys.modules["report_data"] = before
+
+
+@cache
+def assembled(name: str, case: str) -> str:
+    """The Markdown that goes to Pandoc: the document with the output of its cells."""
+    space: dict[str, object] = {}
+    parts = []
+    with report_data_of(case):
+        for chunk in source(name)[1]:
+            printed = io.StringIO()
+            if chunk.is_code:
+                with contextlib.redirect_stdout(printed):
+                    exec(compile(chunk.text, f"{name}:{chunk.line}", "exec"), space)
+            parts.append(printed.getvalue() if chunk.is_code else chunk.text)
+    return "\n\n".join(parts)
+
+
+every_page = pytest.mark.parametrize(
+    ("name", "case"), [(name, case) for name in QMDS for case in CASES]
+)
+REFERENCE = re.compile(r"(?<![\w\\])@((?:fig|tbl|eq|sec|lst)-[\w-]+)")
+LABEL = re.compile(r"\{#((?:fig|tbl|eq|sec|lst)-[^\s}]+)")
+
+
+def prose(markdown: str) -> str:
+    """Without code, formulas and the values of attributes."""
+    markdown = re.sub(r"\\.", "  ", markdown)
+    return re.sub(r"\$\$.*?\$\$|`[^`\n]*`|\$[^$\n]+\$|\"[^\"\n]*\"", " ", markdown, flags=re.DOTALL)
+
+
+@every_page
+def test_references_resolve_and_labels_are_unique(name: str, case: str) -> None:
+    markdown = assembled(name, case)
+    labels = Counter(LABEL.findall(markdown))
+    assert {label for label, n in labels.items() if n > 1} == set()
+    assert set(REFERENCE.findall(prose(markdown))) <= set(labels)
+    assert all(re.fullmatch(r"[a-z]+-[a-z0-9-]+", label) for label in labels)
+
+
+@every_page
+def test_nothing_is_missing_in_words(name: str, case: str) -> None:
+    found = re.findall(
+        r"\b(?:nan|NaN|None|inf)\b|np\.|Timestamp|dtype", prose(assembled(name, case))
+    )
+    assert found == []
+
+
+@every_page
+def test_blocks_stand_apart(name: str, case: str) -> None:
+    """Tables, figures, equations and fences after an empty line: else they join the text above."""
+    lines = ["", *assembled(name, case).split("\n")]
+    formula = False
+    for above, line in itertools.pairwise(lines):
+        if line.startswith("$$"):
+            formula = not formula
+        starts = line.startswith(("![", ": ", "## ", "### ", "::: {")) or (line == "$$" and formula)
+        starts = starts or (line.startswith("|") and not above.startswith("|"))
+        assert not (starts and above.strip()), line
+        assert not (formula and not line.strip()), "an empty line inside a formula"
+    assert not formula
+
+
+@every_page
+def test_tables_are_whole(name: str, case: str) -> None:
+    """Every table: rows of one length, a header with words, and a caption with a label below."""
+    blocks = re.split(r"\n\s*\n", assembled(name, case))
+    for block, below in zip(blocks, [*blocks[1:], ""], strict=True):
+        rows = [line for line in block.strip().split("\n") if line.startswith("|")]
+        if not rows:
+            continue
+        widths = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+        assert len(widths) == 1, block
+        assert all(cell.strip() for cell in re.split(r"(?<!\\)\|", rows[0])[1:-1]), block
+        assert re.fullmatch(r": \S.*\S \{#tbl-[a-z-]+\}", below.strip()), below
+
+
+@every_page
+def test_figures_are_the_registered_ones_with_alt_text(name: str, case: str) -> None:
+    figures = [line for line in assembled(name, case).split("\n") if line.startswith("![")]
+    pattern = rf"results/{case}/figures/(\w+)\.svg"
+    for line in figures:
+        found = re.fullmatch(rf'!\[.+\]\({pattern}\)\{{#fig-[a-z-]+[\w-]* fig-alt="[^"]+"\}}', line)
+        assert found and found[1] in FIGURES, line
+    assert figures
+
+
+@every_page
+def test_fences_are_closed(name: str, case: str) -> None:
+    fences = [line for line in assembled(name, case).split("\n") if line.startswith(":::")]
+    depth = 0
+    for fence in fences:
+        depth += 1 if "{" in fence else -1
+        assert depth >= 0
+    assert depth == 0
+
+
+def test_every_figure_is_in_the_report() -> None:
+    shown = set(re.findall(r"figures/(\w+)\.svg", assembled("report.qmd", "usual")))
+    assert shown == set(FIGURES)
+
+
+# Literature -------------------------------------------------------------------------------------
+
+
+def bibliography() -> dict[str, tuple[str, str]]:
+    """Key: (type, the rest of the entry)."""
+    text = (REPORTS / "references.bib").read_text(encoding="utf-8")
+    entries = re.split(r"^@", text, flags=re.MULTILINE)[1:]
+    found = [re.match(r"(\w+)\{([\w:-]+),(.*)", entry, re.DOTALL) for entry in entries]
+    return {match[2]: (match[1].lower(), match[3]) for match in found if match}
+
+
+def cited() -> set[str]:
+    """Keys cited in any page about any experiment."""
+    keys = set()
+    for name in QMDS:
+        for case in CASES:
+            found = re.findall(r"(?<![\w\\])@([A-Za-z][\w:-]*)", prose(assembled(name, case)))
+            keys |= {key.rstrip(":-") for key in found if not REFERENCE.match(f"@{key}")}
+    return keys
+
+
+def test_what_is_cited_is_in_the_bibliography_and_the_reverse() -> None:
+    assert cited() == set(bibliography())
+
+
+def test_entries_can_be_found_by_a_reader() -> None:
+    for key, (kind, entry) in bibliography().items():
+        assert re.search(r"^\s*doi\s*=", entry, re.MULTILINE) or kind == "book", key
+        assert all(
+            re.search(rf"^\s*{field}\s*=", entry, re.MULTILINE) for field in ("title", "year")
+        )
+        assert not re.search(r"doi\s*=\s*\{\s*https?:", entry), (
+            f"{key}: a bare DOI, without address"
+        )
+
+
+# The command line ---------------------------------------------------------------------------------
+
+AWKWARD = 'Two words: "quoted", 50% #1 & *stars* [x] {y} _z_ - \u00fc'
+FAKE = """#!{python}
+import json, pathlib, sys
+folder = pathlib.Path.cwd()
+files = {{path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.*")}}
+pathlib.Path({record!r}).write_text(json.dumps([sys.argv[1:], files]))
+(folder / sys.argv[2]).with_suffix(".html").write_text("made")
+"""
+
+
+def quarto_reads(arguments: list[str]) -> dict[str, object]:
+    """Parameters as flags.ts reads them: what follows the colon is YAML."""
+    given = [value for flag, value in itertools.pairwise(arguments) if flag == "-P"]
+    pairs = [re.fullmatch(r"([^=:]+)[=:](.*)", value, re.DOTALL).groups() for value in given]
+    return {key: yaml.safe_load(text) for key, text in pairs}
+
+
+def test_parameters_and_title_reach_quarto_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, record = tmp_path / "quarto", tmp_path / "record.json"
+    fake.write_text(FAKE.format(python=sys.executable, record=str(record)), encoding="utf-8")
+    fake.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    parameters = {"dataset": "null", "headline": "mixed_wald"}
+    rendering.render_page(
+        REPORTS / "report.qmd",
+        tmp_path / "page.html",
+        datasets=[],
+        parameters=parameters,
+        title=AWKWARD,
+        quarto=str(fake),
+    )
+    arguments, files = json.loads(record.read_text(encoding="utf-8"))
+    assert arguments[:2] == ["render", "page.qmd"]
+    assert quarto_reads(arguments) == parameters
+    title = yaml.safe_load(files["page.qmd"].split("---")[1])["title"]
+    assert title == escape(AWKWARD)
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "made"
+
+
+# Rendered ---------------------------------------------------------------------------------------
+
+RENDERERS = [
+    pytest.param(None, id="preview"),
+    pytest.param(
+        QUARTO,
+        id="quarto",
+        marks=[
+            pytest.mark.quarto,
+            pytest.mark.slow,
+            pytest.mark.skipif(QUARTO is None, reason="no quarto on PATH"),
+        ],
+    ),
+]
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
+LOADS = re.compile(
+    r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)\s*=\s*[\"']?(?:https?:)?//[^>]*"
+    r"|url\(\s*[\"']?(?:https?:)?//[^)]*|@import\s[^;]*",
+)
+
+
+def write_results(case: str, folder: Path) -> None:
+    """results/{dataset} as the workflow leaves it."""
+    known = facts(case)
+    (folder / "figures").mkdir(parents=True)
+    for name, content in (("design", known.design), ("provenance", known.provenance)):
+        (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    for name, table in known.results.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    for name in FIGURES:
+        (folder / "figures" / f"{name}.svg").write_text(SVG, encoding="utf-8")
+        (folder / "figures" / f"{name}.txt").write_text(known.alt[name], encoding="utf-8")
+
+
+@pytest.mark.parametrize("quarto", RENDERERS)
+@pytest.mark.parametrize("name", QMDS)
+def test_page_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, quarto: str | None
+) -> None:
+    write_results("usual", tmp_path / "results" / "usual")
+    monkeypatch.chdir(tmp_path)
+    key = "dataset" if name == "report.qmd" else "datasets"
+    page = tmp_path / "rendered" / "page.html"
+    rendering.render_page(
+        REPORTS / name,
+        page,
+        datasets=["usual"],
+        parameters={key: "usual", "headline": "mixed_wald"},
+        title="Any title",
+        quarto=quarto,
+    )
+    html = page.read_text(encoding="utf-8")
+    assert "<h1" in html and "Any title" in html and "Fully flipped" in html
+    assert "?@" not in html
+    assert LOADS.findall(html) == []
+    assert "<math" in html or name == "index.qmd"

@@ -1,0 +1,224 @@
+"""The checks of the configuration; tests/workflow has the sentences a user reads."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from configuration import ConfigError, check_configuration, check_file, dotted, file_with, modules
+
+TINY = Path(__file__).parents[1] / "config" / "tiny.yaml"
+CONFIG = yaml.safe_load(TINY.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory of a run, with the tiny dataset's file."""
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    (tmp_path / "data" / "raw" / "tiny.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def changed(dataset: str, **values: Any) -> dict[str, Any]:
+    """The tiny configuration with other values in one block; None takes a key out."""
+    config = copy.deepcopy(CONFIG)
+    block = config["datasets"][dataset] | values
+    config["datasets"][dataset] = {k: v for k, v in block.items() if v is not None}
+    return config
+
+
+def simulated(**values: Any) -> dict[str, Any]:
+    """The tiny configuration with other values in its `simulate` block."""
+    return changed("drawn", simulate=CONFIG["datasets"]["drawn"]["simulate"] | values)
+
+
+def sentence_for(config: Any) -> str:
+    """What is said of a configuration, written to config.yaml."""
+    Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        check_configuration(config, ["config.yaml"])
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        changed("measured", levels=["treated", "control"]),
+        changed("measured", levels={0: "control", "1": "treated"}),
+        changed("measured", levels={"a": "control", "b": "treated"}, missing="error"),
+        changed("drawn", levels=["control", "treated"]),
+        simulated(group_size=[4, 5, 6, 7, 8, 9]),
+        simulated(group_size={"min": 4, "max": 4}),
+        simulated(effects={}, sd_group=0, decimals=0),
+        simulated(sd_residual={"control": 5, "treated": 6.5}),
+        simulated(noise={"distribution": "t", "df": 3}),
+        changed(
+            "drawn",
+            simulate=CONFIG["datasets"]["drawn"]["simulate"]
+            | {"group_covariate": {"name": "size", "slope": 0.5}},
+            roles={"outcome": "y", "treatment": "t", "group": "g", "covariates": ["size"]},
+        ),
+        changed(
+            "measured",
+            roles={"outcome": "y", "treatment": "t", "group": "g", "block": None, "covariates": []},
+        ),
+    ],
+)
+def test_right_configuration_passes(config: dict[str, Any]) -> None:
+    Path("config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    check_configuration(config, ["config.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ({}, "datasets"),
+        ({"datasets": None}, "datasets"),
+        ({"datasets": "data/raw/tiny.csv"}, "datasets"),
+        ({"datasets": {"a": None}}, "datasets.a"),
+        ({"datasets": {"a b": {}}}, "datasets.a b"),
+        ({"datasets": {"": {}}}, "datasets."),
+        ({"datasets": {2: {}}}, "datasets.2"),
+        (changed("measured", reference=None), "datasets.measured.reference"),
+        (changed("measured", reference=True), "datasets.measured.reference"),
+        (changed("measured", reference=["control"]), "datasets.measured.reference"),
+        (changed("measured", reference={"control": 1}), "datasets.measured.reference"),
+        (changed("measured", levels=["control"]), "datasets.measured.levels"),
+        (changed("measured", levels=[]), "datasets.measured.levels"),
+        (changed("measured", levels="control"), "datasets.measured.levels"),
+        (changed("measured", levels=["a", 1.5]), "datasets.measured.levels[1]"),
+        (changed("measured", levels={1.5: "a", 2: "b"}), "datasets.measured.levels"),
+        (changed("measured", levels={1: "a", 2: 3}), "datasets.measured.levels[2]"),
+        (changed("measured", conf_level=1), "datasets.measured.conf_level"),
+        (changed("measured", conf_level="0,95"), "datasets.measured.conf_level"),
+        (changed("measured", file=7), "datasets.measured.file"),
+        (changed("measured", file=""), "datasets.measured.file"),
+        (changed("measured", missing="ignore"), "datasets.measured.missing"),
+        (changed("drawn", levels=["control", "new"]), "datasets.drawn.levels"),
+        (simulated(groups_per_arm={"control": 3}), "datasets.drawn.simulate.groups_per_arm"),
+        (simulated(seed=-1), "datasets.drawn.simulate.seed"),
+        (simulated(seed=1.5), "datasets.drawn.simulate.seed"),
+        (simulated(seed=True), "datasets.drawn.simulate.seed"),
+        (simulated(sd_residual=0), "datasets.drawn.simulate.sd_residual"),
+        (simulated(sd_residual={"control": -1}), "datasets.drawn.simulate.sd_residual.control"),
+        (simulated(sd_residual={"control": 1}), "datasets.drawn.simulate.sd_residual"),
+        (simulated(noise={"distribution": "tt"}), "datasets.drawn.simulate.noise.distribution"),
+        (
+            simulated(noise={"distribution": "t", "df": 2}),
+            "datasets.drawn.simulate.noise.df",
+        ),
+        (simulated(effects={"control": 1, "new": 2}), "datasets.drawn.simulate.effects"),
+        (
+            simulated(individual_covariate={"name": "arm", "slope": 1}),
+            "datasets.drawn.simulate.individual_covariate.name",
+        ),
+    ],
+)
+def test_mistake_names_file_and_key(config: dict[str, Any], key: str) -> None:
+    said = sentence_for(config)
+    assert said.startswith(f"config.yaml: {key}: ")
+    assert said.endswith((".", "?"))
+    assert "; " in said
+    assert "\n" not in said
+
+
+def test_first_mistake_is_the_outermost() -> None:
+    config = simulated(seed="one") | {"headlin": "mixed_wald"}
+    assert sentence_for(config).startswith("config.yaml: headlin: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("no", "false"),
+        ("off", "false"),
+        ("Yes", "true"),
+        ("1", "a number"),
+        ("007", "a number"),
+        ("1e3", None),
+        ("1.50", "a number"),
+        ("2026-01-31", "a date"),
+    ],
+)
+def test_label_is_quoted_as_it_is_written(text: str, read: str | None) -> None:
+    written = TINY.read_text(encoding="utf-8").replace("reference: control", f"reference: {text}")
+    Path("config.yaml").write_text(written, encoding="utf-8")
+    config = yaml.safe_load(written)
+    del config["datasets"]["drawn"]
+    if read is None:
+        check_configuration(config, ["config.yaml"])
+        return
+    with pytest.raises(ConfigError) as caught:
+        check_configuration(config, ["config.yaml"])
+    said = f"YAML reads {text} as {read}, not as a text; put it in quotes: '{text}'."
+    assert str(caught.value) == f"config.yaml: datasets.measured.reference: {said}"
+
+
+@pytest.mark.parametrize("merge", ["<<: *one", "<<: [*one]"])
+def test_label_that_comes_by_a_merge_is_found(merge: str) -> None:
+    text = (
+        "datasets:\n"
+        "  one: &one\n"
+        "    {title: One, file: data/raw/tiny.csv, reference: 0x1F,\n"
+        "     roles: {outcome: y, treatment: t, group: g}}\n"
+        f"  two: {{{merge}, title: Two}}\n"
+    )
+    Path("config.yaml").write_text(text, encoding="utf-8")
+    config = yaml.safe_load(text)
+    del config["datasets"]["one"]
+    with pytest.raises(ConfigError, match=r"two\.reference: YAML reads 0x1F as a number"):
+        check_configuration(config, ["config.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "config.yaml: the file is empty; "),
+        ("# nothing\n", "config.yaml: the file is empty; "),
+        ("text\n", "config.yaml: the file holds no keys; "),
+        ("a: 1\nb: 2\na: 3\n", "config.yaml: a: the key appears twice (again in line 3); "),
+        ("a: {b: 1, c: {d: 1, d: 2}}\n", "config.yaml: a.c.d: the key appears twice "),
+        ("a:\n\tb: 1\n", "config.yaml: line 2: a tab stands where YAML wants spaces; "),
+        ("a: b: c\n", "config.yaml: line 1: a colon stands where none can be; "),
+        ("a: *b\n", "config.yaml: line 1: found undefined alias 'b'; "),
+        ("a: [1, 2\n", "config.yaml: line 2: this is not valid YAML "),
+        ("a: 'b\n", "config.yaml: line 2: this is not valid YAML "),
+        ("a: %b\n", "config.yaml: line 1: this is not valid YAML "),
+    ],
+)
+def test_file_that_is_no_configuration(text: str, says: str) -> None:
+    Path("config.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        check_file("config.yaml")
+    assert str(caught.value).startswith(says)
+
+
+def test_file_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="there is no such configuration file"):
+        check_file("config.yaml")
+
+
+def test_file_that_holds_the_key_is_named() -> None:
+    Path("one.yaml").write_text("datasets: {a: {title: A}, b: {title: B}}\n", encoding="utf-8")
+    Path("two.yaml").write_text("datasets: {b: {title: C}}\n", encoding="utf-8")
+    files = ["one.yaml", "two.yaml"]
+    assert file_with(("datasets", "a", "title"), files) == "one.yaml"
+    assert file_with(("datasets", "b", "title"), files) == "two.yaml"
+    assert file_with(("datasets", "b", "file"), files) == "two.yaml"
+    assert file_with(("headline",), files) == "two.yaml"
+
+
+def test_key_is_written_with_dots_and_places() -> None:
+    assert dotted(("datasets", "a", "levels", 0)) == "datasets.a.levels[0]"
+    assert dotted(()) == ""
+
+
+def test_modules_are_named_by_their_files(folder: Path) -> None:
+    for name in ("__init__.py", "b.py", "a.py", "style.py", "notes.txt"):
+        (folder / name).touch()
+    assert modules(folder, besides=["style"]) == ["a", "b"]

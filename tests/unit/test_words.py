@@ -1,0 +1,150 @@
+"""Numbers and nouns as a reader sees them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groupwise import words
+
+NAN, INF = float("nan"), float("inf")
+finite = st.floats(-1e9, 1e9)
+
+
+def plain(text: str) -> str:
+    """With ordinary spaces: where lines may not break is not the matter here."""
+    return text.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (1234.567, 1, "1,234.6"),
+        (-2.5, 1, "−2.5"),
+        (-0.004, 2, "0.00"),
+        (-0.0, 0, "0"),
+        (0.005, 2, "0.01"),
+        (-1234.5, 0, "−1,234"),
+        (NAN, 2, "–"),
+        (INF, 2, "–"),
+    ],
+)
+def test_fixed_has_so_many_decimals(value: float, decimals: int, text: str) -> None:
+    assert words.fixed(value, decimals) == text
+
+
+@given(finite, st.integers(0, 6))
+def test_fixed_never_has_a_minus_before_zero_nor_a_hyphen(value: float, decimals: int) -> None:
+    text = words.fixed(value, decimals)
+    back = float(text.replace(",", "").replace("−", "-"))
+    assert abs(back - value) <= 0.5 * 10**-decimals * (1 + 1e-9) + 1e-9 * abs(value)
+    assert "-" not in text and (back != 0 or "−" not in text)
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0, 3, "0"),
+        (-0.0, 3, "0"),
+        (1234.5, 3, "1,234"),
+        (12.345, 3, "12.3"),
+        (-0.0012345, 3, "−0.00123"),
+        (8.0, 2, "8.0"),
+        (NAN, 3, "not known"),
+    ],
+)
+def test_number_has_so_many_significant_digits(value: float, digits: int, text: str) -> None:
+    assert words.number(value, digits) == text
+
+
+@given(finite)
+def test_number_has_no_exponent(value: float) -> None:
+    assert "e" not in words.number(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "< .001"),
+        (0.00099, "< .001"),
+        (0.001, ".001"),
+        (0.0134, ".013"),
+        (0.05, ".050"),
+        (0.5, ".500"),
+        (0.99949, ".999"),
+        (0.9996, "1.000"),
+        (1.0, "1.000"),
+        (NAN, "–"),
+    ],
+)
+def test_p_values_have_three_decimals_and_no_leading_zero(value: float, text: str) -> None:
+    assert plain(words.p_value(value)) == text
+
+
+@given(st.floats(0, 1))
+def test_p_value_is_below_05_in_print_only_if_it_rounds_there(p: float) -> None:
+    text = plain(words.p_value(p))
+    shown = 0.0 if text.startswith("<") else float(text)
+    assert abs(shown - p) <= 0.001
+    assert plain(words.equals_p(p)) == (f"p {text}" if text.startswith("<") else f"p = {text}")
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0%"), (0.004, "less than 1%"), (0.01, "1%"), (0.1411, "14%"), (1.0, "100%")],
+)
+def test_percent(share: float, text: str) -> None:
+    assert words.percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [
+        ("group", "groups"),
+        ("class", "classes"),
+        ("box", "boxes"),
+        ("church", "churches"),
+        ("city", "cities"),
+        ("day", "days"),
+        ("professor", "professors"),
+    ],
+)
+def test_plural(one: str, many: str) -> None:
+    assert words.plural(one) == many
+    assert [words.count(n, one) for n in (0, 1, 5871)] == [f"0 {many}", f"1 {one}", f"5,871 {many}"]
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+)
+def test_listing(items: list[str], text: str) -> None:
+    assert words.listing(items) == text
+
+
+@pytest.mark.parametrize(
+    ("spread", "decimals"), [(123.0, 0), (12.0, 0), (3.25, 1), (0.0325, 3), (0.0, 2), (NAN, 2)]
+)
+def test_decimals_show_two_digits_of_a_standard_error(spread: float, decimals: int) -> None:
+    assert words.decimals_for(spread) == decimals
+
+
+def test_methods_are_named_and_ordered_and_unknown_ones_stand_last() -> None:
+    order = [words.method_order(method) for method in words.METHODS]
+    assert order == sorted(order)
+    assert words.method_order("new_method") > max(order)
+    assert words.method_label("new_method") == "new_method"
+    assert words.contrast_label("B - A") == "B − A"
+    assert words.noun("class_type") == "class type"
+    labels = [words.method_label(method) for method in words.METHODS]
+    assert len(set(labels)) == len(labels) and all(labels)
+
+
+@pytest.mark.parametrize("method", list(words.METHODS))
+def test_assumptions_of_methods_can_be_filled_in(method: str) -> None:
+    keys = {"group": "class", "groups": "classes", "Group": "Class", "Groups": "Classes"}
+    text = words.METHODS[method].assumes.format(**keys)
+    assert text.endswith(".") and not set("{}") & set(text)
+    assert np.char.isupper(text[0])

@@ -1,0 +1,68 @@
+"""Projects to run: a fresh one, and one in which everything was made."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny_project import Project, make_project
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder that all workers of pytest-xdist share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if hasattr(request.config, "workerinput") else folder
+
+
+@pytest.fixture(scope="session")
+def template(shared: Path) -> Project:
+    """A project in which nothing was run. Copy it to run it."""
+    with _made_once(shared / "template") as (folder, missing):
+        if missing:
+            make_project(folder)
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(shared: Path, template: Project) -> Project:
+    """A project in which `make report` ran to its end. Copy it to change it.
+
+    What the run wrote to the console is in console.txt, its exit status in the last line.
+    """
+    with _made_once(shared / "finished") as (folder, missing):
+        if missing:
+            run = template.copy(folder).make_report()
+            (folder / "console.txt").write_text(f"{run.console}{run.code}\n", encoding="utf-8")
+    console = (folder / "console.txt").read_text(encoding="utf-8")
+    assert console.endswith("\n0\n"), console
+    return Project(folder)
+
+
+@pytest.fixture
+def fresh(template: Project, tmp_path: Path) -> Project:
+    """A project of the test's own, in which nothing was run."""
+    return template.copy(tmp_path / "project")
+
+
+@pytest.fixture
+def copied(finished: Project, tmp_path: Path) -> Project:
+    """A finished project of the test's own."""
+    return finished.copy(tmp_path / "project")
+
+
+@contextlib.contextmanager
+def _made_once(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """A folder for the first worker that comes to fill, and whether this is the first."""
+    done = folder.with_suffix(".done")
+    with folder.with_suffix(".lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        missing = not done.exists()
+        if missing:
+            shutil.rmtree(folder, ignore_errors=True)
+        yield folder, missing
+        done.touch()

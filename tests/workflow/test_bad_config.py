@@ -1,0 +1,475 @@
+"""A mistake in config.yaml ends in one sentence, before anything is run or removed.
+
+The sentences stand here as a user reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from tiny_project import Project
+
+CONFIG = "config.yaml"
+MEASURED = """\
+    file: data/raw/tiny.csv
+    roles: {outcome: score, treatment: arm, group: class}
+    reference: control
+"""
+DRAWN = """\
+    roles: {outcome: score, treatment: arm, group: class}
+    reference: control
+
+"""
+RECIPE = (
+    "{seed: 1, groups_per_arm: {control: 3, treated: 3}, group_size: 5, mean: 50, effects: {}, "
+    "sd_group: 3, sd_residual: 6}"
+)
+
+
+class Mistake(NamedTuple):
+    """A mistake a user makes, and what they are told: `{config.yaml: }{says}`."""
+
+    name: str
+    says: str
+    make: Callable[[Project], None]
+
+
+def replace(old: str, new: str) -> Callable[[Project], None]:
+    """Replace a text of config.yaml."""
+    return lambda project: project.edit(CONFIG, old, new)
+
+
+def measured(old: str, new: str) -> Callable[[Project], None]:
+    """Replace a text in the block of the dataset that is read from a file."""
+    assert MEASURED.count(old) == 1
+    return replace(MEASURED, MEASURED.replace(old, new))
+
+
+def drawn(old: str, new: str) -> Callable[[Project], None]:
+    """Replace a text in the roles or the reference of the simulated dataset."""
+    assert DRAWN.count(old) == 1
+    return replace(DRAWN, DRAWN.replace(old, new))
+
+
+def whole(text: str | bytes) -> Callable[[Project], None]:
+    """Another config.yaml altogether."""
+    return lambda project: project.write(CONFIG, text)
+
+
+def add(line: str) -> Callable[[Project], None]:
+    """A line more in the block of the dataset that is read from a file."""
+    return measured("    reference: control\n", f"    reference: control\n    {line}\n")
+
+
+def answer_no(project: Project) -> None:
+    """Arms that YAML takes for truth values."""
+    project.edit(CONFIG, "{control: 3, treated: 3}", "{No: 3, Yes: 3}")
+    project.edit(CONFIG, "{treated: 4}", "{Yes: 4}")
+    project.edit(CONFIG, DRAWN, DRAWN.replace("control", "'No'"))
+
+
+UNKNOWN_KEYS = [
+    Mistake(
+        "of the top",
+        "headlines: unknown key; did you mean 'headline'?",
+        replace("headline:", "headlines:"),
+    ),
+    Mistake(
+        "of a dataset",
+        "datasets.measured.fiel: unknown key; did you mean 'file'?",
+        measured("file:", "fiel:"),
+    ),
+    Mistake(
+        "of a dataset, like none",
+        "datasets.measured.weights: unknown key; there are: title, note, simulate, file, roles, "
+        "reference, levels, blocks_as, missing, conf_level.",
+        add("weights: age"),
+    ),
+    Mistake(
+        "of roles",
+        "datasets.measured.roles.treatmnt: unknown key; did you mean 'treatment'?",
+        measured("treatment:", "treatmnt:"),
+    ),
+    Mistake(
+        "of simulate",
+        "datasets.drawn.simulate.sd_groups: unknown key; did you mean 'sd_group'?",
+        replace("sd_group:", "sd_groups:"),
+    ),
+    Mistake(
+        "inside an alternative",
+        "datasets.drawn.simulate.group_size.mx: unknown key; did you mean 'max'?",
+        replace("group_size: 5", "group_size: {min: 4, mx: 6}"),
+    ),
+]
+
+MISSING_KEYS = [
+    Mistake(
+        "title",
+        "datasets.measured.title: this key is missing; add it: the report's title, a text.",
+        replace("    title: Tiny, from a file\n", ""),
+    ),
+    Mistake(
+        "roles",
+        "datasets.measured.roles: this key is missing; add it: which column plays which part, "
+        "as a mapping of roles to column names.",
+        measured("    roles: {outcome: score, treatment: arm, group: class}\n", ""),
+    ),
+    Mistake(
+        "group",
+        "datasets.measured.roles.group: this key is missing; add it: the unit whose members "
+        "resemble each other, a column name.",
+        measured(", group: class", ""),
+    ),
+    Mistake(
+        "source",
+        "datasets.measured: there is neither `file` nor `simulate`; add the one that says where "
+        "the data come from.",
+        measured("    file: data/raw/tiny.csv\n", ""),
+    ),
+    Mistake(
+        "value of title",
+        "datasets.measured.title: it has no value; this key holds: the report's title, a text.",
+        replace("title: Tiny, from a file", "title: # Tiny"),
+    ),
+    Mistake(
+        "value of datasets",
+        "datasets: it has no value; this key holds: the datasets to analyse, each under a name "
+        "of its own.",
+        whole("datasets:\n"),
+    ),
+    Mistake(
+        "entry of datasets",
+        "datasets: it has no value; this key holds: the datasets to analyse, each under a name "
+        "of its own.",
+        whole("datasets: {}\n"),
+    ),
+    Mistake(
+        "datasets",
+        "datasets: this key is missing; add it: the datasets to analyse, each under a name of "
+        "its own.",
+        whole("headline: mixed_wald\n"),
+    ),
+]
+
+WRONG_VALUES = [
+    Mistake(
+        "a list for a mapping",
+        "datasets.drawn.simulate.groups_per_arm: a list does not fit; this key holds: the number "
+        "of groups in each arm, a mapping of at least two arms.",
+        replace("{control: 3, treated: 3}", "[3, 3]"),
+    ),
+    Mistake(
+        "a list of datasets",
+        "datasets: a list does not fit; this key holds: the datasets to analyse, each under a "
+        "name of its own.",
+        whole("datasets:\n  - title: Tiny\n    file: data/raw/tiny.csv\n"),
+    ),
+    Mistake(
+        "a text for a list",
+        "datasets.measured.roles.covariates: 'age' does not fit; this key holds: columns to "
+        "adjust for, a list of column names.",
+        measured("class}", "class, covariates: age}"),
+    ),
+    Mistake(
+        "a text for a number",
+        "datasets.drawn.simulate.effects.treated: 'large' does not fit; this key holds: the true "
+        "effect of this arm, a number.",
+        replace("{treated: 4}", "{treated: large}"),
+    ),
+    Mistake(
+        "per cent",
+        "datasets.measured.conf_level: 95 does not fit; this key holds: the confidence level, "
+        "between 0 and 1.",
+        add("conf_level: 95"),
+    ),
+    Mistake(
+        "too small a number",
+        "datasets.drawn.simulate.sd_group: -3 does not fit; this key holds: standard deviation "
+        "of the group effects, 0 or more, in units of the outcome.",
+        replace("sd_group: 3", "sd_group: -3"),
+    ),
+    Mistake(
+        "an alternative",
+        "datasets.drawn.simulate.group_size: 'many' does not fit; this key holds: one size, a "
+        "list of one size per group, or a range as `min` and `max`.",
+        replace("group_size: 5", "group_size: many"),
+    ),
+    Mistake(
+        "inside an alternative",
+        "datasets.drawn.simulate.group_size[1]: 0 does not fit; this key holds: a whole number, "
+        "1 or more.",
+        replace("group_size: 5", "group_size: [5, 0, 5, 5, 5, 5]"),
+    ),
+    Mistake(
+        "a choice",
+        "datasets.measured.blocks_as: 'randm' is not one of the choices; did you mean 'random'?",
+        add("blocks_as: randm"),
+    ),
+    Mistake(
+        "a method",
+        "headline: 'mixed_wal' is not one of the choices; did you mean 'mixed_wald'?",
+        replace("mixed_wald", "mixed_wal"),
+    ),
+    Mistake(
+        "an arm twice",
+        "datasets.measured.levels: an entry of this list appears twice; remove one of them.",
+        add("levels: [control, control]"),
+    ),
+]
+
+UNQUOTED = [
+    Mistake(
+        "reference: No",
+        "datasets.measured.reference: YAML reads No as false, not as a text; put it in quotes: "
+        "'No'.",
+        measured("reference: control", "reference: No"),
+    ),
+    Mistake(
+        "reference: 0",
+        "datasets.measured.reference: YAML reads 0 as a number, not as a text; put it in quotes: "
+        "'0'.",
+        measured("reference: control", "reference: 0"),
+    ),
+    Mistake(
+        "reference: 2020-01-01",
+        "datasets.measured.reference: YAML reads 2020-01-01 as a date, not as a text; put it in "
+        "quotes: '2020-01-01'.",
+        measured("reference: control", "reference: 2020-01-01"),
+    ),
+    Mistake(
+        "levels: [0, 1]",
+        "datasets.measured.levels[0]: YAML reads 0 as a number, not as a text; put it in quotes: "
+        "'0'.",
+        add("levels: [0, 1]"),
+    ),
+    Mistake(
+        "levels: {No: ...}",
+        "datasets.measured.levels: YAML reads No as false, not as a text; put it in quotes: 'No'.",
+        add("levels: {No: control, Yes: treated}"),
+    ),
+    Mistake(
+        "groups_per_arm: {No: ...}",
+        "datasets.drawn.simulate.groups_per_arm: YAML reads No as false, not as a text; put it "
+        "in quotes: 'No'.",
+        answer_no,
+    ),
+    Mistake(
+        "outcome: 3",
+        "datasets.measured.roles.outcome: YAML reads 3 as a number, not as a text; put it in "
+        "quotes: '3'.",
+        measured("outcome: score", "outcome: 3"),
+    ),
+    Mistake(
+        "title: 2024",
+        "datasets.measured.title: YAML reads 2024 as a number, not as a text; put it in quotes: "
+        "'2024'.",
+        replace("title: Tiny, from a file", "title: 2024"),
+    ),
+]
+
+NAMES = [
+    Mistake(
+        "given twice",
+        "datasets.drawn: the key appears twice (again in line 18); rename or remove one of them.",
+        replace("  measured:\n", "  drawn:\n"),
+    ),
+    Mistake(
+        "with a bad character",
+        "datasets.my-data: this name cannot be used; use letters, digits and underscores, "
+        "starting with a letter.",
+        replace("  measured:\n", "  my-data:\n"),
+    ),
+    Mistake(
+        "that is a number",
+        "datasets.2020: this name cannot be used; use letters, digits and underscores, starting "
+        "with a letter.",
+        replace("  measured:\n", "  2020:\n"),
+    ),
+    Mistake(
+        "of the index page",
+        "datasets.Index: the page that leads to all reports has this name; choose another.",
+        replace("  measured:\n", "  Index:\n"),
+    ),
+    Mistake(
+        "that differs by case only",
+        "datasets.Drawn: 'drawn' is the same name but for upper and lower case; choose another.",
+        replace("  measured:\n", "  Drawn:\n"),
+    ),
+]
+
+SOURCES = [
+    Mistake(
+        "both",
+        "datasets.measured.file: a dataset is simulated or read from a file, never both; remove "
+        "`file` or `simulate`.",
+        add(f"simulate: {RECIPE}"),
+    ),
+    Mistake(
+        "no such file",
+        "datasets.measured.file: there is no file 'data/raw/tny.csv'; did you mean "
+        "'data/raw/tiny.csv'?",
+        measured("tiny.csv", "tny.csv"),
+    ),
+    Mistake(
+        "no such folder",
+        "datasets.measured.file: there is no file 'data/new/tiny.csv'; put it there, or correct "
+        "the path.",
+        measured("data/raw", "data/new"),
+    ),
+    Mistake(
+        "a folder",
+        "datasets.measured.file: 'data/raw' is a folder; there are: data/raw/tiny.csv.",
+        measured("data/raw/tiny.csv", "data/raw"),
+    ),
+]
+
+ROLES = [
+    Mistake(
+        "one column twice",
+        "datasets.measured.roles.group: column 'arm' already is roles.treatment; give each role "
+        "a column of its own.",
+        measured("group: class", "group: arm"),
+    ),
+    Mistake(
+        "the outcome as a covariate",
+        "datasets.measured.roles.covariates[1]: column 'score' already is roles.outcome; give "
+        "each role a column of its own.",
+        measured("class}", "class, covariates: [age, score]}"),
+    ),
+    Mistake(
+        "one column twice in a simulation",
+        "datasets.drawn.roles.group: column 'arm' already is roles.treatment; give each role a "
+        "column of its own.",
+        drawn("group: class", "group: arm"),
+    ),
+    Mistake(
+        "a covariate with the outcome's name",
+        "datasets.drawn.simulate.group_covariate.name: column 'score' already is roles.outcome; "
+        "give each role a column of its own.",
+        replace("sd_group: 3", "sd_group: 3\n      group_covariate: {name: score, slope: 1}"),
+    ),
+    Mistake(
+        "a block in a simulation",
+        "datasets.drawn.roles.block: a simulation has no blocks; remove the role.",
+        drawn("group: class", "group: class, block: school"),
+    ),
+    Mistake(
+        "a covariate that is not simulated",
+        "datasets.drawn.roles.covariates[0]: the simulation makes no 'age'; describe it as "
+        "`simulate.group_covariate`.",
+        drawn("class}", "class, covariates: [age]}"),
+    ),
+]
+
+SIMULATIONS = [
+    Mistake(
+        "reference",
+        "datasets.drawn.reference: 'contrl' is not an arm of groups_per_arm; did you mean "
+        "'control'?",
+        drawn("reference: control", "reference: contrl"),
+    ),
+    Mistake(
+        "effect of no arm",
+        "datasets.drawn.simulate.effects: 'treatd' is not an arm of groups_per_arm; did you mean "
+        "'treated'?",
+        replace("{treated: 4}", "{treatd: 4}"),
+    ),
+    Mistake(
+        "arm with one group",
+        "datasets.drawn.simulate.groups_per_arm.treated: one group does not show how much groups "
+        "differ; give every arm two groups or more.",
+        replace("treated: 3}", "treated: 1}"),
+    ),
+    Mistake(
+        "arm without its spread",
+        "datasets.drawn.simulate.sd_residual: it has no value for the arm 'treated'; add one.",
+        replace("sd_residual: 6", "sd_residual: {control: 6}"),
+    ),
+    Mistake(
+        "number of sizes",
+        "datasets.drawn.simulate.group_size: 2 sizes are listed for 6 groups; list one size per "
+        "group, or give one size for all.",
+        replace("group_size: 5", "group_size: [5, 5]"),
+    ),
+    Mistake(
+        "range",
+        "datasets.drawn.simulate.group_size: min 9 is above max 5; exchange them.",
+        replace("group_size: 5", "group_size: {min: 9, max: 5}"),
+    ),
+]
+
+SYNTAX = [
+    Mistake(
+        "bracket",
+        "line 22: this is not valid YAML (expected ',' or '}', but got ':'); check indentation, "
+        "colons, brackets and quotes there and in the line before.",
+        measured("class}", "class"),
+    ),
+    Mistake(
+        "tab",
+        "line 22: a tab stands where YAML wants spaces; indent with spaces.",
+        measured("    reference", "\treference"),
+    ),
+    Mistake(
+        "colon in a text",
+        "line 19: a colon stands where none can be; put a text that holds a colon in quotes, and "
+        "check the indentation.",
+        replace("Tiny, from a file", "Tiny: from a file"),
+    ),
+    Mistake(
+        "empty file",
+        "the file is empty; describe a dataset under `datasets:` (see README.md).",
+        whole(""),
+    ),
+    Mistake(
+        "no keys",
+        "the file holds no keys; describe a dataset under `datasets:` (see README.md).",
+        whole("- drawn\n- measured\n"),
+    ),
+    Mistake(
+        "no file",
+        "there is no such configuration file; check its name, or bring it back.",
+        lambda project: (project.folder / CONFIG).unlink(),
+    ),
+    Mistake("encoding", "it is not text in UTF-8; save it as UTF-8.", whole(b"title: \xe9t\xe9\n")),
+]
+
+MISTAKES = {
+    f"{kind}: {mistake.name}": mistake
+    for kind, mistakes in {
+        "unknown key": UNKNOWN_KEYS,
+        "missing": MISSING_KEYS,
+        "wrong value": WRONG_VALUES,
+        "without quotes": UNQUOTED,
+        "name": NAMES,
+        "source": SOURCES,
+        "roles": ROLES,
+        "simulation": SIMULATIONS,
+        "syntax": SYNTAX,
+    }.items()
+    for mistake in mistakes
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake_is_one_sentence(copied: Project, name: str) -> None:
+    mistake, before = MISTAKES[name], copied.times()
+    mistake.make(copied)
+    for run in (copied.make_report(), copied.snakemake("--cores", "1")):
+        assert run.code != 0
+        assert run.sentences == [f"{CONFIG}: {mistake.says}"], run.console
+        assert "Traceback" not in run.console
+    assert copied.times() == before
+
+
+def test_mistake_in_another_configfile_names_that_file(copied: Project) -> None:
+    copied.write("more.yaml", "datasets: {measured: {referense: treated}}\n")
+    for run in (
+        copied.make_report("--configfile more.yaml"),
+        copied.snakemake("--configfile", "more.yaml"),
+    ):
+        assert run.code != 0
+        says = "datasets.measured.referense: unknown key; did you mean 'reference'?"
+        assert run.sentences == [f"more.yaml: {says}"]

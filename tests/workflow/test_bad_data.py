@@ -1,0 +1,372 @@
+"""A mistake in a data file ends in one sentence, and earlier results stay; what is harmless works.
+
+The sentences stand here as a user reads them.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from tiny_project import CONFIG, TINY_CSV, Project
+
+TINY = (CONFIG / "tiny.csv").read_text(encoding="utf-8")
+LINES = TINY.splitlines()
+SCORE = LINES[7].split(",")[3]  # of the seventh pupil
+ROLES = "    roles: {outcome: score, treatment: arm, group: class}\n    reference: control\n"
+BLOCK = "    file: data/raw/tiny.csv\n" + ROLES
+KEEP = "save it as CSV in UTF-8, with commas and a header line."
+
+
+class Mistake(NamedTuple):
+    """Something wrong with a file: the file's content, changes of config.yaml, what a user reads.
+
+    `says` follows `{file}: datasets.measured.`.
+    """
+
+    name: str
+    says: str
+    content: str | bytes
+    change: tuple[str, str] = ("", "")
+    file: str = TINY_CSV
+
+
+def rows(keep: Callable[[str], bool]) -> str:
+    """The header, and some of the rows."""
+    return "\n".join([LINES[0], *filter(keep, LINES[1:])]) + "\n"
+
+
+def with_column(name: str, value: Callable[[list[str]], str]) -> str:
+    """A column more, computed from a row's fields."""
+    more = [f"{line},{value(line.split(','))}" for line in LINES[1:]]
+    return "\n".join([f"{LINES[0]},{name}", *more]) + "\n"
+
+
+def with_score(value: str, old: str = SCORE) -> str:
+    """Another score of the seventh pupil."""
+    return TINY.replace(f",{old},", f",{value},", 1)
+
+
+def with_scores(value: str) -> str:
+    """One score for everybody."""
+    fields = [line.split(",") for line in LINES[1:]]
+    return "\n".join([LINES[0], *(",".join([*f[:3], value, f[4]]) for f in fields)]) + "\n"
+
+
+def more_roles(text: str) -> tuple[str, str]:
+    return "class}", f"class, {text}}}"
+
+
+def line(text: str) -> tuple[str, str]:
+    return "reference: control\n", f"reference: control\n    {text}\n"
+
+
+def quote(fields: list[str]) -> str:
+    return ",".join(f'"{field.replace(".", ",")}"' if "." in field else field for field in fields)
+
+
+COLUMNS = [
+    Mistake(
+        "missing",
+        "roles.outcome: the data have no column 'scores'; did you mean 'score'?",
+        TINY,
+        ("outcome: score", "outcome: scores"),
+    ),
+    Mistake(
+        "in lower case",
+        "roles.outcome: the data have no column 'Score'; did you mean 'score'?",
+        TINY,
+        ("outcome: score", "outcome: Score"),
+    ),
+    Mistake(
+        "named twice",
+        "file: the header has the column 'class' 2 times; rename all but one.",
+        TINY.replace("pupil,", "class,", 1),
+    ),
+    Mistake(
+        "no header",
+        f"roles.outcome: the data have no column 'score'; there are: {LINES[1].replace(',', ', ')}.",
+        "\n".join(LINES[1:]),
+    ),
+]
+
+OUTCOMES = [
+    Mistake(
+        "a word",
+        "roles.outcome: column 'score' is not numeric: data row 7 has 'absent'; correct the "
+        "value or leave it empty if it is missing.",
+        with_score("absent"),
+    ),
+    Mistake(
+        "infinite",
+        "roles.outcome: column 'score' is not numeric: data row 7 has 'inf'; correct the value "
+        "or leave it empty if it is missing.",
+        with_score("inf"),
+    ),
+    Mistake(
+        "decimal commas",
+        "roles.outcome: column 'score' is not numeric: data row 1 has "
+        f"'{LINES[1].split(',')[3].replace('.', ',')}'; write numbers with a decimal point, and "
+        "nothing between thousands.",
+        "\n".join(quote(each.split(",")) for each in LINES) + "\n",
+    ),
+    Mistake(
+        "true and false",
+        "roles.outcome: column 'score' holds true and false, not numbers; write 1 and 0 if that "
+        "is meant.",
+        with_scores("True"),
+    ),
+    Mistake(
+        "missing, which is an error",
+        "roles.outcome: column 'score' has 1 missing value; complete them, or set `missing: "
+        "drop` to analyse the complete rows.",
+        with_score(""),
+        line("missing: error"),
+    ),
+    Mistake(
+        "always missing",
+        "roles: no row has a value in every column in use; look for a column that is always "
+        "missing.",
+        with_scores(""),
+    ),
+]
+
+ARMS = [
+    Mistake(
+        "reference",
+        "reference: column 'arm' has no level 'contrl'; did you mean 'control'?",
+        TINY,
+        ("reference: control", "reference: contrl"),
+    ),
+    Mistake(
+        "with one group",
+        "roles.treatment: the arm 'treated' has 1 group; the spread between groups needs two "
+        "groups in every arm: drop the arm or merge arms.",
+        rows(lambda row: ",c2," not in row and ",c4," not in row),
+    ),
+    Mistake(
+        "one only",
+        "roles.treatment: column 'arm' has one level only, 'control'; a comparison needs two arms.",
+        rows(lambda row: "control" in row),
+    ),
+    Mistake(
+        "the same for all",
+        "roles.treatment: column 'arm' has one level only, 'control'; a comparison needs two arms.",
+        TINY.replace("treated", "control"),
+    ),
+    Mistake(
+        "not in levels",
+        "levels: the data have a treatment 'placebo' that is not listed; list every arm, or "
+        "leave `levels` out.",
+        TINY.replace("c1,control", "c1,placebo").replace("c3,control", "c3,placebo"),
+        line("levels: [control, treated]"),
+    ),
+    Mistake(
+        "not in the data",
+        "levels: no row has the treatment 'treatd'; did you mean 'treated'?",
+        TINY,
+        line("levels: [control, treatd]"),
+    ),
+    Mistake(
+        "without a label",
+        "levels: the data have a treatment 'treated' that has no label; give every value a label.",
+        TINY,
+        line("levels: {control: control, new: new}"),
+    ),
+    Mistake(
+        "spelt in two ways",
+        "roles.treatment: the arms 'Treated' and 'treated' differ in upper and lower case only; "
+        "write each arm in one way.",
+        TINY.replace("treated", "Treated", 1),
+    ),
+]
+
+DESIGNS = [
+    Mistake(
+        "a group in two blocks",
+        "roles.block: group 'c1' lies in 2 blocks; a group must lie in one block: give groups of "
+        "different blocks different labels.",
+        with_column("school", lambda fields: "east" if int(fields[0]) % 2 else "west"),
+        more_roles("block: school"),
+    ),
+    Mistake(
+        "one group",
+        "roles.group: column 'school' has one level only; inference needs several groups.",
+        with_column("school", lambda fields: "east"),
+        ("group: class", "group: school"),
+    ),
+    Mistake(
+        "collinear covariates",
+        "roles: 'twice' cannot be told apart from the other terms of the model; leave out "
+        "covariates or blocks that say the same.",
+        with_column("twice", lambda fields: str(2 * int(fields[4]))),
+        more_roles("covariates: [age, twice]"),
+    ),
+    Mistake(
+        "the treatment as a covariate",
+        "roles: 'again: treated' cannot be told apart from the other terms of the model; leave "
+        "out covariates or blocks that say the same.",
+        with_column("again", lambda fields: fields[2]),
+        more_roles("covariates: [again]"),
+    ),
+]
+
+FILES = [
+    Mistake("empty", "file: the file is empty; put the data in it, with a header line.", ""),
+    Mistake(
+        "a blank line", "file: the file is empty; put the data in it, with a header line.", "\n"
+    ),
+    Mistake(
+        "header only", "file: the data have a header but no rows; add the data.", LINES[0] + "\n"
+    ),
+    Mistake(
+        "semicolons",
+        "file: the columns are separated by semicolons; save it with commas between columns and "
+        "points in decimals.",
+        TINY.replace(",", ";").replace(".", ","),
+    ),
+    Mistake(
+        "tabs",
+        "file: the columns are separated by tabs; save it with commas between columns and points "
+        "in decimals.",
+        TINY.replace(",", "\t"),
+    ),
+    Mistake(
+        "encoding",
+        f"file: the file is not text in UTF-8; {KEEP}",
+        TINY.replace("treated", "trait\u00e9").encode("latin-1"),
+    ),
+    Mistake(
+        "a long line",
+        "file: line 8 has 7 fields, but the header has 5; correct the line, and put a text that "
+        "holds a comma in quotes.",
+        TINY.replace("\n7,", "\n7,8,9,"),
+    ),
+    Mistake(
+        "a line cut off",
+        "file: line 31 has 3 fields, but the header has 5; correct the line, and put a text that "
+        "holds a comma in quotes.",
+        TINY[: TINY.rindex("treated") + 4],
+    ),
+    Mistake(
+        "an open quote",
+        "file: line 31 cannot be read (unexpected end of data); look for a quote that is not "
+        "closed.",
+        TINY.replace(",c3,", ',"c3,', 1),
+    ),
+    Mistake(
+        "no Parquet",
+        "file: the file is not Parquet, or it is damaged; write it anew, or name a CSV file "
+        "`.csv`.",
+        TINY,
+        ("tiny.csv", "tiny.parquet"),
+        "data/raw/tiny.parquet",
+    ),
+    Mistake(
+        "a workbook",
+        f"file: the file is a spreadsheet or an archive, not CSV; {KEEP}",
+        b"PK\x03\x04" + bytes(100),
+        ("tiny.csv", "tiny.xlsx"),
+        "data/raw/tiny.xlsx",
+    ),
+    Mistake(
+        "compressed",
+        f"file: the file is a compressed file, not CSV; {KEEP}",
+        gzip.compress(TINY.encode()),
+        ("tiny.csv", "tiny.csv.gz"),
+        "data/raw/tiny.csv.gz",
+    ),
+]
+
+MISTAKES = {
+    f"{kind}: {mistake.name}": mistake
+    for kind, mistakes in {
+        "column": COLUMNS,
+        "outcome": OUTCOMES,
+        "arm": ARMS,
+        "design": DESIGNS,
+        "file": FILES,
+    }.items()
+    for mistake in mistakes
+}
+
+HARMLESS = {
+    "a byte-order mark": "\ufeff" + TINY,
+    "Windows line ends": TINY.replace("\n", "\r\n"),
+    "blank lines": TINY.replace("\n", "\n\n"),
+    "spaces in the header": TINY.replace("arm,score", "arm , score", 1),
+    "spaces after commas": TINY.replace(",", ", "),
+    "a space after a label": TINY.replace("treated", "treated ", 1),
+    "quotes": "\n".join(",".join(f'"{f}"' for f in each.split(",")) for each in LINES),
+    "another order of columns": "\n".join(",".join(each.split(",")[::-1]) for each in LINES),
+}
+
+
+def set_up(project: Project, content: str | bytes, change: tuple[str, str], file: str) -> None:
+    old, new = change
+    project.edit("config.yaml", BLOCK, BLOCK.replace(old, new) if old else BLOCK)
+    project.write(file, content)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake_is_one_sentence(copied: Project, name: str) -> None:
+    mistake, before = MISTAKES[name], copied.times()
+    set_up(copied, mistake.content, mistake.change, mistake.file)
+    for run in (copied.make_report(), copied.snakemake("--cores", "1")):
+        assert run.code != 0
+        says = f"{mistake.file}: datasets.measured.{mistake.says}"
+        assert run.sentences == [says], run.console
+        assert "Traceback" not in run.console
+    assert copied.times() == before
+
+
+def test_changed_file_is_refused(copied: Project) -> None:
+    before = copied.times()
+    copied.write("data/raw/SHA256SUMS", f"{'0' * 64}  tiny.csv\n")
+    for run in (copied.make_report(), copied.snakemake("--cores", "1")):
+        assert run.code != 0
+        (sentence,) = run.sentences
+        assert sentence.startswith(f"{TINY_CSV}: datasets.measured.file: the file has changed: ")
+        assert "data/raw/SHA256SUMS lists 000000000000...; restore the file" in sentence
+        assert "Traceback" not in run.console
+    assert copied.times() == before
+
+
+def test_mended_mistake_is_done_with(copied: Project) -> None:
+    before = copied.made()
+    copied.write(TINY_CSV, with_score("absent"))
+    assert copied.make_report().code != 0
+    copied.write(TINY_CSV, TINY)
+    assert copied.make_report("data/processed/measured.parquet").code == 0
+    assert copied.made() == before
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_harmless_file_is_read(copied: Project, name: str) -> None:
+    before = copied.made()["data/processed/measured.parquet"]
+    copied.write(TINY_CSV, HARMLESS[name])
+    run = copied.make_report("data/processed/measured.parquet")
+    assert run.code == 0, run.console
+    assert copied.made()["data/processed/measured.parquet"] == before
+
+
+@pytest.mark.parametrize(
+    ("labels", "change"),
+    [
+        (("0", "1"), ("reference: control", "reference: '0'")),
+        (("0", "1"), ("reference: control", "reference: '0'\n    levels: ['0', '1']")),
+        (("0", "1"), line("levels: {0: control, 1: treated}")),
+        (("No", "Yes"), ("reference: control", "reference: 'No'")),
+        (("01", "1"), ("reference: control", "reference: '01'")),
+    ],
+    ids=["numbers", "levels", "mapping", "yes and no", "leading zero"],
+)
+def test_arms_may_look_like_numbers(
+    copied: Project, labels: tuple[str, str], change: tuple[str, str]
+) -> None:
+    content = TINY.replace("control", labels[0]).replace("treated", labels[1])
+    set_up(copied, content, change, TINY_CSV)
+    run = copied.make_report("data/processed/checked/measured.json")
+    assert run.code == 0, run.console

@@ -1,0 +1,171 @@
+"""What Snakemake would run: in a fresh copy, and after each kind of change."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny_project import ROOT, TINY_CSV, Project
+
+DRY = "--dry-run"
+DATASETS = ("drawn", "measured")
+PACKAGE = "workflow/scripts/groupwise"
+COMMENT = "\n# An edit.\n"
+PER_DATASET = {
+    "ingest_data",
+    "check_data",
+    "fit_specification",
+    "combine_results",
+    "check_model",
+    "draw_figure",
+    "record_provenance",
+    "render_report",
+}
+
+
+def append(project: Project, name: str, text: str = COMMENT) -> None:
+    project.write(name, project.read(name) + text)
+
+
+def plan(project: Project) -> dict[str, set[str]]:
+    return project.make_report(DRY).plan
+
+
+def datasets_in(jobs: dict[str, set[str]]) -> set[str]:
+    return {each.partition("/")[0] for wildcards in jobs.values() for each in wildcards}
+
+
+@pytest.mark.parametrize("way", ["make report", "snakemake"])
+def test_fresh_copy_has_a_plan(fresh: Project, way: str) -> None:
+    assert not (fresh.folder / ".git").exists()
+    run = fresh.make_report(DRY) if way == "make report" else fresh.snakemake("-n")
+    assert run.code == 0, run.console
+    for rule in PER_DATASET:
+        assert re.search(rf"^ *{rule} ", run.console, re.MULTILINE), rule
+    assert list((fresh.folder / "results").glob("*")) == []
+
+
+def test_plan_of_the_projects_own_datasets(fresh: Project) -> None:
+    for name in ("config.yaml", "data/raw/SHA256SUMS", "data/raw/star_kindergarten.csv"):
+        fresh.write(name, (ROOT / name).read_bytes())
+    jobs = plan(fresh)
+    named = set(yaml.safe_load(fresh.read("config.yaml"))["datasets"])
+    assert {*DATASETS} != named == jobs["ingest_data"] == jobs["render_report"]
+    assert jobs["simulate_data"] == {"flipped_classroom"}
+    assert PER_DATASET | {"simulate_data", "render_index"} == set(jobs)
+
+
+def test_plan_has_every_specification_and_figure(fresh: Project) -> None:
+    jobs = plan(fresh)
+    for rule, folder, besides in (
+        ("fit_specification", "specifications", set()),
+        ("draw_figure", "figures", {"style"}),
+    ):
+        files = (ROOT / PACKAGE / folder).glob("*.py")
+        names = {path.stem for path in files} - {"__init__"} - besides
+        assert jobs[rule] == {f"{dataset}/{name}" for dataset in DATASETS for name in names}
+
+
+def test_nothing_to_do_where_nothing_changed(copied: Project) -> None:
+    assert plan(copied) == {}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "old", "new"),
+    [
+        ("drawn", "mean: 50", "mean: 60"),
+        ("drawn", "title: Tiny, simulated", "title: Renamed"),
+        ("measured", "title: Tiny, from a file", "title: Renamed"),
+        ("measured", "file: data/raw/tiny.csv", "file: data/raw/tiny.csv\n    conf_level: 0.9"),
+        ("measured", "file: data/raw/tiny.csv", "file: data/raw/tiny.csv\n    note: A note."),
+    ],
+)
+def test_changed_block_reruns_its_dataset_only(
+    copied: Project, dataset: str, old: str, new: str
+) -> None:
+    copied.edit("config.yaml", old, new)
+    jobs = plan(copied)
+    assert datasets_in(jobs) == {dataset}
+    assert {"ingest_data", "render_report", "render_index"} <= set(jobs)
+
+
+def test_changed_simulation_is_drawn_anew(copied: Project) -> None:
+    copied.edit("config.yaml", "seed: 1", "seed: 2")
+    assert plan(copied)["simulate_data"] == {"drawn"}
+
+
+def test_changed_raw_file_is_read_anew(copied: Project) -> None:
+    text = copied.read(TINY_CSV)
+    value = text.splitlines()[1].split(",")[3]
+    copied.write(TINY_CSV, text.replace(value, "44.4", 1))
+    jobs = plan(copied)
+    assert datasets_in(jobs) == {"measured"}
+    assert PER_DATASET | {"render_index"} == set(jobs)
+
+
+def test_dataset_taken_out_leaves_the_others(copied: Project) -> None:
+    head, _, _ = copied.read("config.yaml").partition("  measured:")
+    copied.write("config.yaml", head)
+    assert set(plan(copied)) == {"render_index"}
+
+
+def test_dataset_put_in_leaves_the_others(copied: Project) -> None:
+    head, mark, block = copied.read("config.yaml").partition("  measured:")
+    copied.write("config.yaml", f"{head}{mark}{block}\n  more:{block}")
+    assert datasets_in(plan(copied)) == {"more"}
+
+
+def test_another_configfile_adds_a_dataset(copied: Project) -> None:
+    _, _, block = copied.read("config.yaml").partition("  measured:")
+    copied.write("more.yaml", f"datasets:\n  more:{block}")
+    jobs = copied.make_report(f"{DRY} --configfile more.yaml").plan
+    assert datasets_in(jobs) == {"more"}
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (f"{PACKAGE}/figures/arm_means.py", {"draw_figure", "render_report", "render_index"}),
+        (f"{PACKAGE}/figures/style.py", {"draw_figure", "render_report", "render_index"}),
+        ("reports/report.qmd", {"render_report", "render_index"}),
+        ("reports/index.qmd", {"render_index"}),
+        ("reports/theme.scss", {"render_report", "render_index"}),
+        (
+            f"{PACKAGE}/specifications/pooled.py",
+            PER_DATASET - {"check_data", "ingest_data"} | {"render_index"},
+        ),
+        (
+            f"{PACKAGE}/diagnostics/checks.py",
+            {"check_model", "record_provenance", "render_report", "render_index"},
+        ),
+        (f"{PACKAGE}/data/simulate.py", PER_DATASET | {"simulate_data", "render_index"}),
+    ],
+    ids=lambda value: Path(value).name if isinstance(value, str) else "",
+)
+def test_edited_code_reruns_what_uses_it(copied: Project, file: str, expected: set[str]) -> None:
+    append(copied, file)
+    assert set(plan(copied)) == expected
+
+
+def test_edited_figure_is_the_only_one_drawn(copied: Project) -> None:
+    append(copied, f"{PACKAGE}/figures/arm_means.py")
+    assert plan(copied)["draw_figure"] == {f"{dataset}/arm_means" for dataset in DATASETS}
+
+
+def test_edited_specification_is_the_only_one_fitted(copied: Project) -> None:
+    append(copied, f"{PACKAGE}/specifications/pooled.py")
+    assert plan(copied)["fit_specification"] == {f"{dataset}/pooled" for dataset in DATASETS}
+
+
+def test_another_headline_fits_nothing(copied: Project) -> None:
+    copied.edit("config.yaml", "headline: mixed_wald", "headline: ols_classical")
+    assert set(plan(copied)) == {"draw_figure", "render_report", "render_index"}
+
+
+def test_pages_that_were_removed_are_written_again(copied: Project) -> None:
+    (copied.folder / "reports" / "rendered" / "drawn.html").unlink()
+    jobs = plan(copied)
+    assert jobs["render_report"] == {"drawn"}
+    assert set(jobs) == {"render_report", "render_index"}

@@ -1,0 +1,143 @@
+"""A copy of the project with two tiny datasets, and the two ways in which a user runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "tests" / "config"
+PARTS = ("Snakefile", "Makefile", "environment.yml", "workflow", "profiles", "reports")
+GENERATED = ("results", "data/processed", "reports/rendered")
+TINY_CSV = "data/raw/tiny.csv"
+# Of the caller's environment: what `make test` sets for its own, and Quarto's installation.
+OURS = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "CONFIG", "CORES", "PROFILE", "PYTHON")
+MARK = "groupwise: "
+PLAN = re.compile(r"^ *(\w+) +(\d+) {2}(.*?)(?: {2}\(.*\))?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run ended, and all that it wrote to the console."""
+
+    code: int
+    console: str
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the console says of the user's mistakes."""
+        lines = (line.strip() for line in self.console.splitlines())
+        return [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
+
+    @property
+    def plan(self) -> dict[str, set[str]]:
+        """Of a dry run under `make report`: the wildcards of each rule's jobs."""
+        assert self.code == 0, self.console
+        return {rule: set(filter(None, jobs.split(", "))) for rule, _, jobs in self.lines}
+
+    @property
+    def lines(self) -> list[tuple[str, str, str]]:
+        found: list[tuple[str, str, str]] = PLAN.findall(self.console)
+        return found
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with Groupwise in it."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
+        """Plain `snakemake`, with its default profile."""
+        return self.run([sys.executable, "-m", "snakemake", *arguments], env)
+
+    def make_report(self, arguments: str = "", env: Mapping[str, str] | None = None) -> Run:
+        """`make report`, as the Makefile has it, in the environment of these tests."""
+        return self.run(self.make_command(arguments), env)
+
+    def make_command(self, arguments: str = "", cores: int = 2) -> list[str]:
+        """The command of `make report`; .venv is the environment of these tests, ready to use."""
+        venv = self.folder / ".venv"
+        if not venv.exists():
+            venv.symlink_to(sys.prefix)
+        ready = ["-o", ".venv/.lock-stamp"]
+        return ["make", *ready, "report", f"CORES={cores}", f"ARGS={arguments}"]
+
+    def run(self, command: list[str], env: Mapping[str, str] | None = None) -> Run:
+        """Run a command in the project's folder."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+        return Run(done.returncode, done.stdout)
+
+    def environment(self, changed: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The caller's environment variables, but for those of a make around these tests."""
+        kept = {key: value for key, value in os.environ.items() if key not in OURS}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
+        return kept | {"PATH": path, "GROUPWISE_QUARTO": "off"} | dict(changed or {})
+
+    def read(self, name: str) -> str:
+        return (self.folder / name).read_text(encoding="utf-8")
+
+    def write(self, name: str, content: str | bytes) -> None:
+        data = content if isinstance(content, bytes) else content.encode("utf-8")
+        (self.folder / name).write_bytes(data)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that stands once in a file."""
+        text = self.read(name)
+        assert text.count(old) == 1, f"{name} has {old!r} {text.count(old)} times"
+        self.write(name, text.replace(old, new))
+
+    def copy(self, folder: Path) -> Project:
+        """A copy that keeps the times of the files, which are what Snakemake looks at."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Project(folder)
+
+    def made(self) -> dict[str, bytes]:
+        """Digest of each generated file."""
+        return self._each_made(lambda path: hashlib.sha256(path.read_bytes()).digest())
+
+    def times(self) -> dict[str, int]:
+        """When each generated file was written, in nanoseconds."""
+        return self._each_made(lambda path: path.stat().st_mtime_ns)
+
+    def _each_made(self, of: Callable[[Path], T]) -> dict[str, T]:
+        """Something of each generated file, but for the notes of the data's check."""
+        found = [path for part in GENERATED for path in (self.folder / part).rglob("*")]
+        return {
+            str(path.relative_to(self.folder)): of(path)
+            for path in sorted(found)
+            if path.is_file() and path.parent.name != "checked"
+        }
+
+
+def make_project(folder: Path) -> Project:
+    """What is needed to run, as in a fresh clone, with the tiny datasets as its own."""
+    (folder / "data" / "raw").mkdir(parents=True)
+    ignored = shutil.ignore_patterns("__pycache__", "rendered", ".quarto")
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=ignored)
+        else:
+            shutil.copy2(source, folder / part)
+    shutil.copy2(CONFIG / "tiny.yaml", folder / "config.yaml")
+    shutil.copy2(CONFIG / "tiny.csv", folder / TINY_CSV)
+    (folder / "data" / "raw" / "SHA256SUMS").touch()
+    return Project(folder)

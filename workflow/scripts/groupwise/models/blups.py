@@ -1,0 +1,79 @@
+"""Best linear unbiased predictions of random effects, with their conditional covariances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from groupwise.models.lmm_structure import LmmStructure
+from groupwise.models.pls import Eliminated, Segment
+from groupwise.models.pls_moments import Weighted
+
+
+@dataclass(frozen=True)
+class RandomEffects:
+    """BLUPs (L, q) of one term, and their covariances (L, q, q) given y, variances and beta."""
+
+    name: str
+    labels: tuple[str, ...]
+    colnames: tuple[str, ...]
+    estimate: np.ndarray
+    covariance: np.ndarray
+
+    @property
+    def std_error(self) -> np.ndarray:
+        """(L, q)"""
+        return np.sqrt(np.maximum(np.einsum("lqq->lq", self.covariance), 0))
+
+
+def predict(
+    structure: LmmStructure,
+    e: Eliminated,
+    w: Weighted,
+    G: list[np.ndarray],
+    scale: float,
+    sigma: float,
+) -> tuple[tuple[RandomEffects, ...], np.ndarray]:
+    """BLUPs G Z'V^-1(y - X beta), one set a term, and what they add to each row, (n,).
+
+    Their covariance given y is s2 (G - G Z'V^-1Z G), lme4's postVar (Bates et al. 2015, eq. 56).
+    `scale` is the unit of y in the cross-products.
+    """
+    x = structure.layout
+    lead = scale * w.F[..., -1] @ G[x.lead]
+    rest = np.zeros(w.FR.shape[:2])
+    found = {x.lead: (lead[x.lead_level], (e.N + G[x.lead] @ w.Y @ G[x.lead])[x.lead_level])}
+    for segment, home, place in zip(x.segments, x.home, x.place, strict=True):
+        r = w.FR[:, segment.slots, -1].reshape(-1, segment.levels, segment.q)
+        b = scale * r @ G[segment.factor]
+        rest[:, segment.slots] = b.reshape(len(b), -1)
+        covariance = _own_blocks(e.NR[:, segment.slots, segment.slots], segment)
+        found[segment.factor] = (b[home, place], covariance[place, home])
+    Z, Z_rest = structure.Z
+    shift = Z @ lead.ravel() + Z_rest @ rest.ravel()
+    return _by_term(structure, found, sigma), shift
+
+
+def _own_blocks(N: np.ndarray, segment: Segment) -> np.ndarray:
+    """The block of each level with itself: (levels, K, q, q)."""
+    blocks = N.reshape(len(N), segment.levels, segment.q, segment.levels, segment.q)
+    each = np.arange(segment.levels)
+    return blocks[:, each, :, each, :]
+
+
+def _by_term(
+    structure: LmmStructure, found: dict[int, tuple[np.ndarray, np.ndarray]], sigma: float
+) -> tuple[RandomEffects, ...]:
+    """Effects of factors divided among their terms, in the units of the data."""
+    effects = {}
+    for f, factor in enumerate(structure.factors):
+        estimate = found[f][0] / factor.scale
+        covariance = sigma**2 * found[f][1] / np.outer(factor.scale, factor.scale)
+        for t, start in zip(factor.terms, factor.offset, strict=True):
+            term = structure.terms[t]
+            own = slice(start, start + term.q)
+            effects[t] = RandomEffects(
+                term.name, term.labels, term.colnames, estimate[:, own], covariance[:, own, own]
+            )
+    return tuple(effects[t] for t in range(len(structure.terms)))

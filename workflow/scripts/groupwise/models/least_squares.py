@@ -1,0 +1,157 @@
+"""Least squares in an orthonormal basis of the columns: one design, any number of outcomes.
+
+Every quantity of the sandwich, of the wild bootstrap and of the fit itself is simple in the
+coordinates of an orthonormal basis Q of the columns of X: H = Q Q', and a combination of
+coefficients is L beta = Lambda Q'y. Indicators of the levels of one factor (blocks, groups) need no
+columns: their part of Q is known, 1/sqrt(n_b) in level b and 0 elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from groupwise.algebra import RANK_TOLERANCE
+
+ESTIMABLE_TOLERANCE = 1e-7
+"""A combination of coefficients whose part outside the row space is this small is estimable."""
+
+ROUNDING = 1e-13
+"""Residuals this small, relative to the outcome, are rounding: X explains the outcome completely."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """An orthonormal basis [Q_B, Q] of the columns of X (n, p) and of B absorbed indicators.
+
+    Without a factor to absorb, B is 0 and Q spans X.
+
+    Attributes
+    ----------
+    Q : (n, r)
+        Spans what the absorbed indicators leave of X.
+    R : (r, p)
+        Coordinates of X on Q.
+    level : (n,) or None
+        Codes 0 to B - 1 of the absorbed factor.
+    size : (B,)
+        Rows in each of its levels.
+    C : (B, p)
+        Coordinates of X on Q_B.
+    """
+
+    Q: np.ndarray
+    R: np.ndarray
+    level: np.ndarray | None
+    size: np.ndarray
+    C: np.ndarray
+
+    @property
+    def rank(self) -> int:
+        """Of the model, absorbed indicators included."""
+        return len(self.size) + self.Q.shape[1]
+
+    def coordinates(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lambda, shape (k, B + r), with L beta = Lambda [Q_B, Q]'y, and which rows are estimable.
+
+        Where the absorbed indicators are not in the span of X they are parameters besides beta,
+        so that L has to be estimable from the spread within levels. Where they are, X is taken
+        for the model and the other rows of L, shape (k, p), follow from all of it.
+        """
+        Lambda = np.zeros((len(L), self.rank))
+        Lambda[:, len(self.size) :], known = _solve_rows(self.R, L)
+        if self.level is not None and not known.all() and self.rank == L.shape[1]:
+            S = np.vstack([self.C, self.R])
+            Lambda[~known], known[~known] = _solve_rows(S, L[~known])
+        return np.where(known[:, None], Lambda, np.nan), known
+
+    def project(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates [Q_B, Q]'y, shape (..., B + r), and residuals (..., n) of y, shape (..., n)."""
+        residual = y
+        levels = np.zeros((*y.shape[:-1], 0))
+        if self.level is not None:
+            sums = sum_by(y, self.level, len(self.size))
+            levels = sums / np.sqrt(self.size)
+            residual = y - (sums / self.size)[..., self.level]
+        coordinates = residual @ self.Q
+        residual = residual - coordinates @ self.Q.T
+        length = np.linalg.norm(residual, axis=-1, keepdims=True)
+        nothing = length <= ROUNDING * np.linalg.norm(y, axis=-1, keepdims=True)
+        residual = np.where(nothing, 0.0, residual)
+        return np.concatenate([levels, coordinates], axis=-1), residual
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """Fits of outcomes y (..., n); `beta` is NaN where X does not identify a coefficient.
+
+    beta (..., p), residual (..., n), variance (...): residual sum of squares / (n - rank).
+    """
+
+    beta: np.ndarray
+    residual: np.ndarray
+    variance: np.ndarray
+    df_resid: int
+
+
+def orthonormal_basis(X: np.ndarray, level: np.ndarray | None = None) -> Basis:
+    """A basis of the columns of X, shape (n, p), by QR with column pivoting.
+
+    `level`, codes from 0 without gaps, names a factor whose indicators join the model
+    without columns of their own; the part of X in their span is taken out first.
+    """
+    size, C = np.zeros(0), np.zeros((0, X.shape[1]))
+    rest = X
+    if level is not None:
+        size = np.bincount(level).astype(float)
+        means = sum_by(X.T, level, len(size)).T / size[:, None]
+        rest, C = X - means[level], means * np.sqrt(size)[:, None]
+    length = np.linalg.norm(X, axis=0)
+    unit = rest / np.where(length > 0, length, 1)
+    Q, R, pivot = linalg.qr(unit, mode="economic", pivoting=True)
+    diagonal = np.abs(np.diag(R))
+    r = int((diagonal > RANK_TOLERANCE).sum())
+    coordinates = np.zeros((r, X.shape[1]))
+    coordinates[:, pivot] = R[:r]
+    coordinates[:, np.linalg.norm(coordinates, axis=0) < RANK_TOLERANCE] = 0  # rounding
+    return Basis(np.ascontiguousarray(Q[:, :r]), coordinates * length, level, size, C)
+
+
+def fit_least_squares(basis: Basis, y: np.ndarray) -> LeastSquares:
+    """Ordinary least squares of every outcome in y, shape (..., n)."""
+    coordinates, residual = basis.project(y)
+    Lambda, _ = basis.coordinates(np.eye(basis.R.shape[1]))
+    df = y.shape[-1] - basis.rank
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = (residual**2).sum(axis=-1) / df if df > 0 else np.full(y.shape[:-1], np.nan)
+    return LeastSquares(coordinates @ Lambda.T, residual, variance, df)
+
+
+def sum_by(values: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
+    """Sums over the last axis, shape (..., n), by code: shape (..., k)."""
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(k))
+    totals: np.ndarray = np.add.reduceat(values[..., order], starts, axis=-1)
+    return totals
+
+
+def _solve_rows(S: np.ndarray, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lambda (k, r) with Lambda S = L for S (r, p) of full row rank, and which rows have one.
+
+    Columns of S are brought to one length, so that a covariate's unit does not matter.
+    """
+    scale = np.linalg.norm(S, axis=0)
+    inside = scale > 0
+    unit = np.where(inside, scale, 1)
+    Q, R = linalg.qr((S / unit).T, mode="economic")
+    if np.abs(np.diag(R)).min(initial=1) < RANK_TOLERANCE:
+        return np.full((len(L), len(S)), np.nan), np.zeros(len(L), dtype=bool)
+    target = L / unit
+    Lambda = np.linalg.solve(R, (target @ Q).T).T
+    outside = target - (target @ Q) @ Q.T
+    outside[:, ~inside] = L[:, ~inside]
+    size = np.maximum(np.linalg.norm(target, axis=1), np.finfo(float).tiny)
+    known = np.linalg.norm(outside, axis=1) < ESTIMABLE_TOLERANCE * size
+    return Lambda, known

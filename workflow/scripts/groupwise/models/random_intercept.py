@@ -1,0 +1,784 @@
+"""One random intercept, any number of replicates at once: REML and ML from group sums.
+
+    y = X beta + u_group + e,   Var(y) = s2_e H,   H = I + lambda Z Z',   lambda = theta^2 = s2_u / s2_e
+
+With M the projection off X, the criterion needs of y only its projections on the eigenvectors of
+Z'MZ (Crainiceanu and Ruppert 2004, J. R. Statist. Soc. B 66, theorem 1):
+
+    log|H| + log|X'H^-1 X| - log|X'X| = sum_k mult_k log(1 + lambda mu_k)
+    y'(H^-1 - H^-1 X (X'H^-1 X)^-1 X'H^-1) y = rest + sum_k ss_k / (1 + lambda mu_k)
+
+The mu_k are a property of the design. Groups of one size m share the eigenvalue m in every
+direction that X does not touch, at most p directions a size are left to be computed, and equal
+eigenvalues are merged: an evaluation costs a few operations per distinct eigenvalue and replicate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import linalg, sparse
+
+LARGEST_EIGENPROBLEM = 1000
+"""Above this order the criterion is evaluated from cross-products by group size instead."""
+
+GRID = np.concatenate([[0.0], np.logspace(-4, 10, 57)])
+"""Trial values of lambda times the typical eigenvalue: they bracket the global minimum."""
+
+MOST_STEPS = 100
+"""Newton needs about five; bisection alone would need some 40."""
+
+BLOCK = 2**16
+"""Numbers of y that are worked on at a time, so that they stay in the processor's cache."""
+
+EXPLAINED = 1e-12
+"""A share of the outcome's sum of squares this small is rounding, not variation."""
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Derivatives at lambda, every array (B,): of l = log-determinant and q = quadratic form."""
+
+    l1: np.ndarray
+    l2: np.ndarray
+    q: np.ndarray
+    q1: np.ndarray
+    q2: np.ndarray
+
+
+class Profile(Protocol):
+    """What the criterion needs of B outcomes: l(lambda) and q(lambda), with two derivatives.
+
+    `df` is n - p for REML and n for ML; `scale` is a typical eigenvalue, which gives lambda a unit.
+    """
+
+    @property
+    def df(self) -> int: ...
+
+    @property
+    def scale(self) -> float: ...
+
+    @property
+    def n_outcomes(self) -> int: ...
+
+    def value(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """l and q at lambda, shape (B,)."""
+
+    def grid(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """l, shape (g,) or (B, g), and q, shape (B, g), at g values shared by all outcomes."""
+
+    def slopes(self, lam: np.ndarray) -> Slopes:
+        """Derivatives at lambda, shape (B,)."""
+
+    def take(self, which: np.ndarray) -> Profile:
+        """The same for some of the outcomes."""
+
+
+@dataclass(frozen=True)
+class Spectral:
+    """`Profile` from eigenvalues: mu (K,), ss (B, K), rest (B,); det_mu and det_mult make l."""
+
+    mu: np.ndarray
+    ss: np.ndarray
+    rest: np.ndarray
+    det_mu: np.ndarray
+    det_mult: np.ndarray
+    df: int
+
+    @property
+    def scale(self) -> float:
+        return float(self.det_mu @ self.det_mult / self.det_mult.sum())
+
+    @property
+    def n_outcomes(self) -> int:
+        return len(self.rest)
+
+    def value(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logdet = np.log1p(lam[:, None] * self.det_mu) @ self.det_mult
+        return logdet, self.rest + (self.ss / (1 + lam[:, None] * self.mu)).sum(axis=1)
+
+    def grid(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logdet = np.log1p(lam[:, None] * self.det_mu) @ self.det_mult
+        return logdet, self.rest[:, None] + self.ss @ (1 / (1 + np.outer(self.mu, lam)))
+
+    def slopes(self, lam: np.ndarray) -> Slopes:
+        t = 1 / (1 + lam[:, None] * self.mu)
+        nu, w = self.mu * t, self.ss * t
+        det = nu
+        if self.det_mu is not self.mu:
+            det = self.det_mu / (1 + lam[:, None] * self.det_mu)
+        w1 = w * nu
+        return Slopes(
+            l1=det @ self.det_mult,
+            l2=-(det * det) @ self.det_mult,
+            q=self.rest + w.sum(axis=1),
+            q1=-w1.sum(axis=1),
+            q2=2 * np.einsum("bk,bk->b", w1, nu),
+        )
+
+    def take(self, which: np.ndarray) -> Spectral:
+        return replace(self, ss=self.ss[which], rest=self.rest[which])
+
+
+@dataclass(frozen=True)
+class BySize:
+    """`Profile` from cross-products by group size, for designs with very many distinct sizes.
+
+    size (d,), count (d,); of A = [X, residual of y]: xx (d, p, p), xy (B, d, p), yy (B, d) sum
+    the products of group sums over the groups of a size; rss (B,).
+    """
+
+    size: np.ndarray
+    count: np.ndarray
+    xx: np.ndarray
+    xy: np.ndarray
+    yy: np.ndarray
+    rss: np.ndarray
+    reml: bool
+    df: int
+
+    @property
+    def scale(self) -> float:
+        return float(self.size @ self.count / self.count.sum())
+
+    @property
+    def n_outcomes(self) -> int:
+        return len(self.rss)
+
+    def value(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        t = 1 / (1 + lam[:, None] * self.size)
+        k = lam[:, None] * t
+        C, c, rest = self._cross(k, identity=1.0)
+        logdet = -np.log(t) @ self.count
+        if self.reml:
+            logdet = logdet + np.linalg.slogdet(C)[1]
+        v = np.linalg.solve(C, c[..., None])[..., 0]
+        return logdet, self.rss + rest - np.einsum("bp,bp->b", c, v)
+
+    def grid(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values = [self.value(np.full(len(self.rss), each)) for each in lam]
+        return (
+            np.stack([each[0] for each in values], axis=1),
+            np.stack([each[1] for each in values], axis=1),
+        )
+
+    def slopes(self, lam: np.ndarray) -> Slopes:
+        t = 1 / (1 + lam[:, None] * self.size)
+        C, c, rest = self._cross(lam[:, None] * t, identity=1.0)
+        C1, c1, rest1 = self._cross(t**2)
+        C2, c2, rest2 = self._cross(-2 * self.size * t**3)
+        F = np.linalg.inv(C)
+        v, nu = _times(F, c), self.size * t
+        turn = c1 - _times(C1, v)
+        l1, l2 = nu @ self.count, -(nu**2) @ self.count
+        if self.reml:
+            FC1 = F @ C1
+            l1 = l1 + np.trace(FC1, axis1=1, axis2=2)
+            l2 = l2 + np.einsum("bij,bji->b", F, C2) - np.einsum("bij,bji->b", FC1, FC1)
+        return Slopes(
+            l1=l1,
+            l2=l2,
+            q=self.rss + rest - _dot(c, v),
+            q1=rest1 - 2 * _dot(c1, v) + _dot(v, _times(C1, v)),
+            q2=rest2 - 2 * _dot(c2, v) + _dot(v, _times(C2, v)) - 2 * _dot(turn, _times(F, turn)),
+        )
+
+    def take(self, which: np.ndarray) -> BySize:
+        return replace(self, xy=self.xy[which], yy=self.yy[which], rss=self.rss[which])
+
+    def _cross(
+        self, k: np.ndarray, *, identity: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What weights k, shape (B, d), take off X'X (or its derivatives), X'e and e'e."""
+        p = self.xx.shape[-1]
+        taken = k @ self.xx.reshape(len(self.size), p * p)
+        C = identity * np.eye(p) - taken.reshape(len(k), p, p)
+        return C, -np.einsum("bd,bdp->bp", k, self.xy), -np.einsum("bd,bd->b", k, self.yy)
+
+
+@dataclass(frozen=True)
+class OutcomeSums:
+    """B outcomes as the model sees them.
+
+    gamma (B, p): OLS effects in the basis Q; group (B, G) and rss (B,): sums by group and sum of
+    squares of the OLS residual; total (B,): y'y.
+    """
+
+    gamma: np.ndarray
+    group: np.ndarray
+    rss: np.ndarray
+    total: np.ndarray
+
+    def take(self, which: np.ndarray) -> OutcomeSums:
+        return OutcomeSums(*(each[which] for each in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Eigenbasis:
+    """Maps group sums (B, G) to `Spectral.ss` (B, K).
+
+    rotate (G, r): an orthonormal basis, size by size, of the group sums of X; turn (r, r'): the
+    eigenvectors within it; same_size (G, d), rotated_size (r, d): which group or direction has
+    which size; merge (r' + d, K): adds squares over eigenvalues that are equal, divided by them.
+    """
+
+    rotate: sparse.csr_array
+    turn: np.ndarray
+    same_size: sparse.csr_array
+    rotated_size: np.ndarray
+    merge: np.ndarray
+    mu: np.ndarray
+    mult: np.ndarray
+
+    def squares(self, group: np.ndarray) -> np.ndarray:
+        rotated = _by_sparse(group, self.rotate)
+        left = _by_sparse(group**2, self.same_size) - rotated**2 @ self.rotated_size
+        return np.hstack([(rotated @ self.turn) ** 2, np.maximum(left, 0)]) @ self.merge
+
+
+@dataclass(frozen=True)
+class RandomIntercept:
+    """A design with one random intercept: everything that does not depend on the outcome.
+
+    X = Q R with Q orthonormal; S are the group sums of Q.
+
+    Attributes
+    ----------
+    X : (n, p), group : (n,) codes from 0
+    Z : (n, G) indicators, sparse
+    R_inv : (p, p), logdet_R : log|X'X| / 2
+    group_size : (G,), size : (d,) distinct sizes, count : (d,) groups of each
+    size_of : (G,) index into `size`
+    S : (G, p)
+    between : (d, p, p)
+        Sums of S_g S_g' over the groups of a size, divided by the size.
+    within : (p, p)
+        I - sum of `between`: what X'X keeps when group means are removed.
+    """
+
+    X: np.ndarray
+    group: np.ndarray
+    Z: sparse.csr_array
+    R_inv: np.ndarray
+    logdet_R: float
+    group_size: np.ndarray
+    size: np.ndarray
+    count: np.ndarray
+    size_of: np.ndarray
+    S: np.ndarray
+    between: np.ndarray
+    within: np.ndarray
+
+    @classmethod
+    def of(cls, X: np.ndarray, group: np.ndarray) -> RandomIntercept:
+        """One pass over the design.
+
+        Raises
+        ------
+        ValueError
+            If X has dependent columns, if codes leave a group empty, or if the design cannot tell
+            the two variances apart.
+        """
+        n, p = X.shape
+        group_size = np.bincount(group)
+        if group_size.min() == 0:
+            raise ValueError("The codes of the groups must run from 0 without a gap.")
+        R = _triangle(X)
+        R_inv = linalg.solve_triangular(R, np.eye(p))
+        Z = sparse.csr_array((np.ones(n), group, np.arange(n + 1)), shape=(n, len(group_size)))
+        S = np.asarray((X.T @ Z).T) @ R_inv
+        size, size_of, count = np.unique(group_size, return_inverse=True, return_counts=True)
+        between = _by_size(S, size_of) / size[:, None, None]
+        model = cls(
+            X=X,
+            group=group,
+            Z=Z,
+            R_inv=R_inv,
+            logdet_R=float(np.log(np.abs(np.diag(R))).sum()),
+            group_size=group_size,
+            size=size.astype(float),
+            count=count,
+            size_of=size_of,
+            S=S,
+            between=between,
+            within=_without_rounding(np.eye(p) - between.sum(axis=0)),
+        )
+        model._check_identified()
+        return model
+
+    def _check_identified(self) -> None:
+        G, p = self.S.shape
+        between = G - p + int((linalg.eigvalsh(self.within) > 0).sum())
+        if between <= 0:
+            raise ValueError(
+                "The fixed effects determine every group's mean: there is no variation between "
+                "groups to estimate their variance from."
+            )
+        if self.n_obs - p - between <= 0:
+            raise ValueError(
+                "No group varies within itself, apart from what the fixed effects explain: the "
+                "residual variance cannot be told from that of the groups."
+            )
+
+    @property
+    def n_obs(self) -> int:
+        return self.X.shape[0]
+
+    @cached_property
+    def basis(self) -> Eigenbasis | None:
+        """The eigenvalues, or None where the eigenproblem would be too large."""
+        order = int(np.minimum(self.count, self.S.shape[1]).sum())
+        if order > LARGEST_EIGENPROBLEM:
+            return None
+        return _eigenbasis(self.S, self.size, self.size_of)
+
+    def sums(self, y: np.ndarray) -> OutcomeSums:
+        """One pass over outcomes y, shape (B, n), a block of rows at a time."""
+        step = max(1, BLOCK // y.shape[1])
+        parts = [self._sums(y[start : start + step]) for start in range(0, len(y), step)]
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        return OutcomeSums(*(np.concatenate(column) for column in columns))
+
+    def _sums(self, y: np.ndarray) -> OutcomeSums:
+        gamma, left = np.zeros((len(y), self.X.shape[1])), y
+        with np.errstate(invalid="ignore", over="ignore"):  # y that is not finite becomes NaN
+            for _ in range(2):  # the second step removes the rounding errors of the first
+                step = (left @ self.X) @ self.R_inv
+                left = left - (step @ self.R_inv.T) @ self.X.T
+                gamma += step
+            group = _by_sparse(left, self.Z)
+            return OutcomeSums(gamma, group, rss=_dot(left, left), total=_dot(y, y))
+
+    def profile(self, sums: OutcomeSums, *, reml: bool) -> Profile:
+        """The criterion's two functions of lambda for these outcomes."""
+        df = self.n_obs - self.S.shape[1] if reml else self.n_obs
+        if self.basis is None:
+            return self._profile_by_size(sums, reml=reml, df=df)
+        basis = self.basis
+        ss = basis.squares(sums.group)
+        rest = np.maximum(sums.rss - ss.sum(axis=1), 0)
+        det = (basis.mu, basis.mult) if reml else (self.size, self.count)
+        return Spectral(basis.mu, ss, rest, *det, df)
+
+    def _profile_by_size(self, sums: OutcomeSums, *, reml: bool, df: int) -> BySize:
+        xy = [(row[:, None] * self.S) for row in sums.group]
+        return BySize(
+            size=self.size,
+            count=self.count,
+            xx=self.between * self.size[:, None, None],
+            xy=np.array([_sum_rows(each, self.size_of) for each in xy]),
+            yy=np.array([np.bincount(self.size_of, weights=row**2) for row in sums.group]),
+            rss=sums.rss,
+            reml=reml,
+            df=df,
+        )
+
+    def fit(
+        self, y: np.ndarray, *, reml: bool = True, theta: np.ndarray | float | None = None
+    ) -> RandomInterceptFit:
+        """Fits to outcomes y, shape (..., n), all replicates together.
+
+        A replicate that cannot be fitted (values that are not finite, an outcome the fixed effects
+        explain completely, no residual variance) is NaN and not `converged`.
+
+        Parameters
+        ----------
+        theta : broadcasts to (...), optional
+            Evaluates there in place of the optimum.
+        """
+        y = np.asarray(y, dtype=float)
+        sums = self.sums(y.reshape(-1, y.shape[-1]))
+        fixed = None if theta is None else np.broadcast_to(theta, y.shape[:-1]).ravel()
+        return self.fit_sums(sums, reml=reml, theta=fixed).reshape(y.shape[:-1])
+
+    def fit_sums(
+        self, sums: OutcomeSums, *, reml: bool = True, theta: np.ndarray | None = None
+    ) -> RandomInterceptFit:
+        """As `fit`, from the sums of B outcomes; every array of the fit starts with B."""
+        profile = self.profile(sums, reml=reml)
+        usable = np.isfinite(sums.rss) & (sums.rss > EXPLAINED**2 * sums.total)
+        if theta is not None:
+            count = np.zeros(len(sums.rss), dtype=int)
+            found = Minimum(np.square(np.asarray(theta, dtype=float)), usable, count)
+        else:
+            found = minimise(profile, Profiled(profile.df), usable=usable)
+        lam = np.where(found.converged, found.lam, np.nan)
+        return _assemble(self, sums, profile, replace(found, lam=lam), reml=reml)
+
+    def weigh(self, weights: np.ndarray) -> np.ndarray:
+        """Sums over sizes of weights (B, d) times `between`: shape (B, p, p)."""
+        p = self.S.shape[1]
+        flat = self.between.reshape(len(self.size), p * p)
+        return (weights @ flat).reshape(*weights.shape[:-1], p, p)
+
+
+@dataclass(frozen=True)
+class RandomInterceptFit:
+    """B fits, or with leading axes `...` in place of B.
+
+    Attributes
+    ----------
+    theta, var_group, var_residual, criterion, loglik : (...)
+        `criterion` is -2 log-likelihood, restricted if `reml`, with lme4's constants.
+    beta : (..., p), vcov : (..., p, p)
+    singular : (...) theta is exactly 0
+    converged, iterations : (...)
+    F : (..., p, p)
+        (Q'H^-1 Q)^-1: `vcov` in units of the residual variance, in the basis Q.
+    slopes : derivatives of the criterion's parts at theta, each (...)
+    group_sums : (..., G) of the OLS residual; gamma : (..., p), GLS less OLS effects, basis Q
+    """
+
+    model: RandomIntercept
+    reml: bool
+    theta: np.ndarray
+    var_group: np.ndarray
+    var_residual: np.ndarray
+    beta: np.ndarray
+    vcov: np.ndarray
+    criterion: np.ndarray
+    loglik: np.ndarray
+    singular: np.ndarray
+    converged: np.ndarray
+    iterations: np.ndarray
+    F: np.ndarray
+    slopes: Slopes
+    group_sums: np.ndarray
+    gamma: np.ndarray
+
+    @property
+    def df(self) -> int:
+        """n - p for REML, n for ML: the divisor of the residual variance."""
+        return self.model.n_obs - (self.beta.shape[-1] if self.reml else 0)
+
+    @property
+    def icc(self) -> np.ndarray:
+        """(...) share of the variance that lies between groups."""
+        return self.theta**2 / (1 + self.theta**2)
+
+    @property
+    def mean_weight(self) -> np.ndarray:
+        """(..., d): 1 / (1 + lambda m), the weight of a mean of m members relative to OLS."""
+        return 1 / (1 + self.theta[..., None] ** 2 * self.model.size)
+
+    def blups(self) -> tuple[np.ndarray, np.ndarray]:
+        """Predicted group effects and their sds given data, variances and effects: (..., G)."""
+        weight = (self.theta[..., None] ** 2 * self.mean_weight)[..., self.model.size_of]
+        blup = weight * (self.group_sums - self.gamma @ self.model.S.T)
+        return blup, np.sqrt(self.var_residual[..., None] * weight)
+
+    def reshape(self, shape: tuple[int, ...]) -> RandomInterceptFit:
+        """The same fits with leading axes of this shape in place of B."""
+
+        def shaped(values: np.ndarray) -> np.ndarray:
+            return values.reshape((*shape, *values.shape[1:]))
+
+        arrays: dict[str, Any] = {
+            name: shaped(v) for name, v in vars(self).items() if isinstance(v, np.ndarray)
+        }
+        slopes = Slopes(**{name: shaped(v) for name, v in vars(self.slopes).items()})
+        return replace(self, slopes=slopes, **arrays)
+
+
+def _assemble(
+    model: RandomIntercept, sums: OutcomeSums, profile: Profile, found: Minimum, *, reml: bool
+) -> RandomInterceptFit:
+    """Everything else follows from lambda."""
+    lam, R_inv = found.lam, model.R_inv
+    slopes = profile.slopes(lam)
+    weight = 1 / (1 + lam[:, None] * model.size)
+    F = invert(model.within + model.weigh(weight))
+    pulled = (lam[:, None] * weight)[:, model.size_of] * sums.group
+    gamma = -_times(F, pulled @ model.S)
+    sigma2 = slopes.q / profile.df
+    with np.errstate(invalid="ignore", divide="ignore"):
+        criterion = profile.value(lam)[0] + profile.df * (1 + np.log(2 * np.pi * sigma2))
+    criterion += 2 * model.logdet_R if reml else 0.0
+    return RandomInterceptFit(
+        model=model,
+        reml=reml,
+        theta=np.sqrt(lam),
+        var_group=lam * sigma2,
+        var_residual=sigma2,
+        beta=(sums.gamma + gamma) @ R_inv.T,
+        vcov=sigma2[:, None, None] * (R_inv @ F @ R_inv.T),
+        criterion=criterion,
+        loglik=-criterion / 2,
+        singular=lam == 0,
+        converged=found.converged,
+        iterations=found.iterations,
+        F=F,
+        slopes=slopes,
+        group_sums=sums.group,
+        gamma=gamma,
+    )
+
+
+# ---- the optimiser -------------------------------------------------------------------------------
+
+
+class Objective(Protocol):
+    """A function of lambda made of l and q."""
+
+    def value(self, lam: np.ndarray, logdet: np.ndarray, q: np.ndarray) -> np.ndarray: ...
+
+    def derivatives(self, lam: np.ndarray, s: Slopes) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def take(self, which: np.ndarray) -> Objective: ...
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """l + df log q: the criterion with effects and residual variance profiled out."""
+
+    df: int
+
+    def value(self, lam: np.ndarray, logdet: np.ndarray, q: np.ndarray) -> np.ndarray:
+        return logdet + self.df * np.log(q)
+
+    def derivatives(self, lam: np.ndarray, s: Slopes) -> tuple[np.ndarray, np.ndarray]:
+        ratio = s.q1 / s.q
+        return s.l1 + self.df * ratio, s.l2 + self.df * (s.q2 / s.q - ratio**2)
+
+    def take(self, which: np.ndarray) -> Profiled:
+        return self
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where B objectives are least: `lam`, `converged` and `iterations`, each (B,)."""
+
+    lam: np.ndarray
+    converged: np.ndarray
+    iterations: np.ndarray
+
+
+def minimise(
+    profile: Profile, objective: Objective, *, usable: np.ndarray | bool = True
+) -> Minimum:
+    """The global minimum over lambda >= 0 of every objective, shape (B,).
+
+    A grid finds the lowest cell, so that a local optimum at 0 does not hide a better one; Newton's
+    method on log(1 + scale lambda), kept inside the cell by bisection, finds the minimum in it.
+    The answer is exactly 0 where 0 is the lowest point of the grid and the slope there is not
+    negative. One at the upper end of the grid has not converged.
+    """
+    cell = _lowest_cell(profile, objective)
+    result, iterations = np.zeros(len(cell)), np.zeros(len(cell), dtype=int)
+    converged = usable & (cell < len(GRID) - 1)
+    at_zero = np.flatnonzero(converged & (cell == 0))
+    inside = converged & (cell > 0)
+    inside[at_zero] = _slope_at_zero(profile.take(at_zero), objective.take(at_zero)) < 0
+    which = np.flatnonzero(inside)
+    x, cell = np.log1p(GRID), cell[which]
+    low, high = x[np.maximum(cell - 1, 0)], x[cell + 1]
+    start = np.where(cell > 0, x[cell], x[1] / 2)
+    result[which], converged[which], iterations[which] = _newton(
+        profile.take(which), objective.take(which), start, low, high
+    )
+    return Minimum(result, converged, iterations)
+
+
+def _lowest_cell(profile: Profile, objective: Objective) -> np.ndarray:
+    """Index of the lowest point of the grid for every outcome, shape (B,)."""
+    lam = GRID / profile.scale
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = objective.value(lam, *profile.grid(lam))
+    lowest: np.ndarray = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=-1)
+    return lowest
+
+
+def _slope_at_zero(profile: Profile, objective: Objective) -> np.ndarray:
+    slopes = profile.slopes(np.zeros(profile.n_outcomes))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return objective.derivatives(np.zeros(profile.n_outcomes), slopes)[0]
+
+
+def _newton(
+    profile: Profile, objective: Objective, x: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Newton's method on x = log(1 + scale lambda) between `low` and `high`: lambda, done, steps."""
+    scale = profile.scale
+    result, steps = x.copy(), np.zeros(len(x), dtype=int)
+    done = np.zeros(len(x), dtype=bool)
+    active = np.arange(len(x))
+    for step in range(1, MOST_STEPS + 1):
+        if not len(active):
+            break
+        first, second = _in_logs(profile, objective, x)
+        low, high = np.where(first < 0, x, low), np.where(first > 0, x, high)
+        new = _newton_or_middle(x, first, second, low, high)
+        stop = np.abs(new - x) <= 1e-8 * x
+        result[active], steps[active] = new, step
+        done[active[stop]] = True
+        x = new
+        if stop.any():
+            x, low, high, active = x[~stop], low[~stop], high[~stop], active[~stop]
+            profile, objective = profile.take(~stop), objective.take(~stop)
+    return np.expm1(result) / scale, done, steps
+
+
+def _in_logs(
+    profile: Profile, objective: Objective, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """First and second derivatives in x = log(1 + scale lambda)."""
+    jacobian, lam = np.exp(x) / profile.scale, np.expm1(x) / profile.scale
+    first, second = objective.derivatives(lam, profile.slopes(lam))
+    return first * jacobian, second * jacobian**2 + first * jacobian
+
+
+def _newton_or_middle(
+    x: np.ndarray, first: np.ndarray, second: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Newton's step where it is one towards a minimum inside the cell, else the cell's middle."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        new = x - first / second
+    good = (second > 0) & (new > low) & (new < high)
+    return np.where(first == 0, x, np.where(good, new, (low + high) / 2))
+
+
+# ---- algebra -------------------------------------------------------------------------------------
+
+
+def _triangle(X: np.ndarray) -> np.ndarray:
+    """R of X = Q R by Householder, in slices that fit the cache; ValueError if columns depend."""
+    n, p = X.shape
+    if p == 0:
+        return np.empty((0, 0))
+    step = max(4000, 4 * p)
+    whole = n // step * step
+    slices = _qr_triangles(X[:whole].reshape(-1, step, p)).reshape(-1, p)
+    R = _qr_triangles(np.vstack([slices, X[whole:]]))
+    length = np.linalg.norm(R, axis=0)
+    if n <= p or not np.all(np.abs(np.diag(R)) > 1e-10 * length):
+        raise ValueError("The columns of X are linearly dependent.")
+    return R
+
+
+def _qr_triangles(A: np.ndarray) -> np.ndarray:
+    """The R of every matrix of A, shape (..., n, p)."""
+    R: Any = np.linalg.qr(A, mode="r")
+    return np.asarray(R)
+
+
+def _eigenbasis(S: np.ndarray, size: np.ndarray, size_of: np.ndarray) -> Eigenbasis:
+    """The eigenvalues of Z'MZ = diag(size) - S S' and what finds their sums of squares."""
+    G, d = len(size_of), len(size)
+    rotate, kept = _rotation(S, size_of)
+    of_direction = np.repeat(np.arange(d), kept)
+    RS = rotate.T @ S
+    mu, turn = np.linalg.eigh(np.diag(size[of_direction]) - RS @ RS.T)
+    real = mu > 1e-11 * size.max()
+    left = np.bincount(size_of, minlength=d) - kept
+    more = np.flatnonzero(left)
+    values = np.concatenate([mu[real], size[more]])
+    mult = np.concatenate([np.ones(real.sum()), left[more]])
+    which, distinct = _merge(values, mult)
+    same_size = sparse.csr_array((np.ones(G), size_of, np.arange(G + 1)), shape=(G, d))
+    return Eigenbasis(
+        rotate=rotate,
+        turn=turn[:, real],
+        same_size=same_size[:, more],
+        rotated_size=(of_direction[:, None] == more).astype(float),
+        merge=(which[:, None] == np.arange(len(distinct))) / values[:, None],
+        mu=distinct,
+        mult=np.bincount(which, weights=mult),
+    )
+
+
+def _rotation(S: np.ndarray, size_of: np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
+    """`Eigenbasis.rotate` and how many directions each size takes, shape (d,)."""
+    members = _members(size_of)
+    blocks = [_orthonormal(S[who]) for who in members]
+    kept = np.array([block.shape[1] for block in blocks])
+    first = np.cumsum(kept) - kept
+    rows = [np.repeat(who, k) for who, k in zip(members, kept, strict=True)]
+    columns = [
+        np.tile(start + np.arange(k), len(who))
+        for start, k, who in zip(first, kept, members, strict=True)
+    ]
+    values = np.concatenate([block.ravel() for block in blocks])
+    where = (np.concatenate(rows), np.concatenate(columns))
+    return sparse.csr_array((values, where), shape=(len(S), kept.sum())), kept
+
+
+def _members(size_of: np.ndarray) -> list[np.ndarray]:
+    """The groups of each size."""
+    ends = np.cumsum(np.bincount(size_of))[:-1]
+    return np.split(np.argsort(size_of, kind="stable"), ends)
+
+
+def _orthonormal(S: np.ndarray) -> np.ndarray:
+    """An orthonormal basis of a space that holds the columns of S: at most p columns."""
+    return np.linalg.qr(S)[0] if len(S) > S.shape[1] else np.eye(len(S))
+
+
+def _merge(values: np.ndarray, mult: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which distinct value each of `values` is, and the distinct values, ascending."""
+    order = np.argsort(values, kind="stable")
+    new = np.diff(values[order], prepend=-np.inf) > 1e-12 * values.max()
+    which = np.empty(len(values), dtype=int)
+    which[order] = np.cumsum(new) - 1
+    weighted = np.bincount(which, weights=values * mult)
+    return which, weighted / np.bincount(which, weights=mult)
+
+
+def _without_rounding(W: np.ndarray) -> np.ndarray:
+    """W with eigenvalues below 1e-13 set to 0, so that between-groups columns have exactly none."""
+    values, vectors = np.linalg.eigh(W)
+    values = np.where(values > 1e-13 * len(W), values, 0.0)
+    cleaned: np.ndarray = (vectors * values) @ vectors.T
+    return cleaned
+
+
+def _by_size(S: np.ndarray, size_of: np.ndarray) -> np.ndarray:
+    """Sums of S_g S_g' by size, shape (d, p, p)."""
+    return np.array([S[who].T @ S[who] for who in _members(size_of)])
+
+
+def _sum_rows(A: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Sums of the rows of A, shape (n, q), by code."""
+    return np.column_stack([np.bincount(codes, weights=a) for a in A.T])
+
+
+def _by_sparse(A: np.ndarray, B: sparse.csr_array) -> np.ndarray:
+    """A B of a dense A, shape (B, n): dense where B is small, since sparse products are slower."""
+    return A @ (B.toarray() if B.shape[0] * B.shape[1] < 20_000 and len(A) > 1 else B)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Products of the rows of a and b, shape (B,)."""
+    product: np.ndarray = np.einsum("bi,bi->b", a, b)
+    return product
+
+
+def _times(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Matrices (B, p, p) times vectors (B, p)."""
+    product: np.ndarray = (A @ b[..., None])[..., 0]
+    return product
+
+
+def invert(A: np.ndarray) -> np.ndarray:
+    """Inverses of positive definite matrices, shape (B, p, p), one pivot at a time for all of them.
+
+    The sweep operator (Goodnight 1979); numpy's own loop takes over where matrices are large.
+    """
+    p = A.shape[-1]
+    if p > 12 or len(A) < 8:
+        inverse: np.ndarray = np.linalg.inv(A)
+        return inverse
+    A = A.copy()
+    for k in range(p):
+        pivot = A[:, k, k].copy()
+        row = A[:, k, :] / pivot[:, None]
+        column = A[:, :, k].copy()
+        A -= column[:, :, None] * row[:, None, :]
+        A[:, k, :] = row
+        A[:, :, k] = -column / pivot[:, None]
+        A[:, k, k] = 1 / pivot
+    return A

@@ -1,0 +1,249 @@
+"""Random-effects terms, the grouping factors they share, and the parameters of their covariances.
+
+A term says which columns Z vary over the levels of a grouping factor, u_level ~ N(0, s2 Lambda
+Lambda'), with one lower-triangular Lambda a term (diagonal where effects are uncorrelated).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RandomTerm:
+    """(columns | group): effects of `Zcols` that vary over the levels of a grouping factor.
+
+    Attributes
+    ----------
+    codes : (n,)
+        Level of each row, from 0; every level up to the largest has a row.
+    Zcols : (n, q)
+        A column of ones for an intercept, a covariate for a slope.
+    correlated : bool
+        Unstructured covariance of the q effects, or (False) diagonal: lme4's `||`.
+    name, labels, colnames
+        Of the grouping factor, its L levels and the q columns; numbered where left empty.
+    """
+
+    codes: np.ndarray
+    Zcols: np.ndarray
+    correlated: bool = True
+    name: str = "group"
+    labels: tuple[str, ...] = ()
+    colnames: tuple[str, ...] = ()
+    n_levels: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        codes = np.asarray(self.codes)
+        if codes.size == 0 or codes.min() < 0 or np.any(np.bincount(codes) == 0):
+            raise ValueError(f"The levels of '{self.name}' must be coded 0, 1, ... without gaps.")
+        if np.shape(self.Zcols) != (len(codes), np.shape(self.Zcols)[-1]):
+            raise ValueError(f"The columns of '{self.name}' must have a row for each code.")
+        levels, q = int(codes.max()) + 1, np.shape(self.Zcols)[1]
+        if self.labels and len(self.labels) != levels:
+            raise ValueError(f"'{self.name}' has {levels} levels and {len(self.labels)} labels.")
+        given = {
+            "n_levels": levels,
+            "labels": self.labels or tuple(map(str, range(levels))),
+            "colnames": self.colnames or ("Intercept", *(f"slope{j}" for j in range(1, q)))[:q],
+        }
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def q(self) -> int:
+        return int(np.shape(self.Zcols)[1])
+
+    @property
+    def entries(self) -> list[tuple[int, int]]:
+        """(row, column) of the free entries of Lambda, column by column."""
+        if not self.correlated:
+            return [(i, i) for i in range(self.q)]
+        return [(i, j) for j in range(self.q) for i in range(j, self.q)]
+
+
+def random_intercept(
+    codes: np.ndarray, *, name: str = "group", labels: tuple[str, ...] = ()
+) -> RandomTerm:
+    """(1 | name)."""
+    return RandomTerm(codes, np.ones((len(codes), 1)), name=name, labels=labels)
+
+
+def lme4_order(terms: Sequence[RandomTerm]) -> tuple[RandomTerm, ...]:
+    """Terms as lme4 orders them: those with more levels first, ties then in reverse."""
+    levels = np.array([term.n_levels for term in terms])
+    if np.all(np.diff(levels) <= 0):
+        return tuple(terms)
+    return tuple(terms[t] for t in np.argsort(levels, kind="stable")[::-1])
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A grouping factor with all random effects that vary over it, whatever term they are from.
+
+    `codes` (n,); `Z` (n, q) with columns of mean square 1, which `scale` (q,) undoes; `terms`
+    are the indices of its terms and `offset` the first of their columns.
+    """
+
+    codes: np.ndarray
+    Z: np.ndarray
+    scale: np.ndarray
+    n_levels: int
+    terms: tuple[int, ...]
+    offset: tuple[int, ...]
+
+    @property
+    def q(self) -> int:
+        return self.Z.shape[1]
+
+    @property
+    def n_effects(self) -> int:
+        return self.n_levels * self.q
+
+
+def factors_of(terms: Sequence[RandomTerm]) -> tuple[Factor, ...]:
+    """Terms with the same codes share a factor."""
+    members: list[list[int]] = []
+    for t, term in enumerate(terms):
+        same = [m for m in members if np.array_equal(terms[m[0]].codes, term.codes)]
+        if same:
+            same[0].append(t)
+        else:
+            members.append([t])
+    return tuple(_factor(terms, tuple(m)) for m in members)
+
+
+def _factor(terms: Sequence[RandomTerm], members: tuple[int, ...]) -> Factor:
+    Z = np.hstack([np.asarray(terms[t].Zcols, dtype=float) for t in members])
+    scale = np.sqrt(np.mean(np.square(Z), axis=0))
+    if np.any(scale == 0):
+        raise ValueError(f"A random effect of '{terms[members[0]].name}' has a column of zeros.")
+    widths = [terms[t].q for t in members]
+    offset = tuple(int(o) for o in np.cumsum([0, *widths[:-1]]))
+    first = terms[members[0]]
+    return Factor(first.codes, Z / scale, scale, first.n_levels, members, offset)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The k free entries theta of all Lambda, and the k entries omega of all Lambda Lambda'.
+
+    V / s2 = I + sum_r omega_r G_r is linear in omega, and omega_r = theta' T_r theta / 2.
+
+    Attributes
+    ----------
+    term, factor, row, column : (k,)
+        Term and factor of an entry, and its place in the Lambda of its term.
+    pattern : k arrays (q_f, q_f)
+        E_r: G_r is Z_f (I kron E_r) Z_f'.
+    T : (k, k, k)
+    scale : (k,)
+        theta in units of the scaled columns of Z = theta in units of the data x scale.
+    widths : q_f of each factor
+    """
+
+    term: np.ndarray
+    factor: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    pattern: tuple[np.ndarray, ...]
+    T: np.ndarray
+    scale: np.ndarray
+    widths: tuple[int, ...]
+
+    @property
+    def k(self) -> int:
+        return len(self.term)
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """(k,) mask of the entries that are standard deviations where others in the row are 0."""
+        return self.row == self.column
+
+    def omega(self, theta: np.ndarray) -> np.ndarray:
+        """(k,) entries of Lambda Lambda'."""
+        return 0.5 * (self.T @ theta) @ theta
+
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        """(k, k): d omega_r / d theta_m."""
+        return self.T @ theta
+
+    def covariance(self, omega: np.ndarray) -> list[np.ndarray]:
+        """One matrix (q_f, q_f) a factor: the relative covariance of its effects."""
+        G = [np.zeros((width, width)) for width in self.widths]
+        for r, pattern in enumerate(self.pattern):
+            G[self.factor[r]] += omega[r] * pattern
+        return G
+
+
+def parameters_of(terms: Sequence[RandomTerm], factors: Sequence[Factor]) -> Parameters:
+    """The parameters of terms in this order, column by column within each: lme4's theta."""
+    place = {
+        t: (f, offset)
+        for f, factor in enumerate(factors)
+        for t, offset in zip(factor.terms, factor.offset, strict=True)
+    }
+    entries = [(t, i, j) for t, term in enumerate(terms) for i, j in term.entries]
+    patterns, scale = [], []
+    for t, i, j in entries:
+        f, offset = place[t]
+        pattern = np.zeros((factors[f].q, factors[f].q))
+        pattern[offset + i, offset + j] = pattern[offset + j, offset + i] = 1.0
+        patterns.append(pattern)
+        scale.append(factors[f].scale[offset + i])
+    return Parameters(
+        term=np.array([t for t, _, _ in entries]),
+        factor=np.array([place[t][0] for t, _, _ in entries]),
+        row=np.array([i for _, i, _ in entries]),
+        column=np.array([j for _, _, j in entries]),
+        pattern=tuple(patterns),
+        T=_second_derivatives(entries),
+        scale=np.array(scale),
+        widths=tuple(factor.q for factor in factors),
+    )
+
+
+def _second_derivatives(entries: list[tuple[int, int, int]]) -> np.ndarray:
+    """T: (Lambda Lambda')_ij = sum_l Lambda_il Lambda_jl, so T_(ij),(il),(jl) is 1 (2 if i = j)."""
+    index = {entry: r for r, entry in enumerate(entries)}
+    T = np.zeros((len(entries),) * 3)
+    for (t, i, j), r in index.items():
+        for column in range(j + 1):
+            a, b = index.get((t, i, column)), index.get((t, j, column))
+            if a is not None and b is not None:
+                T[r, a, b] += 1
+                T[r, b, a] += 1
+    return T
+
+
+def factor_of_covariance(parameters: Parameters, theta: np.ndarray) -> np.ndarray:
+    """The same Lambda Lambda' by the theta with no negative diagonal: columns change their sign.
+
+    A column whose diagonal is 0 with entries below is folded into the later ones, so that
+    theta is unique.
+    """
+    theta = theta.copy()
+    for t in np.unique(parameters.term):
+        mine = np.flatnonzero(parameters.term == t)
+        i, j = parameters.row[mine], parameters.column[mine]
+        Lambda = np.zeros((i.max() + 1, i.max() + 1))
+        Lambda[i, j] = theta[mine]
+        Lambda *= np.where(np.diag(Lambda) < 0, -1.0, 1.0)
+        if np.any((np.diag(Lambda) == 0) & (np.abs(Lambda).sum(axis=0) > 0)):
+            Lambda = _semidefinite_cholesky(Lambda @ Lambda.T)
+        theta[mine] = Lambda[i, j]
+    return theta
+
+
+def _semidefinite_cholesky(S: np.ndarray) -> np.ndarray:
+    """Lower-triangular L with L L' = S; a pivot that is rounding error makes a column of 0."""
+    S, L = S.copy(), np.zeros_like(S)
+    floor = 1e-14 * np.diag(S)
+    for j in range(len(S)):
+        if S[j, j] > floor[j]:
+            L[j:, j] = S[j:, j] / np.sqrt(S[j, j])
+            S -= np.outer(L[:, j], L[:, j])
+    return L
