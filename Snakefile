@@ -20,4 +20,6 @@ rule all:
     default_target: True
     input:
         "reports/rendered/index.html",
-        expand("reports/rendered/{dataset}.html", dataset=config["datasets"]),
+        MADE,
+    message:
+        "everything is made: open reports/rendered/index.html"

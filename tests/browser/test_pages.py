@@ -295,7 +295,7 @@ def test_note_is_the_users(pages: dict[str, Seen]) -> None:
 SOURCES = {
     "tbl-estimates": ("estimates", ["contrast", "method"]),
     "tbl-omnibus": ("omnibus", ["method"]),
-    "tbl-means": ("marginal_means", ["arm"]),
+    "tbl-means": ("marginal_means", ["method"]),
     "tbl-variances": ("variance_components", ["group"]),
     "tbl-aliasing": ("aliasing", ["term"]),
     "tbl-arms": ("design", ["arm"]),

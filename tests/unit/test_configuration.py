@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
-from configuration import ConfigError, check_configuration, check_file, dotted, file_with, modules
+from configuration import (
+    ConfigError,
+    check_configuration,
+    check_file,
+    dotted,
+    file_with,
+    from_here,
+    modules,
+    read_sums,
+)
 
 TINY = Path(__file__).parents[1] / "config" / "tiny.yaml"
 CONFIG = yaml.safe_load(TINY.read_text(encoding="utf-8"))
@@ -222,3 +231,22 @@ def test_modules_are_named_by_their_files(folder: Path) -> None:
     for name in ("__init__.py", "b.py", "a.py", "style.py", "notes.txt"):
         (folder / name).touch()
     assert modules(folder, besides=["style"]) == ["a", "b"]
+
+
+def test_sums_are_read_as_sha256sum_writes_them(folder: Path) -> None:
+    one, two = "a1" * 32, "B2" * 32
+    (folder / "SUMS").write_text(f"{one}  a file.csv\n\n{two} *./b.csv\n", encoding="utf-8")
+    assert read_sums("SUMS") == {"a file.csv": one, "b.csv": two.lower()}
+
+
+@pytest.mark.parametrize("line", ["tiny.csv", "12ab  tiny.csv", "a1" * 32])
+def test_line_that_is_no_sum_is_named(folder: Path, line: str) -> None:
+    (folder / "SUMS").write_text(f"\n{line}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"^SUMS: line 2: this is no sum"):
+        read_sums("SUMS")
+
+
+def test_path_is_shown_from_the_working_directory(folder: Path) -> None:
+    assert from_here(folder / "more.yaml") == "more.yaml"
+    assert from_here("config.yaml") == "config.yaml"
+    assert from_here("/elsewhere/config.yaml") == "/elsewhere/config.yaml"

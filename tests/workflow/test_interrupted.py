@@ -55,6 +55,15 @@ def run_again(project: Project, how: signal.Signals) -> Run:
     return run
 
 
+def test_failed_job_is_not_forgotten(copied: Project) -> None:
+    module = "workflow/scripts/groupwise/specifications/pooled.py"
+    copied.write(module, copied.read(module) + "\nraise RuntimeError('a defect')\n")
+    for run in (copied.make_report(), copied.make_report(), copied.snakemake()):
+        assert run.code != 0
+        assert "RuntimeError: a defect" in run.console
+        assert "up to date" not in run.console
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
 def test_stopped_run_is_completed_by_the_next(

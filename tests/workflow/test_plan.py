@@ -164,8 +164,30 @@ def test_another_headline_fits_nothing(copied: Project) -> None:
     assert set(plan(copied)) == {"draw_figure", "render_report", "render_index"}
 
 
-def test_pages_that_were_removed_are_written_again(copied: Project) -> None:
-    (copied.folder / "reports" / "rendered" / "drawn.html").unlink()
+@pytest.mark.parametrize(
+    ("file", "rule", "job"),
+    [
+        ("reports/rendered/drawn.html", "render_report", "drawn"),
+        ("results/drawn/figures/arm_means.png", "draw_figure", "drawn/arm_means"),
+        ("results/drawn/estimates.csv", "combine_results", "drawn"),
+        (
+            "results/drawn/specifications/pooled/omnibus.csv",
+            "fit_specification",
+            "drawn/pooled",
+        ),
+        ("data/processed/measured.parquet", "ingest_data", "measured"),
+        ("data/processed/checked/measured.json", "check_data", "measured"),
+        ("data/processed/simulated/drawn.csv", "simulate_data", "drawn"),
+    ],
+    ids=lambda value: Path(value).name if "." in value else "",
+)
+def test_removed_file_is_missed(copied: Project, file: str, rule: str, job: str) -> None:
+    (copied.folder / file).unlink()
     jobs = plan(copied)
-    assert jobs["render_report"] == {"drawn"}
-    assert set(jobs) == {"render_report", "render_index"}
+    assert jobs[rule] == {job}
+    assert "render_index" in jobs
+
+
+def test_checksum_of_another_file_changes_nothing(copied: Project) -> None:
+    copied.write("data/raw/SHA256SUMS", f"{'0' * 64}  another.csv\n")
+    assert plan(copied) == {}

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -63,6 +63,11 @@ class Project:
     def make_report(self, arguments: str = "", env: Mapping[str, str] | None = None) -> Run:
         """`make report`, as the Makefile has it, in the environment of these tests."""
         return self.run(self.make_command(arguments), env)
+
+    def both_ways(self) -> Iterator[Run]:
+        """`make report`, then plain `snakemake`."""
+        yield self.make_report()
+        yield self.snakemake("--cores", "2")
 
     def make_command(self, arguments: str = "", cores: int = 2) -> list[str]:
         """The command of `make report`; .venv is the environment of these tests, ready to use."""

@@ -5,16 +5,18 @@
 
 from snakemake.utils import validate
 
-from configuration import check_configuration, modules
+from configuration import check_configuration, from_here, modules, read_sums
 from settings import Settings, package
 
 try:
     check_configuration(config, workflow.configfiles)
+    SUMS = read_sums("data/raw/SHA256SUMS")
 except ConfigError as error:
     raise WorkflowError(f"groupwise: {error}") from None
 validate(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
 
-SETTINGS = Settings(config, workflow.configfiles)
+SETTINGS = Settings(config, [from_here(file) for file in workflow.configfiles])
+SIMULATED = [name for name, block in config["datasets"].items() if "simulate" in block]
 SPECIFICATIONS = modules(SCRIPTS / "groupwise" / "specifications")
 FIGURES = modules(SCRIPTS / "groupwise" / "figures", besides=["style"])
 

@@ -8,6 +8,8 @@ MODEL_TABLES = {
         "marginal_means",
         "coefficients",
         "omnibus",
+        "adjusted",
+        "agreement",
         "variance_components",
         "random_effects",
         "aliasing",

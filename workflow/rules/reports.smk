@@ -10,6 +10,8 @@ SHOWN_TABLES = [
     "estimates",
     "marginal_means",
     "omnibus",
+    "adjusted",
+    "agreement",
     "variance_components",
     "random_effects",
     "aliasing",
@@ -21,6 +23,25 @@ SHOWN = [
     *(f"results/{{dataset}}/figures/{figure}.svg" for figure in FIGURES),
     *(f"results/{{dataset}}/figures/{figure}.txt" for figure in FIGURES),
     "results/{dataset}/provenance.json",
+]
+# What `all` asks for. The pages alone would not do: where an older page is there, Snakemake does
+# not miss what a failed job should have made for it.
+MADE_EACH = [
+    "data/processed/checked/{dataset}.json",
+    "data/processed/{dataset}.parquet",
+    *(
+        f"results/{{dataset}}/specifications/{specification}/{file}"
+        for specification in SPECIFICATIONS
+        for file in MODEL_TABLES.values()
+    ),
+    *(f"results/{{dataset}}/{file}" for file in MODEL_TABLES.values()),
+    *SHOWN,
+    *(f"results/{{dataset}}/figures/{figure}.png" for figure in FIGURES),
+    "reports/rendered/{dataset}.html",
+]
+MADE = [
+    *expand(MADE_EACH, dataset=config["datasets"]),
+    *expand("data/processed/simulated/{dataset}.csv", dataset=SIMULATED),
 ]
 RENDERER = [
     "reports/_quarto.yml",

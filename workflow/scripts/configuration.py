@@ -8,6 +8,7 @@ earlier run made. Light on imports: Snakemake runs this at every start.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from jsonschema.exceptions import ValidationError
 from groupwise.data.errors import nearest, sentence
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+SUM = re.compile(r"(?P<sum>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)")
 INDEX = "index"  # the page of this name is the one that leads to the others
 
 Key = tuple[Any, ...]
@@ -35,7 +37,7 @@ class ConfigError(ValueError):
 
 def check_configuration(config: Mapping[str, Any], files: Sequence[str | Path]) -> None:
     """Raise ConfigError at the first mistake in the merged configuration or one of its files."""
-    files = [str(file) for file in files]
+    files = [from_here(file) for file in files]
     for file in files:
         check_file(file)
     for error in sorted(Draft202012Validator(load_schema()).iter_errors(config), key=_depth):
@@ -64,6 +66,30 @@ def check_file(file: str) -> None:
     for path, line in _duplicates(root, ()):
         problem = f"the key appears twice (again in line {line})"
         raise ConfigError(file, dotted(path), problem, "rename or remove one of them")
+
+
+def read_sums(file: str) -> dict[str, str]:
+    """The sha256 listed for each raw file, by its name, in a file as `sha256sum` writes it."""
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        fix = "bring it back (it may be empty)"
+        raise ConfigError(file, "", "there is no such list of checksums", fix) from None
+    sums = {}
+    for number, line in enumerate(lines, start=1):
+        found = SUM.fullmatch(line.strip())
+        if found is None and line.strip():
+            fix = "write it as `sha256sum` does"
+            raise ConfigError(file, f"line {number}", "this is no sum with a file's name", fix)
+        if found is not None:
+            sums[Path(found["name"]).name] = found["sum"].lower()
+    return sums
+
+
+def from_here(file: str | Path) -> str:
+    """A path as a user types it: Snakemake makes those of its command line absolute."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _compose(file: str) -> yaml.Node | None:
@@ -113,7 +139,11 @@ def _depth(error: ValidationError) -> tuple[int, str]:
 
 def _cause(error: ValidationError) -> ValidationError:
     """Of alternatives that all fail, what is wrong inside the one that was meant, if that is clear."""
-    inside = [each for each in error.context or () if each.validator != "type" or each.path]
+    inside = [
+        each
+        for each in error.context or ()
+        if each.validator != "type" or each.path or "propertyNames" in each.schema_path
+    ]
     return inside[0] if error.validator == "anyOf" and inside else error
 
 

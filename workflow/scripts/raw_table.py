@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from configuration import read_sums
 
 from groupwise.data.errors import InputError
 from groupwise.data.validate import Roles
@@ -25,7 +25,6 @@ SIGNATURES = {
     b"\x1f\x8b": "a compressed file",
     b"PAR1": "a Parquet file without `.parquet` at the end of its name",
 }
-SUM = re.compile(r"[0-9a-fA-F]{64} [ *]\S.*")
 SAVE_AS_CSV = "save it as CSV in UTF-8, with commas and a header line"
 
 
@@ -124,14 +123,9 @@ def sha256(path: Path) -> str:
 
 def check_sum(path: Path, sums: Path) -> str:
     """The file's sha256, after comparing it with the one listed for it in SHA256SUMS, if any."""
-    found = sha256(path)
-    for line in filter(None, map(str.strip, sums.read_text(encoding="utf-8").splitlines())):
-        listed, _, name = line.partition(" ")
-        if not SUM.fullmatch(line):
-            fix = "write a line as `sha256sum` prints it"
-            raise InputError("file", f"{sums} has a line that is no sum and name: '{line}'", fix)
-        if name.strip(" *").removeprefix("./") == path.name and listed.lower() != found:
-            problem = f"its sha256 is {found[:12]}..., but {sums} lists {listed[:12]}..."
-            fix = "restore the file, or if the change is meant, write the new sum there"
-            raise InputError("file", f"the file has changed: {problem}", fix)
+    found, listed = sha256(path), read_sums(str(sums)).get(path.name)
+    if listed is not None and listed != found:
+        problem = f"its sha256 is {found[:12]}..., but {sums} lists {listed[:12]}..."
+        fix = "restore the file, or if the change is meant, write the new sum there"
+        raise InputError("file", f"the file has changed: {problem}", fix)
     return found

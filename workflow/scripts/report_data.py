@@ -12,6 +12,8 @@ TABLES = (
     "estimates",
     "marginal_means",
     "omnibus",
+    "adjusted",
+    "agreement",
     "variance_components",
     "random_effects",
     "aliasing",

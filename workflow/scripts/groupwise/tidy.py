@@ -68,6 +68,23 @@ TABLES: dict[str, dict[str, type]] = {
     },
     "aliasing": _METHOD
     | {"convention": str, "term": str, "role": str, "estimate": float, "aliased": bool},
+    "adjusted": _METHOD
+    | {
+        "contrast": str,
+        "adjustment": str,
+        "p_value": float,
+        "conf_low": float,
+        "conf_high": float,
+        "conf_level": float,
+    },
+    "agreement": _METHOD
+    | {
+        "quantity": str,
+        "statsmodels": float,
+        "groupwise": float,
+        "difference": float,
+        "alarm": bool,
+    },
     "fit_statistics": _METHOD | {"statistic": str, "value": float},
     "diagnostics": {
         "dataset": str,

@@ -35,6 +35,12 @@ class Engine(Protocol):
 
     @property
     def singular(self) -> bool: ...
+    @property
+    def beta(self) -> np.ndarray: ...
+    @property
+    def std_dev(self) -> dict[str, float]: ...
+    @property
+    def loglik(self) -> float: ...
     def satterthwaite(self, L: np.ndarray, conf_level: float) -> Inference: ...
     def satterthwaite_joint(self, L: np.ndarray) -> JointTest: ...
     def kenward_roger(self, L: np.ndarray, conf_level: float) -> Inference: ...
@@ -74,6 +80,19 @@ class OneIntercept:
     def singular(self) -> bool:
         return bool(self.small.fit.singular)
 
+    @property
+    def beta(self) -> np.ndarray:
+        return self.small.fit.beta
+
+    @property
+    def std_dev(self) -> dict[str, float]:
+        fit = self.small.fit
+        return {"group": float(fit.var_group) ** 0.5, "residual": float(fit.var_residual) ** 0.5}
+
+    @property
+    def loglik(self) -> float:
+        return float(self.small.fit.loglik)
+
     def satterthwaite(self, L: np.ndarray, conf_level: float) -> Inference:
         return self.small.satterthwaite(L, conf_level=conf_level)
 
@@ -100,6 +119,19 @@ class GeneralEngine:
     @property
     def singular(self) -> bool:
         return self.fit.singular
+
+    @property
+    def beta(self) -> np.ndarray:
+        return self.fit.beta
+
+    @property
+    def std_dev(self) -> dict[str, float]:
+        found = {each.name: float(each.std_dev[0]) for each in self.fit.components}
+        return found | {"residual": self.fit.sigma}
+
+    @property
+    def loglik(self) -> float:
+        return self.fit.loglik
 
     def satterthwaite(self, L: np.ndarray, conf_level: float) -> Inference:
         df = satterthwaite(self.fit, L)

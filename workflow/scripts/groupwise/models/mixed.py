@@ -78,9 +78,12 @@ class Gls:
 class MixedFit:
     """A REML fit; `agreement` is statsmodels' largest distance from GLS, in standard errors.
 
-    It is NaN where statsmodels failed.
+    It is NaN where statsmodels failed. `said_beta` (p,) and `said_variances` are statsmodels' own,
+    also where others are reported.
     """
 
+    said_beta: np.ndarray
+    said_variances: Variances
     gls: Gls
     beta: np.ndarray
     variances: Variances
@@ -239,6 +242,8 @@ def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
     if levels.block is not None:
         fitted = fitted + witness.blup_block[levels.block]
     return MixedFit(
+        said_beta=beta_ols + scale * effects,
+        said_variances=found.scaled(scale**2),
         gls=witness,
         beta=beta,
         variances=variances,

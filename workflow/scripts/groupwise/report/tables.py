@@ -93,6 +93,47 @@ def _df(df: float) -> str:
     return fixed(df, 0 if df == np.round(df) else 1)
 
 
+def adjusted(facts: Facts) -> str:
+    """The headline method's p-values and intervals, unadjusted, by Holm and by Tukey-Kramer."""
+    data = facts.results["adjusted"]
+    data = data[data["method"] == facts.headline].set_index(["contrast", "adjustment"])
+    k = decimals_for(facts.estimates(facts.headline)["std_error"].min())
+    rows = []
+    for contrast in facts.contrasts:
+        each = [data.loc[(contrast, name)] for name in ("none", "holm", "tukey")]
+        tukey = "–"
+        if np.isfinite(each[2]["conf_low"]):
+            tukey = span(fixed(each[2]["conf_low"], k), fixed(each[2]["conf_high"], k))
+        cells = [p_value(row["p_value"]) for row in each]
+        rows.append([escape(contrast_label(contrast)), *cells, tukey])
+    headers = ["comparison", "p", "p (Holm)", "p (Tukey)", f"{facts.interval} interval (Tukey)"]
+    caption = (
+        f"All pairs at once by the headline method ({method_label(facts.headline)}): with "
+        f"{len(facts.contrasts)} comparisons, some correction is needed for all to hold together."
+    )
+    return table(headers, rows, label="adjusted", caption=caption)
+
+
+def agreement(facts: Facts) -> str:
+    """statsmodels beside the engine."""
+    rows = [
+        [
+            escape(contrast_label(row["quantity"])),
+            number(row["statsmodels"], 6),
+            number(row["groupwise"], 6),
+            "0" if row["difference"] == 0 else f"{row['difference']:.1e}",
+            "look" if row["alarm"] else "ok",
+        ]
+        for _, row in facts.results["agreement"].iterrows()
+    ]
+    caption = (
+        "statsmodels and Groupwise's engine on the same mixed model. Effects differ in units of "
+        "their standard error, standard deviations relatively; above 0.0001 is an alarm."
+    )
+    headers = ["quantity", "statsmodels", "Groupwise", "difference", "verdict"]
+    return table(headers, rows, label="agreement", caption=caption)
+
+
 def omnibus(facts: Facts) -> str:
     rows = [
         [
@@ -109,23 +150,25 @@ def omnibus(facts: Facts) -> str:
 
 
 def marginal_means(facts: Facts) -> str:
+    """One row per method that gives means, one column per arm."""
     data = facts.results["marginal_means"]
-    methods = [m for m in facts.methods if data.loc[data["method"] == m, "estimate"].notna().any()]
     k = decimals_for(data["std_error"].min())
     rows = []
-    for arm in facts.arms:
-        at = data[data["arm"] == arm].set_index("method")
-        cells = [
-            f"{fixed(at.loc[m, 'estimate'], k)} ({fixed(at.loc[m, 'std_error'], k)})"
-            for m in methods
-        ]
-        rows.append([escape(arm), *cells])
-    held = " Covariates are held at their mean, blocks and categories count equally."
+    for method in facts.methods:
+        at = data[data["method"] == method].set_index("arm").loc[facts.arms]
+        if at["estimate"].notna().any():
+            rows.append([method_label(method), *(_mean(row, k) for _, row in at.iterrows())])
     caption = f"Mean {escape(facts.role('outcome'))} of each arm (standard error) by method."
     if facts.design["n_blocks"] or facts.design["roles"]["covariates"]:
-        caption += held
-    headers = [escape(facts.role("treatment")), *(method_label(m) for m in methods)]
+        caption += " Covariates are held at their mean, blocks and categories count equally."
+    headers = ["method", *(escape(arm) for arm in facts.arms)]
     return table(headers, rows, label="means", caption=caption)
+
+
+def _mean(row: pd.Series, k: int) -> str:
+    if not np.isfinite(row["std_error"]):
+        return fixed(row["estimate"], k)
+    return f"{fixed(row['estimate'], k)} ({fixed(row['std_error'], k)})"
 
 
 def models(facts: Facts, spent: dict[str, str]) -> str:

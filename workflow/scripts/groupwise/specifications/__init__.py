@@ -17,6 +17,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.design import Design
+from groupwise.inference.multiplicity import adjusted
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
         n_obs=design.n_obs,
         n_groups=design.n_groups,
     )
+    tables["adjusted"] = _adjusted(sample, fit.methods)
     for name in MODEL_TABLES:
         if name not in tables:
             tables[name] = fit.tables.get(name, tidy.table(name, []))
@@ -78,12 +80,26 @@ MODEL_TABLES = (
     "marginal_means",
     "coefficients",
     "omnibus",
+    "adjusted",
+    "agreement",
     "variance_components",
     "random_effects",
     "aliasing",
     "fit_statistics",
     "residuals",
 )
+
+
+def _adjusted(sample: Sample, methods: list[tidy.MethodResult]) -> pd.DataFrame:
+    """Pairwise p-values and intervals as they are, by Holm and by Tukey-Kramer."""
+    labels = np.asarray(sample.design.contrast_labels, dtype=object)
+    tables = []
+    for each in methods:
+        rows = adjusted(each.answers.contrasts, len(sample.design.arm_labels))
+        rows["contrast"] = labels[rows["contrast"]]
+        who = sample.who(each.specification, each.method) | {"conf_level": sample.conf_level}
+        tables.append(tidy.table("adjusted", rows.assign(**who)))
+    return tidy.concat("adjusted", tables)
 
 
 def residual_table(

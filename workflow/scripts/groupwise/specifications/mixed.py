@@ -11,6 +11,7 @@ from groupwise import tidy
 from groupwise.inference.mixed_answers import (
     BOOTSTRAP_DRAWS,
     BOOTSTRAP_SEED,
+    Engine,
     OneIntercept,
     bootstrap_answers,
     engine,
@@ -20,6 +21,7 @@ from groupwise.inference.mixed_answers import (
 )
 from groupwise.inference.variance_intervals import sd_intervals
 from groupwise.inference.wald import wald_answers
+from groupwise.inference.witness import compare_mixed
 from groupwise.models.mixed import (
     GroupSums,
     Levels,
@@ -72,19 +74,28 @@ def fit(sample: Sample) -> SpecificationFit:
     design = sample.design
     random_blocks = design.block is not None and design.blocks_as == "random"
     levels = Levels(design.group, design.block if random_blocks else None)
-    wald, tables = _statsmodels(sample, levels)
-    return SpecificationFit([wald, *_engine_methods(sample)], tables)
+    wald, tables, model = _statsmodels(sample, levels)
+    try:
+        found = engine(design, sample.y)
+        found.singular  # noqa: B018  (fits now, so that a failure is caught here)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        failed = [_method(sample, name, None, message=str(error)) for name in ANSWERS]
+        return SpecificationFit([wald, *failed], tables)
+    if model is not None:
+        rows = compare_mixed(design, model, found)
+        tables["agreement"] = tidy.table("agreement", [sample.who(*WHO) | row for row in rows])
+    return SpecificationFit([wald, *_engine_methods(sample, found)], tables)
 
 
 def _statsmodels(
     sample: Sample, levels: Levels
-) -> tuple[tidy.MethodResult, dict[str, pd.DataFrame]]:
+) -> tuple[tidy.MethodResult, dict[str, pd.DataFrame], MixedFit | None]:
     """REML with normal-theory (z) tests: what most Python prints."""
     design = sample.design
     try:
         model = fit_reml(design.X, sample.y, levels)
     except (ValueError, np.linalg.LinAlgError) as error:
-        return _method(sample, "mixed_wald", None, message=str(error)), {}
+        return _method(sample, "mixed_wald", None, message=str(error)), {}, None
     answers = wald_answers(
         design, model.beta, model.gls.vcov, df=np.inf, conf_level=sample.conf_level
     )
@@ -110,16 +121,12 @@ def _statsmodels(
         ),
         "residuals": residual_table(sample, *WHO, model.fitted, model.residual),
     }
-    return method, tables
+    return method, tables, model
 
 
-def _engine_methods(sample: Sample) -> list[tidy.MethodResult]:
+def _engine_methods(sample: Sample, fitted: Engine) -> list[tidy.MethodResult]:
     """Small-sample, likelihood and bootstrap methods from one engine fit."""
-    try:
-        fitted = engine(sample.design, sample.y)
-        singular = fitted.singular
-    except (ValueError, np.linalg.LinAlgError) as error:
-        return [_method(sample, name, None, message=str(error)) for name in ANSWERS]
+    singular = fitted.singular
     methods = []
     for name, answer in ANSWERS.items():
         if name in ONE_INTERCEPT_ONLY and not isinstance(fitted, OneIntercept):
