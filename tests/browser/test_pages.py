@@ -57,7 +57,10 @@ GROUPS = ("a|b", "<i>c</i>", "7_*", "d$e$f", "@fig-z", "Ä ö", "{#id}", "`code`
 BLOCKS = ("S_1", "S|2", "S*3*", "S <4>")
 COLUMNS = ("test_score (0-100)", "kind of_class", "klass_id", "scho|ol", "age_y")
 NOTE = "A note with *stars*, `code_x`, 5 < 6 and $y$."
-LABELS = sorted((*ARMS, *GROUPS, *BLOCKS, *COLUMNS, *TITLES.values(), NOTE), key=len)[::-1]
+SHOWN_NOTE = NOTE.replace("`", "")  # backticks mark code, and go
+LABELS = sorted((*ARMS, *GROUPS, *BLOCKS, *COLUMNS, *TITLES.values(), NOTE, SHOWN_NOTE), key=len)[
+    ::-1
+]
 
 CONFIG = {
     "datasets": {

@@ -25,3 +25,8 @@ wildcard_constraints:
     dataset="[A-Za-z][A-Za-z0-9_]*",
     specification="[a-z_]+",
     figure="[a-z_]+",
+
+
+def listed_sha256(wildcards):
+    """The sum listed for a dataset's file: another one, and the file is checked and read again."""
+    return SUMS.get(Path(SETTINGS.raw_file(wildcards)).name)

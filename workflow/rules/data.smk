@@ -3,11 +3,6 @@
 #          for simulated data also data/processed/simulated/{dataset}.csv and its true effects
 
 
-def listed_sha256(wildcards):
-    """The sum listed for a dataset's file: another one, and the file is checked and read again."""
-    return SUMS.get(Path(SETTINGS.raw_file(wildcards)).name)
-
-
 rule simulate_data:
     input:
         package=package(),
