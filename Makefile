@@ -9,15 +9,16 @@ PROFILE ?= none
 IN_ENV = PATH="$$PWD/.venv/bin:$$PATH" QUARTO_PYTHON="$$PWD/.venv/bin/python"
 STAMP = .venv/.lock-stamp
 SNAKEFILES = Snakefile workflow/rules
+EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report test screenshots lint format lock clean FORCE
+.PHONY: help env quarto report examples describe test bench screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
 	@echo "make TARGET, where TARGET is one of"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: PYTHON=python3.12 makes .venv with another Python; CORES=4; CONFIG=my.yaml is"
-	@echo "added to config.yaml; ARGS='...' goes to Snakemake (report), pytest (test) or uv (lock);"
+	@echo "added to config.yaml; ARGS='...' goes to Snakemake (report), pytest (test), bench or uv (lock);"
 	@echo "PROFILE=slurm takes Snakemake's profile of that name; GROUPWISE_QUARTO=off: no Quarto."
 
 env: $(STAMP) ## Make .venv from requirements.lock
@@ -39,8 +40,24 @@ report: $(STAMP) ## Make every report that is not up to date: reports/rendered/i
 		--keep-going --rerun-incomplete --logger groupwise \
 		$(if $(CONFIG),--configfile "$(CONFIG)") --cores $(CORES) $(ARGS)
 
+# Each examples/NAME.yaml describes the dataset NAME. Their reports are asked for by name, so that the
+# index page and its datasets stay as they are.
+examples: $(STAMP) ## Make the reports of examples/*.yaml: reports/rendered/NAME.html
+	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
+	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE)" \
+		--keep-going --rerun-incomplete --logger groupwise --cores $(CORES) \
+		--configfile $(EXAMPLES) $(ARGS) -- \
+		$(EXAMPLES:examples/%.yaml=reports/rendered/%.html)
+
+# FILE and FORMAT come through the environment, as they are.
+describe: $(STAMP) ## Say what stands in FILE=data/raw/clinics.csv, and draft its block of config.yaml
+	@$(IN_ENV) python workflow/scripts/describe_file.py "$$FILE" "$$FORMAT"
+
 test: $(STAMP) ## Run the tests
 	@$(IN_ENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small sizes; --write: into docs/)
+	@$(IN_ENV) python benchmarks/run.py $(ARGS)
 
 screenshots: $(STAMP) ## Show every page at three widths: reports/rendered/screenshots/ (needs Chromium)
 	@$(IN_ENV) python tests/browser/screenshots.py

@@ -77,17 +77,26 @@ def sample_of(
     reference: str | None = None,
     levels: Sequence[str] | Mapping[str, str] | None = None,
     dataset: str = "test",
+    random_slopes: bool | str = False,
+    rank_deficient: str = "error",
 ) -> Sample:
     """The path of the pipeline from a raw table to what a specification is fitted to."""
     roles = roles or roles_of(table)
     data = ingest(table, roles, reference=reference, levels=levels).table
     return Sample(
-        design=make_design(data, roles, blocks_as=blocks_as),
+        design=make_design(
+            data,
+            roles,
+            blocks_as=blocks_as,
+            random_slopes=random_slopes,
+            rank_deficient=rank_deficient,
+        ),
         y=data[roles.outcome].to_numpy(dtype=float),
         dataset=dataset,
         group_name=roles.group,
         block_name=roles.block,
         conf_level=conf_level,
+        second_name=roles.second_group,
     )
 
 

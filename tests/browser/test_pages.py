@@ -53,9 +53,23 @@ TITLES = {
     "awkward": "Wörter: größer",
 }
 ARMS = ("control_*", "a|b & <b>$x$</b>", "Ü \"q\" 's_x' -- [z](u)")
-GROUPS = ("a|b", "<i>c</i>", "7_*", "d$e$f", "@fig-z", "Ä ö", "{#id}", "`code`", "~x~", "&amp;")
-BLOCKS = ("S_1", "S|2", "S*3*", "S <4>")
-COLUMNS = ("test_score (0-100)", "kind of_class", "klass_id", "scho|ol", "age_y")
+RUN_ME = "<script>window.ran = 1</script>"
+GROUPS = (
+    "a|b",
+    "<i>c</i>",
+    RUN_ME,
+    "=1+2",
+    "7_*",
+    "d$e$f",
+    "@fig-z",
+    "Ä ö",
+    "{#id}",
+    "`code`",
+    "~x~",
+    "&amp;",
+)
+BLOCKS = ("S_1", "S|2", "S*3*", "S <img src=x onerror='window.ran = 2'>")
+COLUMNS = ("score~1 (0-100)", "kind of_class", "C(klass)", "scho|ol", "I(age_y ** 2)")
 NOTE = "A note with *stars*, `code_x`, 5 < 6 and $y$."
 SHOWN_NOTE = NOTE.replace("`", "")  # backticks mark code, and go
 LABELS = sorted((*ARMS, *GROUPS, *BLOCKS, *COLUMNS, *TITLES.values(), NOTE, SHOWN_NOTE), key=len)[
@@ -287,6 +301,15 @@ def test_arms_are_the_users(pages: dict[str, Seen], arm: str) -> None:
     assert arm in [row[0] for row in pages["awkward"].tables["tbl-arms"]]
 
 
+def test_labels_that_are_code_are_shown_and_not_run(
+    project: Path, tab: Page, pages: dict[str, Seen]
+) -> None:
+    tab.open(project / "reports" / "rendered" / "awkward.html")
+    assert tab.evaluate("typeof window.ran") == "undefined"
+    effects = pd.read_csv(project / "results" / "awkward" / "random_effects.csv")
+    assert effects["level"].str.contains(RUN_ME, regex=False).any()
+
+
 def test_note_is_the_users(pages: dict[str, Seen]) -> None:
     # Backticks may mark code; what is between them is the user's.
     assert NOTE.replace("`", "") in pages["awkward"].text.replace("`", "")
@@ -339,7 +362,8 @@ def source_rows(folder: Path, name: str, keys: list[str]) -> list[Row]:
     """The rows of one results table; the numbers in a message count as they are written there."""
     if name == "design":
         arms = json.loads((folder / "design.json").read_text(encoding="utf-8"))["arms"]
-        return [Row((arm,), tuple(map(float, size.values()))) for arm, size in arms.items()]
+        counts = ("n_groups", "n_obs")
+        return [Row((arm,), tuple(float(d[each]) for each in counts)) for arm, d in arms.items()]
     table = pd.read_csv(folder / f"{name}.csv", dtype=dict.fromkeys(keys, str))
     rows = []
     for key, part in table.groupby(keys, sort=False):

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from fit_specification import sample_of
+from ingest_data import run as ingest_and_describe
 
 from groupwise import specifications, tidy
-from groupwise.data.ingest import ingest
-from groupwise.data.validate import Roles
-from groupwise.design import describe, make_design
 from groupwise.diagnostics.checks import run_checks
+from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.words import method_order
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """`size` members in each of `groups` groups of each arm; `kind` as in design.json."""
+    """`size` members in each of `groups` groups of each arm; `kind` as in design.json.
+
+    Blocks hold `per_block` groups of each arm.
+    """
 
     arms: tuple[str, ...] = ("No flip", "Some flip", "Fully flipped")
     groups: int = 5
     size: int = 6
     sd_group: float = 5.0
     kind: str = "between"
+    blocks_as: str = "fixed"
+    random_slopes: bool = False
+    per_block: int = 2
     label: Callable[[int], str] = "group {}".format
     columns: tuple[str, str, str, str] = ("score", "style", "professor", "school")
     true: bool = False
@@ -33,6 +39,12 @@ class Recipe:
     """Give all groups of an arm one mean: the group variance is estimated as 0."""
     fails: bool = False
     """Let the mixed model fail."""
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    """What the configuration says of rows and values: arguments of `ingest`."""
+    gaps: bool = False
+    """Let scores be missing, more of them in the last arm."""
+    second: str | None = None
+    """A second grouping, crossed with the groups."""
 
 
 LONG = "A rather long description of what was done in this arm of the experiment"
@@ -49,6 +61,22 @@ RECIPES = {
     "numeric_groups": replace(USUAL, label=str),
     "within": replace(USUAL, kind="within", sd_group=3.0),
     "blocked": replace(USUAL, kind="blocked", groups=8),
+    "nested": replace(USUAL, kind="blocked", groups=8, blocks_as="random"),
+    "few_groups": replace(USUAL, kind="blocked", groups=3, size=4, per_block=1),
+    "slopes": replace(USUAL, kind="within", size=12, random_slopes=True),
+    "some_within": replace(USUAL, kind="mixed", groups=4),
+    "many_within": replace(USUAL, kind="within", groups=20),
+    "declared": replace(
+        USUAL,
+        size=9,
+        gaps=True,
+        second="marker*",
+        declared={
+            "where": {"school": {"not": "school 1"}, "marker*": ["<m0>", "<m1>", "<m3>"]},
+            "recode": {"school": {"school 0": "north_1", "school 2": None}},
+            "outcome_as": "log",
+        },
+    ),
     "awkward": Recipe(
         arms=("control_*", "a|b & <b>$x$</b>", r'Ü "q" \alpha^{2} $5 or $\frac'),
         label=lambda i: f"$g_{i}|<i>",
@@ -71,33 +99,40 @@ def make(name: str) -> Experiment:
     """The experiment of this name, with every table of the results."""
     recipe = RECIPES[name]
     raw = simulate(recipe)
-    outcome, treatment, group, block = recipe.columns
-    blocks = block if recipe.kind == "blocked" else None
-    roles = Roles(outcome=outcome, treatment=treatment, group=group, block=blocks)
-    ingested = ingest(raw, roles, reference=recipe.arms[0], levels=recipe.arms)
-    design = make_design(ingested.table, roles)
-    sample = specifications.Sample(
-        design=design,
-        y=ingested.table[outcome].to_numpy(dtype=float),
-        dataset=name,
-        group_name=group,
-        block_name=blocks,
-    )
-    results = fit_all(sample, fails=recipe.fails)
-    results["diagnostics"] = run_checks(name, results)
-    understood = {
+    settings = settings_of(recipe)
+    table, missing, design = ingest_and_describe(raw, settings)
+    header = {
         "dataset": name,
         "title": f"The experiment {name}",
         "note": "A note.",
         "source": {"simulated": True, "file": "data/raw/some.csv", "sha256": "0" * 64},
-        "roles": {**vars(roles), "covariates": []},
-        "conf_level": 0.95,
-        "reference": recipe.arms[0],
-        "n_read": len(raw),
-        "dropped": {},
     }
-    truth = {"effects": dict.fromkeys(design.contrast_labels, 2.0)} if recipe.true else None
-    return Experiment(ingested.table, describe(design) | understood, results, truth)
+    results = fit_all(sample_of(table, header | design, {}), fails=recipe.fails)
+    further = {"differential_missingness": differential_missingness(missing)}
+    results["diagnostics"] = run_checks(name, results, further)
+    truth = {"effects": dict.fromkeys(design["contrasts"], 2.0)} if recipe.true else None
+    return Experiment(table, header | design, results, truth)
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """What `Settings.ingest` would make of a configuration."""
+    outcome, treatment, group, block = recipe.columns
+    roles = {"outcome": outcome, "treatment": treatment, "group": group}
+    if recipe.kind == "blocked":
+        roles["block"] = block
+    if recipe.second:
+        roles["second_group"] = recipe.second
+    named = {"reference": recipe.arms[0], "levels": recipe.arms, "where": None, "recode": None}
+    return {
+        "roles": roles,
+        "conf_level": 0.95,
+        "design": {
+            "blocks_as": recipe.blocks_as,
+            "random_slopes": recipe.random_slopes,
+            "rank_deficient": "error",
+        },
+        "ingest": named | dict(recipe.declared),
+    }
 
 
 def simulate(recipe: Recipe) -> pd.DataFrame:
@@ -108,17 +143,23 @@ def simulate(recipe: Recipe) -> pd.DataFrame:
     arm = group % len(recipe.arms)
     if recipe.kind == "within":
         arm = np.arange(group.size) % len(recipe.arms)
+    if recipe.kind == "mixed":
+        arm = np.where(group < n_groups // 2, arm, np.arange(group.size) % len(recipe.arms))
     score = 70 + arm + recipe.sd_group * draw.standard_normal(n_groups)[group]
     score = score + 8 * draw.standard_normal(group.size)
     if recipe.level_groups:
         score -= (np.bincount(group, weights=score) / recipe.size)[group] - 70 - arm
     outcome, treatment, groups, block = recipe.columns
+    if recipe.gaps:
+        score[draw.random(group.size) < 0.05 + 0.1 * (arm == arm.max())] = np.nan
+    second = {recipe.second: [f"<m{i % 4}>" for i in range(group.size)]} if recipe.second else {}
     return pd.DataFrame(
-        {
+        second
+        | {
             outcome: score.round(6),
             treatment: np.asarray(recipe.arms, dtype=object)[arm],
             groups: [recipe.label(i + 1) for i in group],
-            block: [f"school {i}" for i in group // (2 * len(recipe.arms))],
+            block: [f"school {i}" for i in group // len(recipe.arms) // recipe.per_block],
         }
     )
 

@@ -22,7 +22,7 @@ LAYERS = (
     {"models"},
     {"inference"},
     {"specifications"},
-    {"diagnostics", "calibration", "figures", "report"},
+    {"diagnostics", "calibration", "planning", "figures", "report"},
 )
 """A module may import from earlier layers and from its own folder."""
 

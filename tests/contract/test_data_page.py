@@ -13,12 +13,17 @@ import pytest
 RAW = Path(__file__).parents[2] / "data" / "raw"
 PAGE = (RAW.parent / "README.md").read_text(encoding="utf-8")
 FILE = "star_kindergarten.csv"
+FILES = sorted(path.name for path in RAW.glob("*.csv"))
 
 
 @cache
-def star() -> pd.DataFrame:
+def raw(name: str) -> pd.DataFrame:
     """Every field as it is written; an empty one is missing."""
-    return pd.read_csv(RAW / FILE, dtype=str, keep_default_na=False, na_values=[""])
+    return pd.read_csv(RAW / name, dtype=str, keep_default_na=False, na_values=[""])
+
+
+def star() -> pd.DataFrame:
+    return raw(FILE)
 
 
 def table_below(heading: str, first: str) -> list[dict[str, str]]:
@@ -33,8 +38,14 @@ def table_below(heading: str, first: str) -> list[dict[str, str]]:
     return [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
 
 
-CODEBOOK = table_below("### Codebook", "column")
-each_column = pytest.mark.parametrize("row", CODEBOOK, ids=[row["column"] for row in CODEBOOK])
+def codebook(name: str) -> list[dict[str, str]]:
+    return table_below("### Codebook" if name == FILE else f"### Codebook of {name}", "column")
+
+
+each_column = pytest.mark.parametrize(
+    ("name", "row"),
+    [pytest.param(n, row, id=f"{n}-{row['column']}") for n in FILES for row in codebook(n)],
+)
 
 
 def sums() -> dict[str, str]:
@@ -42,7 +53,7 @@ def sums() -> dict[str, str]:
     return dict(zip(lines[1::2], lines[::2], strict=True))
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in RAW.glob("*.csv")))
+@pytest.mark.parametrize("name", FILES)
 def test_every_raw_file_has_its_sum_and_its_section(name: str) -> None:
     found = hashlib.sha256((RAW / name).read_bytes()).hexdigest()
     assert sums()[name] == found
@@ -58,29 +69,38 @@ def test_star_has_its_pupils_teachers_schools_and_gaps() -> None:
     assert len(table) == 6325 and table["pupil"].is_unique
     assert (table["teacher"].nunique(), table["school"].nunique()) == (339, 79)
     assert int(table["math"].isna().sum()) == 454
-    row = table_below(f"## {FILE}", "file")[0]
-    assert (row["file"], row["rows"]) == (FILE, "6325")
 
 
-def test_codebook_has_the_columns_in_their_order() -> None:
-    assert [row["column"] for row in CODEBOOK] == list(star().columns)
+@pytest.mark.parametrize("name", FILES)
+def test_section_counts_the_rows(name: str) -> None:
+    row = table_below(f"## {name}", "file")[0]
+    assert (row["file"], row["rows"]) == (name, str(len(raw(name))))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_codebook_has_the_columns_in_their_order(name: str) -> None:
+    assert [row["column"] for row in codebook(name)] == list(raw(name).columns)
 
 
 @each_column
-def test_codebook_counts_missing_values(row: dict[str, str]) -> None:
-    assert int(row["missing"]) == int(star()[row["column"]].isna().sum())
+def test_codebook_counts_missing_values(name: str, row: dict[str, str]) -> None:
+    assert int(row["missing"]) == int(raw(name)[row["column"]].isna().sum())
 
 
 @each_column
-def test_codebook_lists_the_values(row: dict[str, str]) -> None:
-    values = star()[row["column"]].dropna()
+def test_codebook_lists_the_values(name: str, row: dict[str, str]) -> None:
+    values = raw(name)[row["column"]].dropna()
     if ";" in row["values"]:
         assert set(row["values"].split("; ")) == set(values)
+    elif "such as" in row["values"]:
+        count, example = row["values"].split(" names, such as ")
+        assert int(count) == values.nunique() and example in set(values)
     else:
-        low, high = map(int, row["values"].split(" to "))
-        numbers = values.astype(int)
+        low, high = map(float, row["values"].split(" to "))
+        numbers = values.astype(float)
         assert (numbers.min(), numbers.max()) == (low, high)
-        assert row["type"] in ("identifier", "integer")
+        assert row["type"] in ("identifier", "integer", "number")
+        assert row["type"] == "number" or not (numbers % 1).any()
 
 
 COUNTS = table_below("### Design", "count")
@@ -123,3 +143,32 @@ def test_treatment_is_constant_in_classes_and_classes_lie_in_one_school() -> Non
     arms = star().groupby("school")["class_type"].unique()
     assert [school for school, held in arms.items() if len(held) < 3] == ["14"]
     assert "School 14 has no regular class" in PAGE
+
+
+@pytest.mark.parametrize(
+    ("name", "group", "inside", "arms", "sizes"),
+    [
+        ("machines.csv", "worker", None, ("machine", 3), {9}),
+        ("oats.csv", "plot", "block", ("variety", 1), {4}),
+        ("kiwi_shading.csv", "plot", "block", ("shade", 1), {4}),
+    ],
+)
+def test_examples_are_laid_out_as_their_page_says(
+    name: str, group: str, inside: str | None, arms: tuple[str, int], sizes: set[int]
+) -> None:
+    """Runs of workers on all machines; plots of one arm, and one of each arm in every block."""
+    table, (treatment, held) = raw(name), arms
+    groups = table.groupby(group)
+    assert set(groups.size()) == sizes
+    assert set(groups[treatment].nunique()) == {held}
+    if inside is None:
+        assert set(table.groupby([group, treatment]).size()) == {3}
+    else:
+        assert set(groups[inside].nunique()) == {1}
+        assert set(table.groupby([inside, treatment])[group].nunique()) == {1}
+
+
+def test_subplots_of_oats_have_each_amount_of_nitrogen_once() -> None:
+    table = raw("oats.csv")
+    assert (table.groupby(["plot", "nitrogen"]).size() == 1).all()
+    assert table["nitrogen"].nunique() == 4

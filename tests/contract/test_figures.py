@@ -74,7 +74,10 @@ def test_same_svg_each_time(name: str, case: str) -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("case", ["usual", "many_arms", "long_labels", "long_groups", "blocked"])
+@pytest.mark.parametrize(
+    "case",
+    ["usual", "many_arms", "long_labels", "long_groups", "blocked", "within", "some_within"],
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_text_is_neither_cut_off_nor_on_top_of_other_text(name: str, case: str) -> None:
     drawn = figures.draw(name, tables(case))

@@ -20,13 +20,14 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import adjust_families
 import hard_cases
 import pytest
 import rendering
 import yaml
 
 from groupwise.report.facts import Facts
-from groupwise.report.markdown import escape
+from groupwise.report.markdown import CITATION, escape, escape_cited_note
 from preview.metadata import page_metadata
 from preview.source import Chunk, read_qmd
 
@@ -34,6 +35,7 @@ ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "reports"
 QMDS = sorted(path.name for path in REPORTS.glob("*.qmd"))
 QUARTO = shutil.which("quarto")
+CONFIGS = [ROOT / "config.yaml", *sorted((ROOT / "examples").glob("*.yaml"))]
 FIGURES = sorted(
     path.stem
     for path in (ROOT / "workflow" / "scripts" / "groupwise" / "figures").glob("*.py")
@@ -191,7 +193,20 @@ PROVENANCE = {
     "packages": {"numpy": "2.0"},
     "code": {"commit": "0" * 40, "changed": False},
 }
-CASES = ("usual", "blocked", "within", "tiny", "singular", "failed", "many_arms", "awkward")
+CASES = (
+    *(
+        "usual",
+        "blocked",
+        "nested",
+        "few_groups",
+        "within",
+        "slopes",
+        "some_within",
+        "tiny",
+        "singular",
+    ),
+    *("failed", "many_arms", "declared", "awkward"),
+)
 
 
 @contextlib.contextmanager
@@ -199,6 +214,9 @@ def report_data_of(case: str) -> Iterator[None]:
     """`import report_data` in a cell finds the experiment, whatever the dataset is called."""
     module = ModuleType("report_data")
     module.load = lambda *arguments: facts(case)
+    module.load_families = lambda: adjust_families.run(
+        facts(case).results["estimates"], {facts(case).design["dataset"]: "a_family"}
+    )
     before = sys.modules.get("report_data")
     sys.modules["report_data"] = module
     try:
@@ -320,8 +338,8 @@ def bibliography() -> dict[str, tuple[str, str]]:
 
 
 def cited() -> set[str]:
-    """Keys cited in any page about any experiment."""
-    keys = set()
+    """Keys cited in any page about any experiment, or in the note of one that comes with it."""
+    keys = {key[2:-1] for path in CONFIGS for key in CITATION.findall(path.read_text("utf-8"))}
     for name in QMDS:
         for case in CASES:
             found = re.findall(r"(?<![\w\\])@([A-Za-z][\w:-]*)", prose(assembled(name, case)))
@@ -331,6 +349,13 @@ def cited() -> set[str]:
 
 def test_what_is_cited_is_in_the_bibliography_and_the_reverse() -> None:
     assert cited() == set(bibliography())
+
+
+def test_a_note_cites_and_nothing_else_in_it_is_markdown() -> None:
+    assert escape_cited_note("Six *men* [@yates1935]; `x_1`.") == (
+        r"Six \*men\* [@yates1935]\; `x_1`\."
+    )
+    assert escape_cited_note("a [@b] c@d [e]") == r"a [@b] c\@d \[e\]"
 
 
 def test_entries_can_be_found_by_a_reader() -> None:
@@ -428,6 +453,8 @@ def test_page_is_rendered(
 ) -> None:
     write_results("usual", tmp_path / "results" / "usual")
     monkeypatch.chdir(tmp_path)
+    families = adjust_families.run(facts("usual").results["estimates"], {"usual": "a family"})
+    families.to_csv(tmp_path / "results" / "families.csv", index=False)
     key = "dataset" if name == "report.qmd" else "datasets"
     page = tmp_path / "rendered" / "page.html"
     rendering.render_page(
@@ -437,6 +464,7 @@ def test_page_is_rendered(
         parameters={key: "usual", "headline": "mixed_wald"},
         title="Any title",
         quarto=quarto,
+        further=["results/families.csv"],
     )
     html = page.read_text(encoding="utf-8")
     assert "<h1" in html and "Any title" in html and "Fully flipped" in html

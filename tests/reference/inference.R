@@ -56,6 +56,9 @@ MAX_LEVELS <- 40 # of BLUPs a factor
 
 ONE <- list(0, 0.25, 0.5, 1, 2)
 TWO <- list(c(0, 0), c(0.5, 0), c(0, 0.5), c(0.5, 0.5), c(1, 0.5))
+SLOPES_OF_TWO <- list( # two arms against the reference
+  c(0, 0, 0, 0, 0, 0), c(1, 0, 0, 1, 0, 1), c(4, 3, -1, 5, 2, 3), c(2, 0.5, 0, 1, -0.5, 0.3)
+)
 SLOPES <- list(c(0, 0, 0), c(1, 0, 1), c(0.5, 0.1, 0.2), c(1, -0.3, 0.4), c(2, 0.1, 0))
 
 star <- function(outcome) {
@@ -162,6 +165,28 @@ DATASETS <- list(
       )
     ),
     sandwich = list(plain = list(formula = yield ~ Variety + nitro, cluster = "Block"))
+  ),
+  machines = list(
+    file = "data/raw/machines.csv", outcome = "score", treatment = "machine",
+    levels = c("A", "B", "C"), group = "worker", factors = "worker",
+    models = list(
+      group = list(formula = score ~ machine + (1 | worker), thetas = ONE),
+      slopes = list(
+        formula = score ~ machine + (machine | worker), thetas = SLOPES_OF_TWO, profile = "root"
+      )
+    ),
+    sandwich = list(
+      plain = list(formula = score ~ machine, cluster = "worker"),
+      absorbed = list(absorb = TRUE, cluster = "worker")
+    )
+  ),
+  kiwi_shading = list(
+    file = "data/raw/kiwi_shading.csv", outcome = "yield", treatment = "shade",
+    levels = c("none", "Aug to Dec", "Dec to Feb", "Feb to May"), group = "plot", block = "block",
+    factors = c("plot", "block"),
+    models = list(blocked = list(formula = yield ~ shade + block + (1 | plot), thetas = ONE)),
+    sandwich = list(blocked = list(formula = yield ~ shade + block, cluster = "plot")),
+    means = list(formula = yield ~ shade + block)
   ),
   penicillin = list(
     file = local_csv("penicillin.csv"), outcome = "diameter", group = "plate",
@@ -572,6 +597,8 @@ minimise <- function(objective, start, lower, upper) {
   # at a far-off trial theta lme4's Cholesky fails: Inf, so that nlminb steps back
   f <- function(x) tryCatch(objective(x), error = function(e) Inf)
   if (length(start) == 0) return(f(start))
+  # 0 is stationary in a theta or sd, minimum or not: start inside
+  start <- ifelse(start == 0 & lower == 0, 0.3, start)
   scale <- 1 / pmax(abs(start), 0.05)
   control <- list(rel.tol = 1e-15, x.tol = 1e-12, eval.max = 2000, iter.max = 1000)
   best <- Inf
@@ -623,6 +650,7 @@ profile_root <- function(both, spec) {
     row(plain(columns[j], spec), fixef(fit)[[j]], 1.5 * se, c(-Inf, Inf), profile)
   })
   sizes <- lengths(getME(fit, "cnms"))
+  if (any(sizes > 2)) return(fixed) # `theta_from` knows no more
   x <- c(sd_vector(fit), sd_residual = sigma(fit))
   low <- ifelse(startsWith(names(x), "cor_"), -1, 0)
   high <- ifelse(startsWith(names(x), "cor_"), 1, Inf)

@@ -93,8 +93,8 @@ def random_term(name: str, model: str, columns: str, group: str, correlated: boo
     Z = [np.ones(len(data))]
     if columns != "1":
         about = reference(name)["mixed"][model]
-        slope = about["levels"][1] if columns == about["treatment"] else columns
-        Z.append(column(name, model, slope))
+        slopes = about["levels"][1:] if columns == about["treatment"] else [columns]
+        Z += [column(name, model, slope) for slope in slopes]
     return RandomTerm(codes, np.column_stack(Z), correlated, group, tuple(labels))
 
 

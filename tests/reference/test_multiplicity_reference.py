@@ -47,7 +47,8 @@ def test_emmeans(pairs: list[dict[str, Any]]) -> None:
     names = ("p_holm", "p_tukey", "conf_low_tukey", "conf_high_tukey")
     expected = {name: np.array([float(row[name]) for row in pairs]) for name in names}
     np.testing.assert_allclose(by["holm"].p_value, expected["p_holm"], rtol=1e-12)
-    np.testing.assert_allclose(by["tukey"].p_value, expected["p_tukey"], atol=1e-7)
+    # R's ptukey is good to 3e-7 with 5 degrees of freedom: scipy's integral agrees with ours to 1e-9.
+    np.testing.assert_allclose(by["tukey"].p_value, expected["p_tukey"], atol=1e-6)
     for end in ("conf_low", "conf_high"):
         error = np.abs(getattr(by["tukey"], end) - expected[f"{end}_tukey"]) / values["std_error"]
         assert error.max() < 1e-4

@@ -35,7 +35,7 @@ BLOCKED = ["blocked", "star_math", "star_reading"]
 
 EXACT = 1e-9
 FITTED = 1e-6
-NLME = 1e-3
+NLME = 1e-2
 ROW = ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
 MEAN = ("estimate", "std_error", "df", "conf_low", "conf_high")
 
@@ -59,7 +59,7 @@ def sample(name: str, blocks_as: str = "fixed") -> Sample:
     settings = {key: about[key] for key in ("outcome", "treatment", "group", "block", "covariates")}
     roles = Roles.from_settings(settings)
     return sample_of(
-        read_raw(ROOT / about["file"], roles),
+        read_raw(ROOT / about["file"], roles).table,
         roles,
         levels=about["levels"],
         blocks_as=blocks_as,
@@ -370,7 +370,7 @@ def test_mixed_means(name: str, model: str) -> None:
 @each_mixed
 def test_mixed_variances_and_likelihood(name: str, model: str) -> None:
     about, expected = reference(name)["dataset"], reference(name)[model]
-    found = of_model(name, model, "variance_components").set_index("group")
+    found = only(of_model(name, model, "variance_components"), estimator="reml").set_index("group")
     names = {"sd_group": about["group"], "sd_residual": "Residual", "sd_block": about["block"]}
     sds = {label: expected[key] for key, label in names.items() if key in expected}
     assert_close(found["std_dev"][list(sds)], list(sds.values()), FITTED)
@@ -395,18 +395,16 @@ def test_mixed_random_effects(name: str, model: str) -> None:
 
 
 @each_dataset
-def test_intervals_of_the_sds_are_those_of_nlme(name: str) -> None:
+def test_intervals_of_the_sds_are_near_those_of_nlme(name: str) -> None:
+    """nlme's are normal on the log scale, ours of the profile: close where there are many rows."""
     expected = reference(name)["reml"]["sd_intervals_nlme"]
-    found = of_model(name, "reml", "variance_components").set_index("group")
+    found = only(of_model(name, "reml", "variance_components"), estimator="reml").set_index("group")
+    assert found["conf_high"].notna().all()
     if expected is None:
-        assert (
-            found[["conf_low", "conf_high"]].loc[reference(name)["dataset"]["group"]].isna().all()
-        )
+        assert found.loc[reference(name)["dataset"]["group"], "conf_low"] == 0
         return
-    group = reference(name)["dataset"]["group"]
-    for key, label in (("sd_group", group), ("sd_residual", "Residual")):
-        ends = [expected[key]["conf_low"], expected[key]["conf_high"]]
-        assert_close(found.loc[label, ["conf_low", "conf_high"]], ends, NLME)
+    ends = [expected["sd_residual"]["conf_low"], expected["sd_residual"]["conf_high"]]
+    assert_close(found.loc["Residual", ["conf_low", "conf_high"]], ends, NLME)
 
 
 # Live ---------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from configuration import (
     check_configuration,
     check_file,
     dotted,
+    expand_datasets,
     file_with,
     from_here,
     modules,
@@ -250,3 +251,81 @@ def test_path_is_shown_from_the_working_directory(folder: Path) -> None:
     assert from_here(folder / "more.yaml") == "more.yaml"
     assert from_here("config.yaml") == "config.yaml"
     assert from_here("/elsewhere/config.yaml") == "/elsewhere/config.yaml"
+
+
+# Several outcomes or subsets of one file ------------------------------------------------------------
+
+SEVERAL = {
+    "title": "A trial",
+    "file": "data/raw/tiny.csv",
+    "roles": {"outcome": ["score", "mood (1-5)"], "treatment": "arm", "group": "class"},
+    "subsets": {"girls": {"sex": "f"}, "old": {"age": {"min": 7}}},
+    "where": {"grade": "K"},
+    "reference": "control",
+}
+
+
+def test_outcomes_times_subsets_are_datasets_of_one_family() -> None:
+    found = expand_datasets({"trial": SEVERAL})
+    assert list(found) == [
+        "trial_score_girls",
+        "trial_score_old",
+        "trial_mood_1_5_girls",
+        "trial_mood_1_5_old",
+    ]
+    one = found["trial_mood_1_5_old"]
+    assert one["title"] == "A trial, mood (1-5), old" and one["family"] == "trial"
+    assert one["roles"]["outcome"] == "mood (1-5)" and "subsets" not in one
+    assert one["where"] == {"grade": "K", "age": {"min": 7}}
+    check_configuration({"datasets": {"trial": SEVERAL}}, [])
+
+
+def test_a_dataset_of_one_outcome_stays_as_it_is() -> None:
+    assert expand_datasets(CONFIG["datasets"]) == CONFIG["datasets"]
+    one = expand_datasets({"t": SEVERAL | {"subsets": {"all": {}}, "family": "mine"}})
+    assert {block["family"] for block in one.values()} == {"mine"}
+
+
+def test_names_made_from_outcomes_do_not_clash() -> None:
+    listed = SEVERAL["roles"] | {"outcome": ["a b", "a-b"]}  # type: ignore[operator]
+    clash = {"trial": {k: v for k, v in SEVERAL.items() if k != "subsets"} | {"roles": listed}}
+    said = sentence_for({"datasets": clash})
+    assert said.startswith("config.yaml: datasets.trial: its dataset 'trial_a_b' clashes")
+
+
+def test_weights_are_refused_in_words() -> None:
+    said = sentence_for(
+        changed("measured", roles=CONFIG["datasets"]["measured"]["roles"] | {"weights": "w"})
+    )
+    assert said.startswith(
+        "config.yaml: datasets.measured.roles.weights: individuals cannot be weighted"
+    )
+    assert sentence_for(changed("measured", weight="w")).startswith(
+        "config.yaml: datasets.measured.weight: individuals cannot be weighted"
+    )
+
+
+def test_relative_paths_stay_in_the_project() -> None:
+    said = sentence_for(changed("measured", file="../secret.csv"))
+    assert "may lead out of the project's folder" in said and "absolute path" in said
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"where": {"age": {"least": 3}}}, "datasets.measured.where.age.least: unknown key"),
+        ({"where": {"age": []}}, "datasets.measured.where.age: it has no value"),
+        ({"where": {"age": True}}, "datasets.measured.where.age"),
+        ({"recode": {"arm": {"a": [1]}}}, "datasets.measured.recode.arm.a: a list does not fit"),
+        ({"random_slopes": "yes please"}, "datasets.measured.random_slopes: 'yes please' is not"),
+        ({"outcome_as": "logg"}, "datasets.measured.outcome_as: 'logg' is not one of the choices"),
+        ({"singletons": "remove"}, "datasets.measured.singletons: 'remove' is not one of"),
+    ],
+)
+def test_mistakes_in_what_is_declared_of_the_rows(values: dict[str, Any], said: str) -> None:
+    assert sentence_for(changed("measured", **values)).startswith(f"config.yaml: {said}")
+
+
+def test_mistakes_in_resampling() -> None:
+    said = sentence_for(CONFIG | {"resampling": {"bootstrap_draws": 10}})
+    assert said.startswith("config.yaml: resampling.bootstrap_draws: 10 does not fit")

@@ -137,15 +137,21 @@ def test_blocks_with_one_arm_each_are_refused_as_fixed() -> None:
 
 def test_description_of_the_lectures_design() -> None:
     found = describe(design_of(draw(groups=15, sizes=25)))
+    sizes = {"min": 25, "median": 25.0, "mean": 25.0, "max": 25}
     assert found == {
         "kind": "between",
         "n_obs": 375,
         "n_groups": 15,
         "n_blocks": 0,
         "blocks_as": None,
-        "arms": {arm: {"n_groups": 5, "n_obs": 125} for arm in "ABC"},
+        "arms": {arm: {"n_groups": 5, "n_obs": 125, "group_size": sizes} for arm in "ABC"},
         "contrasts": ["B - A", "C - A", "C - B"],
-        "group_size": {"min": 25, "median": 25.0, "mean": 25.0, "max": 25},
+        "group_size": sizes,
+        "groups_in_several_arms": 0,
+        "constant_within_groups": [],
+        "second_group": None,
+        "random_slopes": "none",
+        "left_out": [],
         "balanced": True,
         "n_parameters": {"fixed": 3, "dummy_groups": 14},
         "warnings": [],
@@ -158,10 +164,11 @@ def test_description_of_a_ragged_design_in_blocks() -> None:
     found = describe(design_of(table, blocks_as="random"))
     assert (found["kind"], found["n_blocks"], found["blocks_as"]) == ("blocked", 2, "random")
     assert found["group_size"] == {"min": 1, "median": 4.0, "mean": 30 / 7, "max": 9}
-    assert found["arms"]["A"] == {"n_groups": 3, "n_obs": 14}
+    assert (found["arms"]["A"]["n_groups"], found["arms"]["A"]["n_obs"]) == (3, 14)
+    assert found["arms"]["A"]["group_size"]["max"] == 9
     assert not found["balanced"]
     warnings = " ".join(found["warnings"])
-    assert "The arm 'A' has 3 groups only" in warnings
+    assert "There are few groups, 3 in 'A'," in warnings
     assert "1 of 7 groups " in warnings and "one member only" in warnings
     assert "1 of 2 blocks " in warnings and "every arm" in warnings
 
@@ -179,3 +186,50 @@ def test_design_does_not_depend_on_the_order_of_rows() -> None:
     assert one.terms == other.terms and one.group_labels == other.group_labels
     assert_allclose(other.X[back], one.X)
     assert_allclose(other.L_means, one.L_means)
+
+
+# Second groupings, slopes and terms that others say ------------------------------------------------
+
+
+def with_second(kind: str, second: np.ndarray) -> Design:
+    table = draw(kind, groups=6, sizes=4).assign(s=second)
+    return sample_of(table, Roles("y", "arm", "g", second_group="s")).design
+
+
+@pytest.mark.parametrize(
+    ("second", "relation"),
+    [
+        (np.arange(24) // 2, "nested in the groups"),
+        (np.arange(24) % 4, "crossed with the groups"),
+        (np.arange(24) // 8, "holds the groups"),
+    ],
+)
+def test_second_grouping_is_nested_crossed_or_above(second: np.ndarray, relation: str) -> None:
+    design = with_second("between", second)
+    found = describe(design)["second_group"]
+    assert found == {"n_levels": len(np.unique(second)), "relation": relation}
+    assert design.X.shape[1] == 3  # the mean does not change
+
+
+def test_slopes_need_a_treatment_that_varies_within_groups() -> None:
+    assert sample_of(draw("within"), random_slopes=True).design.random_slopes == "unstructured"
+    assert sample_of(draw("mixed"), random_slopes="diagonal").design.random_slopes == "diagonal"
+    with pytest.raises(InputError, match="random_slopes: the treatment is constant within every"):
+        sample_of(draw("blocked"), random_slopes=True)
+
+
+def test_covariates_that_others_say_are_refused_or_dropped_by_name() -> None:
+    table = draw(covariates=["x", "z"]).assign(double=lambda t: 2 * t["x"] + t["z"])
+    with pytest.raises(InputError, match=r"roles: '\w+' cannot be told apart .*rank_deficient"):
+        sample_of(table)
+    design = sample_of(table, rank_deficient="drop").design
+    assert design.aliased == ("double",) and design.terms[-2:] == ("x", "z")
+    assert_allclose(design.X, sample_of(table.drop(columns="double")).design.X)
+    assert_allclose(design.L_means, sample_of(table.drop(columns="double")).design.L_means)
+    assert any("'double'" in warning for warning in describe(design)["warnings"])
+
+
+def test_a_treatment_that_the_covariates_say_is_never_dropped() -> None:
+    table = draw(covariates=["x"]).assign(same=lambda t: (t["arm"] == "B").astype(float))
+    design = sample_of(table, rank_deficient="drop").design
+    assert design.aliased == ("same",) and design.terms[1:3] == ("B", "C")

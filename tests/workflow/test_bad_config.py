@@ -83,8 +83,15 @@ UNKNOWN_KEYS = [
     ),
     Mistake(
         "of a dataset, like none",
-        "datasets.measured.weights: unknown key; there are: title, note, simulate, file, roles, "
-        "reference, levels, blocks_as, missing, conf_level.",
+        "datasets.measured.xyz: unknown key; there are: title, note, simulate, file, format, roles, "
+        "family, subsets, where, recode, outcome_as, categorical, numeric, reference, levels, "
+        "blocks_as, random_slopes, rank_deficient, singletons, one_arm_blocks, ....",
+        add("xyz: age"),
+    ),
+    Mistake(
+        "for weights",
+        "datasets.measured.weights: individuals cannot be weighted: none of the methods here is "
+        "defined for it; remove the key; adjust for what the weights are made of by `covariates`.",
         add("weights: age"),
     ),
     Mistake(

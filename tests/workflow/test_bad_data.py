@@ -6,6 +6,7 @@ The sentences stand here as a user reads them.
 from __future__ import annotations
 
 import gzip
+import pickle
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ LINES = TINY.splitlines()
 SCORE = LINES[7].split(",")[3]  # of the seventh pupil
 ROLES = "    roles: {outcome: score, treatment: arm, group: class}\n    reference: control\n"
 BLOCK = "    file: data/raw/tiny.csv\n" + ROLES
-KEEP = "save it as CSV in UTF-8, with commas and a header line."
+KEEP = "save it as CSV in UTF-8, with commas and a header line"
 
 
 class Mistake(NamedTuple):
@@ -200,7 +201,7 @@ DESIGNS = [
     Mistake(
         "collinear covariates",
         "roles: 'twice' cannot be told apart from the other terms of the model; leave out "
-        "covariates or blocks that say the same.",
+        "covariates or blocks that say the same, or set `rank_deficient: drop`.",
         with_column("twice", lambda fields: str(2 * int(fields[4]))),
         more_roles("covariates: [age, twice]"),
     ),
@@ -215,21 +216,21 @@ FILES = [
         "header only", "file: the data have a header but no rows; add the data.", LINES[0] + "\n"
     ),
     Mistake(
-        "semicolons",
-        "file: the columns are separated by semicolons; save it with commas between columns and "
-        "points in decimals.",
-        TINY.replace(",", ";").replace(".", ","),
-    ),
-    Mistake(
-        "tabs",
-        "file: the columns are separated by tabs; save it with commas between columns and points "
-        "in decimals.",
-        TINY.replace(",", "\t"),
-    ),
-    Mistake(
         "encoding",
-        f"file: the file is not text in UTF-8; {KEEP}",
-        TINY.replace("treated", "trait\u00e9").encode("latin-1"),
+        f"file: the file is not text in UTF-8; {KEEP}, or name its encoding as "
+        "`format: {encoding: cp1252}`.",
+        TINY.replace("treated", "ma\u00f1ana").encode("latin-1"),
+    ),
+    Mistake(
+        "zero bytes",
+        f"file: the file holds zero bytes, so it is no text; {KEEP}.",
+        TINY.encode("utf-16-le"),
+    ),
+    Mistake(
+        "commas in numbers",
+        "file: the commas in the numbers of column 'score' may be decimal or not; write "
+        '`format: {decimal: ","}`, or take them out if they separate thousands.',
+        with_scores("1|234").replace(",", ";").replace("|", ","),
     ),
     Mistake(
         "a long line",
@@ -259,17 +260,126 @@ FILES = [
     ),
     Mistake(
         "a workbook",
-        f"file: the file is a spreadsheet or an archive, not CSV; {KEEP}",
+        "file: the file is not an Excel workbook, or it is damaged; save it anew as .xlsx.",
         b"PK\x03\x04" + bytes(100),
         ("tiny.csv", "tiny.xlsx"),
         "data/raw/tiny.xlsx",
     ),
     Mistake(
-        "compressed",
-        f"file: the file is a compressed file, not CSV; {KEEP}",
-        gzip.compress(TINY.encode()),
+        "a workbook by another name",
+        f"file: the file is a spreadsheet or an archive, not CSV; {KEEP}.",
+        b"PK\x03\x04" + bytes(100),
+    ),
+    Mistake(
+        "no SPSS",
+        "file: the file is not a file of SPSS, or it is damaged; write it anew in SPSS, or save "
+        "it as CSV.",
+        b"$FL2" + bytes(1000),
+        ("tiny.csv", "tiny.sav"),
+        "data/raw/tiny.sav",
+    ),
+    Mistake(
+        "a pickle",
+        "file: the file is a pickle, which can hold a program and is not read; save the table as "
+        "CSV, Parquet or .xlsx.",
+        pickle.dumps({"score": [1, 2]}),
+        ("tiny.csv", "tiny.pkl"),
+        "data/raw/tiny.pkl",
+    ),
+    Mistake(
+        "compressed and cut off",
+        "file: the compressed file is damaged or cut off; compress it anew with gzip.",
+        gzip.compress(TINY.encode())[:-20],
         ("tiny.csv", "tiny.csv.gz"),
         "data/raw/tiny.csv.gz",
+    ),
+]
+
+DECLARED = [
+    Mistake(
+        "a condition on no column",
+        "where.grade: the data have no column 'grade'; there are: pupil, class, arm, score, age.",
+        TINY,
+        line("where: {grade: K}"),
+    ),
+    Mistake(
+        "a condition nobody meets",
+        "where: no row of 30 meets the conditions; check the values they ask for.",
+        TINY,
+        line("where: {score: {min: 1000}}"),
+    ),
+    Mistake(
+        "a value nobody has",
+        "where.class.not: no row has the value 'c9' in column 'class'; "
+        "there are: c1, c2, c3, c4, c5, c6.",
+        TINY,
+        line("where: {class: {not: [c9]}}"),
+    ),
+    Mistake(
+        "a condition in numbers on words",
+        "where.class: column 'class' is not numeric: data row 1 has 'c1'; "
+        "correct the value or leave it empty if it is missing.",
+        TINY,
+        line("where: {class: {max: 3}}"),
+    ),
+    Mistake(
+        "a recode of nothing",
+        "recode.arm: no row has the value 'Control' in column 'arm'; did you mean 'control'?",
+        TINY,
+        line("recode: {arm: {Control: control}}"),
+    ),
+    Mistake(
+        "a recode of no column",
+        "recode.arms: the data have no column 'arms'; did you mean 'arm'?",
+        TINY,
+        line("recode: {arms: {control: c}}"),
+    ),
+    Mistake(
+        "a logarithm of less than 0",
+        f"outcome_as: column 'score' has the value -{SCORE}; "
+        "a logarithm needs values above 0: set `outcome_as: raw`.",
+        with_score(f"-{SCORE}"),
+        line("outcome_as: log"),
+    ),
+    Mistake(
+        "standardized without spread",
+        "outcome_as: column 'score' has one value only; set `outcome_as: raw`.",
+        with_scores("5"),
+        line("outcome_as: standardized"),
+    ),
+    Mistake(
+        "a category that is no covariate",
+        "categorical[0]: 'sex' is none of the covariates; "
+        "add it to roles.covariates, or remove it.",
+        TINY,
+        line("categorical: [sex]"),
+    ),
+    Mistake(
+        "a number that is a word",
+        "roles.covariates[0]: column 'sex' is not numeric: data row 1 has 'f'; "
+        "correct the value or leave it empty if it is missing.",
+        with_column("sex", lambda fields: "f"),
+        ("class}\n", "class, covariates: [sex]}\n    numeric: [sex]\n"),
+    ),
+    Mistake(
+        "no blocks to drop",
+        "one_arm_blocks: there are no blocks to drop; remove it, or name roles.block.",
+        TINY,
+        line("one_arm_blocks: drop"),
+    ),
+    Mistake(
+        "slopes of a treatment of whole groups",
+        "random_slopes: the treatment is constant within every group, so no group shows an effect; "
+        "remove it: it is for treatments within groups.",
+        TINY,
+        line("random_slopes: true"),
+    ),
+    Mistake(
+        "a covariate said twice",
+        "roles: 'twice' cannot be told apart from the other terms of the model; "
+        "leave out covariates or blocks that say the same, or set `rank_deficient: drop`.",
+        with_column("twice", lambda fields: "1" if fields[2] == "treated" else "0"),
+        more_roles("covariates: [twice]"),
     ),
 ]
 
@@ -281,12 +391,17 @@ MISTAKES = {
         "arm": ARMS,
         "design": DESIGNS,
         "file": FILES,
+        "declared": DECLARED,
     }.items()
     for mistake in mistakes
 }
 ALSO_PLAIN = {"column: missing", "outcome: a word", "arm: with one group", "file: empty"}
 
 HARMLESS = {
+    "semicolons and decimal commas": TINY.replace(",", ";").replace(".", ","),
+    "tabs": TINY.replace(",", "\t"),
+    "UTF-16": TINY.encode("utf-16"),
+    "gzip": gzip.compress(TINY.encode()),
     "a byte-order mark": "\ufeff" + TINY,
     "Windows line ends": TINY.replace("\n", "\r\n"),
     "blank lines": TINY.replace("\n", "\n\n"),

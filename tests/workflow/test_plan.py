@@ -54,7 +54,7 @@ def test_plan_of_the_projects_own_datasets(fresh: Project) -> None:
     named = set(yaml.safe_load(fresh.read("config.yaml"))["datasets"])
     assert {*DATASETS} != named == jobs["ingest_data"] == jobs["render_report"]
     assert jobs["simulate_data"] == {"flipped_classroom"}
-    assert PER_DATASET | {"simulate_data", "render_index"} == set(jobs)
+    assert PER_DATASET | {"simulate_data", "adjust_families", "render_index"} == set(jobs)
 
 
 def test_plan_has_every_specification_and_figure(fresh: Project) -> None:
@@ -140,7 +140,10 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
             f"{PACKAGE}/diagnostics/checks.py",
             {"check_model", "record_provenance", "render_report", "render_index"},
         ),
-        (f"{PACKAGE}/data/simulate.py", PER_DATASET | {"simulate_data", "render_index"}),
+        (
+            f"{PACKAGE}/data/simulate.py",
+            PER_DATASET | {"simulate_data", "adjust_families", "render_index"},
+        ),
     ],
     ids=lambda value: Path(value).name if isinstance(value, str) else "",
 )

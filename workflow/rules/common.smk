@@ -5,11 +5,18 @@
 
 from snakemake.utils import validate
 
-from configuration import check_configuration, from_here, modules, read_sums
+from configuration import (
+    check_configuration,
+    expand_datasets,
+    from_here,
+    modules,
+    read_sums,
+)
 from settings import Settings, package
 
 try:
     check_configuration(config, workflow.configfiles)
+    config["datasets"] = expand_datasets(config["datasets"])
     SUMS = read_sums("data/raw/SHA256SUMS")
 except ConfigError as error:
     raise WorkflowError(f"groupwise: {error}") from None
@@ -17,6 +24,11 @@ validate(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
 
 SETTINGS = Settings(config, [from_here(file) for file in workflow.configfiles])
 SIMULATED = [name for name, block in config["datasets"].items() if "simulate" in block]
+FAMILIES = {
+    name: block["family"]
+    for name, block in config["datasets"].items()
+    if "family" in block
+}
 SPECIFICATIONS = modules(SCRIPTS / "groupwise" / "specifications")
 FIGURES = modules(SCRIPTS / "groupwise" / "figures", besides=["style"])
 

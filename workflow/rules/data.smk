@@ -1,6 +1,12 @@
 # Inputs:  config datasets; data/raw/*, data/raw/SHA256SUMS
-# Outputs: data/processed/{dataset}.parquet, results/{dataset}/design.json;
+# Outputs: data/processed/{dataset}.parquet, data/processed/missing/{dataset}.parquet, results/{dataset}/design.json;
 #          for simulated data also data/processed/simulated/{dataset}.csv and its true effects
+
+# What reads raw files, of every format.
+READER = sorted(
+    f"workflow/scripts/raw_table/{path.name}"
+    for path in (SCRIPTS / "raw_table").glob("*.py")
+)
 
 
 rule simulate_data:
@@ -29,6 +35,7 @@ rule simulate_data:
 rule check_data:
     input:
         raw=SETTINGS.raw_file,
+        reader=READER,
         sums=ancient("data/raw/SHA256SUMS"),
         package=package("algebra.py", "design.py"),
     output:
@@ -49,10 +56,12 @@ rule check_data:
 rule ingest_data:
     input:
         raw=SETTINGS.raw_file,
+        reader=READER,
         checked="data/processed/checked/{dataset}.json",
         package=package("algebra.py", "design.py"),
     output:
         data="data/processed/{dataset}.parquet",
+        missing="data/processed/missing/{dataset}.parquet",
         design="results/{dataset}/design.json",
     log:
         "logs/ingest_data/{dataset}.log",

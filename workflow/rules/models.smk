@@ -43,6 +43,8 @@ rule fit_specification:
         "benchmarks/jobs/fit_specification/{dataset}/{specification}.jsonl"
     conda:
         "../../environment.yml"
+    params:
+        resampling=config["resampling"],
     message:
         "{wildcards.dataset}: fit the {wildcards.specification} specification"
     script:
@@ -84,7 +86,8 @@ rule check_model:
                 "variance_components",
             )
         },
-        package=package("words.py", "diagnostics"),
+        missing="data/processed/missing/{dataset}.parquet",
+        package=package("algebra.py", "words.py", "diagnostics"),
     output:
         diagnostics="results/{dataset}/diagnostics.csv",
     log:
@@ -95,6 +98,26 @@ rule check_model:
         "{wildcards.dataset}: check the model"
     script:
         "../scripts/check_model.py"
+
+
+rule adjust_families:
+    input:
+        estimates=expand("results/{dataset}/estimates.csv", dataset=FAMILIES),
+        package=package(
+            "words.py", "inference/__init__.py", "inference/multiplicity.py"
+        ),
+    output:
+        families="results/families.csv",
+    log:
+        "logs/adjust_families.log",
+    conda:
+        "../../environment.yml"
+    params:
+        families=FAMILIES,
+    message:
+        "adjust p-values for several outcomes"
+    script:
+        "../scripts/adjust_families.py"
 
 
 rule record_provenance:

@@ -29,6 +29,7 @@ SHOWN = [
 MADE_EACH = [
     "data/processed/checked/{dataset}.json",
     "data/processed/{dataset}.parquet",
+    "data/processed/missing/{dataset}.parquet",
     *(
         f"results/{{dataset}}/specifications/{specification}/{file}"
         for specification in SPECIFICATIONS
@@ -40,6 +41,7 @@ MADE_EACH = [
     "reports/rendered/{dataset}.html",
 ]
 MADE = [
+    "results/families.csv",
     *expand(MADE_EACH, dataset=config["datasets"]),
     *expand("data/processed/simulated/{dataset}.csv", dataset=SIMULATED),
 ]
@@ -92,6 +94,7 @@ rule render_index:
         reports=expand("reports/rendered/{dataset}.html", dataset=config["datasets"]),
         shown=expand(SHOWN, dataset=config["datasets"]),
         design=expand("results/{dataset}/design.json", dataset=config["datasets"]),
+        families="results/families.csv",
         renderer=RENDERER,
         package=package("words.py", "report"),
     output:

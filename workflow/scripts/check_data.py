@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from job import logged, write_json
-from raw_table import check_sum, read_raw
+from raw_table import also_read, check_sum, read_raw
 
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
@@ -14,9 +14,10 @@ def run(path, sums, settings):
     """What was read, once every check has passed; the checks are those of the ingest itself."""
     roles = Roles.from_settings(settings["roles"])
     found = check_sum(path, sums)
-    ingested = ingest(read_raw(path, roles), roles, **settings["ingest"])
-    make_design(ingested.table, roles, blocks_as=settings["blocks_as"])
-    return {"file": str(path), "sha256": found, "n_read": ingested.n_read}
+    raw = read_raw(path, roles, form=settings["form"], also=also_read(settings))
+    ingested = ingest(raw.table, roles, **settings["ingest"])
+    make_design(ingested.table, roles, **settings["design"])
+    return {"file": str(path), "sha256": found, "n_read": ingested.n_read, "read_as": raw.notes}
 
 
 if __name__ == "__main__":

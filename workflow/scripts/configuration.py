@@ -22,6 +22,9 @@ from groupwise.data.errors import nearest, sentence
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 SUM = re.compile(r"(?P<sum>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)")
 INDEX = "index"  # the page of this name is the one that leads to the others
+WEIGHTS = {"weight", "weights"}
+NO_WEIGHTS = "individuals cannot be weighted: none of the methods here is defined for it"
+UNWEIGHTED = "remove the key; adjust for what the weights are made of by `covariates`"
 
 Key = tuple[Any, ...]
 Mistake = tuple[Key, str, str]
@@ -37,13 +40,44 @@ class ConfigError(ValueError):
 
 def check_configuration(config: Mapping[str, Any], files: Sequence[str | Path]) -> None:
     """Raise ConfigError at the first mistake in the merged configuration or one of its files."""
-    files = [from_here(file) for file in files]
-    for file in files:
+    given = [from_here(file) for file in files]
+    for file in given:
         check_file(file)
     for error in sorted(Draft202012Validator(load_schema()).iter_errors(config), key=_depth):
-        raise _explain(_cause(error), files)
+        raise _explain(_cause(error), given)
     for path, problem, fix in _mistakes(config["datasets"]):
-        raise _at(path, files, problem, fix)
+        raise _at(path, given, problem, fix)
+
+
+def expand_datasets(datasets: Mapping[str, Any]) -> dict[str, Any]:
+    """Datasets with one outcome and one set of rows each; those of one block are a family."""
+    return {name: block for _, name, block in _expanded(datasets)}
+
+
+def _expanded(datasets: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(name as written, name, block) of every dataset that a configuration describes."""
+    for parent, block in datasets.items():
+        outcome, subsets = block["roles"]["outcome"], block.get("subsets")
+        if not isinstance(outcome, list) and subsets is None:
+            yield parent, parent, dict(block)
+            continue
+        kept = {key: value for key, value in block.items() if key != "subsets"}
+        listed = outcome if isinstance(outcome, list) else [outcome]
+        for each in listed:
+            for label, where in (subsets or {None: {}}).items():
+                several = [each] if isinstance(outcome, list) else []
+                parts = [*several, *([] if label is None else [label])]
+                name = "_".join(
+                    [parent, *(re.sub(r"\W+", "_", part, flags=re.A).strip("_") for part in parts)]
+                )
+                one = kept | {
+                    "title": ", ".join([block["title"], *parts]),
+                    "roles": block["roles"] | {"outcome": each},
+                    "family": block.get("family", parent),
+                }
+                if conditions := block.get("where", {}) | where:
+                    one["where"] = conditions
+                yield parent, name, one
 
 
 def load_schema() -> dict[str, Any]:
@@ -153,6 +187,8 @@ def _explain(error: ValidationError, files: Sequence[str]) -> ConfigError:
     meaning = _meaning(error.schema)
     if "propertyNames" in error.absolute_schema_path:
         return _bad_name((*path, value), files)
+    if error.validator == "additionalProperties" and WEIGHTS & value.keys():
+        return _at((*path, *sorted(WEIGHTS & value.keys())[:1]), files, NO_WEIGHTS, UNWEIGHTED)
     if error.validator == "additionalProperties":
         known = error.schema.get("properties", {})
         odd = next(key for key in value if key not in known)
@@ -166,6 +202,12 @@ def _explain(error: ValidationError, files: Sequence[str]) -> ConfigError:
         return _at(path, files, f"{_shown(value)} is not one of the choices", fix)
     if error.validator == "uniqueItems":
         return _at(path, files, "an entry of this list appears twice", "remove one of them")
+    if (
+        error.validator == "anyOf"
+        and {"type": "string"} in error.validator_value
+        and _is_scalar(value)
+    ):
+        return _at(path, files, *_unquoted(_written(path, files), value))
     if error.validator == "type" and "string" in error.validator_value and _is_scalar(value):
         return _at(path, files, *_unquoted(_written(path, files), value))
     problem = "it has no value" if value in (None, {}, []) else f"{_shown(value)} does not fit"
@@ -215,7 +257,7 @@ def _entry(node: Any, part: object) -> tuple[Any, Any]:
     """(key, value) of one entry of a node, also if it comes by `<<`; (None, None) without one."""
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
         return (None, node.value[part])
-    merged = []
+    merged: list[Any] = []
     for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
         if key.value == "<<":
             merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -262,21 +304,26 @@ def file_with(path: Sequence[Any], files: Sequence[str]) -> str:
 def _mistakes(datasets: Mapping[str, Any]) -> Iterator[Mistake]:
     """What the schema cannot say."""
     yield from _name_mistakes(datasets)
-    for name, block in datasets.items():
+    for parent, _, block in _expanded(datasets):
         for key, problem, fix in (*_source_mistakes(block), *_role_mistakes(block)):
-            yield ("datasets", name, *key), problem, fix
+            yield ("datasets", parent, *key), problem, fix
 
 
-def _name_mistakes(names: Iterable[str]) -> Iterator[Mistake]:
+def _name_mistakes(datasets: Mapping[str, Any]) -> Iterator[Mistake]:
     """A dataset's name is a file name, and some systems do not tell upper from lower case."""
     seen = {INDEX: "the page that leads to all reports has this name"}
-    for name in names:
+    for parent, name, _ in _expanded(datasets):
         if name.casefold() in seen:
-            yield ("datasets", name), seen[name.casefold()], "choose another"
+            what = "" if name == parent else f"its dataset '{name}' clashes: "
+            yield ("datasets", parent), what + seen[name.casefold()], "choose another"
         seen[name.casefold()] = f"'{name}' is the same name but for upper and lower case"
 
 
 def _source_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
+    if "simulate" in block and "where" in block:
+        yield ("where",), "a simulation makes just the rows that it describes", "remove it"
+    if "simulate" in block and "format" in block:
+        yield ("format",), "it is for files, and this dataset is simulated", "remove it"
     if "simulate" in block and "file" in block:
         problem = "a dataset is simulated or read from a file, never both"
         yield ("file",), problem, "remove `file` or `simulate`"
@@ -291,6 +338,10 @@ def _source_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _file_mistakes(file: str) -> Iterator[Mistake]:
     path = Path(file)
+    if not path.is_absolute() and ".." in path.parts:
+        fix = "copy the file to data/raw, or give its absolute path"
+        yield ("file",), f"'{file}' may lead out of the project's folder", fix
+        return
     if path.is_file():
         return
     folder = path if path.is_dir() else path.parent
@@ -312,7 +363,7 @@ def _role_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _roles(roles: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
     """(key, column) of the columns in use."""
-    for role in ("outcome", "treatment", "group", "block"):
+    for role in ("outcome", "treatment", "group", "block", "second_group"):
         if roles.get(role) is not None:
             yield ("roles", role), roles[role]
     for i, column in enumerate(roles.get("covariates") or ()):

@@ -5,14 +5,16 @@ from job import logged, read_json, read_result, write_text
 
 from groupwise import figures
 
+ROLES = ("outcome", "treatment", "group", "block")
 TABLES = ("estimates", "marginal_means", "random_effects", "residuals")
 
 if __name__ == "__main__":
     with logged(snakemake):
-        truth = snakemake.input.get("truth")
+        truth, design = snakemake.input.get("truth"), read_json(snakemake.input.design)
+        columns = [design["roles"][role] for role in ROLES]
         tables = figures.Tables(
-            data=pd.read_parquet(snakemake.input.data),
-            design=read_json(snakemake.input.design),
+            data=pd.read_parquet(snakemake.input.data, columns=list(filter(None, columns))),
+            design=design,
             results={name: read_result(snakemake.input[name], name) for name in TABLES},
             headline=snakemake.params.headline,
             truth=read_json(truth) if truth else None,

@@ -13,5 +13,6 @@ if __name__ == "__main__":
             Path(snakemake.output.html),
             datasets=datasets,
             parameters={"datasets": ",".join(datasets), "headline": snakemake.params.headline},
+            further=[snakemake.input.families],
             quarto=snakemake.params.quarto,
         )

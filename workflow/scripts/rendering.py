@@ -30,8 +30,11 @@ def render_page(
     parameters: Mapping[str, str],
     quarto: str | None,
     title: str | None = None,
+    further: Sequence[str] = (),
 ) -> None:
-    """Render `qmd`, with the results of some datasets beside it, to `output` (an HTML file).
+    """Render `qmd`, with results beside it, to `output` (an HTML file).
+
+    These are the folders of `datasets` and the files `further`, relative to the project.
 
     `quarto` is the path of the executable, or None for the preview renderer; `title`, a plain
     text, takes the place of the document's own.
@@ -44,6 +47,9 @@ def render_page(
         copy.write_text(_retitled(qmd.read_text(encoding="utf-8"), title), encoding="utf-8")
         for dataset in datasets:
             _stage_results(dataset, stage)
+        for file in further:
+            (stage / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, stage / file)
         page = stage / f"{output.stem}.html"
         if quarto is None:
             _preview(copy, page, parameters)

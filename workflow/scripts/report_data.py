@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 from job import read_json, read_result
 
 from groupwise.report.facts import Facts
@@ -37,3 +38,8 @@ def load(dataset: str, headline: str, results: str | Path = "results") -> Facts:
         headline=headline,
         truth=read_json(truth) if truth.is_file() else None,
     )
+
+
+def load_families(results: str | Path = "results") -> pd.DataFrame:
+    """P-values adjusted for the outcomes and subsets that are tested together."""
+    return read_result(Path(results) / "families.csv", "families")

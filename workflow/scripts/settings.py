@@ -31,15 +31,20 @@ class Settings:
         """What the analysis table depends on, and nothing else."""
         block = self.datasets[wildcards.dataset]
         arms = list(block.get("simulate", {}).get("groups_per_arm", [])) or None
+        design = ("blocks_as", "random_slopes", "rank_deficient")
+        as_written = ("where", "recode")
+        with_default = (
+            *("reference", "missing", "outcome_as", "categorical", "numeric"),
+            *("singletons", "one_arm_blocks"),
+        )
         return {
             "roles": block["roles"],
-            "blocks_as": block["blocks_as"],
+            "form": block.get("format", {}),
             "conf_level": block["conf_level"],
-            "ingest": {
-                "reference": block["reference"],
-                "levels": block.get("levels", arms),
-                "missing": block["missing"],
-            },
+            "design": {key: block[key] for key in design},
+            "ingest": {"levels": block.get("levels", arms)}
+            | {key: block.get(key) for key in as_written}
+            | {key: block[key] for key in with_default},
         }
 
 

@@ -8,6 +8,9 @@ from scipy import linalg
 RANK_TOLERANCE = 1e-9
 """A column whose part outside the span of others is this small, relative to it, is in the span."""
 
+ROWS_AT_A_TIME = 2**18
+"""Rows that a QR decomposition has in hand; with fewer it is the usual one."""
+
 
 def pivoted_rank(X: np.ndarray) -> tuple[int, np.ndarray]:
     """Rank by QR with column pivoting after scaling columns to length 1, and the pivots.
@@ -41,7 +44,7 @@ def independent_columns(X: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 def row_space(X: np.ndarray) -> np.ndarray:
     """An orthonormal basis, shape (r, p), of the combinations of columns that X identifies."""
-    R = linalg.qr(X, mode="r")[0][: X.shape[1]]
+    R = triangle(X, np.ones(X.shape[1]))
     _, s, Vt = np.linalg.svd(R, full_matrices=False)
     basis: np.ndarray = Vt[s > RANK_TOLERANCE * s[0]]
     return basis
@@ -57,6 +60,13 @@ def estimable(basis: np.ndarray, L: np.ndarray) -> np.ndarray:
 
 def _triangle(X: np.ndarray) -> np.ndarray:
     """R of QR = X with columns scaled to length 1: they depend as those of X do, in p rows at most."""
-    unit = X / np.maximum(np.linalg.norm(X, axis=0), np.finfo(float).tiny)
-    R: np.ndarray = linalg.qr(unit, mode="r")[0][: X.shape[1]]
+    return triangle(X, np.maximum(np.linalg.norm(X, axis=0), np.finfo(float).tiny))
+
+
+def triangle(X: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """R of QR = X / scale, shape (min(n, p), p), for X (n, p): rows are reduced block by block."""
+    R = np.zeros((0, X.shape[1]))
+    for start in range(0, len(X), ROWS_AT_A_TIME):
+        block = np.vstack([R, X[start : start + ROWS_AT_A_TIME] / scale])
+        R = linalg.qr(block, mode="r", overwrite_a=True, check_finite=False)[0][: X.shape[1]]
     return R

@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groupwise.algebra import pivoted_rank
+from groupwise.algebra import independent_columns, pivoted_rank
 from groupwise.data.errors import InputError
+from groupwise.data.labels import labels
 from groupwise.data.validate import Roles
+
+FEW_GROUPS = 5
+"""An arm with fewer groups has a warning."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,14 @@ class Design:
         Intercept, one indicator per arm but the reference, blocks, covariates.
     terms : p names
     role : p of intercept, treatment, block, covariate
-    arm, group, block : (n,) integer codes; `block` is None without blocks
+    arm, group, block, second : (n,) integer codes; None where there are no blocks, no second group
     L : (k, p)
         One row per pair of arms, those against the reference first.
     contrasts : k pairs (B, A), read B - A
+    random_slopes
+        Whether groups also differ in the effect of the treatment: "none", or with a covariance that
+        is "unstructured" or "diagonal".
+    aliased : covariate and block terms left out of X because the others say the same
     L_means : (J, p)
         Reference grid: numeric covariates at their mean, blocks and categories equally weighted.
     """
@@ -46,6 +54,10 @@ class Design:
     L: np.ndarray
     L_means: np.ndarray
     contrasts: tuple[tuple[str, str], ...]
+    second: np.ndarray | None = None
+    second_labels: tuple[str, ...] = ()
+    random_slopes: str = "none"
+    aliased: tuple[str, ...] = ()
 
     @property
     def n_obs(self) -> int:
@@ -63,7 +75,9 @@ class Design:
     @cached_property
     def first_of_group(self) -> np.ndarray:
         """(G,) index of one row of each group."""
-        return np.unique(self.group, return_index=True)[1]
+        first = np.empty(self.n_groups, dtype=int)
+        first[self.group[::-1]] = np.arange(self.n_obs)[::-1]  # of several the last one stays
+        return first
 
     @cached_property
     def arm_of_group(self) -> np.ndarray:
@@ -94,13 +108,38 @@ class Design:
         return np.flatnonzero(np.isin(self.role, roles))
 
 
-def make_design(table: pd.DataFrame, roles: Roles, *, blocks_as: str = "fixed") -> Design:
-    """The design of an ingested table (see `data.ingest`); its columns must be complete."""
+def make_design(
+    table: pd.DataFrame,
+    roles: Roles,
+    *,
+    blocks_as: str = "fixed",
+    random_slopes: bool | str = False,
+    rank_deficient: str = "error",
+) -> Design:
+    """The design of an ingested table (see `data.ingest`); its columns must be complete.
+
+    Parameters
+    ----------
+    blocks_as
+        `fixed` indicators in X, or `random`: left to the mixed model.
+    random_slopes
+        True (or "unstructured") or "diagonal": groups differ in the effect of the treatment.
+    rank_deficient
+        `error` refuses terms that others already say; `drop` leaves them out, the later first.
+
+    Raises
+    ------
+    InputError
+        For terms that cannot be told apart, and for slopes without arms that meet in groups.
+    """
     treatment = table[roles.treatment]
     arm_labels = tuple(str(arm) for arm in treatment.cat.categories)
     arm = treatment.cat.codes.to_numpy(dtype=int)
     group, group_labels = _codes(table[roles.group])
     block, block_labels = (None, ()) if roles.block is None else _codes(table[roles.block])
+    second, second_labels = (
+        (None, ()) if roles.second_group is None else _codes(table[roles.second_group])
+    )
 
     parts = [_Part.intercept(len(table)), _Part.factor("treatment", arm, arm_labels)]
     if block is not None and blocks_as == "fixed":
@@ -109,14 +148,14 @@ def make_design(table: pd.DataFrame, roles: Roles, *, blocks_as: str = "fixed") 
     terms = tuple(term for part in parts for term in part.terms)
     role = tuple(part.role for part in parts for _ in part.terms)
     X = np.hstack([part.X for part in parts])
-    _check_rank(X, terms)
+    kept = _independent(X, terms, role, drop=rank_deficient == "drop")
 
     pairs = list(combinations(range(len(arm_labels)), 2))
-    L_means = _reference_grid(parts, len(arm_labels))
-    return Design(
-        X=X,
-        terms=terms,
-        role=role,
+    L_means = _reference_grid(parts, len(arm_labels))[:, kept]
+    design = Design(
+        X=X if kept.all() else X[:, kept],
+        terms=tuple(np.array(terms, dtype=object)[kept]),
+        role=tuple(np.array(role, dtype=object)[kept]),
         arm=arm,
         arm_labels=arm_labels,
         group=group,
@@ -127,7 +166,13 @@ def make_design(table: pd.DataFrame, roles: Roles, *, blocks_as: str = "fixed") 
         L=np.array([L_means[b] - L_means[a] for a, b in pairs]),
         L_means=L_means,
         contrasts=tuple((arm_labels[b], arm_labels[a]) for a, b in pairs),
+        second=second,
+        second_labels=second_labels,
+        random_slopes=_slopes(random_slopes),
+        aliased=tuple(np.array(terms, dtype=object)[~kept]),
     )
+    _check_slopes(design)
+    return design
 
 
 def describe(design: Design) -> dict[str, Any]:
@@ -135,9 +180,12 @@ def describe(design: Design) -> dict[str, Any]:
     size = design.group_size
     arms = {}
     for j, label in enumerate(design.arm_labels):
-        rows = design.arm == j
-        n_groups = np.unique(design.group[rows]).size
-        arms[label] = {"n_groups": int(n_groups), "n_obs": int(rows.sum())}
+        sizes = np.bincount(design.group[design.arm == j])
+        arms[label] = {
+            "n_groups": int((sizes > 0).sum()),
+            "n_obs": int(sizes.sum()),
+            "group_size": _sizes(sizes[sizes > 0]),
+        }
     return {
         "kind": design.kind,
         "n_obs": design.n_obs,
@@ -146,16 +194,49 @@ def describe(design: Design) -> dict[str, Any]:
         "blocks_as": design.blocks_as if design.block is not None else None,
         "arms": arms,
         "contrasts": list(design.contrast_labels),
-        "group_size": {
-            "min": int(size.min()),
-            "median": float(np.median(size)),
-            "mean": float(size.mean()),
-            "max": int(size.max()),
-        },
+        "group_size": _sizes(size),
+        "groups_in_several_arms": int((design.arm_of_group < 0).sum()),
+        "constant_within_groups": _constant_within_groups(design),
+        "second_group": _second_group(design),
+        "random_slopes": design.random_slopes,
+        "left_out": list(design.aliased),
         "balanced": bool(np.ptp(size) == 0 and len({v["n_groups"] for v in arms.values()}) == 1),
         "n_parameters": {"fixed": design.X.shape[1], "dummy_groups": design.n_groups - 1},
         "warnings": _warnings(design),
     }
+
+
+def _sizes(size: np.ndarray) -> dict[str, float]:
+    return {
+        "min": int(size.min()),
+        "median": float(np.median(size)),
+        "mean": float(size.mean()),
+        "max": int(size.max()),
+    }
+
+
+def _constant_within_groups(design: Design) -> list[str]:
+    """The covariate terms that have one value in each group."""
+    first = design.first_of_group
+    return [
+        design.terms[j]
+        for j in design.columns("covariate")
+        if np.array_equal(design.X[:, j], design.X[first, j][design.group])
+    ]
+
+
+def _second_group(design: Design) -> dict[str, Any] | None:
+    """How the second grouping lies to the groups."""
+    if design.second is None:
+        return None
+    pairs = np.unique(np.column_stack([design.group, design.second]), axis=0)
+    n_second = len(design.second_labels)
+    relation = "crossed with the groups"
+    if len(pairs) == n_second:
+        relation = "nested in the groups"
+    elif len(pairs) == design.n_groups:
+        relation = "holds the groups"
+    return {"n_levels": n_second, "relation": relation}
 
 
 @dataclass(frozen=True)
@@ -193,17 +274,9 @@ def _covariate(values: pd.Series) -> _Part:
 
 
 def _codes(values: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Integer codes and labels, in natural order: 2 before 10."""
-    labels = sorted(values.astype(str).unique(), key=_natural)
-    codes = pd.Categorical(values.astype(str), categories=labels).codes
-    return np.asarray(codes, dtype=int), tuple(labels)
-
-
-def _natural(label: str) -> tuple[int, float, str]:
-    try:
-        return (0, float(label), label)
-    except ValueError:
-        return (1, 0.0, label)
+    """Integer codes and labels, in natural order."""
+    found = labels(values).cat
+    return found.codes.to_numpy(dtype=int), tuple(found.categories)
 
 
 def _reference_grid(parts: list[_Part], n_arms: int) -> np.ndarray:
@@ -217,26 +290,56 @@ def _reference_grid(parts: list[_Part], n_arms: int) -> np.ndarray:
     return np.array(rows)
 
 
-def _check_rank(X: np.ndarray, terms: tuple[str, ...]) -> None:
-    rank, pivot = pivoted_rank(X)
-    if rank < X.shape[1]:
-        names = ", ".join(f"'{terms[j]}'" for j in sorted(pivot[rank:]))
-        problem = f"{names} cannot be told apart from the other terms of the model"
-        raise InputError("roles", problem, "leave out covariates or blocks that say the same")
+def _independent(
+    X: np.ndarray, terms: tuple[str, ...], role: tuple[str, ...], *, drop: bool
+) -> np.ndarray:
+    """Which columns of X to keep, a mask of shape (p,): all, or those the earlier do not say."""
+    if pivoted_rank(X)[0] == X.shape[1]:
+        return np.ones(X.shape[1], dtype=bool)
+    kept = independent_columns(X, np.arange(X.shape[1]))
+    design_itself = np.isin(role, ("intercept", "treatment"))
+    if drop and kept[design_itself].all():
+        return kept
+    names = ", ".join(f"'{terms[j]}'" for j in np.flatnonzero(~kept))
+    problem = f"{names} cannot be told apart from the other terms of the model"
+    fix = "leave out covariates or blocks that say the same, or set `rank_deficient: drop`"
+    raise InputError("roles", problem, fix)
+
+
+def _slopes(setting: bool | str) -> str:
+    if isinstance(setting, str):
+        return setting
+    return "unstructured" if setting else "none"
+
+
+def _check_slopes(design: Design) -> None:
+    if design.random_slopes != "none" and design.kind in ("between", "blocked"):
+        problem = "the treatment is constant within every group, so no group shows an effect"
+        raise InputError("random_slopes", problem, "remove it: it is for treatments within groups")
 
 
 def _warnings(design: Design) -> list[str]:
     found = []
-    groups = [np.unique(design.group[design.arm == j]).size for j in range(len(design.arm_labels))]
-    for label, n in zip(design.arm_labels, groups, strict=True):
-        if n < 5:
-            found.append(
-                f"The arm '{label}' has {n} groups only: inference rests on very few units."
-            )
+    n_groups = [
+        int(np.count_nonzero(np.bincount(design.group[design.arm == j])))
+        for j in range(len(design.arm_labels))
+    ]
+    few = {label: n for label, n in zip(design.arm_labels, n_groups, strict=True) if n < FEW_GROUPS}
+    if len(few) == len(n_groups) and len(set(n_groups)) == 1:
+        found.append(f"Every arm has only {n_groups[0]} groups: inference rests on very few units.")
+    elif few:
+        named = ", ".join(f"{n} in '{label}'" for label, n in few.items())
+        found.append(f"There are few groups, {named}: inference rests on very few units.")
     singles = int((design.group_size == 1).sum())
     if singles:
         verb = "has" if singles == 1 else "have"
         found.append(f"{singles} of {design.n_groups} groups {verb} one member only.")
+    if design.aliased:
+        names = ", ".join(f"'{name}'" for name in design.aliased)
+        found.append(f"Left out, because other terms of the model already say it: {names}.")
+    if design.kind == "mixed":
+        n = int((design.arm_of_group < 0).sum())
+        found.append(f"{n} of {design.n_groups} groups hold several arms, the others one.")
     if design.block is not None:
         arms = np.zeros((len(design.block_labels), len(design.arm_labels)), dtype=bool)
         arms[design.block, design.arm] = True

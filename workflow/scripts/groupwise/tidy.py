@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FLOAT_FORMAT = "%.12g"
 """Twelve significant digits: more than any comparison needs, fewer than two platforms disagree in."""
@@ -54,6 +56,12 @@ TABLES: dict[str, dict[str, type]] = {
         "conf_high": float,
         "conf_level": float,
         "icc": float,
+        "icc_low": float,
+        "icc_high": float,
+        "design_effect": float,
+        "design_effect_low": float,
+        "design_effect_high": float,
+        "message": str,
     },
     "random_effects": _METHOD
     | {
@@ -93,6 +101,16 @@ TABLES: dict[str, dict[str, type]] = {
         "p_value": float,
         "verdict": str,
         "message": str,
+    },
+    "families": {"family": str}
+    | _METHOD
+    | {
+        "contrast": str,
+        "estimate": float,
+        "std_error": float,
+        "p_value": float,
+        "p_holm": float,
+        "n_tests": int,
     },
     "residuals": _METHOD
     | {"row": int, "group": str, "arm": str, "fitted": float, "residual": float},
@@ -195,6 +213,8 @@ class MethodResult:
 
 def table(name: str, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """A table of the schema: its columns, in its order, in its types; an unknown column is an error."""
+    import pandas as pd  # here, so that a fit in memory starts without it
+
     schema = TABLES[name]
     frame = pd.DataFrame(rows, columns=None if len(rows) else list(schema))
     if set(frame.columns) != set(schema):
@@ -205,6 +225,8 @@ def table(name: str, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> p
 
 def concat(name: str, tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Tables of one schema, one under the other; empty ones do not change the types."""
+    import pandas as pd
+
     filled = [each for each in tables if len(each)]
     if not filled:
         return table(name, [])

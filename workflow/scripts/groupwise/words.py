@@ -133,11 +133,13 @@ def decimals_for(spread: float) -> int:
 
 
 def p_value(value: float) -> str:
-    """`.013`, `< .001`: three decimals, no zero before the point."""
+    """`.013`, `< .001`: three decimals, no zero before the point; `.0496` is not .050."""
     if not np.isfinite(value):
         return "\u2013"
     if value < 0.001:
         return "<\u00a0.001"
+    if value < 0.05 <= round(value, 3):
+        return f"{min(value, 0.0499):.4f}".lstrip("0")
     return "1.000" if value > 0.9995 else f"{value:.3f}".lstrip("0")
 
 

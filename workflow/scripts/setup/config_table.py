@@ -60,7 +60,7 @@ def table(schema: Mapping[str, Any]) -> str:
 
 def _choices(node: Mapping[str, Any]) -> list[str]:
     """The allowed values, unless the description names them all."""
-    named = [f"`{value}`" for value in node.get("enum", ())]
+    named = [f"`{_written(value)}`" for value in node.get("enum", ())]
     if all(name in node["description"] for name in named):
         return []
     return [f"One of {', '.join(named)}."]
@@ -69,8 +69,12 @@ def _choices(node: Mapping[str, Any]) -> list[str]:
 def _shown(node: Mapping[str, Any]) -> str:
     if "default" not in node:
         return "-"
-    value = node["default"]
-    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+    return f"`{_written(node['default'])}`"
+
+
+def _written(value: Any) -> str:
+    """As in YAML."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def replaced(text: str, new: str) -> str:

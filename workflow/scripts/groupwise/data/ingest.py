@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from groupwise.data import prepare
 from groupwise.data.errors import InputError
+from groupwise.data.labels import labels, relabelled
 from groupwise.data.validate import (
     Roles,
     arm_order,
@@ -16,14 +20,30 @@ from groupwise.data.validate import (
     check_numeric,
 )
 
+MANY_LEVELS = 20
+"""A category with more levels than this may well be a number with a typing error in it."""
+
 
 @dataclass(frozen=True)
 class Ingested:
-    """The analysis table, and how many rows were dropped for which reason."""
+    """The analysis table, and what was done to get it.
+
+    Attributes
+    ----------
+    table : rows that are analysed, columns in the order of the roles, labels as categoricals
+    n_read : rows in the file
+    dropped : rows dropped, by reason
+    missing : one row per column in use, arm and group: how many rows, how many of them missing
+    outcome : how the outcome was transformed, and the numbers that undo it
+    warnings : sentences a reader of the results should know
+    """
 
     table: pd.DataFrame
     n_read: int
     dropped: Mapping[str, int]
+    missing: pd.DataFrame
+    outcome: Mapping[str, Any] = field(default_factory=lambda: {"as": "raw"})
+    warnings: Sequence[str] = ()
 
 
 def ingest(
@@ -33,6 +53,13 @@ def ingest(
     reference: str | None = None,
     levels: Sequence[str] | Mapping[str, str] | None = None,
     missing: str = "drop",
+    where: Mapping[str, Any] | None = None,
+    recode: Mapping[str, Mapping[Any, Any]] | None = None,
+    outcome_as: str = "raw",
+    categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    singletons: str = "keep",
+    one_arm_blocks: str = "keep",
 ) -> Ingested:
     """Check and type the columns in use; drop incomplete rows, or refuse them.
 
@@ -46,6 +73,14 @@ def ingest(
         The arms in order, or a mapping from the values in the data to labels.
     missing
         `drop` drops rows with a missing value in any role; `error` refuses them.
+    where, recode
+        See `prepare`; values are recoded first.
+    outcome_as
+        `raw`; `log`, the natural logarithm; or `standardized`, in sds of the rows analysed.
+    categorical, numeric
+        Covariates to take as categories, or as numbers, whatever they look like.
+    singletons, one_arm_blocks
+        `keep`, or `drop` groups of one member, and blocks that hold one arm.
 
     Raises
     ------
@@ -53,49 +88,171 @@ def ingest(
         For every mistake in the data or the settings, with the setting to change.
     """
     check_columns(raw, roles)
-    table = raw[roles.columns].reset_index(drop=True)
-    table[roles.outcome] = check_numeric(table[roles.outcome], "roles.outcome")
-    for role, column in roles.items():
-        if role.startswith("roles.covariates"):
-            table[column] = _covariate(table[column], role)
-        elif column != roles.outcome:
-            table[column] = _identifier(table[column])
+    n_read = len(raw)
+    raw = prepare.recode(raw, recode) if recode else raw
+    dropped = {}
+    if where:
+        chosen = prepare.where(raw, where)
+        dropped["left out by the conditions"] = int((~chosen).sum())
+        raw = raw[chosen]
+    table, warnings = _typed(raw[roles.columns].reset_index(drop=True), roles, categorical, numeric)
     if isinstance(levels, Mapping):
         table[roles.treatment] = _relabel(table[roles.treatment], levels)
         levels = list(dict.fromkeys(levels.values()))
 
-    dropped = _missing(table, roles, missing)
-    table = table.dropna(ignore_index=True)
+    counted = missing_counts(table, roles)
+    incomplete = _missing(table, roles, missing)
+    dropped |= incomplete
+    if incomplete:
+        table = table.dropna(ignore_index=True)
+    table = _set_aside(table, roles, dropped, singletons=singletons, one_arm_blocks=one_arm_blocks)
     if table.empty:
         problem = "no row has a value in every column in use"
         raise InputError("roles", problem, "look for a column that is always missing")
     order = arm_order(table[roles.treatment], levels=levels, reference=reference)
-    table[roles.treatment] = pd.Categorical(table[roles.treatment], categories=order, ordered=True)
+    table[roles.treatment] = table[roles.treatment].cat.set_categories(order, ordered=True)
+    for column in table.columns[table.dtypes == "category"].drop(roles.treatment):
+        table[column] = table[column].cat.remove_unused_categories()
     check_groups(table, roles)
-    return Ingested(table, len(raw), dropped)
+    table[roles.outcome], outcome = _transformed(table[roles.outcome], outcome_as)
+    dropped = {reason: n for reason, n in dropped.items() if n}
+    return Ingested(table, n_read, dropped, counted, outcome, warnings)
 
 
-def _identifier(values: pd.Series) -> pd.Series:
-    """Labels as text: 7, 7.0 and '7' are one label, '07' is another."""
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
-    return values.astype("string").astype(object).where(values.notna(), None)
+def missing_counts(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
+    """Rows and missing values by role, arm and group, where arm and group are known.
+
+    The role `any` counts the rows that miss a value in some column.
+    """
+    known = (table[roles.treatment].notna() & table[roles.group].notna()).to_numpy()
+    arm, group = table[roles.treatment].cat, table[roles.group].cat
+    k = len(group.categories)
+    cell = arm.codes.to_numpy(dtype=np.int64)[known] * k + group.codes.to_numpy()[known]
+    n = np.bincount(cell, minlength=1)
+    held = np.flatnonzero(n)
+    columns = {key.removeprefix("roles."): column for key, column in roles.items()}
+    missing = {
+        role: table[column].isna().to_numpy()[known]
+        for role, column in columns.items()
+        if role not in ("treatment", "group")
+    }
+    missing["any"] = np.any([*missing.values()], axis=0)
+    parts = {
+        "role": np.repeat(list(missing), len(held)),
+        "column": np.repeat([columns.get(role, "") for role in missing], len(held)),
+        "arm": np.tile(arm.categories[held // k], len(missing)),
+        "group": np.tile(group.categories[held % k], len(missing)),
+        "n": np.tile(n[held], len(missing)),
+        "n_missing": np.concatenate(
+            [np.bincount(cell[gone], minlength=len(n))[held] for gone in missing.values()]
+        ),
+    }
+    return pd.DataFrame(parts)
 
 
-def _covariate(values: pd.Series, key: str) -> pd.Series:
+def missing_by_arm(counts: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of each column with missing values, how many in each arm, for design.json."""
+    kept = counts[counts["role"] != "any"]
+    sums = kept.groupby(["role", "column", "arm"], sort=False)[["n", "n_missing"]].sum()
+    found = []
+    for (role, column), part in sums.groupby(level=[0, 1], sort=False):
+        if part["n_missing"].any():
+            arms: Mapping[str, int] = part["n_missing"].droplevel([0, 1]).to_dict()
+            found.append(
+                {"role": role, "column": column, "arms": {arm: int(n) for arm, n in arms.items()}}
+            )
+    return found
+
+
+def _typed(
+    table: pd.DataFrame, roles: Roles, categorical: Sequence[str], numeric: Sequence[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Outcome as floats, labels as categoricals, covariates as declared or as they look."""
+    for key, names in (("categorical", categorical), ("numeric", numeric)):
+        for i, column in enumerate(names):
+            if column not in roles.covariates:
+                problem = f"'{column}' is none of the covariates"
+                raise InputError(f"{key}[{i}]", problem, "add it to roles.covariates, or remove it")
+    warnings = []
+    table[roles.outcome] = check_numeric(table[roles.outcome], "roles.outcome")
+    for key, column in roles.items():
+        if key.startswith("roles.covariates"):
+            table[column], remark = _covariate(
+                table[column], key, category=column in categorical, number=column in numeric
+            )
+            warnings += remark
+        elif column != roles.outcome:
+            table[column] = labels(table[column])
+    return table, warnings
+
+
+def _covariate(
+    values: pd.Series, key: str, *, category: bool, number: bool
+) -> tuple[pd.Series, list[str]]:
     """Numbers stay numbers; anything else is a category."""
-    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
-        return _identifier(values)
-    return check_numeric(values, key)
+    text = pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values)
+    if number and text and not pd.api.types.is_bool_dtype(values):
+        return check_numeric(values, key), []
+    if not (category or text):
+        return check_numeric(values, key), []
+    found = labels(values)
+    levels = found.cat.categories
+    if category or len(levels) <= MANY_LEVELS:
+        return found, []
+    odd = found[found.isin(levels[pd.to_numeric(levels, errors="coerce").isna()])].iloc[0]
+    return found, [
+        f"The covariate '{values.name}' is taken as a category with {len(levels)} levels, because it "
+        f"has values such as '{odd}'; list it under `numeric` or `categorical` to decide."
+    ]
 
 
-def _relabel(values: pd.Series, labels: Mapping[str, str]) -> pd.Series:
-    labels = {str(value): label for value, label in labels.items()}
-    unknown = sorted(set(values.dropna()) - set(labels))
+def _set_aside(
+    table: pd.DataFrame,
+    roles: Roles,
+    dropped: dict[str, int],
+    *,
+    singletons: str,
+    one_arm_blocks: str,
+) -> pd.DataFrame:
+    """The table without what the configuration sets aside; `dropped` gains the reasons."""
+    if singletons == "drop":
+        alone = table.groupby(roles.group)[roles.group].transform("size") == 1
+        dropped["in groups of one member"] = int(alone.sum())
+        table = table[~alone]
+    if one_arm_blocks == "drop":
+        if roles.block is None:
+            problem = "there are no blocks to drop"
+            raise InputError("one_arm_blocks", problem, "remove it, or name roles.block")
+        lone = table.groupby(roles.block)[roles.treatment].transform("nunique") == 1
+        dropped["in blocks with one arm"] = int(lone.sum())
+        table = table[~lone]
+    return table.reset_index(drop=True)
+
+
+def _transformed(values: pd.Series, outcome_as: str) -> tuple[pd.Series, dict[str, Any]]:
+    """The outcome on the scale of the analysis, and what it takes to go back."""
+    if outcome_as == "raw":
+        return values, {"as": "raw"}
+    if outcome_as == "log":
+        if (values <= 0).any():
+            problem = f"column '{values.name}' has the value {values[values <= 0].iloc[0]:g}"
+            fix = "a logarithm needs values above 0: set `outcome_as: raw`"
+            raise InputError("outcome_as", problem, fix)
+        return np.log(values), {"as": "log"}
+    mean, sd = float(values.mean()), float(values.std())
+    if not sd > 0:
+        problem = f"column '{values.name}' has one value only"
+        raise InputError("outcome_as", problem, "set `outcome_as: raw`")
+    return (values - mean) / sd, {"as": "standardized", "mean": mean, "sd": sd}
+
+
+def _relabel(values: pd.Series, names: Mapping[str, str]) -> pd.Series:
+    names = {str(value): label for value, label in names.items()}
+    unknown = sorted(set(values.cat.categories) - set(names))
     if unknown:
         problem = f"the data have a treatment '{unknown[0]}' that has no label"
         raise InputError("levels", problem, "give every value a label")
-    return values.map(labels)
+    return relabelled(values, names)
 
 
 def _missing(table: pd.DataFrame, roles: Roles, missing: str) -> dict[str, int]:

@@ -11,6 +11,9 @@ import pandas as pd
 
 from groupwise.data.errors import InputError, nearest
 
+ROLES = ("outcome", "treatment", "group", "block", "second_group")
+"""Roles that one column plays."""
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -21,6 +24,7 @@ class Roles:
     group: str
     block: str | None = None
     covariates: tuple[str, ...] = ()
+    second_group: str | None = None
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, object]) -> Roles:
@@ -30,7 +34,7 @@ class Roles:
 
     def items(self) -> list[tuple[str, str]]:
         """(setting, column) for every column in use, in a fixed order."""
-        named = [(role, getattr(self, role)) for role in ("outcome", "treatment", "group", "block")]
+        named = [(role, getattr(self, role)) for role in ROLES]
         named += [(f"covariates[{i}]", column) for i, column in enumerate(self.covariates)]
         return [(f"roles.{role}", column) for role, column in named if column is not None]
 

@@ -14,7 +14,16 @@ import pandas as pd
 from scipy import stats
 
 from groupwise import tidy
-from groupwise.words import fixed
+from groupwise.words import equals_p, fixed
+
+NULLS = {
+    "exact": "{draws:,.0f} draws of its exact null distribution",
+    "pseudo-likelihood": (
+        "{draws:,.0f} draws of its null distribution with the other random effects taken as known"
+    ),
+    "bootstrap": "{draws:,.0f} parametric bootstrap draws without group effects",
+}
+"""Where the p-value of the group variance is from."""
 
 LARGE_SKEWNESS, LARGE_KURTOSIS, LARGE_SD_RATIO, LEVEL = 0.5, 1.0, 1.5, 0.05
 
@@ -29,9 +38,11 @@ class Check(NamedTuple):
 UNKNOWN = Check(np.nan, np.nan, "unknown", "The mixed model could not be fitted.")
 
 
-def run_checks(dataset: str, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Every check on the tables of one dataset (see `tidy.TABLES`)."""
-    found = {name: check(tables) for name, check in CHECKS.items()}
+def run_checks(
+    dataset: str, tables: Mapping[str, pd.DataFrame], further: Mapping[str, Check] | None = None
+) -> pd.DataFrame:
+    """Every check on the tables of one dataset (see `tidy.TABLES`), and `further` ones."""
+    found = {name: check(tables) for name, check in CHECKS.items()} | dict(further or {})
     rows = [{"dataset": dataset, "check": name} | each._asdict() for name, each in found.items()]
     return tidy.table("diagnostics", rows)
 
@@ -43,21 +54,25 @@ def convergence(tables: Mapping[str, pd.DataFrame]) -> Check:
         return Check(np.nan, np.nan, "problem", row["message"] or "The fit did not converge.")
     agreement = _statistic(tables, "statsmodels_agreement")
     if row["message"]:
-        return Check(agreement, np.nan, "look", row["message"])
+        alone = row["software"] == "groupwise" and not row["singular"]  # statsmodels was not asked
+        return Check(agreement, np.nan, "ok" if alone else "look", row["message"])
     message = "The fit converged inside its range; statsmodels' effects are the GLS solution."
     return Check(agreement, np.nan, "ok", message)
 
 
 def group_variance(tables: Mapping[str, pd.DataFrame]) -> Check:
-    """Restricted likelihood-ratio test of no group variance, 50:50 mixture of chi2(0), chi2(1).
+    """Restricted likelihood-ratio test of no group variance.
 
-    Source: Self and Liang (1987), Stram and Lee (1994).
+    The p-value is from draws of the null distribution, or else from the 50:50 mixture of chi2(0) and
+    chi2(1) (Self and Liang 1987, Stram and Lee 1994), which needs many groups.
     """
-    gain = _statistic(tables, "loglik") - _statistic(tables, "loglik_without_groups")
-    if np.isnan(gain):
+    ratio = _statistic(tables, "group_variance_statistic")
+    if np.isnan(ratio):
         return UNKNOWN
-    ratio = max(2 * gain, 0.0)
-    p_value = 0.5 * stats.chi2.sf(ratio, 1) if ratio > 1e-8 else 1.0
+    mixture, draws = (_statistic(tables, f"group_variance_{x}") for x in ("p_mixture", "draws"))
+    drawn = {null: _statistic(tables, f"group_variance_p_{null}") for null in NULLS}
+    null = next((null for null, p in drawn.items() if np.isfinite(p)), None)
+    p_value = mixture if null is None else drawn[null]
     if p_value < LEVEL:
         message = (
             "Groups differ by more than their members' spread explains: they cannot be ignored."
@@ -67,7 +82,10 @@ def group_variance(tables: Mapping[str, pd.DataFrame]) -> Check:
             "The data do not show that groups differ; that is no proof that they do not, "
             "and the design still is one of groups."
         )
-    return Check(ratio, p_value, "ok", message)
+    how = "the 50:50 mixture of chi-squared" if null is None else NULLS[null].format(draws=draws)
+    if null is not None and np.isfinite(mixture):
+        how += f"; the 50:50 mixture of chi-squared gives {equals_p(mixture)}"
+    return Check(ratio, p_value, "ok", f"{message} Restricted likelihood-ratio test by {how}.")
 
 
 def normal_residuals(tables: Mapping[str, pd.DataFrame]) -> Check:
@@ -111,21 +129,18 @@ def equal_spread(tables: Mapping[str, pd.DataFrame]) -> Check:
 
 
 def outlying_groups(tables: Mapping[str, pd.DataFrame]) -> Check:
-    """The largest standardised group effect beside what so many normal draws would give."""
+    """The most unusual group, measured by a spread it has no part in, and Bonferroni's p-value."""
     effects = _group_effects(tables)
-    components = tables["variance_components"]
-    variance = components.loc[components["group"] == _group_name(tables), "variance"]
-    if effects.empty or variance.empty or variance.iloc[0] == 0:
+    t, df, place = (_statistic(tables, f"unusual_group{x}") for x in ("_t", "_df", ""))
+    if effects.empty or not np.isfinite(t):
         return Check(np.nan, np.nan, "unknown", "There are no group effects to look at.")
-    sd = np.sqrt(np.maximum(variance.iloc[0] - effects["std_error"] ** 2, 1e-300))
-    z = (effects["estimate"] / sd).abs().to_numpy()
-    worst = int(np.argmax(z))
-    p_value = min(1.0, float(2 * stats.norm.sf(z[worst])) * len(z))
-    label = f"{effects['group'].iloc[0]} {effects['level'].iloc[worst]}"
+    p_value = min(1.0, float(2 * stats.t.sf(abs(t), df)) * len(effects))
+    label = f"{effects['group'].iloc[0]} {effects['level'].iloc[int(place)]}"
     unusual = p_value < LEVEL
-    message = f"The most unusual is {label}, {z[worst]:.1f} standard deviations from its arm's mean"
+    message = f"The most unusual is {label}, {abs(t):.1f} standard deviations from its arm's mean"
+    message += " by the spread of the others"
     message += ": more than chance would give." if unusual else ", within what chance gives."
-    return Check(float(z[worst]), p_value, "look" if unusual else "ok", message)
+    return Check(abs(t), p_value, "look" if unusual else "ok", message)
 
 
 CHECKS = {
@@ -166,5 +181,7 @@ def _group_name(tables: Mapping[str, pd.DataFrame]) -> str:
 
 
 def _group_effects(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Of the groups: intercepts, slopes left out."""
     effects = tables["random_effects"]
-    return effects[effects["group"] == _group_name(tables)]
+    own = effects["group"] == _group_name(tables)
+    return effects[own & (effects["term"] == "Intercept")]

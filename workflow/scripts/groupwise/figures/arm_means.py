@@ -20,12 +20,15 @@ from plotnine import (
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     INK,
+    MOST_GROUPS,
     MUTED,
     WIDTH,
     arm_colors,
     arm_shapes,
+    drawn,
     jitter,
     look,
+    sample,
     wrap,
 )
 from groupwise.words import number
@@ -37,9 +40,11 @@ def draw(tables: Tables) -> Figure:
     means = tables.results["marginal_means"]
     means = means[means["method"] == "mixed_wald"].assign(x=lambda t: t["arm"].map(arms.index) + 1)
     groups, known = _group_means(tables, arms), means[means["estimate"].notna()]
+    points = sample(groups, MOST_GROUPS)
+    said = drawn(len(points), len(groups), "groups")
     places = [j + 1.14 for j in range(len(arms))]
     plot = (
-        ggplot(groups, aes("x", "mean"))
+        ggplot(points, aes("x", "mean"))
         + geom_hline(yintercept=groups["mean"].mean(), color=MUTED, linetype="dotted", size=0.8)
         + geom_point(aes(color="arm", shape="arm"), size=2.6, alpha=0.6, stroke=0)
         + geom_errorbar(
@@ -53,10 +58,10 @@ def draw(tables: Tables) -> Figure:
         + scale_color_manual(arm_colors(arms), guide=None)
         + scale_shape_manual(arm_shapes(arms), guide=None)
         + scale_x_continuous(breaks=places, labels=[wrap(arm, 66 // len(arms)) for arm in arms])
-        + labs(x=roles["treatment"], y=roles["outcome"])
+        + labs(x=roles["treatment"], y=roles["outcome"], caption=said)
         + look(panel_grid_major_x=element_blank())
     )
-    return Figure(plot, WIDTH, 4.2, _alt(means))
+    return Figure(plot, WIDTH, 4.2, f"{_alt(means)} {said}".rstrip())
 
 
 def _group_means(tables: Tables, arms: list[str]) -> pd.DataFrame:

@@ -98,12 +98,17 @@ def _with_truth(plot: ggplot, tables: Tables, contrasts: list[str]) -> ggplot:
     return plot + line
 
 
+def _bound(value: float) -> str:
+    """An end of an interval in words: an interval may have none."""
+    return "without end" if np.isinf(value) else number(value)
+
+
 def _alt(tables: Tables, known: pd.DataFrame, silent: pd.DataFrame) -> str:
     parts = []
     for contrast, rows in known.groupby("contrast", sort=False):
         said = "; ".join(
             f"{method_label(row.method)} {number(row.estimate)} "
-            f"({number(row.conf_low)} to {number(row.conf_high)})"
+            f"({_bound(row.conf_low)} to {_bound(row.conf_high)})"
             for row in rows.itertuples()
         )
         parts.append(f"{contrast_label(str(contrast))}: {said}.")

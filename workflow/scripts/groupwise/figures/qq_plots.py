@@ -7,11 +7,23 @@ import pandas as pd
 from plotnine import aes, facet_wrap, geom_abline, geom_point, ggplot, labs
 from scipy import stats
 
+from groupwise.data.sampling import counted
 from groupwise.figures import Figure, Tables
-from groupwise.figures.style import MANY_POINTS, MUTED, OKABE_ITO, WIDTH, look, sentence
+from groupwise.figures.style import (
+    MANY_POINTS,
+    MUTED,
+    OKABE_ITO,
+    WIDTH,
+    look,
+    sentence,
+    wrap,
+)
 from groupwise.words import number
 
 NOTHING = "The mixed model could not be fitted: there are 0 residuals to show."
+
+MOST_QUANTILES = 2_000
+"""Of more values so many quantiles are drawn, the extremes among them."""
 
 
 def draw(tables: Tables) -> Figure:
@@ -23,9 +35,10 @@ def draw(tables: Tables) -> Figure:
     effects = effects.loc[effects["group"] == group, "estimate"]
     if residuals.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
-    parts = {f"noise: {len(residuals):,} residuals": residuals}
+    total = int(tables.design["n_obs"])
+    parts = {f"noise: {wrap(counted(len(residuals), total, 'residuals'), 30)}": residuals}
     if effects.std() > 0:
-        parts[f"group effects: {len(effects)} BLUPs"] = effects
+        parts[f"group effects: {len(effects):,} BLUPs"] = effects
     points = pd.concat([_quantiles(v, panel) for panel, v in parts.items()], ignore_index=True)
     points["panel"] = pd.Categorical(points["panel"], categories=list(parts))
     plot = (
@@ -42,16 +55,17 @@ def draw(tables: Tables) -> Figure:
 
 
 def _quantiles(values: pd.Series, panel: str) -> pd.DataFrame:
-    """Standardised order statistics at Blom's plotting positions."""
+    """Standardised order statistics at Blom's plotting positions; of very many evenly spread ones."""
     ordered = np.sort(values.to_numpy(dtype=float))
     sd = ordered.std(ddof=1) if len(ordered) > 1 else 0.0
     if not sd > 0:
         return pd.DataFrame({"normal": [0.0], "observed": [0.0], "panel": panel})
-    position = (np.arange(1, len(ordered) + 1) - 0.375) / (len(ordered) + 0.25)
+    rank = np.unique(np.linspace(1, len(ordered), min(len(ordered), MOST_QUANTILES)).round())
+    position = (rank - 0.375) / (len(ordered) + 0.25)
     return pd.DataFrame(
         {
             "normal": stats.norm.ppf(position),
-            "observed": (ordered - ordered.mean()) / sd,
+            "observed": (ordered[rank.astype(int) - 1] - ordered.mean()) / sd,
             "panel": panel,
         }
     )

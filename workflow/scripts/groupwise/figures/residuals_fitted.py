@@ -15,16 +15,20 @@ from plotnine import (
     scale_shape_manual,
 )
 
+from groupwise.data.sampling import counted
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     INK,
     MANY_POINTS,
+    MOST_POINTS,
     MUTED,
     WIDTH,
     arm_colors,
     arm_shapes,
     clear_legend,
+    drawn,
     look,
+    sample,
     sentence,
     wrap,
 )
@@ -41,7 +45,9 @@ def draw(tables: Tables) -> Figure:
     points["arm"] = pd.Categorical(points["arm"], categories=arms)
     if points.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
-    running = _running_mean(points)
+    running, total = _running_mean(points), int(tables.design["n_obs"])
+    seen, points = points, sample(points, MOST_POINTS)
+    said = drawn(len(points), total, "rows")
     many = len(points) > MANY_POINTS
     plot = (
         ggplot(points, aes("fitted", "residual"))
@@ -57,10 +63,10 @@ def draw(tables: Tables) -> Figure:
         + scale_color_manual(arm_colors(arms), labels=[wrap(arm) for arm in arms])
         + scale_shape_manual(arm_shapes(arms), labels=[wrap(arm) for arm in arms])
         + clear_legend(arms)
-        + labs(x="fitted value", y="residual")
+        + labs(x="fitted value", y="residual", caption=said)
         + look()
     )
-    return Figure(plot, WIDTH, 4.2, _alt(points, running))
+    return Figure(plot, WIDTH, 4.2, f"{_alt(seen, running, total)} {said}".rstrip())
 
 
 def _running_mean(points: pd.DataFrame) -> pd.DataFrame:
@@ -73,9 +79,9 @@ def _running_mean(points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(means.reshape(-1, 2), columns=["fitted", "residual"])
 
 
-def _alt(points: pd.DataFrame, running: pd.DataFrame) -> str:
+def _alt(points: pd.DataFrame, running: pd.DataFrame, total: int) -> str:
     return (
-        f"Residuals of {len(points):,} individuals against fitted values from "
+        f"Residuals of {counted(len(points), total, 'individuals')} against fitted values from "
         f"{number(points['fitted'].min())} to {number(points['fitted'].max())}. Residuals have a "
         f"standard deviation of {number(points['residual'].std())}; their running mean stays "
         f"between {number(running['residual'].min())} and {number(running['residual'].max())}."

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from plotnine import (
     aes,
     element_blank,
     facet_wrap,
+    geom_line,
     geom_linerange,
     geom_point,
     geom_segment,
+    geom_text,
     ggplot,
     labs,
     scale_color_manual,
@@ -22,32 +26,53 @@ from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     INK,
     MANY_GROUPS,
+    MANY_POINTS,
+    MOST_GROUPS,
+    MOST_POINTS,
+    MUTED,
     WIDTH,
     GroupAxis,
     arm_colors,
     arm_shapes,
     clear_legend,
+    drawn,
     jitter,
     look,
+    sample,
     wrap,
 )
 from groupwise.words import number
 
+NAMED_GROUPS = 12
+"""So many lines can be told apart by a name at their end."""
+
 
 def draw(tables: Tables) -> Figure:
-    """Groups side by side, ordered by their mean within arms, with each arm's mean as a line."""
+    """Groups side by side within arms, or followed through the arms where they hold several."""
     roles, arms = tables.design["roles"], list(tables.design["arms"])
     data = pd.DataFrame(
         {
             "outcome": tables.data[roles["outcome"]].to_numpy(dtype=float),
-            "group": tables.data[roles["group"]].astype(str).to_numpy(),
-            "arm": pd.Categorical(tables.data[roles["treatment"]].astype(str), categories=arms),
+            "group": tables.data[roles["group"]].astype("category"),
+            "arm": tables.data[roles["treatment"]].cat.set_categories(arms, ordered=False),
         }
     )
     groups = _summarise(data)
-    many = len(groups) > MANY_GROUPS
+    names = pd.DataFrame({"group": groups["group"].unique()})
+    kept = sample(names, MOST_GROUPS)["group"]
+    points = sample(data, MOST_POINTS).astype({"group": str})
+    shown, many = groups[groups["group"].isin(kept)], len(groups) > MANY_GROUPS
+    said = drawn(len(kept), len(names), "groups") or drawn(len(points), len(data), "rows") * (
+        not many
+    )
+    alt = f"{_alt(tables, data, groups)} {said}".rstrip()
+    if tables.design["kind"] in ("within", "mixed"):
+        plot = _followed(points, shown) + labs(
+            x=roles["treatment"], y=roles["outcome"], caption=said
+        )
+        return Figure(plot, WIDTH, 4.6, alt)
     axis = GroupAxis.of([] if many else list(groups["group"]))
-    plot = _overview(groups) if many else _individuals(data, groups, axis.labels)
+    plot = _overview(shown) if many else _individuals(points, groups, axis.labels)
     settings = (
         {"axis_text_x": element_blank(), "legend_position": "none"} if many else axis.settings
     )
@@ -55,17 +80,21 @@ def draw(tables: Tables) -> Figure:
         plot
         + scale_color_manual(arm_colors(arms), labels=[wrap(arm) for arm in arms])
         + clear_legend(arms)
-        + labs(x=roles["group"], y=roles["outcome"])
+        + labs(x=roles["group"], y=roles["outcome"], caption=said)
         + look(panel_grid_major_x=element_blank(), **settings)
     )
-    return Figure(plot, WIDTH, 4.4 + axis.height, _alt(tables, data, groups))
+    return Figure(plot, WIDTH, 4.4 + axis.height, alt)
 
 
 def _summarise(data: pd.DataFrame) -> pd.DataFrame:
     """One row per group (and arm, where groups hold several): mean, quartiles, place on the axis."""
     by = data.groupby(["arm", "group"], observed=True)["outcome"]
-    groups = by.agg(mean="mean", low=lambda v: v.quantile(0.25), high=lambda v: v.quantile(0.75))
-    groups = groups.reset_index().sort_values(["arm", "mean", "group"], ignore_index=True)
+    groups = pd.DataFrame({"mean": by.mean(), "low": by.quantile(0.25), "high": by.quantile(0.75)})
+    groups = (
+        groups.reset_index()
+        .astype({"group": str})
+        .sort_values(["arm", "mean", "group"], ignore_index=True)
+    )
     gap = groups["arm"].cat.codes.diff().fillna(0).clip(lower=0).cumsum()
     groups["x"] = np.arange(len(groups)) + 1 + 0.7 * gap
     groups["rank"] = groups.groupby("arm", observed=True).cumcount() + 1
@@ -83,7 +112,9 @@ def _individuals(data: pd.DataFrame, groups: pd.DataFrame, labels: list[str]) ->
     colors, arms = {"color": "arm"}, list(data["arm"].cat.categories)
     return (
         ggplot(points, aes("x", "outcome", **colors))
-        + geom_point(aes(shape="arm"), size=2, alpha=0.55, stroke=0)
+        + geom_point(
+            aes(shape="arm"), size=2, alpha=0.55, stroke=0, raster=len(points) > MANY_POINTS
+        )
         + geom_segment(
             aes(x="left-0.45", xend="right+0.45", y="mean", yend="mean", **colors),
             data=means,
@@ -96,6 +127,77 @@ def _individuals(data: pd.DataFrame, groups: pd.DataFrame, labels: list[str]) ->
         + scale_x_continuous(breaks=list(groups["x"]), labels=labels)
         + scale_shape_manual(arm_shapes(arms), labels=[wrap(arm) for arm in arms])
     )
+
+
+def _followed(data: pd.DataFrame, groups: pd.DataFrame) -> ggplot:
+    """An arm at each place; a line joins the means of one group, the dashed line is the arm's."""
+    arms, many = list(data["arm"].cat.categories), groups["group"].nunique() > MANY_GROUPS
+    points = data.assign(x=data["arm"].cat.codes + 1 + jitter(len(data), 0.18))
+    means = groups.assign(x=groups["arm"].cat.codes + 1)
+    plot = ggplot(means, aes("x", "mean"))
+    if not many:
+        plot += geom_point(
+            aes(y="outcome", color="arm", shape="arm"),
+            data=points,
+            size=2,
+            alpha=0.55,
+            stroke=0,
+            raster=len(points) > MANY_POINTS,
+        )
+    height = np.ptp(means["mean"] if many else points["outcome"])
+    return (
+        plot
+        + _lines(means, many=many)
+        + geom_text(
+            aes(x="x+0.14", y="place", label="group"),
+            data=_line_ends(means, height),
+            ha="left",
+            size=10.5,
+            color=INK,
+        )
+        + scale_x_continuous(
+            breaks=list(range(1, len(arms) + 1)),
+            labels=[wrap(arm, 66 // len(arms)) for arm in arms],
+            limits=(0.6, len(arms) + 0.6),
+        )
+        + scale_color_manual(arm_colors(arms), guide=None)
+        + scale_shape_manual(arm_shapes(arms), guide=None)
+        + look(panel_grid_major_x=element_blank())
+    )
+
+
+def _lines(means: pd.DataFrame, *, many: bool) -> list[Any]:
+    """A line through the means of each group, and the mean of each arm."""
+    return [
+        geom_line(
+            aes(group="group"),
+            data=means[means["group"].duplicated(keep=False)],
+            color=MUTED,
+            alpha=0.3 if many else 1,
+            size=0.3 if many else 0.7,
+        ),
+        geom_point(size=0.8 if many else 1.8, color=MUTED),
+        geom_segment(
+            aes(x="x-0.3", xend="x+0.3", y="arm_mean", yend="arm_mean", color="arm"),
+            data=means.drop_duplicates("arm"),
+            size=1.4,
+            linetype="dashed",
+        ),
+    ]
+
+
+def _line_ends(means: pd.DataFrame, height: float) -> pd.DataFrame:
+    """Where the name of each group stands: beside its mean in the last arm, apart from the others.
+
+    `height` is what the picture spans, in units of the outcome.
+    """
+    ends = means[means["x"] == means["x"].max()].sort_values("mean", ignore_index=True)
+    if means["group"].nunique() > NAMED_GROUPS:
+        ends = ends.iloc[:0]
+    gap, place = 0.055 * height, ends["mean"].to_numpy(dtype=float).copy()
+    for j in range(1, len(place)):
+        place[j] = max(place[j], place[j - 1] + gap)
+    return ends.assign(place=place - (place - ends["mean"]).mean())
 
 
 def _overview(groups: pd.DataFrame) -> ggplot:

@@ -21,12 +21,15 @@ from plotnine import (
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     MANY_GROUPS,
+    MOST_GROUPS,
     MUTED,
     OKABE_ITO,
     WIDTH,
     GroupAxis,
     clear_legend,
+    drawn,
     look,
+    sample,
     sentence,
 )
 from groupwise.words import number
@@ -40,24 +43,25 @@ NOTHING = "The mixed model could not be fitted: there are 0 group effects to sho
 def draw(tables: Tables) -> Figure:
     """Groups in the order of their predicted effects; a grey line joins the two values."""
     roles = tables.design["roles"]
-    effects = tables.results["random_effects"]
-    effects = effects[effects["group"] == roles["group"]]
+    effects = _group_effects(tables)
     if effects.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
     effects = effects.sort_values(["estimate", "level"], ignore_index=True)
     effects["x"] = np.arange(1, len(effects) + 1)
     effects["low"] = effects["estimate"] - 1.959964 * effects["std_error"]
     effects["high"] = effects["estimate"] + 1.959964 * effects["std_error"]
+    points = sample(effects, MOST_GROUPS)
     long = pd.concat(
         [
-            effects.assign(kind=RAW, value=effects["raw"]),
-            effects.assign(kind=BLUP, value=effects["estimate"]),
+            points.assign(kind=RAW, value=points["raw"]),
+            points.assign(kind=BLUP, value=points["estimate"]),
         ]
     )
+    said = drawn(len(points), len(effects), "groups")
     many = len(effects) > MANY_GROUPS
     axis = GroupAxis.of([] if many else list(effects["level"]))
     plot = (
-        ggplot(effects, aes("x"))
+        ggplot(points, aes("x"))
         + geom_hline(yintercept=0, color=MUTED, size=0.7)
         + geom_linerange(
             aes(ymin="low", ymax="high"), color=OKABE_ITO[0], alpha=0.3, size=0.8 if many else 2.6
@@ -68,21 +72,36 @@ def draw(tables: Tables) -> Figure:
         + geom_point(aes(y="value", color="kind", shape="kind"), data=long, size=1.1 if many else 3)
         + scale_color_manual({RAW: OKABE_ITO[1], BLUP: OKABE_ITO[0]})
         + scale_shape_manual({RAW: "D", BLUP: "o"})
-        + labs(x=_axis_title(roles["group"], many), y=f"deviation in {roles['outcome']}")
+        + labs(
+            x=_axis_title(roles["group"], many), y=f"deviation in {roles['outcome']}", caption=said
+        )
         + clear_legend()
         + look(panel_grid_major_x=element_blank(), **axis.settings)
     )
     plot = plot + scale_x_continuous(
         breaks=list(effects["x"])[: len(axis.labels)], labels=axis.labels
     )
-    return Figure(plot, WIDTH, 4.2 + axis.height, _alt(tables, effects))
+    return Figure(plot, WIDTH, 4.2 + axis.height, _alt(tables, effects, said))
+
+
+def _group_effects(tables: Tables) -> pd.DataFrame:
+    """One row per group; the raw deviation without what is predicted for a random block."""
+    roles, every = tables.design["roles"], tables.results["random_effects"]
+    every = every[every["term"] == "Intercept"]
+    effects = every[every["group"] == roles["group"]]
+    if tables.design["blocks_as"] != "random" or effects.empty:
+        return effects
+    blocks = every[every["group"] == roles["block"]].set_index("level")["estimate"]
+    pairs = tables.data[[roles["group"], roles["block"]]].drop_duplicates().astype(str)
+    block_of = pairs.set_index(roles["group"])[roles["block"]]
+    return effects.assign(raw=effects["raw"] - effects["level"].map(block_of).map(blocks))
 
 
 def _axis_title(group: str, many: bool) -> str:
     return f"{group}, in order of the predicted effect" + ("" if not many else " (labels left out)")
 
 
-def _alt(tables: Tables, effects: pd.DataFrame) -> str:
+def _alt(tables: Tables, effects: pd.DataFrame, said: str) -> str:
     group = tables.design["roles"]["group"]
     lowest, highest = effects.iloc[0], effects.iloc[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -91,5 +110,5 @@ def _alt(tables: Tables, effects: pd.DataFrame) -> str:
         f"Raw and shrunken deviation of each {group}. The predicted effects run from "
         f"{number(lowest.estimate)} ({group} {lowest.level}) to {number(highest.estimate)} "
         f"({group} {highest.level}); at the median a group keeps {number(100 * kept, 2)}% of its "
-        f"raw deviation."
-    )
+        f"raw deviation. {said}"
+    ).rstrip()

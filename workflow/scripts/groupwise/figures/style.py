@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from mizani.palettes import hue_pal
 from plotnine import (
     annotate,
@@ -21,6 +22,8 @@ from plotnine import (
     theme_minimal,
     theme_void,
 )
+
+from groupwise.data.sampling import counted, sampled_rows
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5D5D5D")
 """Told apart with every common colour blindness (Okabe and Ito 2008); the darkest ones first."""
@@ -37,6 +40,19 @@ MANY_GROUPS = 40
 
 MANY_POINTS = 2000
 """Above this many points their layer is drawn as an image inside the SVG."""
+
+MOST_GROUPS, MOST_POINTS = 500, 20_000
+"""Of more groups, or points, a figure draws a random sample of so many, and says so."""
+
+
+def sample(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The table, or a sample of its rows in their order: the same every time."""
+    return table if len(table) <= most else table.iloc[sampled_rows(len(table), most)]
+
+
+def drawn(shown: int, total: int, things: str) -> str:
+    """A sentence on a sample; nothing where all is drawn."""
+    return "" if shown == total else f"Drawn: {counted(shown, total, things)}."
 
 
 def look(**more: object) -> theme:

@@ -14,11 +14,12 @@ on the number of individuals.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
 
+from groupwise.inference.wald import wald
 from groupwise.models.random_intercept import OutcomeSums, RandomIntercept, RandomInterceptFit
 from groupwise.tidy import Inference, JointTest
 
@@ -59,26 +60,27 @@ def bootstrap_contrasts(
 
     `n_draws` + 1 should be a multiple of 2 / (1 - conf_level), as 1999 is for 0.95.
     """
-    estimate = L @ fit.beta
-    std_error = np.sqrt(np.einsum("ij,ij->i", L @ fit.vcov, L))
     drawn = draw_t(fit.model, float(fit.theta), L, n_draws=n_draws, seed=seed)
-    half = critical_values(drawn, conf_level) * std_error
-    inference = Inference(
-        estimate=estimate,
-        std_error=std_error,
-        statistic=estimate / std_error,
-        df=np.full(len(L), np.nan),
-        p_value=exceedance(drawn, estimate / std_error),
-        conf_low=estimate - half,
-        conf_high=estimate + half,
-        conf_level=conf_level,
-    )
+    found = wald(L, fit.beta, fit.vcov, df=np.inf, conf_level=conf_level)
+    inference = studentised(found, drawn)
     p_value_null = [
         _null_p_value(fit.model, y, row[None, :], t, n_draws=n_draws, seed=seed)
         for row, t in zip(L, inference.statistic, strict=True)
     ]
     failed = int(np.isinf(drawn).any(axis=1).sum())
     return BootstrapTests(inference, np.array(p_value_null), n_draws, failed)
+
+
+def studentised(found: Inference, drawn: np.ndarray) -> Inference:
+    """The rows of `found` (k,) with intervals and p-values from |t*| (n_draws, k); `df` is NaN."""
+    half = critical_values(drawn, found.conf_level) * found.std_error
+    return replace(
+        found,
+        df=np.full(len(found.estimate), np.nan),
+        p_value=exceedance(drawn, found.statistic),
+        conf_low=found.estimate - half,
+        conf_high=found.estimate + half,
+    )
 
 
 def _null_p_value(

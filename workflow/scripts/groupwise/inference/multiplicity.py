@@ -142,7 +142,8 @@ def _finite_df_sf(q: np.ndarray, n_arms: int, df: np.ndarray) -> np.ndarray:
     With x = log S the density is proportional to exp(df (x - exp(2 x) / 2)); it is cut where
     chi-squared leaves 1e-16 below and above, and its constant is the sum of its values.
     """
-    low = np.log(2 * gammaincinv(df / 2, 1e-16) / df) / 2
+    least = 2 * gammaincinv(df / 2, 1e-16) / df  # rounds to 0 where df is tiny
+    low = np.log(np.maximum(least, np.finfo(float).tiny)) / 2
     high = np.log(2 * gammainccinv(df / 2, 1e-16) / df) / 2
     x = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, NODES)
     density = np.exp(df[:, None] * (x - np.expm1(2 * x) / 2))

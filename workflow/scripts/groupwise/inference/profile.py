@@ -31,6 +31,9 @@ from groupwise.tidy import Inference, JointTest
 Deviance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Profile deviance at parameter values x of the outcomes with these indices, each shape (m,)."""
 
+NULL_DRAWS = 20_000
+"""Of the null distribution of the variance test: a p-value of .05 is known to within .002."""
+
 SIMULATION_BLOCK = 10_000
 """Draws per random stream: results do not depend on how the blocks are spread."""
 
@@ -142,7 +145,7 @@ def _profile_row(
     constrained = Constrained.of(model.X, model.group, y, row)
     minimum = fit.criterion - len(y.T) * np.log(2 * np.pi)
     step = stats.norm.ppf(0.5 + conf_level / 2) * std_error
-    low, high = _both_sides(constrained.deviance, estimate, step, minimum, conf_level)
+    low, high = both_sides(constrained.deviance, estimate, step, minimum, conf_level)
     ratio = constrained.deviance(np.zeros(len(y)), np.arange(len(y))) - minimum
     return low, high, ratio
 
@@ -200,12 +203,14 @@ class GivenGroup:
         return GivenGroup(self.variance[which], self.n)
 
 
-def profile_sd_group(model: RandomIntercept, y: np.ndarray, *, conf_level: float) -> Limits:
-    """ML profile interval of the groups' standard deviation; y (..., n).
+def profile_sd_group(
+    model: RandomIntercept, y: np.ndarray, *, conf_level: float, reml: bool = False
+) -> Limits:
+    """Profile interval of the groups' standard deviation; y (..., n).
 
     The lower limit is exactly 0 where the profile does not reach the cutoff above 0.
     """
-    profile, lam = _optimum(model, y, reml=False)
+    profile, lam = _optimum(model, y, reml=reml)
     sigma = _sigma(profile, lam)
 
     def deviance(sd: np.ndarray, which: np.ndarray) -> np.ndarray:
@@ -215,13 +220,15 @@ def profile_sd_group(model: RandomIntercept, y: np.ndarray, *, conf_level: float
 
     unit = sigma / np.sqrt(profile.scale)
     minimum = deviance_at(profile, lam)
-    limits = _from_zero(deviance, sigma * np.sqrt(lam), unit, minimum, conf_level)
+    limits = from_zero(deviance, sigma * np.sqrt(lam), unit, minimum, conf_level)
     return limits.reshape(y.shape[:-1])
 
 
-def profile_sd_residual(model: RandomIntercept, y: np.ndarray, *, conf_level: float) -> Limits:
-    """ML profile interval of the residual standard deviation; y (..., n)."""
-    profile, lam = _optimum(model, y, reml=False)
+def profile_sd_residual(
+    model: RandomIntercept, y: np.ndarray, *, conf_level: float, reml: bool = False
+) -> Limits:
+    """Profile interval of the residual standard deviation; y (..., n)."""
+    profile, lam = _optimum(model, y, reml=reml)
 
     def deviance(log_sd: np.ndarray, which: np.ndarray) -> np.ndarray:
         some = profile.take(which)
@@ -229,7 +236,7 @@ def profile_sd_residual(model: RandomIntercept, y: np.ndarray, *, conf_level: fl
 
     estimate, minimum = np.log(_sigma(profile, lam)), deviance_at(profile, lam)
     step = np.full_like(estimate, 2 / np.sqrt(2 * profile.df))
-    low, high = _both_sides(deviance, estimate, step, minimum, conf_level)
+    low, high = both_sides(deviance, estimate, step, minimum, conf_level)
     return Limits(np.exp(estimate), np.exp(low), np.exp(high)).reshape(y.shape[:-1])
 
 
@@ -244,7 +251,7 @@ def profile_icc(
 
     unit = np.full_like(lam, 1 / np.sqrt(profile.scale))
     minimum = deviance_at(profile, lam)
-    theta = _from_zero(deviance, np.sqrt(lam), unit, minimum, conf_level)
+    theta = from_zero(deviance, np.sqrt(lam), unit, minimum, conf_level)
     squares = [np.square(each) for each in vars(theta).values()]
     return Limits(*(each / (1 + each) for each in squares)).reshape(y.shape[:-1])
 
@@ -266,34 +273,49 @@ class GroupVarianceTest:
     """Restricted likelihood-ratio test of no group variance; arrays (...).
 
     `p_mixture` is from 0.5 chi2_0 + 0.5 chi2_1 (Self and Liang 1987), which needs many groups;
-    `p_exact` from draws of the finite-sample null distribution, `p_low` and `p_high` its 99%
-    Monte Carlo limits (Clopper and Pearson); NaN where the design's eigenvalues are not at hand.
+    `p_drawn` from draws of the null distribution, `p_low` and `p_high` its 99% Monte Carlo limits
+    (Clopper and Pearson); NaN where the design's eigenvalues are not at hand. `null` says what the
+    draws are of: `exact`, the finite-sample distribution; `pseudo-likelihood` and `bootstrap`
+    where there are other random effects (see `variance_test`).
     """
 
     statistic: np.ndarray
     p_mixture: np.ndarray
-    p_exact: np.ndarray
+    p_drawn: np.ndarray
     p_low: np.ndarray
     p_high: np.ndarray
     n_draws: int
+    null: str
 
 
 def group_variance_test(
-    model: RandomIntercept, y: np.ndarray, *, n_draws: int = 100_000, seed: int = 0
+    model: RandomIntercept, y: np.ndarray, *, n_draws: int = NULL_DRAWS, seed: int = 0
 ) -> GroupVarianceTest:
     """Tests lambda = 0 for y (..., n). The null distribution depends on the design alone."""
     profile, lam = _optimum(model, y, reml=True)
     gain = deviance_at(profile, np.zeros(len(lam))) - deviance_at(profile, lam)
     statistic = np.maximum(gain, 0).reshape(y.shape[:-1])
     p_mixture = np.where(statistic > 0, 0.5 * stats.chi2.sf(statistic, 1), 1.0)
-    draws = null_distribution(model, n_draws=n_draws, seed=seed)
-    if draws is None:
+    drawn = null_distribution(model, n_draws=n_draws, seed=seed)
+    return tail_probability(statistic, p_mixture, drawn, "exact")
+
+
+def tail_probability(
+    statistic: np.ndarray | float,
+    p_mixture: np.ndarray | float,
+    drawn: np.ndarray | None,
+    null: str,
+) -> GroupVarianceTest:
+    """The test of these statistics (...) from sorted draws of the null distribution."""
+    statistic, p_mixture = np.asarray(statistic), np.asarray(p_mixture)
+    if drawn is None:
         nothing = np.full(statistic.shape, np.nan)
-        return GroupVarianceTest(statistic, p_mixture, nothing, nothing, nothing, 0)
-    reached = n_draws - np.searchsorted(draws, statistic - 1e-9, side="left")
-    low, high = _clopper_pearson(reached, n_draws, level=0.99)
-    p_exact = (1 + reached) / (1 + n_draws)
-    return GroupVarianceTest(statistic, p_mixture, p_exact, low, high, n_draws)
+        return GroupVarianceTest(statistic, p_mixture, nothing, nothing, nothing, 0, null)
+    n = len(drawn)
+    reached = n - np.searchsorted(drawn, statistic - 1e-9, side="left")
+    low, high = _clopper_pearson(np.asarray(reached), n, level=0.99)
+    p_drawn = np.asarray((1 + reached) / (1 + n))
+    return GroupVarianceTest(statistic, p_mixture, p_drawn, low, high, n, null)
 
 
 def null_distribution(model: RandomIntercept, *, n_draws: int, seed: int) -> np.ndarray | None:
@@ -360,7 +382,7 @@ def _sigma(profile: Profile, lam: np.ndarray) -> np.ndarray:
     return sigma
 
 
-def _from_zero(
+def from_zero(
     deviance: Deviance,
     estimate: np.ndarray,
     unit: np.ndarray,
@@ -375,7 +397,7 @@ def _from_zero(
     return Limits(estimate, low, _outward(deviance, estimate, unit, minimum, conf_level))
 
 
-def _both_sides(
+def both_sides(
     deviance: Deviance,
     estimate: np.ndarray,
     step: np.ndarray,

@@ -1,48 +1,88 @@
-"""Intervals for the standard deviations of a random-intercept model."""
+"""Variance components of a mixed model with intervals: sds, shares of the variance, design effects.
+
+Intervals are of the profile likelihood, full for ML estimates (lme4's confint), restricted for
+REML's. They exist on the boundary, and a limit there is exactly 0. With random slopes the variance
+between groups differs from arm to arm: there is no one share, and no design effect.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from scipy import stats
 
-from groupwise.models.mixed import GroupSums, Variances, gls
+from groupwise.inference.profile import (
+    Limits,
+    design_effect,
+    profile_icc,
+    profile_sd_group,
+    profile_sd_residual,
+)
+from groupwise.inference.variance_profile import Estimate, effect_sd, residual_sd, share
+from groupwise.models.lmm import LmmFit
+from groupwise.models.random_intercept import RandomIntercept
+
+UNDEFINED = Limits(*np.full((3, 1), np.nan))
+TOTAL, RESIDUAL = "total", "residual"
 
 
-def sd_intervals(
-    sums: GroupSums, variances: Variances, *, conf_level: float
-) -> dict[str, tuple[float, float]]:
-    """Wald intervals on the log scale from the curvature of the REML likelihood.
+@dataclass(frozen=True)
+class Component:
+    """One effect of one level; `level` is a term's name, `TOTAL` or `RESIDUAL`; arrays (1,).
 
-    The approximation of nlme's `intervals` (Pinheiro and Bates 2000, section 2.4.3). A variance
-    on the boundary has no curvature in its logarithm: its interval is NaN.
+    `icc` is its share of the variance, `design_effect` 1 + (m - 1) icc. `TOTAL` stands for all random
+    intercepts together; its sd has no interval.
     """
-    names = [name for name in ("group", "block", "residual") if getattr(variances, name) > 0]
-    centre = np.log(np.sqrt([getattr(variances, name) for name in names]))
 
-    def loglik(log_sd: np.ndarray) -> float:
-        given = dict.fromkeys(("group", "block", "residual"), 0.0)
-        given |= dict(zip(names, np.exp(2 * log_sd), strict=True))
-        return gls(sums, Variances(**given)).loglik_reml
-
-    information = -_hessian(loglik, centre)
-    intervals = dict.fromkeys(("group", "block", "residual"), (np.nan, np.nan))
-    if np.all(np.linalg.eigvalsh(information) > 0):
-        half = stats.norm.ppf(0.5 + conf_level / 2) * np.sqrt(np.diag(np.linalg.inv(information)))
-        with np.errstate(over="ignore"):  # an interval without an upper end
-            low, high = np.exp(centre - half), np.exp(centre + half)
-        intervals |= {n: (float(a), float(b)) for n, a, b in zip(names, low, high, strict=True)}
-    return intervals
+    level: str
+    term: str
+    std_dev: Limits
+    icc: Limits
+    design_effect: Limits
 
 
-def _hessian(f, x: np.ndarray, step: float = 1e-3) -> np.ndarray:  # type: ignore[no-untyped-def]
-    """Second derivatives by central differences, shape (k, k)."""
-    k = len(x)
-    steps = step * np.eye(k)
-    H = np.empty((k, k))
-    for i in range(k):
-        for j in range(i, k):
-            a, b = steps[i], steps[j]
-            H[i, j] = H[j, i] = (f(x + a + b) - f(x + a - b) - f(x - a + b) + f(x - a - b)) / (
-                4 * step**2
-            )
-    return H
+def one_intercept_components(
+    model: RandomIntercept, y: np.ndarray, *, reml: bool, conf_level: float
+) -> list[Component]:
+    """Of (1 | group), for one outcome y (n,)."""
+    group, residual, icc = (
+        profile(model, y[None, :], reml=reml, conf_level=conf_level)
+        for profile in (profile_sd_group, profile_sd_residual, profile_icc)
+    )
+    return [
+        Component("group", "Intercept", group, icc, design_effect(icc, model.group_size)),
+        Component(RESIDUAL, "", residual, _what_is_left(icc), UNDEFINED),
+    ]
+
+
+def lmm_components(fit: LmmFit, *, reml: bool, conf_level: float) -> list[Component]:
+    """Of any random terms, in the order of the fit; the residual is last."""
+    at, terms = Estimate.of(fit, reml=reml), fit.structure.terms
+    intercepts = all(term.q == 1 and np.all(term.Zcols == 1) for term in terms)
+    found = []
+    for t, term in enumerate(terms):
+        icc = share(at, t, conf_level=conf_level) if intercepts else UNDEFINED
+        inflation = design_effect(icc, np.bincount(term.codes))
+        for i, name in enumerate(term.colnames):
+            sd = effect_sd(at, t, i, conf_level=conf_level)
+            found.append(Component(term.name, name, sd, icc, inflation))
+    total = share(at, None, conf_level=conf_level) if intercepts else UNDEFINED
+    if intercepts and len(terms) > 1:
+        found.append(_together(found, total))
+    residual = residual_sd(at, conf_level=conf_level)
+    return [*found, Component(RESIDUAL, "", residual, _what_is_left(total), UNDEFINED)]
+
+
+def _together(parts: list[Component], icc: Limits) -> Component:
+    """All random intercepts; only their share has an interval."""
+    sd = np.sqrt(sum(each.std_dev.estimate**2 for each in parts))
+    inflation = 1 + sum(each.design_effect.estimate - 1 for each in parts)
+    nothing = np.full((2, 1), np.nan)
+    return Component(
+        TOTAL, "Intercept", Limits(sd, *nothing), icc, Limits(np.asarray(inflation), *nothing)
+    )
+
+
+def _what_is_left(icc: Limits) -> Limits:
+    """The residual's share."""
+    return Limits(1 - icc.estimate, 1 - icc.conf_high, 1 - icc.conf_low)

@@ -43,11 +43,17 @@ ENUMERATE = 2**16
 BLOCK = 512
 """Draws with a seed of their own, so that no result depends on how draws are spread."""
 
+MOST_WEIGHTS = 2**24
+"""A block has fewer draws where there are so many groups that it would have more weights."""
+
 WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))
 """Webb's (2014) weights are these with either sign, equally likely."""
 
 TIE = 1e-9
 """Statistics that differ relatively by less than this are equal."""
+
+ZERO = 1e-20
+"""A squared statistic below this is rounding: the estimate is 0, and nothing is less extreme."""
 
 GRID = np.concatenate([np.linspace(0.25, 12, 48), np.geomspace(12, 1e6, 24)[1:]])
 """Distances from the estimate, in CR0 standard errors, at which a confidence set is looked for."""
@@ -78,10 +84,11 @@ class Weights:
                 codes = np.arange(start, min(start + BLOCK, total))
                 yield 1.0 - 2.0 * (codes[:, None] >> np.arange(self.n_groups) & 1)
             return
-        for block, start in enumerate(range(0, self.draws, BLOCK)):
+        rows = max(1, min(BLOCK, MOST_WEIGHTS // self.n_groups))
+        for block, start in enumerate(range(0, self.draws, rows)):
             key = (self.replicate, block)
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
-            points = rng.integers(6, size=(BLOCK, self.n_groups))[: self.draws - start]
+            points = rng.integers(6, size=(rows, self.n_groups))[: self.draws - start]
             yield np.concatenate([WEBB, -WEBB])[points]
 
     def p_value(self, extreme: Any) -> Any:
@@ -152,7 +159,8 @@ class Curve:
 
     def p_value(self, x: float) -> float:
         left = (self.a + self.b * x) ** 2
-        right = x * x * (self.A + x * (self.B + x * self.C))
+        square = x * x if x * x > ZERO else 0.0
+        right = square * (self.A + x * (self.B + x * self.C))
         return float(self.weights.p_value(np.count_nonzero(left >= (1 - TIE) * right)))
 
     def p_at_infinity(self) -> float:
@@ -250,7 +258,7 @@ def wild_p_values(
 def _count_extreme(pieces: Pieces, c: int, z: np.ndarray, estimate: float, weights: Weights) -> int:
     """How many weight vectors are as extreme as the data under the null of 0."""
     q = z + estimate * pieces.k_g[c]
-    limit = estimate**2 / (pieces.along(c, z) ** 2).sum()
+    limit = _square(estimate**2 / (pieces.along(c, z) ** 2).sum())
     total = 0
     for v in weights.blocks():
         contributions = pieces.contributions(c, v, q)
@@ -285,8 +293,13 @@ def wild_joint_p_values(
         q = scores[i] + np.einsum("c,cgw->gw", distance[i], pieces.k_g)
         weights = Weights(clusters.n_groups, draws, seed, first + int(i), enumerate_up_to)
         samples = np.concatenate([_samples(pieces, v, q) for v in weights.blocks()])
-        p_value[i] = weights.p_value(np.count_nonzero(samples >= (1 - TIE) * observed[i]))
+        p_value[i] = weights.p_value(np.count_nonzero(samples >= (1 - TIE) * _square(observed[i])))
     return p_value
+
+
+def _square(value: float) -> float:
+    """A squared statistic, without what is only rounding."""
+    return float(value) if value > ZERO else 0.0
 
 
 def _samples(pieces: Pieces, v: np.ndarray, q: np.ndarray) -> np.ndarray:

@@ -7,32 +7,41 @@ from typing import Any
 import numpy as np
 
 from groupwise.design import Design
-from groupwise.inference.mixed_answers import Engine
-from groupwise.models.mixed import MixedFit
+from groupwise.inference.engines import Engine
+from groupwise.models.linear import LinearFit
 
 ALARM = 1e-4
 """A difference above this is an alarm, unless a variance lies on the boundary."""
 
 
-def compare_mixed(design: Design, said: MixedFit, found: Engine) -> list[dict[str, Any]]:
+def compare_mixed(
+    design: Design, said_beta: np.ndarray, said_std_dev: dict[str, float], found: Engine
+) -> list[dict[str, Any]]:
     """Effects (differences in standard errors) and standard deviations (relative differences)."""
-    std_error = np.sqrt(np.einsum("ij,jk,ik->i", design.L, said.gls.vcov, design.L))
+    std_error = np.sqrt(np.einsum("ij,jk,ik->i", design.L, found.vcov, design.L))
+    effects = zip(
+        design.contrast_labels, design.L @ said_beta, design.L @ found.beta, std_error, strict=True
+    )
     rows = [
-        _row(label, ours, theirs, std_error[k], found.singular)
-        for k, (label, theirs, ours) in enumerate(
-            zip(
-                design.contrast_labels,
-                design.L @ said.said_beta,
-                design.L @ found.beta,
-                strict=True,
-            )
-        )
+        _row(label, ours, theirs, unit, found.singular) for label, theirs, ours, unit in effects
     ]
     for name, ours in found.std_dev.items():
-        theirs = getattr(said.said_variances, name) ** 0.5
         unit = ours if ours > 0 else found.std_dev["residual"]
-        rows.append(_row(f"sd of {name}", ours, theirs, unit, found.singular))
+        rows.append(_row(f"sd of {name}", ours, said_std_dev[name], unit, found.singular))
     return rows
+
+
+def compare_ols(design: Design, said: LinearFit, ours: LinearFit) -> list[dict[str, Any]]:
+    """Effects and their standard errors, in standard errors, and the residual sd, relatively."""
+    L = design.L
+    theirs, own = (np.sqrt(np.einsum("ij,jk,ik->i", L, fit.vcov, L)) for fit in (said, ours))
+    rows = []
+    for i, label in enumerate(design.contrast_labels):
+        rows.append(_row(label, L[i] @ ours.beta, L[i] @ said.beta, own[i], False))
+    for i, label in enumerate(design.contrast_labels):
+        rows.append(_row(f"std. error of {label}", own[i], theirs[i], own[i], False))
+    sd = float(np.sqrt(ours.variance))
+    return [*rows, _row("sd of residual", sd, float(np.sqrt(said.variance)), sd, False)]
 
 
 def _row(quantity: str, ours: float, theirs: float, unit: float, singular: bool) -> dict[str, Any]:

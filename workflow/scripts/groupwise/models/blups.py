@@ -13,13 +13,18 @@ from groupwise.models.pls_moments import Weighted
 
 @dataclass(frozen=True)
 class RandomEffects:
-    """BLUPs (L, q) of one term, and their covariances (L, q, q) given y, variances and beta."""
+    """BLUPs (L, q) of one term, and their covariances (L, q, q) given y, variances and beta.
+
+    `spread` (L, q) is the sd of the predictions themselves over outcomes, beta estimated: what tells
+    an unusual one.
+    """
 
     name: str
     labels: tuple[str, ...]
     colnames: tuple[str, ...]
     estimate: np.ndarray
     covariance: np.ndarray
+    spread: np.ndarray
 
     @property
     def std_error(self) -> np.ndarray:
@@ -32,27 +37,37 @@ def predict(
     e: Eliminated,
     w: Weighted,
     G: list[np.ndarray],
+    Phi: np.ndarray,
     scale: float,
     sigma: float,
 ) -> tuple[tuple[RandomEffects, ...], np.ndarray]:
     """BLUPs G Z'V^-1(y - X beta), one set a term, and what they add to each row, (n,).
 
     Their covariance given y is s2 (G - G Z'V^-1Z G), lme4's postVar (Bates et al. 2015, eq. 56).
-    `scale` is the unit of y in the cross-products.
+    `scale` is the unit of y in the cross-products; `Phi` as in `pls.Gls`.
     """
     x = structure.layout
     lead = scale * w.F[..., -1] @ G[x.lead]
     rest = np.zeros(w.FR.shape[:2])
-    found = {x.lead: (lead[x.lead_level], (e.N + G[x.lead] @ w.Y @ G[x.lead])[x.lead_level])}
+    covariance = e.N + G[x.lead] @ w.Y @ G[x.lead]
+    taken = _taken(G[x.lead] @ w.F[..., :-1], Phi)
+    found = {x.lead: tuple(each[x.lead_level] for each in (lead, covariance, taken))}
     for segment, home, place in zip(x.segments, x.home, x.place, strict=True):
-        r = w.FR[:, segment.slots, -1].reshape(-1, segment.levels, segment.q)
-        b = scale * r @ G[segment.factor]
+        F = w.FR[:, segment.slots].reshape(len(w.FR), segment.levels, segment.q, -1)
+        b = scale * F[..., -1] @ G[segment.factor]
         rest[:, segment.slots] = b.reshape(len(b), -1)
         covariance = _own_blocks(e.NR[:, segment.slots, segment.slots], segment)
-        found[segment.factor] = (b[home, place], covariance[place, home])
+        taken = _taken(G[segment.factor] @ F[..., :-1], Phi)
+        found[segment.factor] = (b[home, place], covariance[place, home], taken[home, place])
     Z, Z_rest = structure.Z
     shift = Z @ lead.ravel() + Z_rest @ rest.ravel()
-    return _by_term(structure, found, sigma), shift
+    return _by_term(structure, found, G, sigma), shift
+
+
+def _taken(GF: np.ndarray, Phi: np.ndarray) -> np.ndarray:
+    """What the estimation of beta takes off the variance of predictions: (..., q)."""
+    taken: np.ndarray = np.einsum("...qi,ij,...qj->...q", GF, Phi, GF, optimize=True)
+    return taken
 
 
 def _own_blocks(N: np.ndarray, segment: Segment) -> np.ndarray:
@@ -63,17 +78,27 @@ def _own_blocks(N: np.ndarray, segment: Segment) -> np.ndarray:
 
 
 def _by_term(
-    structure: LmmStructure, found: dict[int, tuple[np.ndarray, np.ndarray]], sigma: float
+    structure: LmmStructure,
+    found: dict[int, tuple[np.ndarray, ...]],
+    G: list[np.ndarray],
+    sigma: float,
 ) -> tuple[RandomEffects, ...]:
     """Effects of factors divided among their terms, in the units of the data."""
     effects = {}
     for f, factor in enumerate(structure.factors):
         estimate = found[f][0] / factor.scale
         covariance = sigma**2 * found[f][1] / np.outer(factor.scale, factor.scale)
+        variance = np.diag(G[f]) - np.einsum("lqq->lq", found[f][1]) - found[f][2]
+        spread = sigma * np.sqrt(np.maximum(variance, 0)) / factor.scale
         for t, start in zip(factor.terms, factor.offset, strict=True):
             term = structure.terms[t]
             own = slice(start, start + term.q)
             effects[t] = RandomEffects(
-                term.name, term.labels, term.colnames, estimate[:, own], covariance[:, own, own]
+                name=term.name,
+                labels=term.labels,
+                colnames=term.colnames,
+                estimate=estimate[:, own],
+                covariance=covariance[:, own, own],
+                spread=spread[:, own],
             )
     return tuple(effects[t] for t in range(len(structure.terms)))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from groupwise.algebra import RANK_TOLERANCE
+from groupwise.algebra import RANK_TOLERANCE, ROWS_AT_A_TIME, triangle
 
 ESTIMABLE_TOLERANCE = 1e-7
 """A combination of coefficients whose part outside the row space is this small is estimable."""
@@ -61,11 +61,15 @@ class Basis:
         for the model and the other rows of L, shape (k, p), follow from all of it.
         """
         Lambda = np.zeros((len(L), self.rank))
-        Lambda[:, len(self.size) :], known = _solve_rows(self.R, L)
+        Lambda[:, len(self.size) :], known = self.within(L)
         if self.level is not None and not known.all() and self.rank == L.shape[1]:
             S = np.vstack([self.C, self.R])
             Lambda[~known], known[~known] = _solve_rows(S, L[~known])
         return np.where(known[:, None], Lambda, np.nan), known
+
+    def within(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lambda, shape (k, r), with L beta = Lambda Q'y, and which rows Q alone identifies."""
+        return _solve_rows(self.R, L)
 
     def project(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Coordinates [Q_B, Q]'y, shape (..., B + r), and residuals (..., n) of y, shape (..., n)."""
@@ -109,14 +113,40 @@ def orthonormal_basis(X: np.ndarray, level: np.ndarray | None = None) -> Basis:
         means = sum_by(X.T, level, len(size)).T / size[:, None]
         rest, C = X - means[level], means * np.sqrt(size)[:, None]
     length = np.linalg.norm(X, axis=0)
-    unit = rest / np.where(length > 0, length, 1)
-    Q, R, pivot = linalg.qr(unit, mode="economic", pivoting=True)
-    diagonal = np.abs(np.diag(R))
-    r = int((diagonal > RANK_TOLERANCE).sum())
-    coordinates = np.zeros((r, X.shape[1]))
-    coordinates[:, pivot] = R[:r]
+    qr = _pivoted_qr if len(X) <= ROWS_AT_A_TIME else _pivoted_qr_by_blocks
+    Q, R, pivot = qr(rest, np.where(length > 0, length, 1))
+    coordinates = np.zeros(R.shape)
+    coordinates[:, pivot] = R
     coordinates[:, np.linalg.norm(coordinates, axis=0) < RANK_TOLERANCE] = 0  # rounding
-    return Basis(np.ascontiguousarray(Q[:, :r]), coordinates * length, level, size, C)
+    return Basis(np.ascontiguousarray(Q), coordinates * length, level, size, C)
+
+
+def _pivoted_qr(X: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Q (n, r), R (r, p) and pivot (p,) with (X / scale)[:, pivot] = Q R, for X of rank r."""
+    Q, R, pivot = linalg.qr(X / scale, mode="economic", pivoting=True)
+    r = _rank(R)
+    return Q[:, :r], R[:r], pivot
+
+
+def _pivoted_qr_by_blocks(
+    X: np.ndarray, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for very many rows: R from blocks of rows, Q as X R^-1, made orthonormal once more.
+
+    Source: Benson, Gleich and Demmel (2013), Direct QR factorizations for tall-and-skinny
+    matrices in MapReduce architectures, section II (indirect TSQR with iterative refinement).
+    """
+    R, pivot = linalg.qr(triangle(X, scale), mode="r", pivoting=True)
+    r = _rank(R)
+    T = np.zeros((X.shape[1], r))
+    T[pivot[:r]] = linalg.solve_triangular(R[:r, :r], np.eye(r))
+    Q = X @ (T / scale[:, None])
+    again = triangle(Q, np.ones(r))
+    return Q @ linalg.solve_triangular(again, np.eye(r)), again @ R[:r], pivot
+
+
+def _rank(R: np.ndarray) -> int:
+    return int((np.abs(np.diag(R)) > RANK_TOLERANCE).sum())
 
 
 def fit_least_squares(basis: Basis, y: np.ndarray) -> LeastSquares:
@@ -155,3 +185,13 @@ def _solve_rows(S: np.ndarray, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     size = np.maximum(np.linalg.norm(target, axis=1), np.finfo(float).tiny)
     known = np.linalg.norm(outside, axis=1) < ESTIMABLE_TOLERANCE * size
     return Lambda, known
+
+
+def sum_of_squares(ssr: float, y: np.ndarray) -> float:
+    """A residual sum of squares of y (n,), 0 where it is rounding."""
+    return 0.0 if ssr <= len(y) * (1e-12 * np.abs(y).max()) ** 2 else ssr
+
+
+def normal_loglik(ssr: float, n: int) -> float:
+    """The log-likelihood of n normal residuals at its maximum over their variance."""
+    return -n / 2 * (np.log(2 * np.pi * ssr / n) + 1) if ssr > 0 else np.inf

@@ -10,7 +10,12 @@ import statsmodels
 import statsmodels.api as sm
 from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
+from groupwise.models.least_squares import normal_loglik, orthonormal_basis, sum_of_squares
+
 SOFTWARE = f"statsmodels {statsmodels.__version__}"
+
+MANY_ROWS = 1_000_000
+"""statsmodels holds some eight copies of X: above this many rows the engine answers instead."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +35,41 @@ class LinearFit:
     loglik: float
     fitted: np.ndarray
     residual: np.ndarray
+    software: str
 
 
 def fit_ols(X: np.ndarray, y: np.ndarray) -> LinearFit:
-    """Ordinary least squares by statsmodels (pseudo-inverse)."""
+    """Ordinary least squares; with very many rows X needs full rank."""
+    return _statsmodels(X, y) if len(y) <= MANY_ROWS else fit_engine(X, y)
+
+
+def fit_engine(X: np.ndarray, y: np.ndarray) -> LinearFit:
+    """Least squares by QR; `beta` and `vcov` are NaN for coefficients that X does not identify."""
+    basis = orthonormal_basis(X)
+    coordinates, residual = basis.project(y)
+    Lambda, _ = basis.coordinates(np.eye(X.shape[1]))
+    df_resid, ssr = len(y) - basis.rank, sum_of_squares(float(residual @ residual), y)
+    variance = ssr / df_resid if df_resid > 0 else np.nan
+    return LinearFit(
+        beta=Lambda @ coordinates,
+        vcov=variance * (Lambda @ Lambda.T),
+        rank=basis.rank,
+        df_resid=float(df_resid),
+        variance=variance,
+        loglik=normal_loglik(ssr, len(y)),
+        fitted=y - residual,
+        residual=residual,
+        software="groupwise",
+    )
+
+
+def _statsmodels(X: np.ndarray, y: np.ndarray) -> LinearFit:
+    """By statsmodels (pseudo-inverse)."""
     with warnings.catch_warnings():
         # Dependent columns are expected of the dummy model; `rank` reports them.
         warnings.simplefilter("ignore", SingularMatrixWarning)
         fit = sm.OLS(y, X).fit()
-    ssr, df_resid = float(fit.ssr), float(fit.df_resid)
-    if ssr <= len(y) * (1e-12 * np.abs(y).max()) ** 2:
-        ssr = 0.0
+    ssr, df_resid = sum_of_squares(float(fit.ssr), y), float(fit.df_resid)
     variance = ssr / df_resid if df_resid > 0 else np.nan
     return LinearFit(
         beta=fit.params,
@@ -51,4 +80,5 @@ def fit_ols(X: np.ndarray, y: np.ndarray) -> LinearFit:
         loglik=float(fit.llf) if ssr > 0 else np.inf,
         fitted=fit.fittedvalues,
         residual=fit.resid,
+        software=SOFTWARE,
     )

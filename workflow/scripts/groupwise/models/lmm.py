@@ -146,10 +146,14 @@ def fit_at(
     return assemble(structure, outcome, given, reml)
 
 
-def search(products: CrossProducts, reml: bool) -> Minimum:
-    """The theta (of scaled columns) that minimises the criterion, boundary included."""
+def search(products: CrossProducts, reml: bool, near: np.ndarray | None = None) -> Minimum:
+    """The theta (of scaled columns) that minimises the criterion, boundary included.
+
+    `near` (k,), a theta of a like problem, is one more place where the search may begin.
+    """
     diagonal = products.parameters.diagonal.astype(float)
-    start = min((c * diagonal for c in STARTS), key=lambda theta: objective(products, theta, reml))
+    starts = [*([] if near is None else [near]), *(c * diagonal for c in STARTS)]
+    start = min(starts, key=lambda theta: objective(products, theta, reml))
     found = _minimise(products, start, reml)
     for j in map(int, np.flatnonzero(diagonal)):
         found = _try_zero(products, found, j, reml)
@@ -197,7 +201,7 @@ def assemble(structure: LmmStructure, outcome: Outcome, found: Minimum, reml: bo
     root = structure.R_inverse
     beta = root @ (outcome.b + outcome.scale * gls.beta)
     G = parameters.covariance(omega)
-    effects, shift = predict(structure, e, weighted(x, e, gls), G, outcome.scale, sigma)
+    effects, shift = predict(structure, e, weighted(x, e, gls), G, gls.Phi, outcome.scale, sigma)
     fitted = structure.X @ beta + shift
     diagonal = found.x[parameters.diagonal]
     singular, runaway = bool(diagonal.min() < SINGULAR), bool(np.abs(found.x).max() > 0.1 * RUNAWAY)

@@ -18,10 +18,14 @@ import statsmodels
 from scipy import optimize
 from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
+from groupwise.models.linear import MANY_ROWS, fit_ols
+
 SOFTWARE = f"statsmodels {statsmodels.__version__}"
 
 BOUNDARY = 1e-6
 """A variance below this share of the residual variance is reported as the boundary, 0."""
+
+BOUNDARY_NOTE = "A variance is estimated as 0, the boundary of its range."
 
 AGREEMENT = 1e-4
 """How far statsmodels' effects may lie from GLS at its variances, in standard errors."""
@@ -79,10 +83,10 @@ class MixedFit:
     """A REML fit; `agreement` is statsmodels' largest distance from GLS, in standard errors.
 
     It is NaN where statsmodels failed. `said_beta` (p,) and `said_variances` are statsmodels' own,
-    also where others are reported.
+    also where others are reported; `said_beta` is None where it was not asked.
     """
 
-    said_beta: np.ndarray
+    said_beta: np.ndarray | None
     said_variances: Variances
     gls: Gls
     beta: np.ndarray
@@ -95,6 +99,32 @@ class MixedFit:
     likelihood_gap: float
     message: str
     software: str
+
+    @property
+    def vcov(self) -> np.ndarray:
+        return self.gls.vcov
+
+    @property
+    def loglik(self) -> float:
+        return self.gls.loglik_reml
+
+    @property
+    def said_std_dev(self) -> dict[str, float]:
+        """By level, where the model has it."""
+        said = self.said_variances
+        levels = {"group": said.group, "block": said.block, "residual": said.residual}
+        if not len(self.gls.blup_block):
+            del levels["block"]
+        return {name: float(np.sqrt(variance)) for name, variance in levels.items()}
+
+    @property
+    def effects(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Predictions (L, 1) and their conditional sds, by level."""
+        fit = self.gls
+        found = {"group": (fit.blup_group[:, None], fit.sd_blup_group[:, None])}
+        if len(fit.blup_block):
+            found["block"] = (fit.blup_block[:, None], fit.sd_blup_block[:, None])
+        return found
 
 
 @dataclass(frozen=True)
@@ -206,27 +236,41 @@ def maximise_reml(sums: GroupSums, start: Variances) -> Variances:
     return Variances(residual * relative[0], residual, residual * relative[1])
 
 
+MANY_GROUPS = 5_000
+NOT_ASKED = (
+    f"By Groupwise's own REML: statsmodels is asked up to {MANY_ROWS:,} rows and "
+    f"{MANY_GROUPS:,} groups."
+)
+"""MixedLM goes through the groups in Python: beyond this it takes many minutes."""
+
+
 def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
     """REML by statsmodels' MixedLM, checked against the REML optimum and GLS.
 
     MixedLM is known to return effects of exactly 0 for group-level terms when the group variance
     is near 0 (statsmodels#10239), to meet a singular matrix there, and to stop early. Where it
     fails, its variances miss the optimum, or its effects are not those of GLS at its variances,
-    the values of `gls` are reported in their place, and `message` and `software` say so.
+    the values of `gls` are reported in their place, and `message` and `software` say so. Of very
+    many rows or groups statsmodels is not asked.
 
     Raises
     ------
     ValueError
         If the two variances cannot be told apart, or nothing is left for one of them.
     """
-    beta_ols = np.linalg.lstsq(X, y, rcond=None)[0]
+    beta_ols = _least_squares(X, y)
     left = y - X @ beta_ols
     scale = float(np.sqrt((left**2).sum() / max(len(y) - X.shape[1], 1)))
     _check_spread(y, levels, scale)
     # MixedLM's stopping rules know no units: it sees what OLS leaves, in units of its own sd.
     sums = GroupSums.of(X, left / scale, levels)
-    found, converged, effects = _statsmodels(X, left / scale, levels)
-    best = maximise_reml(sums, found)
+    asked = len(y) <= MANY_ROWS and sums.size.size <= MANY_GROUPS
+    if asked:
+        found, converged, effects = _statsmodels(X, left / scale, levels)
+        best = maximise_reml(sums, found)
+    else:
+        found = best = maximise_reml(sums, Variances(1.0, 1.0, 1.0))
+        converged, effects = True, gls(sums, best).beta
     gap = gls(sums, best).loglik_reml - gls(sums, found).loglik_reml
     at_optimum = gap <= LIKELIHOOD_GAP
     variances = (found if at_optimum else best).scaled(scale**2)
@@ -242,7 +286,7 @@ def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
     if levels.block is not None:
         fitted = fitted + witness.blup_block[levels.block]
     return MixedFit(
-        said_beta=beta_ols + scale * effects,
+        said_beta=beta_ols + scale * effects if asked else None,
         said_variances=found.scaled(scale**2),
         gls=witness,
         beta=beta,
@@ -253,9 +297,28 @@ def fit_reml(X: np.ndarray, y: np.ndarray, levels: Levels) -> MixedFit:
         singular=singular,
         agreement=agreement,
         likelihood_gap=float(gap),
-        message=_message(singular, agreement, gap),
-        software=SOFTWARE if trusted else f"groupwise GLS (not {SOFTWARE})",
+        message=_message(asked=asked, singular=singular, agreement=agreement, gap=gap),
+        software=_software(asked=asked, trusted=trusted),
     )
+
+
+def _least_squares(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """OLS coefficients (p,); of very many rows without copies of X."""
+    if len(y) > MANY_ROWS:
+        return fit_ols(X, y).beta
+    beta: np.ndarray = np.linalg.lstsq(X, y, rcond=None)[0]
+    return beta
+
+
+def _message(*, asked: bool, singular: bool, agreement: float, gap: float) -> str:
+    said = ("" if asked else NOT_ASKED, BOUNDARY_NOTE if singular else "")
+    return " ".join(filter(None, (*said, disagreement(agreement, gap))))
+
+
+def _software(*, asked: bool, trusted: bool) -> str:
+    if not asked:
+        return "groupwise"
+    return SOFTWARE if trusted else f"groupwise GLS (not {SOFTWARE})"
 
 
 def _check_spread(y: np.ndarray, levels: Levels, scale: float) -> None:
@@ -272,10 +335,9 @@ def _check_spread(y: np.ndarray, levels: Levels, scale: float) -> None:
         raise ValueError("All members of a group have one outcome: nothing varies within groups.")
 
 
-def _message(singular: bool, agreement: float, gap: float) -> str:
+def disagreement(agreement: float, gap: float) -> str:
+    """Where statsmodels went wrong, and what is shown instead; nothing where it did not."""
     said = []
-    if singular:
-        said.append("A variance is estimated as 0, the boundary of its range.")
     if np.isnan(agreement):
         said.append("statsmodels met a singular matrix; the fit shown is groupwise's own.")
     elif gap > LIKELIHOOD_GAP:

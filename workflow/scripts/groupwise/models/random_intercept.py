@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 LARGEST_EIGENPROBLEM = 1000
 """Above this order the criterion is evaluated from cross-products by group size instead."""
@@ -33,6 +33,9 @@ MOST_STEPS = 100
 
 BLOCK = 2**16
 """Numbers of y that are worked on at a time, so that they stay in the processor's cache."""
+
+ROUNDING = 1e-13
+"""Eigenvalues of a part of the identity below this, times its order, are 0."""
 
 EXPLAINED = 1e-12
 """A share of the outcome's sum of squares this small is rounding, not variation."""
@@ -287,7 +290,7 @@ class RandomIntercept:
         if group_size.min() == 0:
             raise ValueError("The codes of the groups must run from 0 without a gap.")
         R = _triangle(X)
-        R_inv = linalg.solve_triangular(R, np.eye(p))
+        R_inv = np.linalg.solve(R, np.eye(p))
         Z = sparse.csr_array((np.ones(n), group, np.arange(n + 1)), shape=(n, len(group_size)))
         S = np.asarray((X.T @ Z).T) @ R_inv
         size, size_of, count = np.unique(group_size, return_inverse=True, return_counts=True)
@@ -311,7 +314,7 @@ class RandomIntercept:
 
     def _check_identified(self) -> None:
         G, p = self.S.shape
-        between = G - p + int((linalg.eigvalsh(self.within) > 0).sum())
+        between = G - p + int((np.linalg.eigvalsh(self.within) > ROUNDING * p).sum())
         if between <= 0:
             raise ValueError(
                 "The fixed effects determine every group's mean: there is no variation between "
@@ -729,9 +732,9 @@ def _merge(values: np.ndarray, mult: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _without_rounding(W: np.ndarray) -> np.ndarray:
-    """W with eigenvalues below 1e-13 set to 0, so that between-groups columns have exactly none."""
+    """W with eigenvalues that are rounding set to 0: between-groups columns have exactly none."""
     values, vectors = np.linalg.eigh(W)
-    values = np.where(values > 1e-13 * len(W), values, 0.0)
+    values = np.where(values > ROUNDING * len(W), values, 0.0)
     cleaned: np.ndarray = (vectors * values) @ vectors.T
     return cleaned
 

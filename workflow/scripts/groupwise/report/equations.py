@@ -54,14 +54,31 @@ def dummy(facts: Facts) -> str:
 
 def mixed(facts: Facts) -> str:
     right, _ = _fixed(facts, "ij", "i" if facts.between else "ij")
-    blocks = facts.design["blocks_as"] == "random"
-    block = r" + v_{b(i)}" if blocks else ""
-    levels = [r"u_{i} \sim N(0, \sigma_u^2)", NOISE.replace("{i}", "{ij}")]
-    if blocks:
-        levels.insert(0, r"v_{b} \sim N(0, \sigma_v^2)")
+    group, levels = _group_part(facts)
+    block, second = "", ""
+    if facts.random_blocks:
+        block, levels = r" + v_{b(i)}", [r"v_{b} \sim N(0, \sigma_v^2)", *levels]
+    if facts.design["roles"]["second_group"]:
+        second, levels = r" + w_{s(ij)}", [*levels, r"w_{s} \sim N(0, \sigma_w^2)"]
     left = rf"{_text(facts.role('outcome'))}_{{ij}}"
-    first = rf"{left} = {right}{block} + u_{{i}} + \varepsilon_{{ij}}"
-    return equation(_lines(first, r", \quad ".join(levels)), "mixed")
+    noise = NOISE.replace("{i}", "{ij}")
+    if not facts.slopes:
+        first = rf"{left} = {right}{block} + {group}{second} + \varepsilon_{{ij}}"
+        return equation(_lines(first, r", \quad ".join([*levels, noise])), "mixed")
+    lines = [f"{left} = {right}{block}", rf"\quad {{}} + {group}{second} + \varepsilon_{{ij}}"]
+    return equation(_lines(*lines, r", \quad ".join([*levels, noise])), "mixed")
+
+
+def _group_part(facts: Facts) -> tuple[str, list[str]]:
+    """What a group adds: a level or, with random slopes, also a deviation per arm; and its law."""
+    if not facts.slopes:
+        return "u_{i}", [r"u_{i} \sim N(0, \sigma_u^2)"]
+    slopes = [rf"u_{{{j}i}}\,{_text(arm)}_{{ij}}" for j, arm in enumerate(facts.arms[1:], start=1)]
+    if len(slopes) > MANY_TERMS:
+        slopes = [*slopes[:2], r"\cdots", slopes[-1]]
+    kind = r"\text{ diagonal}" if facts.design["random_slopes"] == "diagonal" else ""
+    law = r"\mathbf{u}_{i} \sim N(\mathbf{0}, \Sigma)"
+    return " + ".join(["u_{0i}", *slopes]), [rf"{law}, \; \Sigma{kind}" if kind else law]
 
 
 def _lines(*lines: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groupwise.words import noun
+from groupwise.words import contrast_label, noun
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,23 @@ class Facts:
     def contrasts(self) -> list[str]:
         return list(self.design["contrasts"])
 
+    def against_reference(self, arm: str) -> str:
+        """The contrast of an arm with the reference, as a reader sees it."""
+        return contrast_label(f"{arm} - {self.arms[0]}")
+
     @property
     def between(self) -> bool:
         """Is the treatment the same for all members of a group?"""
         return self.design["kind"] in ("between", "blocked")
+
+    @property
+    def random_blocks(self) -> bool:
+        return self.design["blocks_as"] == "random"
+
+    @property
+    def slopes(self) -> bool:
+        """Do groups differ in the effect of the treatment, in the mixed model?"""
+        return self.design["random_slopes"] != "none"
 
     @property
     def level(self) -> float:
@@ -67,9 +80,18 @@ class Facts:
         """Methods that give an estimate for every contrast."""
         return [m for m in self.methods if self.estimates(m)["estimate"].notna().all()]
 
-    def component(self, group: str) -> pd.Series | None:
-        """The variance component of a level (`Residual` for the noise), None without a fit."""
+    @property
+    def components(self) -> pd.DataFrame:
+        """Variance components by REML."""
         table = self.results["variance_components"]
+        return table[table["estimator"] == "reml"]
+
+    def component(self, group: str) -> pd.Series | None:
+        """The variance component of a level (`Residual` for the noise), None without a fit.
+
+        With random slopes that of the intercept, which comes first.
+        """
+        table = self.components
         found = table[table["group"] == group]
         return found.iloc[0] if len(found) else None
 
@@ -78,15 +100,30 @@ class Facts:
         return self.component(self.design["roles"]["group"])
 
     @property
+    def slope_components(self) -> pd.DataFrame:
+        """How far the effect of each arm differs between groups: rows of the variance components."""
+        table = self.components
+        own = (table["group"] == self.design["roles"]["group"]) & table["term"].isin(self.arms)
+        return table[own]
+
+    @property
     def group_effects(self) -> pd.DataFrame:
+        """One row per group; with random slopes in the reference arm."""
         table = self.results["random_effects"]
-        return table[table["group"] == self.design["roles"]["group"]]
+        own = table["group"] == self.design["roles"]["group"]
+        return table[own & (table["term"] == "Intercept")]
 
     @property
     def icc(self) -> float:
-        """Share of the variance that lies between groups of one arm (and block)."""
-        component = self.group_component
-        return float("nan") if component is None else float(component["icc"])
+        """Share of the variance that lies between groups of one arm (and block).
+
+        Not the share of the total in the variance components: random blocks are part of that. With
+        random slopes in the reference arm.
+        """
+        group, residual = self.group_component, self.component("Residual")
+        if group is None or residual is None:
+            return float("nan")
+        return float(group["variance"] / (group["variance"] + residual["variance"]))
 
     @cached_property
     def design_effect(self) -> float:

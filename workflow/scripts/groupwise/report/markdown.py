@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+CITATION = re.compile(r"(\[@[A-Za-z][\w:-]*\])")
+
 
 def escape(text: str) -> str:
     """A user's words, shown as they are: nothing in them is Markdown."""
@@ -17,6 +19,12 @@ def escape_note(text: str) -> str:
     if len(parts) % 2 == 0:
         return escape(text)
     return "`".join(part if j % 2 else escape(part) for j, part in enumerate(parts))
+
+
+def escape_cited_note(text: str) -> str:
+    """The same, and `[@key]` stays a citation."""
+    parts = CITATION.split(text)
+    return "".join(part if j % 2 else escape_note(part) for j, part in enumerate(parts))
 
 
 def escape_latex(text: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
 
 from groupwise.report import prose
 from groupwise.report.facts import Facts
@@ -40,6 +43,36 @@ def summary(every: Sequence[Facts]) -> str:
     caption = f"Treatment effects against the reference arm by the headline method ({method})."
     headers = ["report", "comparison", "estimate", "interval", "p"]
     return table(headers, rows, label="summary", caption=caption, text_columns=2)
+
+
+def families(every: Sequence[Facts], adjusted: pd.DataFrame) -> str:
+    """Per family, the headline method's p-values as they are and by Holm over all of its tests."""
+    return "\n".join(
+        _family(str(name), part, {facts.design["dataset"]: facts for facts in every})
+        for name, part in adjusted[adjusted["method"] == every[0].headline].groupby("family")
+    )
+
+
+def _family(name: str, part: pd.DataFrame, every: Mapping[str, Facts]) -> str:
+    rows = []
+    for row in part.to_dict("records"):
+        k = decimals_for(row["std_error"])
+        rows.append(
+            [
+                escape(every[row["dataset"]].design["title"]),
+                escape(contrast_label(row["contrast"])),
+                fixed(row["estimate"], k),
+                p_value(row["p_value"]),
+                p_value(row["p_holm"]),
+            ]
+        )
+    tests = count(int(part["n_tests"].iloc[0]), "comparison")
+    caption = (
+        f"Family {escape(name)}: {tests} tested together; the last column allows for all of them."
+    )
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower())
+    headers = ["outcome or subset", "comparison", "estimate", "p", "p (Holm)"]
+    return table(headers, rows, label=f"family-{slug}", caption=caption, text_columns=2)
 
 
 def entry(facts: Facts) -> str:

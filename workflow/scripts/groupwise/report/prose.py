@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from groupwise.report.facts import Facts
-from groupwise.report.markdown import bullets, callout, escape, escape_note
+from groupwise.report.markdown import bullets, callout, escape, escape_cited_note, escape_note
 from groupwise.words import (
     article,
     contrast_label,
@@ -21,6 +21,9 @@ from groupwise.words import (
     plural,
     signed,
 )
+
+FEW_DISPUTES = 2
+"""So many fit into a sentence; more are listed."""
 
 
 def bold(text: str) -> str:
@@ -48,10 +51,13 @@ def answer(facts: Facts) -> str:
 def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
     """Estimate, interval and p-value of one row."""
     k = decimals_for(row["std_error"])
-    return (
-        f"{fixed(row['estimate'], k)} ({fixed(row['conf_low'], k)} to {fixed(row['conf_high'], k)}; "
-        f"{equals_p(row['p_value'])})"
-    )
+    low, high = bound(row["conf_low"], k), bound(row["conf_high"], k)
+    return f"{fixed(row['estimate'], k)} ({low} to {high}; {equals_p(row['p_value'])})"
+
+
+def bound(value: float, decimals: int) -> str:
+    """An end of an interval: an interval may have none, and then it is infinite."""
+    return signed(value).replace("inf", "∞") if np.isinf(value) else fixed(value, decimals)
 
 
 def disagreement(facts: Facts) -> str:
@@ -72,7 +78,9 @@ def disagreement(facts: Facts) -> str:
     level = f"At the {100 * facts.alpha:g}% level"
     if not disputed:
         return f"{level} the {len(answering)} methods that answer agree on every comparison."
-    return f"{level} the methods disagree: {'; '.join(disputed)}."
+    if len(disputed) <= FEW_DISPUTES:
+        return f"{level} the methods disagree: {'; '.join(disputed)}."
+    return f"{level} the methods disagree:\n{bullets([f'{each}.' for each in disputed])}"
 
 
 def _with_p(methods: list[str], p: dict[str, float]) -> str:
@@ -137,20 +145,73 @@ def dropped(facts: Facts) -> str:
     if not reasons:
         return f"All {n_read:,} rows of the data are used."
     total = sum(reasons.values())
-    why = listing([f"{n:,} with {escape(reason)}" for reason, n in reasons.items()])
+    why = listing([f"{n:,} {_reason(reason)}" for reason, n in reasons.items()])
     return f"Of {n_read:,} rows, {total:,} ({percent(total / n_read)}) are set aside: {why}."
+
+
+def _reason(reason: str) -> str:
+    return f"with {escape(reason)}" if reason.endswith(" missing") else escape(reason)
 
 
 def warnings(facts: Facts) -> str:
     """What a reader must know of these data; nothing if there is nothing."""
     said = [escape_note(sentence) for sentence in facts.design["warnings"]]
     if facts.design.get("note"):
-        said.append(escape_note(facts.design["note"]))
+        said.append(escape_cited_note(facts.design["note"]))
     return callout("warning", "To know about these data", bullets(said)) if said else ""
 
 
+def picture(facts: Facts) -> str:
+    """What to look for in the picture of all groups."""
+    start = "Look at @fig-scores-by-group before any model."
+    if facts.between:
+        return (
+            f"{start} Arms differ, but so do groups of one arm, and so do the individuals of one "
+            "group. How far apart would the dashed lines lie if the treatment did nothing and chance "
+            "alone had dealt the groups to the arms? That is what a standard error has to know."
+        )
+    group, treatment = escape(facts.role("group")), escape(facts.role("treatment"))
+    return (
+        f"{start} One line may lie above another: {plural(group)} differ, and that cancels where "
+        f"arms are compared within {article(group)}. Do the lines rise and fall alike? Where they do "
+        f"not, the {treatment} does not do the same for every {group}, and how many {plural(group)} "
+        f"there are counts again."
+    )
+
+
+def mixing(facts: Facts) -> str:
+    """How the three effects enter a difference between arms."""
+    if facts.between:
+        return (
+            "One arm may come out above another for three reasons, and a difference between arms "
+            "mixes all of them:"
+        )
+    group = escape(facts.role("group"))
+    who = "Every" if facts.design["kind"] == "within" else "Some"
+    verb = f"{group} is" if who == "Every" else f"{plural(group)} are"
+    return (
+        f"Three effects make an outcome. {who} {verb} in more than one arm here; where arms are "
+        f"compared within {article(group)}, its own effect cancels:"
+    )
+
+
+def ignored(facts: Facts) -> str:
+    """What a standard error gets wrong that takes no account of groups."""
+    if facts.between:
+        return (
+            "A standard error that ignores the group effect counts individuals where it should count "
+            "groups [@moulton1990]; the design effect says how much that matters [@kish1965]."
+        )
+    group, treatment = escape(facts.role("group")), escape(facts.role("treatment"))
+    return (
+        f"A standard error that ignores the group effect is too large here, for it counts as noise "
+        f"what cancels. One that takes the {treatment} to do the same for every {group} is too small "
+        f"where it does not: then it counts individuals where it should count groups [@moulton1990]."
+    )
+
+
 def effects(facts: Facts) -> str:
-    """The three effects that mix in every difference between arms."""
+    """The effects that make a difference between arms."""
     outcome, group = escape(facts.role("outcome")), escape(facts.role("group"))
     first = escape(contrast_label(facts.contrasts[0]))
     treatment = (
@@ -162,11 +223,35 @@ def effects(facts: Facts) -> str:
             f"{escape(contrast_label(c))}: {signed(v)}" for c, v in facts.truth["effects"].items()
         ]
         treatment += f" These data are simulated, so the true values are known: {listing(true)}."
-    return bullets([treatment, _group_effect(facts, group), _individual_effect(facts, group)])
+    found = [treatment, _group_effect(facts, group), _individual_effect(facts, group)]
+    return bullets(found if facts.between else [*found, _varying_effect(facts, group)])
+
+
+def _varying_effect(facts: Facts, group: str) -> str:
+    """Where groups hold several arms, the treatment may do more for one than for another."""
+    treatment = escape(facts.role("treatment"))
+    text = (
+        f"A fourth, **varying effects**: the {treatment} may do more for one {group} than another."
+    )
+    if not facts.slopes:
+        return (
+            f"{text} The mixed and the dummy model here take it to do the same for all "
+            f"(`random_slopes: true` lets it differ in the mixed model); sandwich standard errors and "
+            f"the wild bootstrap do not."
+        )
+    rows = facts.slope_components
+    if rows.empty:
+        return text
+    sd = [
+        f"{escape(facts.against_reference(row.term))}: {number(row.std_dev)}"
+        for row in rows.itertuples()
+    ]
+    return f"{text} The standard deviation over {plural(group)} is, for {listing(sd)}."
 
 
 def _group_effect(facts: Facts, group: str) -> str:
-    text = f"**Group effect**: {plural(group)} differ, whatever their arm."
+    whatever = "their arm" if facts.between else f"the {escape(facts.role('treatment'))}"
+    text = f"**Group effect**: {plural(group)} differ, whatever {whatever}."
     component = facts.group_component
     if component is None:
         return text
@@ -178,7 +263,8 @@ def _group_effect(facts: Facts, group: str) -> str:
 
 
 def _individual_effect(facts: Facts, group: str) -> str:
-    text = f"**Individual effect**: the individuals of one {group} differ among themselves."
+    within = "" if facts.between else " in one arm"
+    text = f"**Individual effect**: the individuals of one {group}{within} differ among themselves."
     component = facts.component("Residual")
     if component is None:
         return text
@@ -198,7 +284,7 @@ def correlation(facts: Facts) -> str:
     if not np.isfinite(facts.icc):
         return ""
     group, n = escape(facts.role("group")), facts.design["n_obs"]
-    within = "within an arm"
+    within = "within the reference arm" if facts.slopes else "within an arm"
     if facts.design["n_blocks"]:
         within += f" of one {escape(facts.role('block'))}"
     text = (
@@ -222,13 +308,22 @@ def pooled_cost(facts: Facts) -> str:
     ratio = _se_ratio(facts, "mixed_wald", "ols_classical")
     if not np.isfinite(ratio):
         return ""
-    contrast = escape(contrast_label(facts.contrasts[0]))
-    if ratio < 1.05:
+    contrast, group = escape(contrast_label(facts.contrasts[0])), escape(facts.role("group"))
+    if 0.95 < ratio < 1.05:
         return f"Here its standard errors are close to the mixed model's (ratio {fixed(ratio, 2)})."
+    text = f"Here the mixed model's standard error for {contrast} is {_times(ratio)} as large"
+    if ratio > 1:
+        return f"{text}: the pooled p-values are too small."
+    if facts.between:
+        return f"{text}."
     return (
-        f"Here the mixed model's standard error for {contrast} is {fixed(ratio, 1)} times as large: "
-        f"the pooled p-values are too small."
+        f"{text}: differences between {plural(group)} cancel within {article(group)}, and the pooled "
+        f"model counts them as noise."
     )
+
+
+def _times(ratio: float) -> str:
+    return f"{fixed(ratio, 1 if ratio > 1 else 2)} times"
 
 
 def _se_ratio(facts: Facts, a: str, b: str) -> float:
@@ -240,12 +335,50 @@ def _se_ratio(facts: Facts, a: str, b: str) -> float:
 def group_parameters(facts: Facts) -> dict[str, str]:
     """How many parameters each specification spends on groups."""
     n, group = facts.design["n_groups"], escape(facts.role("group"))
-    levels = "two (one more for the blocks)" if facts.design["blocks_as"] == "random" else "one"
     return {
         "pooled": "none",
         "dummy": f"{n - 1:,}, one for each {group} but the first",
-        "mixed": f"{levels}, the variance of the {group} effects",
+        "mixed": _variances(facts, group),
     }
+
+
+def _variances(facts: Facts, group: str) -> str:
+    """How many parameters the covariance of the mixed model has, the noise apart, and which."""
+    arms, kind = len(facts.arms), facts.design["random_slopes"]
+    own = {"none": 1, "diagonal": arms, "unstructured": arms * (arms + 1) // 2}[kind]
+    further = [escape(facts.role("block"))] if facts.random_blocks else []
+    if facts.design["roles"]["second_group"]:
+        further.append(escape(facts.role("second_group")))
+    what = {
+        "none": f"the {group} effects",
+        "diagonal": f"the {group} effects (level and {arms - 1} slopes)",
+        "unstructured": f"the {group} effects (level and {arms - 1} slopes), covariances included",
+    }[kind]
+    of = listing([what, *(f"the {name} effects" for name in further)])
+    total = own + len(further)
+    return f"{'one, the variance' if total == 1 else f'{total}, the variances'} of {of}"
+
+
+def mixed_model(facts: Facts) -> str:
+    """What the symbols of the mixed model are, and how it correlates members of a group."""
+    group = escape(facts.role("group"))
+    blocks = (
+        f", $b(i)$ the {escape(facts.role('block'))} of group $i$" if facts.random_blocks else ""
+    )
+    text = f"Here $i$ counts groups and $j$ their members{blocks}. @eq-mixed treats groups as a sample: "
+    if facts.slopes:
+        return text + (
+            f"the level $u_{{0i}}$ of {article(group)} and what each arm adds for it come from a normal "
+            f"distribution, and only variances and covariances are parameters. Groups, not "
+            f"individuals, then say how well the treatment effect is known."
+        )
+    text += (
+        "their effects $u_i$ come from a normal distribution, and only its variance is a parameter. "
+        "Members of one group share their $u_i$, so they are correlated, by "
+        r"$\sigma_u^2 / (\sigma_u^2 + \sigma_\varepsilon^2)$"
+    )
+    within = f" within a {escape(facts.role('block'))}" if facts.design["n_blocks"] else ""
+    return f"{text}{within}."
 
 
 def trap(facts: Facts) -> str:
@@ -254,14 +387,19 @@ def trap(facts: Facts) -> str:
     group, treatment = escape(facts.role("group")), escape(facts.role("treatment"))
     if not facts.between:
         return (
-            f"The {treatment} varies within {plural(group)}, so the dummy model compares individuals "
-            f"of the same {group}: the treatment effect is identified wherever both arms meet in one "
-            f"{group}."
+            f"There is no trap here: the {treatment} varies within {plural(group)}, so the dummy model "
+            f"compares individuals of the same {group}, and the effect is identified for arms that "
+            f"meet in {plural(group)}. What it does assume is that the {treatment} does the same for "
+            f"every {group}: its standard error knows only the spread of individuals."
         )
     lost = columns - rank
+    blocks = ""
+    if facts.design["n_blocks"] and not facts.random_blocks:
+        block = escape(facts.role("block"))
+        blocks = f", and those of {article(block)} make its indicator"
     return (
         f"The {treatment} is constant within each {group}. Add up the indicators of the "
-        f"{plural(group)} of an arm and you have the indicator of that arm: the model has "
+        f"{plural(group)} of an arm and you have the indicator of that arm{blocks}: the model has "
         f"{columns} columns but rank {rank}, so {count(lost, 'column')} too many. The data "
         f"cannot tell an arm from the {plural(group)} in it, and the treatment effect is **not "
         f"identified**. Software prints numbers all the same, and which ones depends on a convention "
@@ -321,8 +459,47 @@ def shrinkage(facts: Facts) -> str:
     kept = component["variance"] / (component["variance"] + residual["variance"] / effects["n_obs"])
     low, high = percent(kept.min()), percent(kept.max())
     share = low if low == high else f"between {low} and {high}"
-    return (
+    if facts.slopes:
+        return (
+            f"The model predicts the level and the slopes of each {group} (BLUP) together, pulled "
+            f"towards those of the average {group}; shown is the level in {escape(facts.arms[0])}."
+        )
+    text = (
         f"The model predicts the effect of each {group} (BLUP) by pulling its raw deviation towards "
         f"zero, the more the fewer individuals stand behind it: {article(group)} keeps {share} of "
-        f"its deviation."
+        f"its deviation"
     )
+    if facts.random_blocks:
+        block = escape(facts.role("block"))
+        text += f", once the predicted effect of its {block} is taken off"
+    return f"{text}."
+
+
+def means(facts: Facts) -> str:
+    """What the intervals of the arms' means are no measure of."""
+    if facts.between and not facts.random_blocks:
+        return ""
+    shared = escape(facts.role("group" if not facts.between else "block"))
+    return (
+        f"Compare arms by @fig-effects-forest, not by these intervals: they allow for differences "
+        f"between {plural(shared)}, which the arms share, so that they cancel in a comparison."
+    )
+
+
+def remarks(facts: Facts) -> str:
+    """What methods say of their answers, or of having none; nothing if none says anything."""
+    said: dict[str, list[str]] = {}
+    for method in facts.methods:
+        for message in dict.fromkeys(facts.estimates(method)["message"]):
+            if message:
+                said.setdefault(message, []).append(method_label(method))
+    items = [f"{listing(who)}: {escape_note(_readable(facts, text))}" for text, who in said.items()]
+    return f"Remarks:\n{bullets(items)}" if items else ""
+
+
+def _readable(facts: Facts, message: str) -> str:
+    """Contrasts with their minus sign; all of them are every comparison."""
+    message = message.replace(", ".join(facts.contrasts), "every comparison")
+    for contrast in facts.contrasts:
+        message = message.replace(contrast, contrast_label(contrast))
+    return message

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, figure, table
+from groupwise.report.prose import bound
 from groupwise.words import (
     METHODS,
     article,
@@ -49,7 +52,7 @@ def arms(facts: Facts) -> str:
 def estimates(facts: Facts) -> str:
     """Every method's answer to every comparison; a method without one says so."""
     data = facts.results["estimates"]
-    k = decimals_for(data["std_error"].min())
+    k = decimals_for(data["std_error"].median())
     rows = []
     for contrast in facts.contrasts:
         for method in facts.methods:
@@ -69,15 +72,15 @@ def estimates(facts: Facts) -> str:
     caption = (
         f"Differences in {escape(facts.role('outcome'))} between arms by every method, without "
         f"correction for several comparisons. df: degrees of freedom of the t distribution, ∞ for "
-        f"the normal; – : the method does not identify the effect."
+        f"the normal, – where there is none. A row without numbers: see the remarks."
     )
     return table(headers, rows, label="estimates", caption=caption, text_columns=2)
 
 
 def _inference(row: pd.Series, k: int) -> list[str]:
     interval = "–"
-    if np.isfinite(row["conf_low"]):
-        interval = span(fixed(row["conf_low"], k), fixed(row["conf_high"], k))
+    if not np.isnan(row["conf_low"]):
+        interval = span(bound(row["conf_low"], k), bound(row["conf_high"], k))
     return [
         fixed(row["estimate"], k),
         fixed(row["std_error"], k),
@@ -114,11 +117,15 @@ def adjusted(facts: Facts) -> str:
     return table(headers, rows, label="adjusted", caption=caption)
 
 
+MODELS = {"pooled": "pooled OLS", "mixed": "mixed"}
+
+
 def agreement(facts: Facts) -> str:
     """statsmodels beside the engine."""
     rows = [
         [
-            escape(contrast_label(row["quantity"])),
+            MODELS.get(row["specification"], row["specification"]),
+            escape(_quantity(facts, row["quantity"])),
             number(row["statsmodels"], 6),
             number(row["groupwise"], 6),
             "0" if row["difference"] == 0 else f"{row['difference']:.1e}",
@@ -127,11 +134,21 @@ def agreement(facts: Facts) -> str:
         for _, row in facts.results["agreement"].iterrows()
     ]
     caption = (
-        "statsmodels and Groupwise's engine on the same mixed model. Effects differ in units of "
-        "their standard error, standard deviations relatively; above 0.0001 is an alarm."
+        "statsmodels and Groupwise's engine on the same models. Effects differ in units of their "
+        "standard error, the others relatively; above 0.0001 is an alarm, unless a variance is 0."
     )
-    headers = ["quantity", "statsmodels", "Groupwise", "difference", "verdict"]
-    return table(headers, rows, label="agreement", caption=caption)
+    headers = ["model", "quantity", "statsmodels", "Groupwise", "difference", "verdict"]
+    return table(headers, rows, label="agreement", caption=caption, text_columns=2)
+
+
+def _quantity(facts: Facts, name: str) -> str:
+    """A contrast, or a standard deviation under the name of the level in the data."""
+    if name.startswith("std. error of "):
+        return "std. error of " + contrast_label(name.removeprefix("std. error of "))
+    level, _, arm = name.removeprefix("sd of ").partition(": ")
+    if not name.startswith("sd of ") or level not in ("group", "block"):
+        return contrast_label(name)
+    return f"sd of {facts.role(level)}" + (f", {facts.against_reference(arm)}" if arm else "")
 
 
 def omnibus(facts: Facts) -> str:
@@ -183,7 +200,12 @@ def models(facts: Facts, spent: dict[str, str]) -> str:
             f"any, among these {plural(group)}",
             spent["dummy"],
         ],
-        ["mixed", "treatment, group, individual", "the same for any two members", spent["mixed"]],
+        [
+            "mixed",
+            "treatment, group, individual",
+            "its own for each pair of arms" if facts.slopes else "the same for any two members",
+            spent["mixed"],
+        ],
     ]
     headers = [
         "specification",
@@ -230,20 +252,20 @@ def aliasing(facts: Facts) -> str:
 
 
 def variance_components(facts: Facts) -> str:
-    data = facts.results["variance_components"]
+    data = facts.components
     rows = []
     for _, row in data.iterrows():
         name = "noise (residual)" if row["group"] == "Residual" else escape(row["group"])
-        interval = "–"
-        if np.isfinite(row["conf_low"]):
-            interval = span(number(row["conf_low"]), number(row["conf_high"]))
+        if row["term"] in facts.arms[1:]:
+            name += f", {escape(facts.against_reference(row['term']))}"
         rows.append(
             [
                 name,
                 number(row["variance"], 4),
                 number(row["std_dev"]),
-                interval,
+                _limits(row["conf_low"], row["conf_high"], number),
                 fixed(row["icc"], 3),
+                _limits(row["icc_low"], row["icc_high"], lambda x: fixed(x, 2)),
             ]
         )
     headers = [
@@ -252,9 +274,17 @@ def variance_components(facts: Facts) -> str:
         "std. deviation",
         f"{facts.interval} interval",
         "share of variance",
+        f"{facts.interval} interval",
     ]
-    caption = "Variance components (REML); the interval is of the standard deviation."
+    caption = (
+        "Variance components (REML), with profile-likelihood intervals of the standard deviations "
+        "and of the shares; the share of the groups is the intraclass correlation."
+    )
     return table(headers, rows, label="variances", caption=caption)
+
+
+def _limits(low: float, high: float, shown: Callable[[float], str]) -> str:
+    return span(shown(low), shown(high)) if np.isfinite([low, high]).all() else "–"
 
 
 def diagnostics(facts: Facts) -> str:

@@ -16,8 +16,28 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
+from groupwise.data.sampling import sampled_rows
 from groupwise.design import Design
 from groupwise.inference.multiplicity import adjusted
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """Effort of the methods that draw.
+
+    Attributes
+    ----------
+    wild_draws : Webb weights, where there are too many sign vectors to go through
+    bootstrap_draws : parametric bootstrap; 1,999 puts the quantiles of a 95% interval on draws
+    randomization_draws : assignments, where there are too many to go through
+    max_assignments : how many assignments are gone through at most
+    """
+
+    seed: int = 1
+    wild_draws: int = 9_999
+    bootstrap_draws: int = 1_999
+    randomization_draws: int = 9_999
+    max_assignments: int = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,8 @@ class Sample:
     group_name: str
     block_name: str | None
     conf_level: float = 0.95
+    second_name: str | None = None
+    resampling: Resampling = Resampling()
 
     def who(self, specification: str, method: str) -> dict[str, str]:
         return {"dataset": self.dataset, "specification": specification, "method": method}
@@ -105,14 +127,15 @@ def _adjusted(sample: Sample, methods: list[tidy.MethodResult]) -> pd.DataFrame:
 def residual_table(
     sample: Sample, specification: str, method: str, fitted: np.ndarray, residual: np.ndarray
 ) -> pd.DataFrame:
-    """Fitted values and residuals, one row per individual."""
+    """Fitted values and residuals, one row per individual, or of very many a sample of them."""
     design = sample.design
+    row = sampled_rows(design.n_obs)
     rows = sample.who(specification, method) | {
-        "row": np.arange(design.n_obs),
-        "group": np.asarray(design.group_labels, dtype=object)[design.group],
-        "arm": np.asarray(design.arm_labels, dtype=object)[design.arm],
-        "fitted": fitted,
-        "residual": residual,
+        "row": row,
+        "group": np.asarray(design.group_labels, dtype=object)[design.group[row]],
+        "arm": np.asarray(design.arm_labels, dtype=object)[design.arm[row]],
+        "fitted": fitted[row],
+        "residual": residual[row],
     }
     return tidy.table("residuals", rows)
 

@@ -3,9 +3,14 @@
 Where the treatment is constant within groups it is aliased with the group indicators: the model
 does not identify it, and what a program prints depends on which columns it drops. `aliasing`
 shows what three conventions would print. `dummy_nested` is the identified alternative.
+
+A model with very many columns is never written down: the same answers come from the spread within
+groups and the group means (`models.absorbed`), and only the design's own terms are listed.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,16 +19,32 @@ from scipy import linalg
 from groupwise import tidy
 from groupwise.algebra import estimable, independent_columns, pivoted_rank, row_space
 from groupwise.design import Design
+from groupwise.inference.absorbed_answers import dummy_answers, nested_answers
 from groupwise.inference.wald import wald, wald_answers, wald_joint
+from groupwise.models.absorbed import Absorbed
 from groupwise.models.linear import SOFTWARE, LinearFit, fit_ols
 from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
 
 CONVENTIONS = ("drop_last", "drop_first", "minimum_norm")
 
 
+MOST_CELLS = 20_000_000
+"""With more numbers in its matrix the model is fitted without indicators of groups."""
+
+NOT_LISTED = (
+    f"The model has more than {MOST_CELLS:,} numbers in its columns: it is fitted from the spread "
+    "within groups, and the coefficients of groups are not listed."
+)
+VARIES = "Does not apply: the treatment varies within groups, so `dummy` answers."
+NOTHING_VARIES = "Does not apply: nothing varies within groups, so no residual variance is left."
+NOT_WITHIN = "Does not apply: the covariates cannot be told apart within groups."
+
+
 def fit(sample: Sample) -> SpecificationFit:
     """Both dummy methods, and what three conventions make of the aliased columns."""
     design = sample.design
+    if design.n_obs * (design.X.shape[1] + design.n_groups) > MOST_CELLS:
+        return _fit_absorbed(sample)
     X, terms, role = _columns(design, sample.group_name)
     model = fit_ols(X, sample.y)
     tables = {
@@ -42,6 +63,45 @@ def fit(sample: Sample) -> SpecificationFit:
     return SpecificationFit([_dummy(sample, model, X, terms), _nested(sample)], tables)
 
 
+def _fit_absorbed(sample: Sample) -> SpecificationFit:
+    """The same where the model has very many columns."""
+    design = sample.design
+    model = Absorbed.of(design.X, sample.y, design.group)
+    answers = dummy_answers(design, model, _grid(design), sample.conf_level)
+    known = bool(np.isfinite(answers.contrasts.estimate).all())
+    why = "" if known else _why_not(sample, model.variance, model.columns, model.basis.rank)
+    method = _method(
+        sample, answers, design.terms, "groupwise", " ".join([why, NOT_LISTED]).strip()
+    )
+    estimates = {
+        "drop_last": model.without_last_groups(),
+        "drop_first": model.without_first_columns(),
+        "minimum_norm": model.shortest(),
+    }
+    tables = {
+        "aliasing": tidy.concat(
+            "aliasing",
+            [
+                _aliasing_rows(sample, convention, design.terms, design.role, estimate)
+                for convention, estimate in estimates.items()
+            ],
+        ),
+        "fit_statistics": fit_statistics(
+            sample,
+            "dummy",
+            "dummy",
+            loglik=model.loglik,
+            sd_residual=np.sqrt(model.variance),
+            columns=model.columns,
+            rank=model.basis.rank,
+        ),
+        "residuals": residual_table(
+            sample, "dummy", "dummy", sample.y - model.residual, model.residual
+        ),
+    }
+    return SpecificationFit([method, _nested_absorbed(sample, model)], tables)
+
+
 def _columns(design: Design, group: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
     """The design's columns and an indicator for every group but the first."""
     indicators = (design.group[:, None] == np.arange(1, design.n_groups)).astype(float)
@@ -56,6 +116,14 @@ def _dummy(
     """The within-group comparison where there is one, else rows that say "not identified"."""
     answers = _identified_answers(sample, model, X)
     known = bool(np.isfinite(answers.contrasts.estimate).all())
+    rank = pivoted_rank(X)[0]
+    why = "" if known else _why_not(sample, model.variance, X.shape[1], rank)
+    return _method(sample, answers, terms, SOFTWARE, why)
+
+
+def _method(
+    sample: Sample, answers: tidy.Answers, terms: tuple[str, ...], software: str, message: str
+) -> tidy.MethodResult:
     return tidy.MethodResult(
         specification="dummy",
         method="dummy",
@@ -64,9 +132,9 @@ def _dummy(
         estimand="precision-weighted, within groups",
         vcov_type="classical",
         df_method="residual (n - rank)",
-        software=SOFTWARE,
-        converged=known,
-        message="" if known else _why_not(sample, model, X),
+        software=software,
+        converged=bool(np.isfinite(answers.contrasts.estimate).all()),
+        message=message,
     )
 
 
@@ -78,9 +146,7 @@ def _identified_answers(sample: Sample, model: LinearFit, X: np.ndarray) -> tidy
     design, k = sample.design, X.shape[1] - sample.design.X.shape[1]
     basis = row_space(X)
     L = np.hstack([design.L, np.zeros((len(design.L), k))])
-    grid = np.where(
-        _adjusted_at_group_level(design), _by_group(design).mean(axis=0), design.L_means
-    )
+    grid = _grid(design)
     L_means = np.hstack([grid, np.full((len(grid), k), 1 / design.n_groups)])
 
     def infer(rows: np.ndarray) -> tidy.Inference:
@@ -95,16 +161,22 @@ def _identified_answers(sample: Sample, model: LinearFit, X: np.ndarray) -> tidy
     return tidy.Answers(contrasts, infer(L_means), infer(np.eye(X.shape[1])), omnibus)
 
 
-def _why_not(sample: Sample, model: LinearFit, X: np.ndarray) -> str:
-    rank = pivoted_rank(X)[0]
+def _grid(design: Design) -> np.ndarray:
+    """The reference grid (J, p) with blocks and covariates of groups at their mean over groups."""
+    return np.where(
+        _adjusted_at_group_level(design), _by_group(design).mean(axis=0), design.L_means
+    )
+
+
+def _why_not(sample: Sample, variance: float, columns: int, rank: int) -> str:
     treatment = "The treatment is constant within each"
     if sample.design.kind not in ("between", "blocked"):
-        if not model.variance > 0:
+        if not variance > 0:
             return "Does not apply: the model explains the outcome completely."
         treatment = "Not every pair of arms meets within a"
     return (
         f"Not identified. {treatment} {sample.group_name}, so its columns are sums of the "
-        f"{sample.group_name} indicators: {X.shape[1]} columns, rank {rank}."
+        f"{sample.group_name} indicators: {columns} columns, rank {rank}."
     )
 
 
@@ -126,11 +198,25 @@ def _aliasing(
             kept = independent_columns(X, orders[convention])
         estimate = np.full(p, np.nan)
         estimate[kept] = np.linalg.lstsq(X[:, kept], sample.y, rcond=None)[0]
-        rows = {"convention": convention, "term": list(terms), "role": role, "estimate": estimate}
-        tables.append(
-            tidy.table("aliasing", sample.who("dummy", "dummy") | rows | {"aliased": ~kept})
-        )
+        tables.append(_aliasing_rows(sample, convention, terms, role, estimate))
     return tidy.concat("aliasing", tables)
+
+
+def _aliasing_rows(
+    sample: Sample,
+    convention: str,
+    terms: Sequence[str],
+    role: Sequence[str],
+    estimate: np.ndarray,
+) -> pd.DataFrame:
+    rows = sample.who("dummy", "dummy") | {
+        "convention": convention,
+        "term": list(terms),
+        "role": list(role),
+        "estimate": estimate,
+        "aliased": np.isnan(estimate),
+    }
+    return tidy.table("aliasing", rows)
 
 
 def _nested(sample: Sample) -> tidy.MethodResult:
@@ -139,32 +225,40 @@ def _nested(sample: Sample) -> tidy.MethodResult:
     Groups count equally; only the spread of individuals enters the standard error, so the answer
     holds for these groups and not for new ones.
     """
-    design, answers, message = sample.design, sample.no_answers(), ""
-    if design.kind in ("between", "blocked"):
-        model, p = fit_ols(_nested_columns(design), sample.y), design.X.shape[1]
-        if model.variance > 0:
-            answers = wald_answers(
-                design,
-                model.beta[:p],
-                model.vcov[:p, :p],
-                df=model.df_resid,
-                conf_level=sample.conf_level,
-            )
-        else:
-            message = (
-                "Does not apply: nothing varies within groups, so no residual variance is left."
-            )
-    else:
-        message = "Does not apply: the treatment varies within groups, so `dummy` answers."
+    design = sample.design
+    if design.kind not in ("between", "blocked"):
+        return _nested_method(sample, None, VARIES, SOFTWARE)
+    model, p = fit_ols(_nested_columns(design), sample.y), design.X.shape[1]
+    if not model.variance > 0:
+        return _nested_method(sample, None, NOTHING_VARIES, SOFTWARE)
+    beta, vcov = model.beta[:p], model.vcov[:p, :p]
+    answers = wald_answers(design, beta, vcov, df=model.df_resid, conf_level=sample.conf_level)
+    return _nested_method(sample, answers, "", SOFTWARE)
+
+
+def _nested_absorbed(sample: Sample, model: Absorbed) -> tidy.MethodResult:
+    """The same, from the spread within groups and the group means."""
+    design = sample.design
+    if design.kind not in ("between", "blocked"):
+        return _nested_method(sample, None, VARIES, "groupwise")
+    if not model.variance > 0:
+        return _nested_method(sample, None, NOTHING_VARIES, "groupwise")
+    answers = nested_answers(design, model, _is_group_level(design), sample.conf_level)
+    return _nested_method(sample, answers, "" if answers else NOT_WITHIN, "groupwise")
+
+
+def _nested_method(
+    sample: Sample, answers: tidy.Answers | None, message: str, software: str
+) -> tidy.MethodResult:
     return tidy.MethodResult(
         specification="dummy",
         method="dummy_nested",
-        answers=answers,
-        terms=design.terms,
+        answers=sample.no_answers() if answers is None else answers,
+        terms=sample.design.terms,
         estimand="group-average, these groups only",
         vcov_type="classical",
         df_method="residual (n - rank)",
-        software=SOFTWARE,
+        software=software,
         converged=not message,
         message=message,
     )
@@ -186,8 +280,10 @@ def _by_group(design: Design) -> np.ndarray:
 
 def _is_group_level(design: Design) -> np.ndarray:
     """Which columns of X are constant within every group; a mask of shape (p,)."""
-    spread = _by_group(design)[design.group]
-    return np.array([np.allclose(*pair) for pair in zip(design.X.T, spread.T, strict=True)])
+    means = _by_group(design)
+    return np.array(
+        [np.allclose(x, m[design.group]) for x, m in zip(design.X.T, means.T, strict=True)]
+    )
 
 
 def _adjusted_at_group_level(design: Design) -> np.ndarray:

@@ -8,7 +8,7 @@ statsmodels itself would take the normal.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import statsmodels
@@ -24,28 +24,40 @@ from groupwise import tidy
 from groupwise.design import Design
 from groupwise.inference.sandwich import cluster_design, make_contrasts
 from groupwise.inference.wald import wald_answers
+from groupwise.models.exchangeable import Products, fit_exchangeable
 from groupwise.models.least_squares import orthonormal_basis
+from groupwise.models.linear import MANY_ROWS
 from groupwise.specifications import Sample, SpecificationFit
 
 SOFTWARE = f"statsmodels {statsmodels.__version__}"
 
-LARGEST_GROUP = 4000
-"""statsmodels solves a system of the size of every group: beyond this it takes minutes."""
+LARGEST_GROUP, MOST_WORK, MANY_GROUPS = 4000, 1e11, 20_000
+"""statsmodels solves a system of the size of every group, one after the other: beyond this size, this
+sum of the cubes of the sizes, or so many groups it takes minutes."""
+
+ALIKE = 1 - 1e-6
+"""A correlation above this leaves nothing to weight the members of a group by."""
+
+ENGINE = (
+    "By Groupwise's own estimating equations, from group sums: statsmodels would take minutes for "
+    "so many or so large groups."
+)
 
 
 @dataclass(frozen=True)
 class GeeFit:
-    """beta (p,), its covariance (p, p), and the exchangeable correlation."""
+    """beta (p,), its covariance (p, p), the exchangeable correlation, and who computed them."""
 
     beta: np.ndarray
     vcov: np.ndarray
     correlation: float
     converged: bool
+    software: str
 
 
 def fit(sample: Sample) -> SpecificationFit:
     """One method; where it fails the row says why."""
-    answers, message, converged = sample.no_answers(), "", False
+    answers, message, converged, software = sample.no_answers(), "", False, SOFTWARE
     try:
         _check(sample.design)
         found = fit_gee(sample.design.X, sample.y, sample.design.group)
@@ -53,15 +65,16 @@ def fit(sample: Sample) -> SpecificationFit:
         answers = wald_answers(
             sample.design, found.beta, found.vcov, df=df, conf_level=sample.conf_level
         )
-        converged = found.converged
-        message = "" if converged else "statsmodels' iterations did not converge."
+        converged, software = True, found.software
+        message = "" if software == SOFTWARE else ENGINE
     except (ValueError, np.linalg.LinAlgError) as error:
         message = str(error)
-    return SpecificationFit([_method(sample, answers, converged=converged, message=message)])
+    method = _method(sample, answers, converged=converged, software=software, message=message)
+    return SpecificationFit([method])
 
 
 def _method(
-    sample: Sample, answers: tidy.Answers, *, converged: bool, message: str
+    sample: Sample, answers: tidy.Answers, *, converged: bool, software: str, message: str
 ) -> tidy.MethodResult:
     return tidy.MethodResult(
         specification="gee",
@@ -71,23 +84,24 @@ def _method(
         estimand="precision-weighted",
         vcov_type="Mancl-DeRouen",
         df_method="groups (G - rank)",
-        software=SOFTWARE,
+        software=software,
         converged=converged,
         message=message,
     )
 
 
 def _check(design: Design) -> None:
-    """Raise ValueError where the method has no answer, or statsmodels none in reasonable time."""
-    if design.group_size.max() > LARGEST_GROUP:
-        raise ValueError(
-            f"Not computed: statsmodels needs a matrix as large as the largest group, "
-            f"{design.group_size.max():,} x {design.group_size.max():,}."
-        )
+    """Raise ValueError where the method has no answer."""
     if design.n_groups <= design.X.shape[1]:
         raise ValueError(
             f"Does not apply: {design.n_groups} groups leave no degrees of freedom for "
             f"{design.X.shape[1]} coefficients."
+        )
+    pairs = int((design.group_size * (design.group_size - 1)).sum()) // 2
+    if 0 < pairs <= design.X.shape[1]:
+        raise ValueError(
+            f"Does not apply: the groups have {pairs} pairs of members, too few to estimate a "
+            f"correlation beside {design.X.shape[1]} coefficients."
         )
     clusters = cluster_design(design.X, design.group)
     if not make_contrasts(clusters, design.L, "CR2").known.all():
@@ -98,38 +112,61 @@ def _check(design: Design) -> None:
 
 
 def fit_gee(X: np.ndarray, y: np.ndarray, group: np.ndarray) -> GeeFit:
-    """GEE with exchangeable errors by statsmodels, for X (n, p) of full rank.
+    """GEE with exchangeable errors for X (n, p) of full rank: by statsmodels, or from group sums.
 
-    statsmodels' stopping rule knows no units: it sees what least squares leaves, in units of its
-    own standard deviation, on orthonormal columns of the same span.
+    Stopping rules know no units: they see what least squares leaves, in units of its own standard
+    deviation, on orthonormal columns of the same span.
 
     Raises
     ------
     ValueError
-        If X explains y completely, or the estimated correlation is below what exists for groups
-        of this size: the working covariance would have negative variances.
+        If X explains y completely, the iterations do not converge, or the estimated correlation is
+        1, or below what exists for groups of this size: the working covariance would have
+        negative variances.
     """
     basis = orthonormal_basis(X)
     coordinates, residual = basis.project(y)
     scale = float(np.sqrt((residual**2).mean()))
     if scale == 0:
         raise ValueError("The fixed effects explain the outcome completely.")
-    unit = np.sqrt(len(y))
+    unit, size = np.sqrt(len(y)), np.bincount(group).astype(float)
+    few = len(size) <= MANY_GROUPS and len(y) <= MANY_ROWS
+    few = few and size.max() <= LARGEST_GROUP and (size**3).sum() <= MOST_WORK
+    solve = _statsmodels if few else _engine
+    found = solve(residual / scale, basis.Q * unit, group)
+    least = -1 / max(int(size.max()) - 1, 1)
+    if not found.correlation > least:
+        raise ValueError(
+            f"No answer: the estimated correlation within groups, {found.correlation:.3f}, is below "
+            f"the least that groups of this size can have, {least:.3f}."
+        )
+    if found.correlation > ALIKE:
+        raise ValueError("No answer: the members of a group are estimated to be all alike.")
+    if not found.converged:
+        raise ValueError("No answer: the iterations did not converge.")
+    Lambda, _ = basis.coordinates(np.eye(X.shape[1]))
+    beta = Lambda @ (coordinates + scale * unit * found.beta)
+    vcov = (scale * unit) ** 2 * Lambda @ found.vcov @ Lambda.T
+    return replace(found, beta=beta, vcov=vcov)
+
+
+def _statsmodels(y: np.ndarray, X: np.ndarray, group: np.ndarray) -> GeeFit:
     structure = Exchangeable()
     with warnings.catch_warnings():
         # All three say that the iterations did not end well, which `converged` reports.
         for category in (ConvergenceWarning, IterationLimitWarning, DomainWarning):
             warnings.simplefilter("ignore", category)
-        model = GEE(residual / scale, basis.Q * unit, groups=group, cov_struct=structure)
+        model = GEE(y, X, groups=group, cov_struct=structure)
         found = model.fit(cov_type="bias_reduced", maxiter=200, ctol=1e-10)
-    correlation = float(structure.dep_params)
-    least = -1 / max(int(np.bincount(group).max()) - 1, 1)
-    if not correlation > least:
-        raise ValueError(
-            f"No answer: the estimated correlation within groups, {correlation:.3f}, is below the "
-            f"least that groups of this size can have, {least:.3f}."
-        )
-    Lambda, _ = basis.coordinates(np.eye(X.shape[1]))
-    beta = Lambda @ (coordinates + scale * unit * found.params)
-    vcov = (scale * unit) ** 2 * Lambda @ found.cov_params() @ Lambda.T
-    return GeeFit(beta, vcov, correlation, bool(found.converged))
+    return GeeFit(
+        beta=found.params,
+        vcov=found.cov_params(),
+        correlation=float(structure.dep_params),
+        converged=bool(found.converged),
+        software=SOFTWARE,
+    )
+
+
+def _engine(y: np.ndarray, X: np.ndarray, group: np.ndarray) -> GeeFit:
+    found = fit_exchangeable(Products.of(X, y, group))
+    return GeeFit(found.beta, found.vcov, found.correlation, found.converged, "groupwise")

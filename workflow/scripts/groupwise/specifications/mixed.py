@@ -1,40 +1,30 @@
-"""Mixed: a random intercept per group, and per block where blocks are random; REML."""
+"""Mixed: a random intercept per group, slopes, random blocks, a second grouping; REML."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from groupwise import tidy
+from groupwise.inference.engines import Draws, Engine, GeneralEngine, engine, random_terms
 from groupwise.inference.mixed_answers import (
-    BOOTSTRAP_DRAWS,
-    BOOTSTRAP_SEED,
-    Engine,
-    OneIntercept,
     bootstrap_answers,
-    engine,
     kenward_roger_answers,
     profile_answers,
     satterthwaite_answers,
 )
-from groupwise.inference.variance_intervals import sd_intervals
+from groupwise.inference.variance_intervals import RESIDUAL, TOTAL, Component
 from groupwise.inference.wald import wald_answers
 from groupwise.inference.witness import compare_mixed
-from groupwise.models.mixed import (
-    GroupSums,
-    Levels,
-    MixedFit,
-    Variances,
-    fit_reml,
-    gls,
-    maximise_reml,
-    profiled_reml,
-)
+from groupwise.models.mixed import Levels, MixedFit, fit_reml
+from groupwise.models.mixed_terms import TermsFit, fit_terms
 from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
 
 WHO = ("mixed", "mixed_wald")
+Reported = MixedFit | TermsFit
 
 ANSWERS: dict[str, Callable[..., tidy.Answers]] = {
     "mixed_satterthwaite": satterthwaite_answers,
@@ -42,8 +32,6 @@ ANSWERS: dict[str, Callable[..., tidy.Answers]] = {
     "mixed_profile": profile_answers,
     "mixed_bootstrap": bootstrap_answers,
 }
-ONE_INTERCEPT_ONLY = ("mixed_profile", "mixed_bootstrap")
-NO_NESTED = "Does not apply: profile and bootstrap are for groups without random blocks so far."
 VCOV = {
     "mixed_wald": "REML, model-based",
     "mixed_satterthwaite": "REML, model-based",
@@ -56,7 +44,7 @@ DF = {
     "mixed_satterthwaite": "Satterthwaite",
     "mixed_kenward_roger": "Kenward-Roger",
     "mixed_profile": "profile likelihood, chi-squared",
-    "mixed_bootstrap": f"studentised bootstrap, {BOOTSTRAP_DRAWS:,} draws (seed {BOOTSTRAP_SEED})",
+    "mixed_bootstrap": "studentised bootstrap, {n_draws:,} draws (seed {seed})",
 }
 BOUNDARY_NOTES = {
     "mixed_satterthwaite": (
@@ -67,38 +55,42 @@ BOUNDARY_NOTES = {
     "mixed_profile": "The group variance is estimated as 0.",
     "mixed_bootstrap": "The group variance is estimated as 0, and the draws have none either.",
 }
+GENERAL_NOTES = {
+    "mixed_satterthwaite": "Satterthwaite's df take it as known, as lmerTest's do.",
+    "mixed_kenward_roger": "Kenward-Roger's df do not take it as known.",
+    "mixed_profile": "",
+    "mixed_bootstrap": "The draws have it there too.",
+}
+INTERVAL_NOTES = {"reml": "Profile restricted likelihood.", "ml": "Profile likelihood."}
+NO_SHARE = "With random slopes the share of the variance differs between arms: there is no one ICC."
 
 
 def fit(sample: Sample) -> SpecificationFit:
     """The reported REML fit by statsmodels, then every method of the engine."""
-    design = sample.design
-    random_blocks = design.block is not None and design.blocks_as == "random"
-    levels = Levels(design.group, design.block if random_blocks else None)
-    wald, tables, model = _statsmodels(sample, levels)
+    wald, model = _reported(sample)
+    tables: dict[str, pd.DataFrame] = {} if model is None else _tables_of(sample, model)
     try:
-        found = engine(design, sample.y)
-        found.singular  # noqa: B018  (fits now, so that a failure is caught here)
+        found = engine(sample.design, sample.y)
     except (ValueError, np.linalg.LinAlgError) as error:
         failed = [_method(sample, name, None, message=str(error)) for name in ANSWERS]
         return SpecificationFit([wald, *failed], tables)
+    tables["variance_components"] = _variance_components(sample, found)
     if model is not None:
-        rows = compare_mixed(design, model, found)
-        tables["agreement"] = tidy.table("agreement", [sample.who(*WHO) | row for row in rows])
-    return SpecificationFit([wald, *_engine_methods(sample, found)], tables)
+        statistics = _statistics_of(sample, found)
+        more = fit_statistics(sample, WHO[0], WHO[1], **statistics)
+        tables["fit_statistics"] = tidy.concat("fit_statistics", [tables["fit_statistics"], more])
+        tables["agreement"] = _agreement(sample, model, found)
+    return SpecificationFit([wald, *(_answer(sample, found, name) for name in ANSWERS)], tables)
 
 
-def _statsmodels(
-    sample: Sample, levels: Levels
-) -> tuple[tidy.MethodResult, dict[str, pd.DataFrame], MixedFit | None]:
+def _reported(sample: Sample) -> tuple[tidy.MethodResult, Reported | None]:
     """REML with normal-theory (z) tests: what most Python prints."""
     design = sample.design
     try:
-        model = fit_reml(design.X, sample.y, levels)
+        model = _fit_reported(sample)
     except (ValueError, np.linalg.LinAlgError) as error:
-        return _method(sample, "mixed_wald", None, message=str(error)), {}, None
-    answers = wald_answers(
-        design, model.beta, model.gls.vcov, df=np.inf, conf_level=sample.conf_level
-    )
+        return _method(sample, "mixed_wald", None, message=str(error)), None
+    answers = wald_answers(design, model.beta, model.vcov, df=np.inf, conf_level=sample.conf_level)
     method = _method(
         sample,
         "mixed_wald",
@@ -108,44 +100,44 @@ def _statsmodels(
         singular=model.singular,
         message=model.message,
     )
-    tables = {
-        "variance_components": _variance_components(sample, model, levels),
-        "random_effects": _random_effects(sample, model, levels),
-        "fit_statistics": fit_statistics(
-            sample,
-            *WHO,
-            loglik=model.gls.loglik_reml,
-            loglik_without_groups=_without_groups(sample, model, levels),
-            statsmodels_agreement=round(model.agreement, 9),
-            statsmodels_likelihood_gap=round(model.likelihood_gap, 9),
-        ),
-        "residuals": residual_table(sample, *WHO, model.fitted, model.residual),
-    }
-    return method, tables, model
+    return method, model
 
 
-def _engine_methods(sample: Sample, fitted: Engine) -> list[tidy.MethodResult]:
-    """Small-sample, likelihood and bootstrap methods from one engine fit."""
-    singular = fitted.singular
-    methods = []
-    for name, answer in ANSWERS.items():
-        if name in ONE_INTERCEPT_ONLY and not isinstance(fitted, OneIntercept):
-            methods.append(_method(sample, name, None, message=NO_NESTED))
-            continue
-        answers = answer(sample.design, fitted, sample.conf_level)
-        note = BOUNDARY_NOTES.get(name, "") if singular else ""
-        methods.append(
-            _method(
-                sample,
-                name,
-                answers,
-                message=note,
-                software="groupwise",
-                converged=True,
-                singular=singular,
-            )
-        )
-    return methods
+def _fit_reported(sample: Sample) -> Reported:
+    """Intercepts of groups, in blocks or not, have a closed form to check statsmodels by."""
+    design = sample.design
+    if design.random_slopes != "none" or design.second is not None:
+        return fit_terms(design.X, sample.y, random_terms(design))
+    block = design.block if design.blocks_as == "random" else None
+    return fit_reml(design.X, sample.y, Levels(design.group, block))
+
+
+def _answer(sample: Sample, fitted: Engine, name: str) -> tidy.MethodResult:
+    """One method of the engine; a failure of its own is a row that says so."""
+    settings = {"draws": _draws(sample)} if name == "mixed_bootstrap" else {}
+    try:
+        answers = ANSWERS[name](sample.design, fitted, sample.conf_level, **settings)
+    except (ValueError, np.linalg.LinAlgError) as error:
+        return _method(sample, name, None, message=f"No answer: {error}.", software="groupwise")
+    return _method(
+        sample,
+        name,
+        answers,
+        message=_boundary_note(name, fitted) if fitted.singular else "",
+        software="groupwise",
+        converged=True,
+        singular=fitted.singular,
+    )
+
+
+def _boundary_note(name: str, fitted: Engine) -> str:
+    if isinstance(fitted, GeneralEngine):
+        return f"{fitted.fit.message} {GENERAL_NOTES[name]}".strip()
+    return BOUNDARY_NOTES[name]
+
+
+def _draws(sample: Sample) -> Draws:
+    return Draws(sample.resampling.bootstrap_draws, sample.resampling.seed)
 
 
 def _method(
@@ -166,7 +158,7 @@ def _method(
         terms=sample.design.terms,
         estimand="precision-weighted",
         vcov_type=VCOV[method],
-        df_method=DF[method],
+        df_method=DF[method].format(**vars(_draws(sample))),
         software=software,
         converged=converged,
         singular=singular,
@@ -174,84 +166,143 @@ def _method(
     )
 
 
-def _variance_components(sample: Sample, model: MixedFit, levels: Levels) -> pd.DataFrame:
-    """One row per level and one for the residual; `icc` is the level's share of the total."""
-    variances = model.variances
-    sums = GroupSums.of(sample.design.X, _left(sample, model), levels)
-    intervals = sd_intervals(sums, variances, conf_level=sample.conf_level)
-    names = {"group": sample.group_name, "residual": "Residual"}
-    if levels.block is not None:
-        names = {"block": str(sample.block_name)} | names
-    total = variances.group + variances.block + variances.residual
+# ---- tables --------------------------------------------------------------------------------------
+
+
+def _tables_of(sample: Sample, model: Reported) -> dict[str, pd.DataFrame]:
+    """What the reported fit says of groups and individuals."""
+    return {
+        "random_effects": _random_effects(sample, model),
+        "residuals": residual_table(sample, *WHO, model.fitted, model.residual),
+        "fit_statistics": fit_statistics(
+            sample,
+            *WHO,
+            loglik=model.loglik,
+            statsmodels_agreement=round(model.agreement, 9),
+            statsmodels_likelihood_gap=round(model.likelihood_gap, 9),
+        ),
+    }
+
+
+def _statistics_of(sample: Sample, found: Engine) -> dict[str, float]:
+    """The test of the group variance, the most unusual group, correlations of random effects."""
+    test, unusual = found.group_variance_test(_draws(sample)), found.unusual_groups()
+    worst = int(np.argmax(np.abs(unusual.t))) if np.isfinite(unusual.t).all() else -1
+    statistics = {
+        "loglik_without_groups": found.loglik - 0.5 * float(test.statistic),
+        "group_variance_statistic": float(test.statistic),
+        "group_variance_p_mixture": float(test.p_mixture),
+        f"group_variance_p_{test.null}": float(test.p_drawn),
+        "group_variance_draws": test.n_draws,
+        "unusual_group": worst,
+        "unusual_group_t": float(unusual.t[worst]),
+        "unusual_group_df": unusual.df,
+    }
+    return statistics | _correlations(found)
+
+
+def _correlations(found: Engine) -> dict[str, float]:
+    """Of the random effects of one term: `correlation: Intercept, small`; NaN with a variance of 0."""
+    said = {}
+    for each in found.fit.components if isinstance(found, GeneralEngine) else ():
+        if not each.correlated:
+            continue
+        for j, row in enumerate(each.colnames):
+            for i, column in enumerate(each.colnames[:j]):
+                scale = each.std_dev[i] * each.std_dev[j]
+                value = each.covariance[i, j] / scale if scale > 0 else np.nan
+                said[f"correlation: {column}, {row}"] = float(value)
+    return said
+
+
+def _agreement(sample: Sample, model: Reported, found: Engine) -> pd.DataFrame:
+    """No rows where statsmodels was not asked."""
+    if model.said_beta is None:
+        return tidy.table("agreement", [])
+    rows = compare_mixed(sample.design, model.said_beta, model.said_std_dev, found)
+    return tidy.table("agreement", [sample.who(*WHO) | row for row in rows])
+
+
+def _variance_components(sample: Sample, found: Engine) -> pd.DataFrame:
+    """A row per effect and estimator, REML's first; `icc` is its share of the variance."""
     rows = []
-    for name, label in names.items():
-        variance = getattr(variances, name)
-        low, high = intervals[name]
-        rows.append(
-            sample.who(*WHO)
-            | {
-                "estimator": "reml",
-                "group": label,
-                "term": "" if name == "residual" else "Intercept",
-                "variance": variance,
-                "std_dev": np.sqrt(variance),
-                "conf_low": low,
-                "conf_high": high,
-                "conf_level": sample.conf_level,
-                "icc": variance / total,
-            }
-        )
+    for estimator in ("reml", "ml"):
+        parts = found.components(reml=estimator == "reml", conf_level=sample.conf_level)
+        rows += [_component_row(sample, each, estimator) for each in parts]
     return tidy.table("variance_components", rows)
 
 
-def _left(sample: Sample, model: MixedFit) -> np.ndarray:
-    """What the fixed effects leave of y: it has y's restricted likelihood, but no large mean."""
-    left: np.ndarray = sample.y - sample.design.X @ model.beta
-    return left
-
-
-def _without_groups(sample: Sample, model: MixedFit, levels: Levels) -> float:
-    """The REML log-likelihood of the model without the group level."""
-    X, y = sample.design.X, _left(sample, model)
-    if levels.block is None:
-        return -0.5 * profiled_reml(GroupSums.of(X, y, levels), np.zeros(1))[0]
-    sums = GroupSums.of(X, y, Levels(levels.block))
-    return gls(sums, maximise_reml(sums, Variances(1.0, 1.0))).loglik_reml
-
-
-def _random_effects(sample: Sample, model: MixedFit, levels: Levels) -> pd.DataFrame:
-    """BLUPs beside the raw deviation: the mean of what the fixed effects leave, unshrunken."""
-    design, fit = sample.design, model.gls
-    left = _left(sample, model)
-    arm = np.array([*design.arm_labels, ""], dtype=object)[design.arm_of_group]
-    parts = [
-        _level(sample, design.group, left, design.group_labels, arm)
-        | {"group": sample.group_name, "estimate": fit.blup_group, "std_error": fit.sd_blup_group}
-    ]
-    if levels.block is not None:
-        parts.append(
-            _level(sample, levels.block, left, design.block_labels, "")
-            | {
-                "group": sample.block_name,
-                "estimate": fit.blup_block,
-                "std_error": fit.sd_blup_block,
-            }
-        )
-    return tidy.concat("random_effects", [tidy.table("random_effects", part) for part in parts])
-
-
-def _level(
-    sample: Sample,
-    codes: np.ndarray,
-    left: np.ndarray,
-    labels: tuple[str, ...],
-    arm: np.ndarray | str,
-) -> dict[str, object]:
-    size = np.bincount(codes)
-    return sample.who(*WHO) | {
-        "level": list(labels),
-        "arm": arm,
-        "term": "Intercept",
-        "raw": np.bincount(codes, weights=left) / size,
-        "n_obs": size,
+def _component_row(sample: Sample, each: Component, estimator: str) -> dict[str, Any]:
+    note = INTERVAL_NOTES[estimator]
+    row: dict[str, Any] = sample.who(*WHO) | {
+        "estimator": estimator,
+        "group": _level_name(sample, each.level),
+        "term": each.term,
+        "variance": each.std_dev.estimate.item() ** 2,
+        "conf_level": sample.conf_level,
+        "message": f"{note} {NO_SHARE}" if sample.design.random_slopes != "none" else note,
     }
+    columns = {"std_dev": each.std_dev, "icc": each.icc, "design_effect": each.design_effect}
+    for name, limits in columns.items():
+        low, high = (
+            ("conf_low", "conf_high") if name == "std_dev" else (f"{name}_low", f"{name}_high")
+        )
+        row |= {name: limits.estimate.item()}
+        row |= {low: limits.conf_low.item(), high: limits.conf_high.item()}
+    return row
+
+
+def _level_name(sample: Sample, level: str) -> str:
+    """The column that a random term is of; for all together their names with a plus."""
+    names = {"group": sample.group_name}
+    if sample.design.block is not None and sample.design.blocks_as == "random":
+        names["block"] = str(sample.block_name)
+    if sample.design.second is not None:
+        names["second"] = str(sample.second_name)
+    return (names | {RESIDUAL: "Residual", TOTAL: " + ".join(names.values())})[level]
+
+
+def _random_effects(sample: Sample, model: Reported) -> pd.DataFrame:
+    """BLUPs beside the raw deviation: what the fixed effects leave, unshrunken; groups first."""
+    left = sample.y - sample.design.X @ model.beta
+    names = sorted(model.effects, key=["group", "block", "second"].index)
+    return tidy.concat("random_effects", [_level(sample, model, left, name) for name in names])
+
+
+def _level(sample: Sample, model: Reported, left: np.ndarray, name: str) -> pd.DataFrame:
+    """The effects of one grouping: all levels of a term, then the next term."""
+    design, (estimate, std_error) = sample.design, model.effects[name]
+    codes = {"group": design.group, "block": design.block, "second": design.second}[name]
+    labels = {
+        "group": design.group_labels,
+        "block": design.block_labels,
+        "second": design.second_labels,
+    }[name]
+    assert codes is not None
+    arm = np.array([*design.arm_labels, ""], dtype=object)[design.arm_of_group]
+    q, size = estimate.shape[1], np.bincount(codes)
+    raw = _raw_slopes(sample, left) if q > 1 else (np.bincount(codes, weights=left) / size)[:, None]
+    rows = sample.who(*WHO) | {
+        "group": _level_name(sample, name),
+        "level": list(labels) * q,
+        "arm": np.tile(arm, q) if name == "group" else "",
+        "term": np.repeat(
+            np.array(["Intercept", *design.arm_labels[1:]], dtype=object)[:q], len(size)
+        ),
+        "estimate": estimate.T.ravel(),
+        "std_error": std_error.T.ravel(),
+        "raw": raw.T.ravel(),
+        "n_obs": np.tile(size, q),
+    }
+    return tidy.table("random_effects", rows)
+
+
+def _raw_slopes(sample: Sample, left: np.ndarray) -> np.ndarray:
+    """(G, J): mean of a group's reference arm, and other arms less it; NaN without such members."""
+    design = sample.design
+    cell, shape = design.group * len(design.arm_labels) + design.arm, (design.n_groups, -1)
+    n_cells = design.n_groups * len(design.arm_labels)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(cell, left, n_cells) / np.bincount(cell, minlength=n_cells)
+    mean = mean.reshape(shape)
+    return np.hstack([mean[:, :1], mean[:, 1:] - mean[:, :1]])

@@ -8,7 +8,8 @@ from groupwise import tidy
 from groupwise.inference.sandwich import Clusters, cr_answers, design_clusters, unknown
 from groupwise.inference.wald import wald_answers
 from groupwise.inference.wild_bootstrap import Weights, wild_answers
-from groupwise.models.linear import SOFTWARE, LinearFit, fit_ols
+from groupwise.inference.witness import compare_ols
+from groupwise.models.linear import MANY_ROWS, SOFTWARE, LinearFit, fit_engine, fit_ols
 from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
 
 CR1 = "CR1 (Stata): G/(G-1) (n-1)/(n-p)"
@@ -24,8 +25,10 @@ HOW = {
 
 SANDWICHES = {"CR1": "ols_cr1", "CR2": "ols_cr2", "CR3": "ols_cr3"}
 
-WILD_DRAWS, WILD_SEED = 9999, 1
+MOST_WEIGHTS, LEAST_DRAWS = 200_000_000, 999
+"""The wild bootstrap draws this many weights of groups at most, but never fewer draws than that."""
 
+ENGINE = f"By Groupwise's least squares: statsmodels is asked up to {MANY_ROWS:,} rows."
 EXPLAINED = "Does not apply: the model explains the outcome completely."
 
 
@@ -33,13 +36,18 @@ def fit(sample: Sample) -> SpecificationFit:
     """Ordinary least squares, the same estimates under every kind of standard error."""
     model = fit_ols(sample.design.X, sample.y)
     clusters = design_clusters(sample.design)
+    agreement = []
     if model.variance > 0 and clusters.basis.project(sample.y)[1].any():
+        if model.software == SOFTWARE:
+            agreement = compare_ols(sample.design, model, fit_engine(sample.design.X, sample.y))
         methods = [_classical(sample, model), *_robust(sample, clusters)]
     else:
         nothing = sample.no_answers()
-        methods = [_method(sample, name, nothing, *how, EXPLAINED) for name, how in HOW.items()]
+        how = HOW | {"ols_classical": _how_classical(model)}
+        methods = [_method(sample, name, nothing, *said, EXPLAINED) for name, said in how.items()]
     who = ("pooled", "ols_classical")
     tables = {
+        "agreement": tidy.table("agreement", [sample.who(*who) | row for row in agreement]),
         "fit_statistics": fit_statistics(
             sample, *who, loglik=model.loglik, sd_residual=np.sqrt(model.variance)
         ),
@@ -52,7 +60,13 @@ def _classical(sample: Sample, model: LinearFit) -> tidy.MethodResult:
     answers = wald_answers(
         sample.design, model.beta, model.vcov, df=model.df_resid, conf_level=sample.conf_level
     )
-    return _method(sample, "ols_classical", answers, *HOW["ols_classical"])
+    note = "" if model.software == SOFTWARE else ENGINE
+    return _method(sample, "ols_classical", answers, *_how_classical(model), note)
+
+
+def _how_classical(model: LinearFit) -> tuple[str, str, str]:
+    vcov_type, df_method, _ = HOW["ols_classical"]
+    return vcov_type, df_method, model.software
 
 
 def _robust(sample: Sample, clusters: Clusters) -> list[tidy.MethodResult]:
@@ -60,15 +74,16 @@ def _robust(sample: Sample, clusters: Clusters) -> list[tidy.MethodResult]:
     for kind, name in SANDWICHES.items():
         answers = cr_answers(sample.design, sample.y, kind, sample.conf_level, clusters)
         methods.append(_method(sample, name, answers, *HOW[name], unknown(sample.design, answers)))
+    asked, most = sample.resampling.wild_draws, MOST_WEIGHTS // clusters.n_groups
+    effort = {"draws": min(asked, max(most, LEAST_DRAWS)), "seed": sample.resampling.seed}
     answers, note = wild_answers(
-        sample.design,
-        sample.y,
-        sample.conf_level,
-        draws=WILD_DRAWS,
-        seed=WILD_SEED,
-        clusters=clusters,
+        sample.design, sample.y, sample.conf_level, clusters=clusters, **effort
     )
-    draws = Weights(clusters.n_groups, WILD_DRAWS, WILD_SEED).describe()
+    weights = Weights(clusters.n_groups, **effort)
+    if not weights.enumerated and weights.draws < asked:
+        fewer = f"{weights.draws:,} draws in place of {asked:,}, because there are so many groups."
+        note = " ".join(filter(None, (note, fewer)))
+    draws = weights.describe()
     wild = _method(sample, "ols_wild_bootstrap", answers, CR1, draws, "groupwise", note)
     return [*methods, wild]
 

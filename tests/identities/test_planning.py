@@ -1,0 +1,668 @@
+"""Power and sample size: exact where theory is, and what the package's own tests do elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from experiments import draw, sample_of
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy import integrate, stats
+
+from groupwise.inference.engines import random_terms
+from groupwise.inference.kenward_roger import kenward_roger
+from groupwise.inference.random_intercept_df import SmallSample
+from groupwise.inference.sandwich import cluster_design, joint_tests, make_contrasts, robust
+from groupwise.models.least_squares import orthonormal_basis
+from groupwise.models.lmm import fit_structure
+from groupwise.models.lmm_structure import LmmStructure
+from groupwise.planning.experiments import Experiment, plan_experiment
+from groupwise.planning.least_squares import sandwich
+from groupwise.planning.noncentral import beta_nodes, noncentral_f_sf, two_sided_power
+from groupwise.planning.plans import Plan, Variation, group_sizes
+from groupwise.planning.power import (
+    lost_df,
+    minimum_detectable_effect,
+    omnibus_power,
+    power,
+    why_not,
+)
+from groupwise.planning.precision import JOINT_METHODS, METHODS, MIXED, QUADRATIC, precision
+from groupwise.planning.quadratic_forms import QuadraticForm
+from groupwise.planning.rejection import TESTS, best_curves, drawn_curves
+from groupwise.planning.sample_size import groups_needed, plan_power, size_needed
+from groupwise.planning.tables import COLUMNS, at_hand, needed, power_curves
+from groupwise.specifications.group_means import fit_means
+from groupwise.words import METHODS as WORDS
+
+LECTURE = Plan(5, 25, (1, 1, 1))
+USUAL = Variation(sd=10, icc=0.25)
+HOLDS_LEVEL = ("group_means", "mixed_satterthwaite", "mixed_kenward_roger")
+
+
+def experiment(plan: Plan = LECTURE, variation: Variation = USUAL) -> Experiment:
+    return plan_experiment(plan, variation)
+
+
+# ---- distributions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("q", [1, 2, 5])
+@pytest.mark.parametrize("df", [1, 2.7, 12, 400])
+@pytest.mark.parametrize("noncentrality", [0.0, 0.3, 7.8, 60.0])
+def test_noncentral_f_is_scipys_where_scipy_can(q: int, df: float, noncentrality: float) -> None:
+    f = stats.f.isf(0.05, q, df)
+    wanted = stats.ncf.sf(f, q, df, noncentrality) if noncentrality else 0.05
+    assert_allclose(noncentral_f_sf(f, q, df, noncentrality), wanted, rtol=1e-9)
+
+
+def test_noncentral_f_without_denominator_is_noncentral_chi_squared() -> None:
+    wanted = stats.ncx2.sf(2 * 3.1, 2, 5.5)
+    assert_allclose(noncentral_f_sf(3.1, 2, np.inf, 5.5), wanted, rtol=1e-12)
+    assert_allclose(two_sided_power(2.5, 1.96, np.inf), stats.norm.sf(-0.54) + stats.norm.sf(4.46))
+
+
+@pytest.mark.parametrize("noncentrality", [1e3, 1e5, 1e8, 1e12])
+def test_large_noncentralities_do_no_harm(noncentrality: float) -> None:
+    assert noncentral_f_sf(4.0, 1, 12, noncentrality) == pytest.approx(1, abs=1e-13)
+    # F / (1 + noncentrality) is then nearly df / chi^2(df): a threshold there gives a middling power.
+    middle = noncentrality * 12 / stats.chi2.median(12)
+    found = noncentral_f_sf(middle, 1, 12, noncentrality)
+    assert_allclose(found, 0.5, atol=2 / np.sqrt(noncentrality))
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.5, 0.5), (5, 0.5), (6.5, 1), (2000, 1.5), (1, 0)])
+def test_beta_nodes_have_the_moments_of_beta(a: float, b: float) -> None:
+    x, weight = beta_nodes(a, b)
+    for k in (0, 1, 2, 5):
+        wanted = np.prod([(a + i) / (a + b + i) for i in range(k)])
+        assert_allclose(weight @ x**k, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("df", [1, 3, 40])
+@pytest.mark.parametrize("effect", [0.0, 0.4, 3.0, 30.0])
+def test_a_quadratic_form_of_two_variances_is_an_f_test(df: int, effect: float) -> None:
+    f = stats.f.isf(0.05, 1, df)
+    form = QuadraticForm(np.array([1.0, -f / df]), np.array([1.0, df]), np.array([1.0, 0.0]))
+    assert_allclose(form.positive(effect), noncentral_f_sf(f, 1, df, effect**2), atol=1e-12)
+    several = np.concatenate([[1.0], np.full(df, np.sqrt(f / df))])
+    form = QuadraticForm.of(np.diag(several**2), np.concatenate([[1.0], -np.ones(df)]))
+    assert_allclose(form.positive(effect), noncentral_f_sf(f, 1, df, effect**2), atol=1e-12)
+
+
+def test_quadratic_form_with_unequal_weights_by_conditioning() -> None:
+    """P(Z^2 > 2 A + B / 2), A and B chi-squared with 2 and 6 df, by quadrature."""
+    x, weight = np.polynomial.legendre.leggauss(300)
+    a, b = 30 * (x[:, None] + 1), 40 * (x + 1)
+    density = 30 * stats.chi2.pdf(a, 2) * 40 * stats.chi2.pdf(b, 6)
+    wanted = weight @ (density * stats.chi2.sf(2 * a + b / 2, 1)) @ weight
+    form = QuadraticForm(np.array([1, -2, -0.5]), np.array([1.0, 2, 6]), np.zeros(3))
+    assert_allclose(form.positive(0.0), wanted, atol=1e-7)
+
+
+# ---- balanced designs: textbook answers ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("effect", [0.0, 2.0, 9.0])
+@pytest.mark.parametrize("method", HOLDS_LEVEL)
+def test_balanced_power_is_that_of_noncentral_t_and_f(method: str, effect: float) -> None:
+    plan, made = LECTURE, experiment()
+    variance = 2 / plan.groups * (USUAL.var_group + USUAL.var_residual / plan.size)
+    wanted = noncentral_f_sf(stats.f.isf(0.05, 1, 12), 1, 12, effect**2 / variance)
+    assert_allclose(power(made, method, effect), wanted, rtol=1e-10)
+    effects = np.array([effect, effect / 2])
+    means = np.append(0, effects)
+    noncentrality = plan.groups * ((means - means.mean()) ** 2).sum() / (plan.groups * variance / 2)
+    wanted = stats.ncf.sf(stats.f.isf(0.05, 2, 12), 2, 12, noncentrality) if effect else 0.05
+    assert_allclose(omnibus_power(made, method, effects), wanted, rtol=1e-9)
+
+
+def test_sandwiches_of_equal_arms_have_the_df_of_the_arms_compared() -> None:
+    """Only their 2 (5 - 1) = 8, whatever the method believes: CR1 uses t with G - 1 = 14."""
+    made, n, G, g = experiment(), 375, 15, 5
+    variance = 2 / g * (USUAL.var_group + USUAL.var_residual / 25)
+    factor = G / (G - 1) * (n - 1) / (n - 3) * (g - 1) / g
+    cases = {"ols_cr1": (14, factor), "ols_cr2": (8, 1.0), "ols_cr3": (14, g / (g - 1))}
+    for method, (df, ratio) in cases.items():
+        threshold = stats.f.isf(0.05, 1, df) * ratio
+        for effect in (0.0, 7.0):
+            wanted = noncentral_f_sf(threshold, 1, 8, effect**2 / variance)
+            assert_allclose(power(made, method, effect), wanted, rtol=1e-8)
+
+
+def test_pooled_ols_rejects_what_the_design_effect_says() -> None:
+    """SE^2 of OLS is a mixture of variances between and within groups."""
+    made, n, G = experiment(), 375, 15
+    between = 25 * USUAL.var_group + USUAL.var_residual
+    mean = (12 * between + (n - G) * USUAL.var_residual) / (n - 3)
+    found = precision(made, "ols_classical", made.design.L)
+    assert_allclose(found.ratio, mean / between, rtol=1e-12)
+    assert power(made, "ols_classical", 0.0)[0] > 0.4
+
+
+@pytest.mark.parametrize("icc", [0.0, 0.02, 0.25])
+def test_mixed_models_of_equal_groups_by_integration(icc: float) -> None:
+    """Rejection depends on the mean squares between and within only; below one the fit is singular."""
+    plan, effect = Plan(4, 6), 6.0
+    made = experiment(plan, Variation(10, icc))
+    G, m, df_b, df_w = 8, 6, 6, 40
+    between = m * made.variation.var_group + made.variation.var_residual
+    within = made.variation.var_residual
+    sd = np.sqrt(2 / 4 / m * between)
+
+    x, weight = np.polynomial.legendre.leggauss(200)
+    msb = between * stats.chi2.ppf((x + 1) / 2, df_b)[:, None] / df_b
+    msw = within * stats.chi2.ppf((x + 1) / 2, df_w) / df_w
+    pooled = (df_b * msb + df_w * msw) / (df_b + df_w)
+    se = np.sqrt(2 / 4 / m * np.where(msb > msw, msb, pooled))
+    half = stats.t.isf(0.025, np.where(msb > msw, df_b, G * m - 2)) * se / sd
+    rejects = stats.norm.sf(half - effect / sd) + stats.norm.sf(half + effect / sd)
+    wanted = weight / 2 @ rejects @ (weight / 2)
+    (curve, *_), variance = drawn_curves(made, ["mixed_satterthwaite"])["mixed_satterthwaite"]
+    found = curve(effect**2 / variance[0])
+    assert_allclose(found, wanted, atol=1e-3)
+    assert abs(found - wanted) < 4 * curve.mcse(effect**2 / variance[0])
+
+
+def test_unequal_arms_are_welchs_problem() -> None:
+    """CR2 with equal groups is Welch's test with fixed df: one integral over the two variances."""
+    made = experiment(Plan(4, 10, (1, 2.5)))
+    one = USUAL.var_group + USUAL.var_residual / 10
+    variance = one / 4 + one / 10
+    df = variance**2 / ((one / 4) ** 2 / 3 + (one / 10) ** 2 / 9)
+    crit = stats.t.isf(0.025, df)
+    x, weight = np.polynomial.legendre.leggauss(400)
+    share = stats.beta.ppf((x + 1) / 2, 1.5, 4.5)
+    for effect in (0.0, 8.0):
+        each = [
+            noncentral_f_sf(
+                crit**2 * 12 * (b / 3 / 4 + (1 - b) / 9 / 10) / (1 / 4 + 1 / 10),
+                1,
+                12,
+                effect**2 / variance,
+            )
+            for b in share
+        ]
+        assert_allclose(power(made, "ols_cr2", effect)[0], weight / 2 @ each, rtol=1e-5)
+    assert tuple(np.bincount(made.design.arm_of_group)) == (4, 10)
+
+
+# ---- blocks, covariates, treatments within groups ------------------------------------------------
+
+
+def test_matched_pairs_are_a_paired_t_test() -> None:
+    plan = Plan(9, 12, per_block=1)
+    variance = 2 / 9 * (USUAL.var_group + USUAL.var_residual / 12)
+    wanted = two_sided_power(8 / np.sqrt(variance), stats.t.isf(0.025, 8), 8)
+    for method in HOLDS_LEVEL:
+        assert_allclose(power(experiment(plan), method, 8.0), wanted, rtol=1e-9)
+
+
+def test_covariates_of_groups_cost_a_df_and_explain_variance() -> None:
+    """One covariate in two arms: conditional on its imbalance T the noncentrality is known."""
+    variation = replace(USUAL, group_covariates=1, r2_group=0.5)
+    plan = Plan(6, 20)
+    variance = 2 / 6 * (USUAL.var_group / 2 + USUAL.var_residual / 20)
+    crit = stats.t.isf(0.025, 9)
+
+    def given(t: float) -> float:
+        ncp = 8 / np.sqrt(variance * (1 + t**2 / 10))
+        return float(stats.t.pdf(t, 10) * two_sided_power(ncp, crit, 9))
+
+    wanted = integrate.quad(given, -60, 60, limit=300, epsabs=1e-12)[0]
+    for method in HOLDS_LEVEL:
+        assert_allclose(power(experiment(plan, variation), method, 8.0), wanted, rtol=1e-8)
+        assert_allclose(power(experiment(plan, variation), method, 0.0), 0.05, rtol=1e-9)
+
+
+def test_covariates_of_individuals_cost_mixed_models_nothing_between_groups() -> None:
+    more = replace(USUAL, individual_covariates=2, r2_individual=0.3)
+    made = experiment(LECTURE, more)
+    assert (lost_df(made, "mixed_kenward_roger"), lost_df(made, "group_means")) == (0, 2)
+    plain = experiment(LECTURE, replace(USUAL, r2_individual=0.3))
+    of = ("mixed_kenward_roger", 8.0)
+    assert_allclose(power(made, *of), power(plain, *of), rtol=1e-12)
+    assert (power(made, "group_means", 8.0) < power(plain, "group_means", 8.0)).all()
+
+
+def test_treatment_within_groups_with_and_without_varying_effects() -> None:
+    """The same effect in every group: residual df. Effects that vary: the paired t test."""
+    same = experiment(Plan(8, 20, kind="within"))
+    variance = 2 * USUAL.var_residual / (8 * 10)
+    wanted = two_sided_power(3 / np.sqrt(variance), stats.t.isf(0.025, 151), 151)
+    for method in ("dummy", "mixed_kenward_roger", "mixed_satterthwaite"):
+        assert_allclose(power(same, method, 3.0), wanted, rtol=1e-8)
+    plan = Plan(8, 20, kind="within", random_slopes=True)
+    vary = experiment(plan, replace(USUAL, sd_effect=4.0))
+    variance = (4.0**2 + 2 * USUAL.var_residual / 10) / 8
+    wanted = two_sided_power(6 / np.sqrt(variance), stats.t.isf(0.025, 7), 7)
+    for method in ("ols_cr2", "mixed_kenward_roger", "mixed_satterthwaite"):
+        assert_allclose(power(vary, method, 6.0), wanted, rtol=1e-7)
+    assert power(vary, "dummy", 0.0)[0] > 0.1
+    wrong = experiment(replace(plan, random_slopes=False), vary.variation)
+    assert "not in both" in why_not(wrong, "mixed_wald")
+    wanted = stats.f.sf(stats.f.isf(0.05, 1, 7), 1, 7)
+    assert_allclose(omnibus_power(vary, "mixed_kenward_roger", np.zeros(1)), wanted, rtol=1e-9)
+
+
+# ---- any design: brute force ---------------------------------------------------------------------
+
+
+def uneven(slopes: bool = False) -> Experiment:
+    if slopes:
+        plan = Plan(6, 11, (1, 1.4), size_cv=0.5, kind="within", random_slopes=True)
+        return experiment(plan, replace(USUAL, sd_effect=5.0))
+    return experiment(Plan(4, 7, (1, 1.5, 1), size_cv=0.6))
+
+
+def dense_covariance(made: Experiment) -> np.ndarray:
+    design, variation = made.design, made.variation
+    effects = variation.effects_covariance(made.n_arms)[np.ix_(design.arm, design.arm)]
+    together = design.group[:, None] == design.group
+    return together * effects + variation.var_residual * np.eye(design.n_obs)
+
+
+@pytest.mark.parametrize("slopes", [False, True])
+def test_variances_are_those_of_dense_algebra(slopes: bool) -> None:
+    made = uneven(slopes)
+    X, L, V = made.design.X, made.design.L, dense_covariance(made)
+    gls = L @ np.linalg.inv(X.T @ np.linalg.solve(V, X)) @ L.T
+    found = precision(made, "mixed_kenward_roger", L).variance
+    assert (found >= np.diag(gls) * (1 - 1e-9)).all()
+    assert_allclose(found, np.diag(gls), rtol=0.05)
+    a = L @ np.linalg.pinv(X)
+    M = np.eye(len(X)) - X @ np.linalg.pinv(X)
+    for method in ("ols_classical", "ols_cr1", "ols_cr2"):
+        assert_allclose(precision(made, method, L).variance, np.diag(a @ V @ a.T), rtol=1e-9)
+    classical = precision(made, "ols_classical", L)
+    square = np.trace(M @ V) ** 2 / np.trace(M @ V @ M @ V)
+    assert_allclose(classical.df_true, square, rtol=1e-8)
+    contrasts = make_contrasts(cluster_design(X, made.design.group), L, "CR2")
+    C = np.stack([robust(contrasts, row).contribution for row in np.eye(len(X))])
+    test = sandwich("CR2")(made, L)
+    for c in range(len(L)):
+        own = np.column_stack([a[c], C[:, :, c]])
+        assert_allclose(test.cov[c], own.T @ V @ own, atol=1e-9 * test.cov[c].max())
+
+
+@pytest.mark.parametrize("slopes", [False, True])
+@pytest.mark.parametrize("method", QUADRATIC)
+def test_moments_are_those_of_the_quadratic_form(method: str, slopes: bool) -> None:
+    made = uneven(slopes)
+    if why_not(made, method):
+        pytest.skip(why_not(made, method))
+    test, L = QUADRATIC[method](made, made.design.L), made.design.L
+    P = test.cov[:, 1:, 1:]
+    mean = np.trace(P, axis1=1, axis2=2) + test.rest * test.rest_df
+    half = (P**2).sum(axis=(1, 2)) + test.rest**2 * test.rest_df
+    found = precision(made, method, L)
+    assert_allclose(found.variance, test.variance, rtol=1e-10)
+    assert_allclose(found.ratio * found.variance, mean, rtol=1e-9)
+    assert_allclose(found.df_true, mean**2 / half, rtol=1e-9)
+    assert_allclose(found.df, test.df, rtol=1e-12)
+
+
+def test_many_groups_are_near_the_exact_answer_and_use_no_large_matrix() -> None:
+    """Just below the limit of the exact calculation both agree; far above it there is an answer."""
+    made = experiment(Plan(150, 6, size_cv=0.5))
+    effect = 3 * np.sqrt(precision(made, "ols_cr2", made.design.L).variance[0])
+    for method in ("ols_cr1", "ols_cr2", "group_means", "ols_classical"):
+        found = precision(made, method, made.design.L)
+        threshold = found.ratio[0] * stats.f.isf(0.05, 1, found.df[0])
+        near = noncentral_f_sf(threshold, 1, found.df_true[0], effect**2 / found.variance[0])
+        assert_allclose(power(made, method, effect), near, atol=1e-3)
+    large = experiment(Plan(4000, 3))
+    assert 0.79 < power(large, "ols_cr2", 2.8 * np.sqrt(2 / 4000 * 50))[0] < 0.81
+
+
+def test_covariances_of_slopes_are_what_was_asked_for() -> None:
+    made = uneven(slopes=True)
+    arms = made.variation.effects_covariance(3)
+    assert_allclose(np.diag(arms), made.variation.var_group)
+    assert_allclose(arms[0, 0] + arms[1, 1] - 2 * arms[0, 1], 5.0**2)
+    found = (made.root @ made.root.T).toarray()
+    found += made.variation.var_residual * np.eye(made.design.n_obs)
+    assert_allclose(found, dense_covariance(made), atol=1e-10)
+
+
+# ---- laws ----------------------------------------------------------------------------------------
+
+plans = st.builds(
+    Plan,
+    groups=st.integers(3, 12),
+    size=st.integers(2, 20),
+    allocation=st.sampled_from([(1.0, 1.0), (1.0, 2.0), (1.0, 1.0, 1.0)]),
+    size_cv=st.sampled_from([0.0, 0.4]),
+)
+methods = st.sampled_from([m for m in METHODS if m not in ("dummy", "ols_classical")])
+iccs = st.floats(0.02, 0.6)
+
+
+@given(plan=plans, method=methods, icc=iccs, effect=st.floats(0, 12), more=st.floats(0.5, 12))
+def test_power_rises_with_the_effect(
+    plan: Plan, method: str, icc: float, effect: float, more: float
+) -> None:
+    made = experiment(plan, Variation(10, icc))
+    low, high = power(made, method, effect), power(made, method, effect + more)
+    assert (high >= low - 1e-10).all()
+    assert ((low >= 0) & (high <= 1)).all()
+
+
+@given(plan=plans, icc=iccs, method=st.sampled_from(HOLDS_LEVEL), effect=st.floats(1, 12))
+def test_power_rises_with_groups_and_falls_with_icc(
+    plan: Plan, icc: float, method: str, effect: float
+) -> None:
+    equal = replace(plan, size_cv=0.0)
+    variation = Variation(10, icc)
+    base = plan_power(equal, variation, method, effect)
+    assert plan_power(equal.with_groups(plan.groups + 1), variation, method, effect) > base - 1e-12
+    assert plan_power(equal.with_size(plan.size + 1), variation, method, effect) > base - 1e-12
+    assert plan_power(equal, Variation(10, icc + 0.1), method, effect) < base + 1e-12
+
+
+@given(plan=plans, method=st.sampled_from(METHODS), icc=iccs, wanted=st.floats(0.6, 0.95))
+def test_minimum_detectable_effect_inverts_power(
+    plan: Plan, method: str, icc: float, wanted: float
+) -> None:
+    made = experiment(plan, Variation(10, icc))
+    effects = minimum_detectable_effect(made, method, power=wanted)
+    assert np.isnan(effects).all() == bool(why_not(made, method))
+    for c, effect in enumerate(effects):
+        if np.isfinite(effect):
+            assert abs(power(made, method, float(effect))[c] - wanted) < 1e-8
+
+
+def test_drawn_curves_are_inverted_too() -> None:
+    found = at_hand(experiment().design, {"estimate": USUAL}, 5.0, methods=["mixed_wald"])
+    made = drawn_curves(experiment(), ["mixed_wald"])["mixed_wald"]
+    for row, curve, variance in zip(found.itertuples(), *made, strict=True):
+        again = curve(row.minimum_detectable_effect**2 / variance)
+        assert abs(again - 0.8) < 1e-8
+
+
+@given(
+    plan=plans,
+    method=st.sampled_from(["group_means", "mixed_kenward_roger", "ols_cr2"]),
+    icc=iccs,
+    effect=st.floats(4, 12),
+)
+def test_groups_needed_is_the_least(plan: Plan, method: str, icc: float, effect: float) -> None:
+    plan, variation = replace(plan, size_cv=0.0), Variation(10, icc)
+    found = groups_needed(plan, variation, method, effect)
+    assert found is not None
+    assert plan_power(found, variation, method, effect) >= 0.8
+    if found.groups > 1:
+        fewer = found.with_groups(found.groups - 1)
+        assert plan_power(fewer, variation, method, effect) < 0.8
+
+
+def test_groups_needed_by_draws_and_in_blocks() -> None:
+    plan, variation = Plan(4, 8, per_block=2, size_cv=0.5), Variation(10, 0.05)
+    found = groups_needed(plan, variation, "mixed_kenward_roger", 6.0, n_draws=1024)
+    assert found is not None and found.groups % 2 == 0
+    of = {"level": 0.05, "n_draws": 1024}
+    assert plan_power(found, variation, "mixed_kenward_roger", 6.0, **of) >= 0.8
+    fewer = found.with_groups(found.groups - 2)
+    assert plan_power(fewer, variation, "mixed_kenward_roger", 6.0, **of) < 0.8
+
+
+def test_size_needed_is_the_least_and_may_not_exist() -> None:
+    plan = Plan(12, 10)
+    found = size_needed(plan, Variation(10, 0.05), "group_means", 5.0)
+    assert found is not None
+    assert plan_power(found, Variation(10, 0.05), "group_means", 5.0) >= 0.8
+    smaller = found.with_size(found.size - 1)
+    assert plan_power(smaller, Variation(10, 0.05), "group_means", 5.0) < 0.8
+    assert size_needed(plan, Variation(10, 0.3), "group_means", 5.0, largest=300) is None
+    assert groups_needed(plan, USUAL, "group_means", 0.1, most=50) is None
+    with pytest.raises(ValueError, match="no formula"):
+        groups_needed(plan, USUAL, "mixed_profile", 5.0)
+
+
+# ---- what the package's own tests do, 20,000 times -----------------------------------------------
+
+N_REPLICATES = 20_000
+
+
+def at_hand_with_covariates() -> Experiment:
+    """A covariate of the groups and one of individuals, both in X."""
+    sample = sample_of(draw(groups=14, arms=2, sizes=9, covariates=["w", "x"], seed=4))
+    return Experiment(sample.design, Variation(10, 0.3))
+
+
+CASES = {
+    "balanced": lambda: experiment(Plan(5, 8, (1, 1, 1))),
+    "unbalanced": lambda: experiment(Plan(6, 9, size_cv=0.6)),
+    "three unequal arms": lambda: experiment(Plan(5, 8, (1, 1.4, 0.8), size_cv=0.3)),
+    "blocks": lambda: experiment(Plan(8, 7, per_block=2, size_cv=0.4)),
+    "covariates": at_hand_with_covariates,
+    "small icc": lambda: experiment(Plan(5, 8, size_cv=0.5), Variation(10, 0.03)),
+    "within": lambda: experiment(Plan(9, 12, (1, 2), kind="within", size_cv=0.3)),
+}
+
+
+@cache
+def simulated(case: str) -> tuple[Experiment, np.ndarray, np.ndarray]:
+    """The experiment, its outcomes without effects, and 3 standard errors of GLS."""
+    made = CASES[case]()
+    design, variation = made.design, made.variation
+    rng = np.random.default_rng(1)
+    u = rng.normal(size=(N_REPLICATES, design.n_groups)) * np.sqrt(variation.var_group)
+    e = rng.normal(size=(N_REPLICATES, design.n_obs)) * np.sqrt(variation.var_residual)
+    se = np.sqrt(precision(made, "mixed_kenward_roger", design.L).variance)
+    return made, u[:, design.group] + e, 3 * se
+
+
+def monte_carlo_error(p: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(p * (1 - p), 1e-4) / N_REPLICATES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("method", TESTS)
+def test_power_and_level_are_those_of_simulation(case: str, method: str) -> None:
+    made, y, effects = simulated(case)
+    if why_not(made, method):
+        pytest.skip(why_not(made, method))
+    L = made.design.L
+    test = TESTS[method](made, y, L)
+    made_curves, variance, how = best_curves(made, [method])[method]
+    assert how == ("conditional draws" if method in MIXED else "exact")
+    for factor in (0.0, 1.0):
+        t = (test.shift + factor * effects) / test.std_error
+        simulated_power = (2 * stats.t.sf(np.abs(t), test.df) < 0.05).mean(axis=0)
+        noncentrality = (factor * effects) ** 2 / variance
+        found = np.array([c(x) for c, x in zip(made_curves, noncentrality, strict=True)])
+        error = monte_carlo_error(found)
+        assert (np.abs(simulated_power - found) < 4 * error).all(), (simulated_power, found)
+        if method in MIXED and case != "small icc":
+            formula = np.array([power(made, method, factor * e)[c] for c, e in enumerate(effects)])
+            assert (np.abs(simulated_power - formula) < 4 * error + 0.006).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("method", [m for m in JOINT_METHODS if m != "randomization"])
+def test_omnibus_power_is_that_of_simulation(case: str, method: str) -> None:
+    """Balanced within 4 Monte Carlo errors; elsewhere F approximates, worst where fits are singular."""
+    made, y, effects = simulated(case)
+    if why_not(made, method):
+        pytest.skip(why_not(made, method))
+    L = made.design.omnibus
+    true = effects[: len(L)] * np.linspace(1, -0.3, len(L))
+    y = y + made.design.X[:, made.design.columns("treatment")] @ true
+    found = omnibus_power(made, method, true)
+    p_value = joint_p_values(made, method, y, L)
+    simulated_power = (p_value < 0.05).mean()
+    slack = {"balanced": 0.0, "small icc": 0.06}.get(case, 0.012)
+    if method == "ols_cr2":
+        slack = 0.04
+    error = 4 * monte_carlo_error(np.array(found)) + slack
+    assert abs(simulated_power - found) < error, (simulated_power, found)
+
+
+def joint_p_values(made: Experiment, method: str, y: np.ndarray, L: np.ndarray) -> np.ndarray:
+    if method == "ols_cr2":
+        contrasts = make_contrasts(made.clusters, L, "CR2")
+        return joint_tests(contrasts, robust(contrasts, y)).p_value
+    if method.startswith("group_means"):
+        return fit_means(made.design, y, weighted=method.endswith("weighted")).joint(L).p_value
+    small = SmallSample(made.model.fit(y))
+    if method == "mixed_kenward_roger":
+        return small.kenward_roger_joint(L).p_value
+    joint = small.satterthwaite_joint(L)
+    if method == "mixed_satterthwaite":
+        return joint.p_value
+    return stats.chi2.sf(joint.statistic * len(L), len(L))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plan", "variation"),
+    [
+        (Plan(6, 10), Variation(10, 0.25, r2_group=0.4, r2_individual=0.2, group_covariates=1)),
+        (Plan(5, 10, (1, 1, 1)), Variation(10, 0.25, group_covariates=2)),
+        (Plan(6, 10, per_block=2), Variation(10, 0.25, group_covariates=1)),
+        (Plan(6, 10), Variation(10, 0.25, individual_covariates=1)),
+    ],
+    ids=["one", "two in three arms", "in blocks", "of individuals"],
+)
+def test_power_with_covariates_to_come_is_that_of_simulation(
+    plan: Plan, variation: Variation
+) -> None:
+    """Covariates are drawn anew 400 times, 50 replicates each: 20,000 in all."""
+    rng, effect = np.random.default_rng(2), 9.0
+    made = experiment(plan, variation)
+    tested = [m for m in (*MIXED, "group_means") if not why_not(made, m)]
+    rejected: dict[str, list[np.ndarray]] = {method: [] for method in tested}
+    for _ in range(400):
+        with_covariates = add_covariates(made, rng)
+        G, n = made.design.n_groups, made.design.n_obs
+        u = rng.normal(size=(50, G)) * np.sqrt(variation.var_group)
+        y = u[:, made.design.group] + rng.normal(size=(50, n)) * np.sqrt(variation.var_residual)
+        for method in tested:
+            test = TESTS[method](with_covariates, y, with_covariates.design.L)
+            t = np.abs((test.shift[:, 0] + effect) / test.std_error[:, 0])
+            rejected[method].append((2 * stats.t.sf(t, test.df[:, 0]) < 0.05).mean())
+    for method in tested:
+        error = np.std(rejected[method]) / np.sqrt(400)
+        difference = np.mean(rejected[method]) - power(made, method, effect)[0]
+        assert abs(difference) < 4 * error, (method, difference, error)
+
+
+def add_covariates(made: Experiment, rng: np.random.Generator) -> Experiment:
+    design, variation = made.design, made.variation
+    group = rng.normal(size=(design.n_groups, variation.group_covariates))[design.group]
+    individual = rng.normal(size=(design.n_obs, variation.individual_covariates))
+    X = np.hstack([design.X, group, individual])
+    more = X.shape[1] - design.X.shape[1]
+    wider = replace(
+        design,
+        X=X,
+        terms=(*design.terms, *(f"w{j}" for j in range(more))),
+        role=(*design.role, *["covariate"] * more),
+        L=np.pad(design.L, ((0, 0), (0, more))),
+        L_means=np.pad(design.L_means, ((0, 0), (0, more))),
+    )
+    return Experiment(wider, variation)
+
+
+@pytest.mark.slow
+def test_effects_that_vary_in_unequal_groups_by_simulation() -> None:
+    """Kenward and Roger's test with slopes; 1,000 replicates, for each takes a search."""
+    plan = Plan(9, 14, (1, 1.5), size_cv=0.6, kind="within", random_slopes=True)
+    made = experiment(plan, Variation(10, 0.3, sd_effect=6.0))
+    design, effect = made.design, 7.0
+    structure = LmmStructure.of(design.X, random_terms(design))
+    rng = np.random.default_rng(3)
+    rejected = []
+    for _ in range(1000):
+        y = made.root @ rng.normal(size=made.root.shape[1]) + effect * (design.arm == 1)
+        y += rng.normal(size=design.n_obs) * np.sqrt(made.variation.var_residual)
+        found = kenward_roger(fit_structure(structure, y))
+        variance = (design.L @ found.vcov_adjusted @ design.L.T)[0, 0]
+        t = abs((design.L @ found.beta)[0]) / np.sqrt(variance)
+        rejected.append(2 * stats.t.sf(t, found.df(design.L)[0]) < 0.05)
+    expected = power(made, "mixed_kenward_roger", effect)[0]
+    assert abs(np.mean(rejected) - expected) < 4 * np.sqrt(expected * (1 - expected) / 1000)
+
+
+# ---- plans and tables ----------------------------------------------------------------------------
+
+
+@given(n=st.integers(2, 40), mean=st.integers(10, 60), cv=st.floats(0.05, 0.5))
+def test_group_sizes_have_their_mean_and_spread(n: int, mean: int, cv: float) -> None:
+    sizes = group_sizes(n, mean, cv)
+    assert len(sizes) == n and sizes.min() >= 1
+    assert abs(sizes.mean() - mean) < 0.6 + 0.05 * mean
+    assert abs(sizes.std() / mean - cv) < 0.1
+
+
+def test_plans_become_designs() -> None:
+    design = Plan(6, 10, (1, 2), per_block=2, size_cv=0.3).design
+    assert design.kind == "blocked" and len(design.block_labels) == 3
+    counts = np.bincount(design.arm_of_group)
+    assert counts.tolist() == [6, 12]
+    within = Plan(5, 12, (1, 2), kind="within").design
+    assert within.kind == "within" and np.bincount(within.arm).tolist() == [20, 40]
+    basis = orthonormal_basis(design.X)
+    assert basis.rank == 1 + 1 + 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"groups": 0}, "at least 1"),
+        ({"kind": "crossed"}, "kind"),
+        ({"allocation": (2.0, 1.0)}, "allocation"),
+        ({"per_block": 2, "groups": 5}, "divide"),
+        ({"per_block": 1, "allocation": (1.0, 1.5)}, "whole"),
+        ({"per_block": 1, "kind": "within"}, "blocks"),
+    ],
+)
+def test_impossible_plans_are_refused(settings: dict[str, object], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        Plan(**({"groups": 4, "size": 10} | settings))  # type: ignore[arg-type]
+
+
+def test_impossible_variation_is_refused() -> None:
+    with pytest.raises(ValueError, match="icc"):
+        Variation(10, 1.0)
+    with pytest.raises(ValueError, match="sd_effect"):
+        Variation(10, 0.05, sd_effect=8.0)
+    with pytest.raises(ValueError, match="no formula"):
+        drawn_curves(experiment(), ["mixed_profile"])
+
+
+def test_designs_a_method_cannot_answer_for_are_explained() -> None:
+    """Groups of one member, and as many groups as arms."""
+    single = at_hand(Plan(4, 1).design, {"estimate": USUAL}, 5.0, n_draws=64)
+    mixed = single[single["method"] == "mixed_kenward_roger"]
+    assert mixed["message"].str.contains("No group varies within itself").all()
+    assert single[single["method"] == "group_means"]["power"].notna().all()
+    few = at_hand(Plan(1, 4, (1, 1, 1)).design, {"estimate": USUAL}, 5.0, n_draws=64)
+    assert (few[few["power"].isna()]["message"] != "").all()
+    assert few[few["method"] == "group_means"]["power"].isna().all()
+
+
+def test_tables_have_a_row_for_every_method() -> None:
+    scenarios = {"low": Variation(10, 0.1), "estimate": USUAL}
+    hand = at_hand(LECTURE.design, scenarios, 6.0, n_draws=256)
+    assert tuple(hand) == COLUMNS and len(hand) == 2 * len(WORDS) * 3
+    sizes_needed = needed(Plan(12, 8), scenarios, 9.0, n_draws=256, what="size")
+    assert (sizes_needed.dropna(subset=["power"])["groups"] == 12).all()
+    assert (sizes_needed.dropna(subset=["power"])["power"] >= 0.8).all()
+    plans_needed = needed(Plan(2, 8), scenarios, 9.0, n_draws=256)
+    assert tuple(plans_needed) == COLUMNS and len(plans_needed) == 2 * len(WORDS)
+    curve = power_curves([Plan(g, 8) for g in (1, 4, 8)], scenarios, 9.0, methods=list(WORDS))
+    assert tuple(curve) == COLUMNS and len(curve) == 3 * 2 * len(WORDS)
+    for table in (hand, plans_needed, sizes_needed, curve):
+        empty = table["power"].isna()
+        assert (table.loc[empty, "message"] != "").all() and not empty.all()
+        assert table.loc[~empty, "how"].isin(["exact", "noncentral t", "conditional draws"]).all()
+    enough = plans_needed.dropna(subset=["power"])
+    assert (enough["power"] >= 0.8).all() and (enough["n_groups"] == 2 * enough["groups"]).all()

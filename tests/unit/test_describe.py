@@ -1,0 +1,328 @@
+"""What is said of a file: its columns, what nests in what, guessed roles, and a valid draft."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from configuration import check_configuration
+from describe_file import describe, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from groupwise.data.guess import Guess, covariates, guess_reference, guess_roles
+from groupwise.data.ingest import ingest
+from groupwise.data.profile import constant_within, groupings, nesting, profile
+from groupwise.data.validate import Roles
+
+ROOT = Path(__file__).parents[2]
+FORMATS = Path(__file__).parent / "fixtures" / "formats"
+STAR = ROOT / "data" / "raw" / "star_kindergarten.csv"
+
+
+@st.composite
+def tables(draw: st.DrawFn, missing: bool = False) -> pd.DataFrame:
+    """Up to six columns of few levels, some made from others, so that things nest."""
+    n = draw(st.integers(1, 30))
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    columns = [rng.integers(0, draw(st.integers(1, 8)), n).astype(float)]
+    for _ in range(draw(st.integers(0, 5))):
+        base = columns[draw(st.integers(0, len(columns) - 1))]
+        how = draw(st.sampled_from(["new", "coarser", "finer", "same"]))
+        columns.append(
+            {
+                "new": rng.integers(0, 5, n).astype(float),
+                "coarser": base // 2,
+                "finer": base * 10 + rng.integers(0, 3, n),
+                "same": 7 - base,
+            }[how]
+        )
+    table = pd.DataFrame({f"c{i}": column for i, column in enumerate(columns)})
+    return table.mask(rng.random(table.shape) < 0.2) if missing else table
+
+
+def brute(table: pd.DataFrame, outer: str, inner: str) -> bool:
+    known = table[[outer, inner]].dropna()
+    return all(len(set(values)) == 1 for _, values in known.groupby(outer)[inner])
+
+
+# Nesting ------------------------------------------------------------------------------------------
+
+
+@given(tables(missing=True))
+def test_constant_within_is_what_a_count_by_level_says(table: pd.DataFrame) -> None:
+    found = constant_within(table, list(table))
+    for outer in table:
+        for inner in set(table) - {outer}:
+            fewer = table[inner].nunique() <= table[outer].nunique()
+            assert (inner in found[outer]) == (brute(table, outer, inner) and fewer)
+
+
+@given(tables())
+def test_nesting_is_a_preorder(table: pd.DataFrame) -> None:
+    found = constant_within(table, list(table))
+    for a in found:
+        for b in found[a]:
+            assert found[b] <= found[a] | {a}, "transitive"
+            if a in found[b]:
+                assert (
+                    len(table.drop_duplicates([a, b])) == table[a].nunique() == table[b].nunique()
+                )
+
+
+@given(tables())
+def test_short_list_says_all_of_it_and_nothing_twice(table: pd.DataFrame) -> None:
+    found = constant_within(table, list(table))
+    lines = nesting(found)
+    edges = {(a, b) for same, inner in lines for a in same for b in [*same, *inner] if a != b}
+    closed = set(edges)
+    while more := {(a, d) for a, b in closed for c, d in closed if b == c and a != d} - closed:
+        closed |= more
+    assert closed == {(a, b) for a in found for b in found[a]}
+    for same, inner in lines:
+        rest = edges - {(a, b) for a in same for b in inner}
+        assert len(inner) == len(set(inner))
+        for b in inner:
+            assert not any((c, b) in rest for c in inner), "said already by way of another"
+
+
+def test_what_differs_late_in_a_long_table_is_seen() -> None:
+    table = pd.DataFrame({"g": np.arange(60_000) // 100})
+    table["arm"] = table["g"] % 2
+    assert "arm" in constant_within(table, ["g", "arm"])["g"]
+    table.loc[59_999, "arm"] = 0
+    assert "arm" not in constant_within(table, ["g", "arm"])["g"]
+
+
+def test_profile_counts_what_a_reader_wants_to_know() -> None:
+    table = pd.DataFrame(
+        {
+            "id": [1, 2, 3, 4],
+            "x": [1.5, None, 1.5, 2],
+            "flag": [True, False, None, True],
+            "name": ["a", "a", "b", None],
+            "none": [None] * 4,
+        }
+    )
+    found = {column.name: column for column in profile(table)}
+    assert [each.kind for each in found.values()] == [
+        "whole number", "number", "true/false", "text", "empty"
+    ]  # fmt: skip
+    assert [each.missing for each in found.values()] == [0, 1, 1, 1, 4]
+    assert [each.levels for each in found.values()] == [4, 2, 2, 2, 0]
+    assert found["id"].is_key and not found["name"].is_key
+    assert found["id"].examples == ("1", "2", "3", "4") and found["name"].examples == ("a", "b")
+
+
+# Guesses ------------------------------------------------------------------------------------------
+
+
+def names(guesses: dict[str, Guess]) -> dict[str, str | None]:
+    return {role: guess.name for role, guess in guesses.items()}
+
+
+@pytest.mark.parametrize(
+    ("file", "roles", "reference"),
+    [
+        (
+            "data/raw/star_kindergarten.csv",
+            {
+                "outcome": "reading",
+                "treatment": "class_type",
+                "group": "teacher",
+                "block": "school",
+            },
+            "regular",
+        ),
+        (
+            "tests/config/tiny.csv",
+            {"outcome": "score", "treatment": "arm", "group": "class"},
+            "control",
+        ),
+    ],
+)
+def test_roles_of_known_data_are_guessed(file: str, roles: dict[str, str], reference: str) -> None:
+    table = pd.read_csv(ROOT / file)
+    guesses = guess_roles(table)
+    assert names(guesses) == roles
+    assert all(guess.why for guess in guesses.values())
+    assert guess_reference(table[roles["treatment"]]).name == reference
+    assert not set(covariates(profile(table), guesses)) & {"pupil", *roles.values()}
+
+
+def cluster_trial(**renamed: str) -> pd.DataFrame:
+    """Arms of whole villages in two regions; four households of three people each."""
+    rng = np.random.default_rng(1)
+    person = np.arange(240)
+    table = pd.DataFrame(
+        {
+            "id": person,
+            "u": person // 3,
+            "v": person // 12,
+            "w": (person // 12) % 2,
+            "r": person // 120,
+            "sex": rng.integers(0, 2, 240),
+            "z": rng.normal(size=240).round(3),
+        }
+    )
+    return table.rename(columns=renamed)
+
+
+def test_group_is_the_coarsest_unit_that_was_assigned_whatever_its_name() -> None:
+    found = names(guess_roles(cluster_trial()))
+    assert (found["treatment"], found["group"], found["outcome"]) == ("w", "v", "z")
+    assert names(guess_roles(cluster_trial(r="region")))["block"] == "region"
+
+
+def test_treatment_within_groups_has_no_block() -> None:
+    table = pd.DataFrame(
+        {
+            "subject": np.repeat(np.arange(8), 6),
+            "condition": ["a", "b", "c"] * 16,
+            "time": np.random.default_rng(0).normal(size=48),
+        }
+    )
+    found = guess_roles(table)
+    assert names(found) == {"outcome": "time", "treatment": "condition", "group": "subject"}
+    assert "varies within groups" in found["treatment"].why
+
+
+def test_what_cannot_be_guessed_says_so() -> None:
+    found = guess_roles(pd.DataFrame({"x": ["a", "b"]}))
+    assert set(names(found).values()) == {None}
+
+
+@given(tables(missing=True))
+def test_each_role_has_a_column_of_its_own(table: pd.DataFrame) -> None:
+    taken = [name for name in names(guess_roles(table)).values() if name is not None]
+    assert len(taken) == len(set(taken)) and set(taken) <= set(table)
+
+
+# The page -----------------------------------------------------------------------------------------
+
+
+def block_of(page: str) -> dict[str, Any]:
+    """The draft, read as YAML."""
+    draft: dict[str, Any] = yaml.safe_load(page[page.index("\ndatasets:") :])
+    return draft
+
+
+AWKWARD = st.one_of(
+    st.sampled_from(
+        ["no", "007", "1e3", "a: b", "# x", "- a", "{x}", "*a", "a\nb", "\x1b[31m", "<script>", "=1",
+         "score~1", "C(x)", "a b", "'", '"', "null", "2026-01-31", "\u00e9", "\u200b", "%", "@"]
+    ),
+    st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=8),
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(table=tables(), labels=st.lists(AWKWARD, min_size=8, max_size=8, unique_by=str.strip))
+def test_draft_is_a_configuration_that_passes_whatever_the_names(
+    tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame, labels: list[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("draft")
+    table = table.set_axis(labels[: table.shape[1]], axis="columns")
+    first = table.columns[0]
+    table[first] = [labels[int(i) % 8] for i in table[first]]
+    table.to_parquet(folder / "a file.parquet")
+    page = describe(str(folder / "a file.parquet"), {})
+    (folder / "config.yaml").write_text(page[page.index("\ndatasets:") :], encoding="utf-8")
+    config = block_of(page)
+    check_configuration(config, [str(folder / "config.yaml")])
+    assert list(config["datasets"]) == ["a_file"]
+    used = {str(role) for role in config["datasets"]["a_file"]["roles"].values() if role}
+    assert {name for name in used if not name.startswith("FILL IN")} <= set(table)
+    assert all(line.isprintable() for line in page.split("\n"))
+
+
+def test_page_on_the_projects_own_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page = describe(str(STAR), {})
+    for words in (
+        "data/raw/star_kindergarten.csv: 6325 rows, 15 columns\n",
+        "\nclass_type             text                 0         3  small, regular, regular with",
+        "\n  within each school: school_type\n",
+        "\nA value of its own in each row: pupil\n",
+        "\n      outcome: reading  # guess: ",
+        "\n      covariates: []\n      # could be: math, sex, ",
+    ):
+        assert words in page
+    assert max(map(len, page.splitlines())) <= 100
+    block = block_of(page)["datasets"]["star_kindergarten"]
+    table = pd.read_csv(STAR)
+    settings = block["roles"] | {"covariates": ()}
+    assert len(ingest(table, Roles(**settings), reference=block["reference"]).table) == 5789
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.parquet", "a.feather", "a.xlsx", "a.sav", "a.dta",
+                                  "a.sas7bdat"])  # fmt: skip
+def test_page_on_every_format(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name in ("a.sav", "a.dta", "a.sas7bdat"):
+        shutil.copy(FORMATS / f"pupils{path.suffix}", path)
+    else:
+        table = pd.read_csv(ROOT / "tests" / "config" / "tiny.csv")
+        write = {"gz": table.to_csv, "parquet": table.to_parquet, "xlsx": table.to_excel}
+        suffix = path.suffix[1:]
+        write[suffix](path, index=False) if suffix in write else table.to_feather(path)
+    roles = block_of(describe(str(path), {}))["datasets"]["a"]["roles"]
+    assert roles == {"outcome": "score", "treatment": "arm", "group": "class", "covariates": []}
+
+
+def test_form_that_is_declared_stands_in_the_draft(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("arm;class;score\n0;a;1,234\n1;b;2,345\n", encoding="utf-8")
+    page = describe(str(path), {"decimal": ","})
+    assert block_of(page)["datasets"]["a"]["format"] == {"decimal": ","}
+
+
+def test_numbered_arms_come_with_a_hint(tmp_path: Path) -> None:
+    path = tmp_path / "2026 trial.csv"
+    cluster_trial(w="arm", v="village").to_csv(path, index=False)
+    page = describe(str(path), {})
+    assert "    # levels: {0: name of 0, 1: name of 1}" in page
+    assert block_of(page)["datasets"]["data_2026_trial"]["reference"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "says"),
+    [
+        (None, "", "there is no such file; correct the path."),
+        ("", "", "the file is empty; put the data in it, with a header line."),
+        ("a,b\n", "", "the data have a header but no rows; add the data."),
+        (
+            "a,b\n1,2\n",
+            "{b",
+            "FORMAT='{b' is no mapping; write it so: FORMAT='{encoding: cp1252}'.",
+        ),
+        ("a,b\n1,2\n", "{shet: x}", "format.shet: a file like 'a.csv' has no such setting; "),
+        ("a,b\n1,2\n", "{decimal: 1}", "format.decimal: 1 does not fit; write a text, in quotes."),
+    ],
+)
+def test_mistake_is_one_sentence(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str | None,
+    form: str,
+    says: str,
+) -> None:
+    path = tmp_path / "a.csv"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        run(str(path), form)
+    assert ended.value.code == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"groupwise: {path}: {says}") and err.count("\n") == 1
+
+
+def test_groupings_leave_out_numbers_keys_and_constants() -> None:
+    table = pd.DataFrame({"id": range(8), "x": [0.5, 1] * 4, "one": 1, "g": list("aabbccdd")})
+    assert groupings(profile(table)) == ["g"]

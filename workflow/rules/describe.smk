@@ -1,0 +1,20 @@
+# Inputs:  data/raw/{file}, described in config.yaml or not
+# Outputs: results/describe/{file}.txt, on request: snakemake results/describe/clinics.csv.txt
+
+
+rule describe_file:
+    input:
+        raw="data/raw/{file}",
+        package=package(),
+    output:
+        page="results/describe/{file}.txt",
+    log:
+        "logs/describe_file/{file}.log",
+    wildcard_constraints:
+        file="[^/]+",
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.file}: describe the file"
+    script:
+        "../scripts/describe_file.py"

@@ -1,0 +1,172 @@
+"""Say what stands in a data file, and draft its block of config.yaml.
+
+Run by the rule of this name, and by `make describe` without Snakemake, which would refuse to start
+on a config.yaml that is not finished.
+"""
+
+import os
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import yaml
+from configuration import from_here
+from raw_table import read_raw
+
+from groupwise.data.errors import InputError, sentence
+from groupwise.data.guess import covariates, guess_reference, guess_roles
+from groupwise.data.prepare import identifier
+from groupwise.data.profile import constant_within, groupings, nesting, profile
+
+WIDTH = 98
+LONGEST_NAME = 30
+CHECK = """
+A draft for config.yaml, or for a file of your own (make report CONFIG=my.yaml). What is marked as a
+guess was guessed from names and numbers: check it, above all which column was randomised.
+"""
+
+
+def describe(file, form):
+    """The page on a file: its columns, what nests in what, and a draft of its block."""
+    path = from_here(os.path.abspath(file))
+    raw = read_raw(Path(path), None, form=form)
+    if raw.table.empty:
+        raise InputError("file", "the data have a header but no rows", "add the data")
+    columns = profile(raw.table)
+    head = f"{path}: {len(raw.table)} rows, {len(columns)} columns"
+    parts = [
+        "\n".join([printable(head), *(printable(note) for note in raw.notes)]),
+        "\n".join(column_lines(columns)),
+        "\n".join(nesting_lines(raw.table, columns)),
+        CHECK.strip(),
+        draft(path, raw.table, columns, form),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def column_lines(columns):
+    """A line per column of the file."""
+    width = min(max(len(printable(column.name)) for column in columns), LONGEST_NAME)
+    width = max(width, len("column"))
+    yield f"{'column':{width}}  {'type':12}  {'missing':>8}  {'levels':>8}  examples"
+    for column in columns:
+        name = shortened(column.name, width)
+        line = f"{name:{width}}  {column.kind:12}  {column.missing:8}  {column.levels:8}  "
+        more = ", ..." if column.levels > len(column.examples) else ""
+        yield (line + shortened(", ".join(column.examples) + more, WIDTH - len(line))).rstrip()
+
+
+def nesting_lines(table, columns):
+    """A line per column that determines others."""
+    lines = []
+    for same, inner in nesting(constant_within(table, groupings(columns))):
+        also = f" (the same as {', '.join(same[1:])})" if same[1:] else ""
+        lines.append(f"  within each {same[0]}{also}: {', '.join(inner) or 'nothing else'}")
+    one = [column.name for column in columns if column.levels == 1]
+    lines += [f"  everywhere: {', '.join(one)}"] if one else []
+    keys = [column.name for column in columns if column.is_key]
+    lines = lines or ["  nothing, but for columns that differ from row to row"]
+    lines += [f"A value of its own in each row: {', '.join(keys)}"] if keys else []
+    wrapped = (textwrap.wrap(printable(line), WIDTH, subsequent_indent="    ") for line in lines)
+    return ["Constant", *(line for each in wrapped for line in each)]
+
+
+def draft(path, table, columns, form):
+    """The block as YAML; a guess has its reason beside it."""
+    roles = guess_roles(table)
+    name = re.sub(r"\W+", "_", Path(path).name.split(".")[0], flags=re.A).strip("_")
+    name = name if re.match(r"[A-Za-z]", name) and name.casefold() != "index" else f"data_{name}"
+    lines = [
+        "datasets:",
+        f"  {name}:",
+        entry(4, "title", name.replace("_", " ").capitalize(), "guess: the file's name"),
+        entry(4, "file", path),
+        *([entry(4, "format", dict(form))] if form else []),
+        "    roles:",
+    ]
+    for role, guess in roles.items():
+        marked = f"guess: {guess.why}" if guess.name is not None else f"not guessed: {guess.why}"
+        lines.append(entry(6, role, guess.name or f"FILL IN the {role}", marked))
+    lines.append(entry(6, "covariates", []))
+    if others := covariates(columns, roles):
+        text = printable(f"could be: {', '.join(others)}")
+        margin = " " * 6 + "# "
+        lines += textwrap.wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin)
+    return "\n".join(lines + reference_lines(table, roles["treatment"].name)) + "\n"
+
+
+def reference_lines(table, treatment):
+    """The reference, and for arms that are numbers how to name them."""
+    if treatment is None:
+        return [entry(4, "reference", "FILL IN the reference", "an arm, one of the treatment's")]
+    guess = guess_reference(table[treatment])
+    lines = [entry(4, "reference", guess.name, f"guess: {guess.why}")]
+    arms = sorted(identifier(table[treatment]).dropna().unique())
+    if all(re.fullmatch(r"\d+", arm) for arm in arms):
+        names = ", ".join(f"{arm}: name of {arm}" for arm in arms)
+        lines.append(f"    # levels: {{{names}}}  # names the arms; the reference then is a name")
+    return lines
+
+
+def entry(indent, key, value, comment=""):
+    """A line of YAML; the value is quoted where YAML would take it for something else."""
+    line = f"{' ' * indent}{key}: {scalar(value)}"
+    return f"{line}  # {shortened(comment, max(WIDTH - len(line) - 4, 30))}" if comment else line
+
+
+def scalar(value):
+    """A value as YAML in one line; what does something to a terminal is escaped."""
+    style = {"width": 10**9, "default_flow_style": True}
+    text = yaml.safe_dump(value, allow_unicode=True, **style).removesuffix("\n")
+    text = text.removesuffix("\n...")
+    return text if text.isprintable() else yaml.safe_dump(value, default_style='"', **style).strip()
+
+
+def printable(text):
+    """Text that does nothing to a terminal, in one line."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def shortened(text, width):
+    text = printable(text)
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def run(file="", form=""):
+    """The page, or one sentence on standard error and the end; `form` is FORMAT as it is typed."""
+    try:
+        if not file:
+            fix = "write: make describe FILE=data/raw/clinics.csv"
+            raise InputError("", "no file is named", fix)
+        if not Path(file).is_file():
+            raise InputError("", "there is no such file", "correct the path")
+        return describe(file, mapping(form))
+    except InputError as error:
+        fix = error.fix.replace("`format: {", "`FORMAT={")
+        where = [file] if file else []
+        where += [error.key] if error.key.startswith("format") else []
+        print("groupwise:", printable(sentence(*where, error.problem, fix)), file=sys.stderr)
+        sys.exit(1)
+
+
+def mapping(text):
+    """What FORMAT declares of the file, as `format` in config.yaml does."""
+    try:
+        form = yaml.safe_load(text) or {}
+    except yaml.YAMLError:
+        form = None
+    if not isinstance(form, dict):
+        fix = "write it so: FORMAT='{encoding: cp1252}'"
+        raise InputError("", f"FORMAT='{text}' is no mapping", fix)
+    return form
+
+
+if __name__ == "__main__":
+    if "snakemake" in globals():
+        from job import logged, write_text
+
+        with logged(snakemake):
+            write_text(snakemake.output.page, run(snakemake.input.raw))
+    else:
+        print(run(*sys.argv[1:]), end="")

@@ -1,0 +1,1 @@
+"""How the methods behave for one design: simulated, analysed by the code that analyses the data."""

@@ -1,0 +1,147 @@
+"""Measures of performance with their Monte Carlo standard errors, from gathered sums.
+
+Formulas and names follow Morris, White and Crowther (2019), Statistics in Medicine 38, 2074-2102,
+table 6. Measures are of the replicates a method answered; how many it did not answer is in every
+row, and a measure of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from groupwise.calibration.partial import LEVELS, totals
+from groupwise.calibration.scenario import Scenario
+from groupwise.words import method_order
+
+CALIBRATION: dict[str, type] = {
+    "scenario": str,
+    "icc": float,
+    "n_groups": int,
+    "group_size": float,
+    "dgp": str,
+    "method": str,
+    "contrast": str,
+    "measure": str,
+    "value": float,
+    "mcse": float,
+    "n_replicates": int,
+    "n_failed": int,
+}
+"""Columns of calibration.csv; `n_replicates` counts failures too, `group_size` is the mean size."""
+
+MEASURES = (
+    "truth",
+    "bias",
+    "empirical_se",
+    "model_se",
+    *(f"rejection_{name}" for name in LEVELS),
+    "coverage",
+    "width",
+    "singular",
+    "failed",
+)
+"""`truth` is the true value itself: where it is 0, rejection is an error, elsewhere it is power."""
+
+
+def measures(partial: pd.DataFrame, scenarios: Iterable[Scenario]) -> pd.DataFrame:
+    """The calibration table of gathered partial sums; a row per measure.
+
+    Raises
+    ------
+    ValueError
+        For sums of a scenario that is not among `scenarios`.
+    """
+    by_name = {scenario.name: scenario for scenario in scenarios}
+    rows = []
+    for sums in totals(partial).to_dict("records"):
+        scenario = by_name.get(sums["scenario"])
+        if scenario is None:
+            raise ValueError(f"There are sums of a scenario that is not known: {sums['scenario']}")
+        rows += _rows(scenario, sums)
+    table = pd.DataFrame(rows, columns=list(CALIBRATION)).astype(CALIBRATION)
+    order = {name: i for i, name in enumerate(by_name)}
+    contrasts = {
+        label: i
+        for scenario in by_name.values()
+        for i, label in enumerate(scenario.design.contrast_labels)
+    }
+    place = pd.DataFrame(
+        {
+            "scenario": table["scenario"].map(order),
+            "method": table["method"].map(method_order),
+            "contrast": table["contrast"].map(contrasts),
+        }
+    )
+    return table.loc[place.sort_values(list(place), kind="stable").index].reset_index(drop=True)
+
+
+def _rows(scenario: Scenario, sums: Mapping[str, float]) -> list[dict[str, object]]:
+    design = scenario.design
+    where = {
+        "scenario": scenario.name,
+        "icc": scenario.icc,
+        "n_groups": design.n_groups,
+        "group_size": design.n_obs / design.n_groups,
+        "dgp": scenario.dgp,
+        "method": sums["method"],
+        "contrast": sums["contrast"],
+    }
+    truth = scenario.truth[design.contrast_labels.index(str(sums["contrast"]))]
+    found = {"truth": (truth, 0.0)} | _performance(sums)
+    rows = []
+    for measure, (value, mcse) in found.items():
+        n = {"n_replicates": sums["n"], "n_failed": sums["failed"]}
+        if measure in ("coverage", "width"):
+            # Intervals by test inversion are made for some replicates only.
+            n["n_replicates"] = sums[KNOWN[measure]] + sums["failed"]
+        rows.append(where | {"measure": measure, "value": value, "mcse": mcse} | n)
+    return rows
+
+
+KNOWN = {"coverage": "known_cover", "width": "known_width"}
+
+
+def _performance(sums: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Value and Monte Carlo standard error of every measure but the truth."""
+    answered = sums["n"] - sums["failed"]
+    bias, spread = _mean_and_sd(sums["error"], sums["error2"], answered)
+    known = sums["known_variance"]
+    variance, spread_of_variance = _mean_and_sd(sums["variance"], sums["variance2"], known)
+    width, spread_of_width = _mean_and_sd(sums["width"], sums["width2"], sums["known_width"])
+    model_se = float(np.sqrt(variance))
+    found = {
+        "bias": (bias, _ratio(spread, np.sqrt(answered))),
+        "empirical_se": (spread, _ratio(spread, np.sqrt(2 * max(answered - 1, 0)))),
+        "model_se": (model_se, _ratio(spread_of_variance, 2 * np.sqrt(known) * model_se)),
+    }
+    for name in LEVELS:
+        found[f"rejection_{name}"] = _share(sums[f"reject_{name}"], answered)
+    found["coverage"] = _share(sums["covered"], sums["known_cover"])
+    found["width"] = (width, _ratio(spread_of_width, np.sqrt(sums["known_width"])))
+    found["singular"] = _share(sums["singular"], sums["n"])
+    found["failed"] = _share(sums["failed"], sums["n"])
+    return found
+
+
+def _mean_and_sd(total: float, squares: float, n: float) -> tuple[float, float]:
+    """Mean and standard deviation (with n - 1); NaN where there are too few."""
+    if n < 1:
+        return np.nan, np.nan
+    mean = total / n
+    if n < 2:
+        return mean, np.nan
+    return mean, float(np.sqrt(max(squares - n * mean**2, 0.0) / (n - 1)))
+
+
+def _share(count: float, n: float) -> tuple[float, float]:
+    if n < 1:
+        return np.nan, np.nan
+    share = count / n
+    return share, float(np.sqrt(share * (1 - share) / n))
+
+
+def _ratio(value: float, by: float) -> float:
+    return float(value / by) if by > 0 else np.nan

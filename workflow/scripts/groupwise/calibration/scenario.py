@@ -1,0 +1,305 @@
+"""What is simulated: a design held fixed, true effects, an intraclass correlation, a process.
+
+    y = mean + effect of the arm + scale of the arm (group effect + residual) [+ block, second group]
+
+Group effects have the share `icc` of the variance and residuals the rest, whatever their shape, so
+that scenarios differ in one thing at a time. Random numbers come from SeedSequence(seed, spawn_key =
+(scenario, block)), a block being `BLOCK` replicates: what is drawn depends neither on how blocks are
+spread over jobs nor on which other scenarios there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+import numpy as np
+
+from groupwise.design import Design
+from groupwise.inference.engines import OneIntercept, engine
+
+BLOCK = 500
+"""Replicates per random stream."""
+
+MOST_NUMBERS = 2**23
+"""Outcomes that are drawn and analysed at a time, 64 MB of them: a block of 16,000 individuals."""
+
+GREATEST_ICC = 0.95
+"""An interval's upper end beyond this is simulated here: nothing is left within groups above it."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """The distribution of outcomes; as it stands, that of the mixed model with normal effects.
+
+    Attributes
+    ----------
+    residual_df, group_df : degrees of freedom of t residuals and group effects; inf is normal
+    skewed_groups : group effects are exponential, less their mean
+    sd_ratio
+        Standard deviation, of groups and individuals alike, of the last arm over that of the
+        reference; arms between in equal ratios.
+    sd_effect
+        Standard deviation over groups of the effect of every arm but the reference, in standard
+        deviations of the outcome.
+    size_correlation
+        Correlation of group effects with group sizes, within each arm: unweighted means of groups
+        keep their expectation, means of individuals do not.
+    """
+
+    residual_df: float = np.inf
+    group_df: float = np.inf
+    skewed_groups: bool = False
+    sd_ratio: float = 1.0
+    sd_effect: float = 0.0
+    size_correlation: float = 0.0
+
+
+PROCESSES = {
+    "normal": Process(),
+    "t_residuals": Process(residual_df=3),
+    "t_groups": Process(group_df=3),
+    "skewed_groups": Process(skewed_groups=True),
+    "unequal_variance": Process(sd_ratio=2),
+    "varying_effects": Process(sd_effect=0.3),
+    "informative_sizes": Process(size_correlation=0.7),
+}
+"""Departures from the model by the name under which they are configured."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """What all scenarios of a dataset share.
+
+    Attributes
+    ----------
+    mean : (n,) of every individual in the reference arm, blocks and covariates included
+    variance : of groups and individuals together
+    sd_block, sd_second : of random blocks and of a second grouping
+    sd_slope : (J,) over groups, of the effect of every arm, where slopes are random
+    """
+
+    mean: np.ndarray
+    variance: float
+    sd_block: float
+    sd_second: float
+    sd_slope: np.ndarray
+
+    @classmethod
+    def plain(cls, design: Design, variance: float = 1.0) -> Background:
+        """Mean 0, and nothing but groups and individuals."""
+        return cls(np.zeros(design.n_obs), variance, 0.0, 0.0, np.zeros(len(design.arm_labels)))
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """The mixed model of a dataset as a source of scenarios; icc with the ends of its interval."""
+
+    background: Background
+    effects: np.ndarray
+    icc: float
+    icc_low: float
+    icc_high: float
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One data-generating process for one design.
+
+    Attributes
+    ----------
+    name : of the scenario, also what separates its random numbers from those of others
+    effects : (J,) of the arms; where they vary over groups, their means
+    icc : share of group effects in `background.variance`
+    process, dgp : the distribution and its name
+    """
+
+    name: str
+    design: Design
+    background: Background
+    effects: np.ndarray
+    icc: float
+    process: Process
+    dgp: str
+    seed: int
+
+    @property
+    def number(self) -> int:
+        return crc32(self.name.encode())
+
+    @property
+    def truth(self) -> np.ndarray:
+        """(k,) true values of the design's contrasts."""
+        return true_contrasts(self.design, self.effects)
+
+
+def true_contrasts(design: Design, effects: np.ndarray) -> np.ndarray:
+    """(k,) differences of the effects of arms (J,) in the order of the design's contrasts."""
+    place = {label: j for j, label in enumerate(design.arm_labels)}
+    return np.array([effects[place[b]] - effects[place[a]] for b, a in design.contrasts])
+
+
+def simulate(scenario: Scenario, block: int, size: int = BLOCK) -> np.ndarray:
+    """The first `size` replicates of a block: outcomes of shape (size, n)."""
+    return np.concatenate(list(outcomes(scenario, block, size)))
+
+
+def outcomes(scenario: Scenario, block: int, size: int = BLOCK) -> Iterator[np.ndarray]:
+    """The same, some replicates at a time where designs are large: each (r, n)."""
+    if not 0 < size <= BLOCK:
+        raise ValueError(f"A block has 1 to {BLOCK} replicates, not {size}.")
+    sequence = np.random.SeedSequence(scenario.seed, spawn_key=(scenario.number, block))
+    streams = [np.random.default_rng(each) for each in sequence.spawn(5)]
+    step = max(1, MOST_NUMBERS // scenario.design.n_obs)
+    for start in range(0, size, step):
+        yield _draw(scenario, streams, min(step, size - start))
+
+
+def _draw(scenario: Scenario, streams: list[np.random.Generator], size: int) -> np.ndarray:
+    """The next `size` replicates; each random part has a stream of its own."""
+    design, process, given = scenario.design, scenario.process, scenario.background
+    groups, individuals, slopes, blocks, second = streams
+    u = _group_effects(scenario, groups, size)
+    y = np.sqrt(given.variance * scenario.icc) * u[:, design.group]
+    e = _standardised_t(individuals, process.residual_df, (size, design.n_obs))
+    y += np.sqrt(given.variance * (1 - scenario.icc)) * e
+    if process.sd_ratio != 1:
+        steps = np.arange(len(design.arm_labels)) / (len(design.arm_labels) - 1)
+        y *= (process.sd_ratio**steps)[design.arm]
+    y += given.mean + scenario.effects[design.arm]
+    y += _slopes(scenario, slopes, size)
+    for rng, sd, codes in (
+        (blocks, given.sd_block, design.block),
+        (second, given.sd_second, design.second),
+    ):
+        if sd > 0 and codes is not None:
+            y += sd * rng.standard_normal((size, codes.max() + 1))[:, codes]
+    return y
+
+
+def _group_effects(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:
+    """(size, G) with mean 0 and variance 1."""
+    design, process = scenario.design, scenario.process
+    shape = (size, design.n_groups)
+    if process.skewed_groups:
+        u = rng.standard_exponential(shape) - 1
+    else:
+        u = _standardised_t(rng, process.group_df, shape)
+    if process.size_correlation == 0:
+        return u
+    z, spread = _standardised_sizes(design)
+    share = process.size_correlation * spread
+    informed: np.ndarray = share * z + np.sqrt(1 - share**2) * u
+    return informed
+
+
+def _standardised_t(rng: np.random.Generator, df: float, shape: tuple[int, int]) -> np.ndarray:
+    if np.isinf(df):
+        return rng.standard_normal(shape)
+    if df <= 2:
+        raise ValueError("t distributions with 2 degrees of freedom or less have no variance.")
+    return rng.standard_t(df, shape) / np.sqrt(df / (df - 2))
+
+
+def _standardised_sizes(design: Design) -> tuple[np.ndarray, np.ndarray]:
+    """(G,) sizes with mean 0 and mean square 1 in each arm, and in which arms sizes differ."""
+    z, differ = np.zeros(design.n_groups), np.zeros(design.n_groups, dtype=bool)
+    for arm in np.unique(design.arm_of_group):
+        own = design.arm_of_group == arm
+        left = design.group_size[own] - design.group_size[own].mean()
+        spread = np.sqrt((left**2).mean())
+        if spread > 0:
+            z[own], differ[own] = left / spread, True
+    return z, differ
+
+
+def _slopes(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray | float:
+    """(size, n): what groups deviate from the mean effect of the arm an individual is in."""
+    design, given = scenario.design, scenario.background
+    own = scenario.process.sd_effect**2 * given.variance
+    sd = np.sqrt(given.sd_slope**2 + own * (np.arange(len(given.sd_slope)) > 0))
+    if not sd.any():
+        return 0.0
+    drawn = rng.standard_normal((size, design.n_groups * len(sd)))
+    deviation: np.ndarray = drawn[:, design.group * len(sd) + design.arm] * sd[design.arm]
+    return deviation
+
+
+def estimate_process(design: Design, y: np.ndarray, *, conf_level: float = 0.95) -> Estimated:
+    """What the design's mixed model (REML) says of outcomes y (n,).
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be fitted, with the reason.
+    """
+    found = engine(design, y)
+    treatment = design.columns("treatment")
+    shared = np.where(np.isin(np.arange(len(found.beta)), treatment), 0.0, found.beta)
+    sd = found.std_dev
+    variance = sd["group"] ** 2 + sd["residual"] ** 2
+    slope = [0.0, *(sd.get(f"group: {arm}", 0.0) for arm in design.arm_labels[1:])]
+    background = Background(
+        mean=design.X @ shared,
+        variance=variance,
+        sd_block=sd.get("block", 0.0),
+        sd_second=sd.get("second", 0.0),
+        sd_slope=np.array(slope),
+    )
+    group = next(
+        each
+        for each in found.components(reml=True, conf_level=conf_level)
+        if (each.level, each.term) == ("group", "Intercept")
+    )
+    ends = np.array([group.std_dev.conf_low.item(), group.std_dev.conf_high.item()])
+    low, high = ends**2 / (ends**2 + sd["residual"] ** 2)
+    if isinstance(found, OneIntercept):
+        low, high = group.icc.conf_low.item(), group.icc.conf_high.item()
+    icc = sd["group"] ** 2 / variance
+    effects = np.concatenate([[0.0], found.beta[treatment]])
+    return Estimated(background, effects, float(icc), float(low), float(high))
+
+
+def dataset_scenarios(
+    design: Design,
+    estimated: Estimated,
+    *,
+    effects: np.ndarray | None = None,
+    iccs: tuple[float, ...] = (),
+    processes: tuple[str, ...] = (),
+    seed: int = 1,
+) -> list[Scenario]:
+    """The scenarios of a dataset: null and effect over ICCs, departures under the null at one.
+
+    Parameters
+    ----------
+    effects : (J,) of the arms, where they are not to be the estimated ones
+    iccs : besides 0, the estimate and the ends of its interval
+    processes : names of `PROCESSES`; the departures have the estimated ICC
+    """
+    effects = estimated.effects if effects is None else np.asarray(effects, dtype=float)
+    effects = effects - effects[0]
+    found = [estimated.icc, estimated.icc_low, estimated.icc_high]
+    grid = icc_grid((*found, *iccs))
+    middle = icc_grid((estimated.icc,))[-1]
+    base = Scenario(
+        "", design, estimated.background, np.zeros_like(effects), 0.0, Process(), "normal", seed
+    )
+    scenarios = []
+    for icc in grid:
+        scenarios.append(replace(base, name=f"null, icc {icc:.3f}", icc=icc))
+        more = replace(base, name=f"effect, icc {icc:.3f}", icc=icc, effects=effects)
+        scenarios.append(more)
+    for name in processes:
+        if name != "normal":
+            shape = PROCESSES[name]
+            more = replace(base, name=f"null, {name}", icc=middle, process=shape, dgp=name)
+            scenarios.append(more)
+    return scenarios
+
+
+def icc_grid(values: tuple[float, ...]) -> list[float]:
+    """0 and these, in order, to three decimals, without repetitions and what is not finite."""
+    finite = [min(max(value, 0.0), GREATEST_ICC) for value in values if np.isfinite(value)]
+    return sorted({0.0, *(round(float(value), 3) for value in finite)})

@@ -1,0 +1,256 @@
+"""Profile likelihood of variance components in mixed models: standard deviations, their shares.
+
+The deviance, full or restricted, is a function of phi = (theta, log sigma), beta profiled out. A
+parameter is held at a value by writing phi as a function of what stays free; the rest is minimised
+by Newton's method with exact derivatives. An effect that is not the first of its term has no theta of
+its own: the columns of the term are put in another order, which leaves the model as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from groupwise.inference.lmm_profile import followed
+from groupwise.inference.profile import Limits, both_sides, from_zero
+from groupwise.models.lmm import LmmFit, search
+from groupwise.models.lmm_structure import LmmStructure, Outcome
+from groupwise.models.newton import Minimum, minimise
+from groupwise.models.pls import CrossProducts, eliminate, solve_gls
+from groupwise.models.pls_moments import Slopes, curves, moments
+from groupwise.models.random_terms import RandomTerm
+
+FAR = 1e6
+"""Relative sds beyond this are not tried: the residual variance would be rounding error."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """phi (k + 1,) as a function of the m free parameters, with derivatives of both orders.
+
+    `jacobian` (k + 1, m) and `curvature` (k + 1, m, m).
+    """
+
+    phi: np.ndarray
+    jacobian: np.ndarray
+    curvature: np.ndarray
+
+
+Hold = Callable[[np.ndarray], Held]
+
+
+def hold_residual(log_sigma: float, k: int) -> Hold:
+    """log sigma is fixed; theta (k,) is free."""
+    jacobian, curvature = np.eye(k + 1, k), np.zeros((k + 1, k, k))
+    return lambda free: Held(np.append(free, log_sigma), jacobian, curvature)
+
+
+def hold_sd(r: int, sd: float, k: int) -> Hold:
+    """theta_r sigma is fixed: free are the other thetas and log sigma."""
+
+    def held(free: np.ndarray) -> Held:
+        own = sd * np.exp(-free[-1])
+        jacobian, curvature = np.delete(np.eye(k + 1), r, axis=1), np.zeros((k + 1, k, k))
+        jacobian[r, -1], curvature[r, -1, -1] = -own, own
+        return Held(np.insert(free, r, own), jacobian, curvature)
+
+    return held
+
+
+def hold_share(r: int, share: float, k: int) -> Hold:
+    """theta_r^2 = odds (1 + sum of the other theta^2), odds = share / (1 - share)."""
+    root = np.sqrt(share / (1 - share))
+    where = np.arange(k) < k - 1  # log sigma, the last that is free, has no part in it
+
+    def held(free: np.ndarray) -> Held:
+        others = np.where(where, free, 0.0)
+        length = np.sqrt(1 + others @ others)
+        jacobian, curvature = np.delete(np.eye(k + 1), r, axis=1), np.zeros((k + 1, k, k))
+        jacobian[r] = root * others / length
+        curvature[r] = root * (np.diag(where / length) - np.outer(others, others) / length**3)
+        return Held(np.insert(free, r, root * length), jacobian, curvature)
+
+    return held
+
+
+def hold_total(share: float, k: int) -> Hold:
+    """sum of theta^2 = share / (1 - share); the length of the first k free numbers is arbitrary."""
+    radius = np.sqrt(share / (1 - share))
+
+    def held(free: np.ndarray) -> Held:
+        length = np.linalg.norm(free[:k])
+        u, unit = free[:k] / length, np.eye(k)
+        jacobian, curvature = np.zeros((k + 1, k + 1)), np.zeros((k + 1, k + 1, k + 1))
+        jacobian[:k, :k] = radius / length * (unit - np.outer(u, u))
+        jacobian[k, k] = 1.0
+        cross = np.einsum("ij,l->ijl", unit, u)
+        curvature[:k, :k, :k] = (
+            3 * np.einsum("i,j,l->ijl", u, u, u)
+            - cross
+            - cross.transpose(0, 2, 1)
+            - cross.transpose(2, 0, 1)
+        ) * (radius / length**2)
+        return Held(np.append(radius * u, free[k]), jacobian, curvature)
+
+    return held
+
+
+def deviance_slopes(x: CrossProducts, phi: np.ndarray, reml: bool) -> Slopes:
+    """-2 log-likelihood, full or restricted, at theta and log sigma (in sds of y); as `profiled`."""
+    theta, log_sigma, k = phi[:-1], phi[-1], len(phi) - 1
+    if np.abs(theta).max() > FAR:
+        return Slopes(np.inf, np.zeros(k + 1), np.zeros((k + 1, k + 1)))
+    e = eliminate(x, x.parameters.omega(theta))
+    gls = solve_gls(e.cross)
+    c = curves(moments(x, e, gls), gls.Phi, reml)
+    df, s2, J = x.df(reml), np.exp(2 * log_sigma), x.parameters.jacobian(theta)
+    value = e.log_det_V + df * (np.log(2 * np.pi) + 2 * log_sigma) + gls.rss / s2
+    value += (gls.log_det_XVX + x.log_det_X if reml else 0.0) + 2 * df * x.log_scale
+    first = c.trace - c.u / s2
+    hessian = np.empty((k + 1, k + 1))
+    hessian[:k, :k] = J.T @ (2 * c.u2 / s2 - c.trace2) @ J + np.tensordot(first, x.parameters.T, 1)
+    hessian[:k, k] = hessian[k, :k] = J.T @ (2 * c.u / s2)
+    hessian[k, k] = 4 * gls.rss / s2
+    gradient = np.append(J.T @ first, 2 * df - 2 * gls.rss / s2)
+    return Slopes(float(value), gradient, hessian)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The fit that a profile starts from: `phi` (k + 1,) with log sigma in sds of y; its deviance."""
+
+    outcome: Outcome
+    structure: LmmStructure
+    reml: bool
+    phi: np.ndarray
+    deviance: float
+
+    @classmethod
+    def of(cls, fit: LmmFit, *, reml: bool) -> Estimate:
+        return cls.found(fit.structure, fit.outcome, reml, near=fit.scaled_theta)
+
+    @classmethod
+    def found(
+        cls,
+        structure: LmmStructure,
+        outcome: Outcome,
+        reml: bool,
+        near: np.ndarray | None = None,
+    ) -> Estimate:
+        """The optimum; `near` (k,) is a theta close to it."""
+        x = outcome.products
+        best = search(x, reml, near=near)
+        rss = solve_gls(eliminate(x, x.parameters.omega(best.x)).cross).rss
+        log_sigma = 0.5 * np.log(rss / x.df(reml))
+        return cls(outcome, structure, reml, np.append(best.x, log_sigma), best.value)
+
+    @property
+    def k(self) -> int:
+        return len(self.phi) - 1
+
+    @property
+    def sigma(self) -> float:
+        return float(self.outcome.scale * np.exp(self.phi[-1]))
+
+    def least(self, hold: Hold, start: np.ndarray) -> Minimum:
+        """The least deviance over what `hold` leaves free, sought from `start` (m,).
+
+        A theta of 0 is no way out of 0: the search then also starts away from it.
+        """
+        starts = [start]
+        if np.any(np.abs(start) < 1e-3):
+            starts.append(np.where(np.abs(start) < 1e-3, 0.25, start))
+        found = [minimise(lambda free: self._slopes(hold(free)), each) for each in starts]
+        return min(found, key=lambda each: each.value)
+
+    def _slopes(self, held: Held) -> Slopes:
+        at = deviance_slopes(self.outcome.products, held.phi, self.reml)
+        J = held.jacobian
+        hessian = J.T @ at.hessian @ J + np.tensordot(at.gradient, held.curvature, 1)
+        return Slopes(at.value, J.T @ at.gradient, hessian)
+
+    def without(self, r: int) -> np.ndarray:
+        """phi less its element r: where searches with theta_r held begin."""
+        return np.delete(self.phi, r)
+
+
+def residual_sd(at: Estimate, *, conf_level: float) -> Limits:
+    """Profile interval of the residual standard deviation; arrays (1,), as all that follow."""
+    log_scale = np.log(at.outcome.scale)
+
+    def least(log_sd: float, start: np.ndarray) -> Minimum:
+        return at.least(hold_residual(log_sd - log_scale, at.k), start)
+
+    estimate = np.log(np.array([at.sigma]))
+    deviance = followed(least, float(estimate[0]), at.phi[:-1])
+    step = np.array([2 / np.sqrt(2 * at.outcome.products.df(at.reml))])
+    minimum = np.array([at.deviance])
+    low, high = both_sides(deviance, estimate, step, minimum, conf_level)
+    return Limits(np.exp(estimate), np.exp(low), np.exp(high))
+
+
+def effect_sd(at: Estimate, t: int, i: int, *, conf_level: float) -> Limits:
+    """Profile interval of the sd of column i of term t; 0 where it is not told from 0."""
+    at, r = (at, _parameter(at, t, i)) if _own_theta(at, t, i) else (_first(at, t, i), None)
+    r = _parameter(at, t, 0) if r is None else r
+    parameters = at.structure.parameters
+    unit = at.outcome.scale / parameters.scale[r]
+
+    def least(sd: float, start: np.ndarray) -> Minimum:
+        return at.least(hold_sd(r, sd / unit, at.k), start)
+
+    estimate = np.array([at.phi[r] * np.exp(at.phi[-1]) * unit])
+    deviance = followed(least, float(estimate[0]), at.without(r))
+    step = np.maximum(0.25 * estimate, 0.05 * unit * np.exp(at.phi[-1]))
+    return from_zero(deviance, estimate, step, np.array([at.deviance]), conf_level)
+
+
+def _own_theta(at: Estimate, t: int, i: int) -> bool:
+    return i == 0 or not at.structure.terms[t].correlated
+
+
+def _parameter(at: Estimate, t: int, i: int) -> int:
+    """Index of the theta on the diagonal of row i of term t."""
+    p = at.structure.parameters
+    return int(np.flatnonzero((p.term == t) & (p.row == i) & (p.column == i))[0])
+
+
+def _first(at: Estimate, t: int, i: int) -> Estimate:
+    """The same fit with column i of term t put first."""
+    terms = list(at.structure.terms)
+    order = [i, *(j for j in range(terms[t].q) if j != i)]
+    terms[t] = _reordered(terms[t], order)
+    structure = replace(at.structure, terms=tuple(terms))
+    outcome = structure.cross_products(at.outcome.y)
+    return Estimate.found(structure, outcome, at.reml)
+
+
+def _reordered(term: RandomTerm, order: Sequence[int]) -> RandomTerm:
+    names = tuple(term.colnames[j] for j in order)
+    return RandomTerm(term.codes, term.Zcols[:, order], True, term.name, term.labels, names)
+
+
+def share(at: Estimate, r: int | None, *, conf_level: float) -> Limits:
+    """Profile interval of the share of theta_r's variance, or (None) of all random effects.
+
+    For models of random intercepts only. The search is for theta = sqrt(share / (1 - share)).
+    """
+    k, omega = at.k, at.phi[:-1] ** 2
+
+    def least(theta: float, start: np.ndarray) -> Minimum:
+        value = theta**2 / (1 + theta**2)
+        return at.least(hold_total(value, k) if r is None else hold_share(r, value, k), start)
+
+    own = omega.sum() if r is None else omega[r]
+    theta = np.sqrt(own / (1 + omega.sum() - own))
+    # Where all thetas are 0 they have no direction, which any start has.
+    start = (
+        at.without(r) if r is not None else at.phi if own > 0 else np.append(np.ones(k), at.phi[k])
+    )
+    deviance = followed(least, float(theta), start)
+    unit, minimum = np.array([max(0.25 * theta, 0.05)]), np.array([at.deviance])
+    limits = from_zero(deviance, np.array([theta]), unit, minimum, conf_level)
+    squares = [np.square(each) for each in vars(limits).values()]
+    return Limits(*(each / (1 + each) for each in squares))

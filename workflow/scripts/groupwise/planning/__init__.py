@@ -1,0 +1,1 @@
+"""Before the data: power, groups and sizes needed, smallest effects that would be found."""

@@ -1,0 +1,239 @@
+"""Power, true level and minimum detectable effects of a design, by noncentral t and F."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+from groupwise.planning.experiments import Experiment
+from groupwise.planning.least_squares import QuadraticTest
+from groupwise.planning.noncentral import beta_nodes, critical_f, noncentral_f_sf
+from groupwise.planning.precision import (
+    JOINT_METHODS,
+    METHODS,
+    MIXED,
+    QUADRATIC,
+    joint_precision,
+    precision,
+)
+from groupwise.planning.quadratic_forms import QuadraticForm
+
+EXACT_UP_TO = 400
+"""Groups; beyond, the two moments of SE^2 are enough, and much faster."""
+
+LARGEST_NONCENTRALITY = 1e7
+
+SIMULATE = "there is no formula for its distribution; the calibration simulates it."
+
+REASONS = {
+    "ols_wild_bootstrap": f"Not planned for: {SIMULATE}",
+    "dummy_nested": "Not planned for: it answers for the groups at hand, and there are none yet.",
+    "mixed_profile": f"Not planned for: {SIMULATE}",
+    "mixed_bootstrap": f"Not planned for: {SIMULATE}",
+    "gee_bias_reduced": f"Not planned for: {SIMULATE}",
+}
+
+GROUP_LEVEL = ("group_means", "group_means_weighted", "randomization")
+
+APPROXIMATE = {
+    "randomization": "Taken for the t test of group means, which it is close to.",
+}
+"""What to know of a number that is given."""
+
+
+@dataclass(frozen=True)
+class NoncentralF:
+    """P(F > threshold) of F(df_num, df) by noncentrality; covariates leave Beta(*loss) of that."""
+
+    threshold: float
+    df_num: float
+    df: float
+    loss: tuple[float, float] = (1.0, 0.0)
+
+    def __call__(self, noncentrality: float) -> float:
+        """The probability; NaN where there is no test."""
+        if not np.isfinite([self.threshold, noncentrality]).all() or not self.df > 0:
+            return np.nan
+        share, weight = beta_nodes(*self.loss)
+        values = [
+            noncentral_f_sf(self.threshold, self.df_num, self.df, noncentrality * each)
+            for each in share
+        ]
+        return float(weight @ values)
+
+
+@dataclass(frozen=True)
+class Exact:
+    """P(reject) of a quadratic test by noncentrality effect^2 / variance."""
+
+    form: QuadraticForm
+    variance: float
+
+    def __call__(self, noncentrality: float) -> float:
+        return self.form.positive(float(np.sqrt(noncentrality * self.variance)))
+
+
+Curve = Callable[[float], float]
+"""P(reject) as a function of a test's noncentrality, effect^2 / variance."""
+
+
+def why_not(experiment: Experiment, method: str) -> str:
+    """Why there is no power of this method here; empty where there is."""
+    if method not in METHODS:
+        return REASONS.get(method, f"Not planned for: {method} is not a method that is known.")
+    design, variation = experiment.design, experiment.variation
+    between = design.kind in ("between", "blocked")
+    random_blocks = design.block is not None and design.blocks_as == "random"
+    if random_blocks or design.second is not None:
+        return "Not planned for: random blocks and second groupings; fixed blocks are."
+    if between and method == "dummy":
+        return "Not identified: the treatment is constant within groups."
+    if not between and method in GROUP_LEVEL:
+        return "Does not apply: the treatment varies within groups."
+    slopes = design.random_slopes != "none"
+    if slopes != (variation.sd_effect > 0) and method in MIXED:
+        return (
+            "Not planned for: effects vary by group in the model, or in the plan, but not in both."
+        )
+    if variation.group_covariates and between and method not in (*GROUP_LEVEL, *MIXED):
+        return "Not planned for: its level depends on what the covariates of the groups will be."
+    return _not_identified(experiment) if method in MIXED else ""
+
+
+def _not_identified(experiment: Experiment) -> str:
+    """What keeps the mixed model from being fitted, in its own words; empty where nothing does."""
+    try:
+        if experiment.design.random_slopes == "none":
+            experiment.model  # noqa: B018
+        else:
+            experiment.slopes_fit  # noqa: B018
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def curves(
+    experiment: Experiment, method: str, L: np.ndarray, *, level: float
+) -> tuple[list[Curve], np.ndarray]:
+    """The power curve of every row of L (k, p), and the variances (k,) of the estimates.
+
+    Exact where standard errors are quadratic forms, there are no planned covariates and no more than
+    `EXACT_UP_TO` groups.
+    """
+    lost = lost_df(experiment, method)
+    if _is_exact(experiment, method):
+        return _exact_curves(QUADRATIC[method](experiment, L), level)
+    found = precision(experiment, method, L)
+    df_true = found.df_true - lost
+    df = found.df if np.isinf(found.df).all() else found.df - lost
+    made: list[Curve] = []
+    for ratio, own, true in zip(found.ratio, df, df_true, strict=True):
+        threshold = ratio * critical_f(level, 1, own) if own > 0 and true > 0 else np.nan
+        made.append(NoncentralF(threshold, 1.0, float(true), _loss(true, 1, lost)))
+    return made, found.variance
+
+
+def how_computed(experiment: Experiment, method: str) -> str:
+    """The calculation behind `curves`."""
+    return "exact" if _is_exact(experiment, method) else "noncentral t"
+
+
+def _is_exact(experiment: Experiment, method: str) -> bool:
+    lost = lost_df(experiment, method)
+    return method in QUADRATIC and not lost and experiment.design.n_groups <= EXACT_UP_TO
+
+
+def _exact_curves(test: QuadraticTest, level: float) -> tuple[list[Curve], np.ndarray]:
+    made: list[Curve] = []
+    for c, (df, variance) in enumerate(zip(test.df, test.variance, strict=True)):
+        if df > 0 and np.isfinite(variance):
+            critical = float(np.sqrt(critical_f(level, 1, df)))
+            made.append(Exact(test.form(c, critical), float(variance)))
+        else:
+            made.append(NoncentralF(np.nan, 1.0, np.nan))
+    return made, test.variance
+
+
+def power(experiment: Experiment, method: str, effect: float, *, level: float = 0.05) -> np.ndarray:
+    """P(reject) of each of the design's contrasts (k,) where its true value is `effect`.
+
+    With `effect` 0 it is the method's true level. NaN where the method has no answer.
+    """
+    L = experiment.design.L
+    if why_not(experiment, method):
+        return np.full(len(L), np.nan)
+    made, variance = curves(experiment, method, L, level=level)
+    return np.array([curve(effect**2 / v) for curve, v in zip(made, variance, strict=True)])
+
+
+def omnibus_power(
+    experiment: Experiment, method: str, effects: np.ndarray, *, level: float = 0.05
+) -> float:
+    """P(reject "no effect at all") for the effects (J - 1,) of the arms against the reference."""
+    if why_not(experiment, method) or method not in JOINT_METHODS:
+        return np.nan
+    found = joint_precision(experiment, method, experiment.design.omnibus)
+    lost, q = lost_df(experiment, method), len(effects)
+    df_true = found.df_true - lost
+    df = found.df if np.isinf(found.df) else found.df - lost
+    if not (df > 0 and df_true > 0):
+        return np.nan
+    threshold = found.factor * critical_f(level, q, df)
+    curve = NoncentralF(threshold, float(q), df_true, _loss(df_true, q, lost))
+    return curve(float(effects @ np.linalg.solve(found.vcov, effects)))
+
+
+def minimum_detectable_effect(
+    experiment: Experiment, method: str, *, power: float = 0.8, level: float = 0.05
+) -> np.ndarray:
+    """The effects (k,), in units of the outcome, that contrasts find with this probability.
+
+    NaN where the method has no answer, or rejects so often where there is no effect.
+    """
+    L = experiment.design.L
+    if why_not(experiment, method):
+        return np.full(len(L), np.nan)
+    made, variance = curves(experiment, method, L, level=level)
+    return detectable(made, variance, power)
+
+
+def detectable(made: Sequence[Curve], variance: np.ndarray, power: float) -> np.ndarray:
+    """The effects (k,) at which the curves of k tests reach `power`."""
+    found = [noncentrality_for(curve, power) for curve in made]
+    return np.asarray(np.sqrt(np.array(found) * variance))
+
+
+def noncentrality_for(curve: Curve, power: float) -> float:
+    """Where a curve reaches `power`; NaN where it does not, is above it at 0 or is not known."""
+    if not curve(0.0) < power < 1:
+        return np.nan
+    high = 1.0
+    while curve(high) < power:
+        high *= 2
+        if high > LARGEST_NONCENTRALITY:
+            return np.nan
+    root = optimize.brentq(lambda x: curve(x) - power, 0, high, xtol=1e-14, rtol=1e-14)
+    return float(root)
+
+
+def lost_df(experiment: Experiment, method: str) -> int:
+    """Dimensions between groups that planned covariates take.
+
+    A covariate of individuals takes one only from methods that see nothing but group means.
+    """
+    variation = experiment.variation
+    if experiment.design.kind not in ("between", "blocked"):
+        return 0
+    return variation.planned_covariates if method in GROUP_LEVEL else variation.group_covariates
+
+
+def _loss(df: float, df_num: int, lost: int) -> tuple[float, float]:
+    """The distribution of what `lost` normal covariates leave of the noncentrality.
+
+    It is 1 - R^2 of a fixed direction on so many random ones, in df + df_num + lost dimensions: all
+    but those of blocks and of other contrasts. Exact for the means of equal groups.
+    """
+    return (df + df_num) / 2, lost / 2

@@ -1,0 +1,140 @@
+"""How many groups, of what size, for the wanted power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from groupwise.planning.experiments import plan_experiment
+from groupwise.planning.plans import Plan, Variation
+from groupwise.planning.power import why_not
+from groupwise.planning.rejection import best_curves
+
+MOST_GROUPS = 2_000
+"""Groups of the reference arm beyond which no plan is looked for."""
+
+LARGEST_SIZE = 2_000
+
+
+def plan_power(
+    plan: Plan,
+    variation: Variation,
+    method: str,
+    effect: float,
+    *,
+    level: float = 0.05,
+    n_draws: int = 0,
+) -> float:
+    """Power of the contrast that has the least of it; 0 where the plan leaves no df.
+
+    Blocks, unequal arms and unequal sizes make contrasts differ. `n_draws` is for mixed models; see
+    `rejection.best_curves`.
+
+    Raises
+    ------
+    ValueError
+        If the method has no power for such a plan.
+    """
+    if too_small(plan, variation):
+        return 0.0
+    experiment = plan_experiment(plan, variation)
+    if reason := why_not(experiment, method):
+        raise ValueError(f"{method}: {reason}")
+    made, variance, _ = best_curves(experiment, [method], level=level, n_draws=n_draws)[method]
+    return min(curve(effect**2 / v) for curve, v in zip(made, variance, strict=True))
+
+
+def groups_needed(
+    plan: Plan,
+    variation: Variation,
+    method: str,
+    effect: float,
+    *,
+    power: float = 0.8,
+    level: float = 0.05,
+    most: int = MOST_GROUPS,
+    n_draws: int = 0,
+) -> Plan | None:
+    """The smallest plan like this one, in groups, whose contrasts have the power; None up to `most`.
+
+    `plan.groups` itself does not matter. With `n_draws` the answer by noncentral t is where the
+    search among drawn ones begins.
+    """
+
+    def enough(multiple: int, n_draws: int) -> bool:
+        larger = plan.with_groups(multiple * plan.step)
+        found = plan_power(larger, variation, method, effect, level=level, n_draws=n_draws)
+        return found >= power
+
+    multiple = _search(enough, most // plan.step, n_draws)
+    return None if multiple is None else plan.with_groups(multiple * plan.step)
+
+
+def size_needed(
+    plan: Plan,
+    variation: Variation,
+    method: str,
+    effect: float,
+    *,
+    power: float = 0.8,
+    level: float = 0.05,
+    largest: int = LARGEST_SIZE,
+    n_draws: int = 0,
+) -> Plan | None:
+    """The plan with the smallest groups that has the power with so many groups; None up to `largest`.
+
+    Often there is none: the variance between groups does not shrink with their size.
+    """
+
+    def enough(size: int, n_draws: int) -> bool:
+        larger = plan.with_size(size)
+        found = plan_power(larger, variation, method, effect, level=level, n_draws=n_draws)
+        return found >= power
+
+    size = _search(enough, largest, n_draws)
+    return None if size is None else plan.with_size(size)
+
+
+def _search(enough: Callable[[int, int], bool], most: int, n_draws: int) -> int | None:
+    """The smallest number up to `most` that is enough, by `n_draws` if there are any."""
+    number = _smallest(lambda each: enough(each, 0), most)
+    if number is None or not n_draws:
+        return number
+    return _nearby(lambda each: enough(each, n_draws), number, most)
+
+
+def _smallest(enough: Callable[[int], bool], most: int) -> int | None:
+    """The smallest number from 1 to `most` that is enough, where more of a number is never less."""
+    high = 1
+    while not enough(high):
+        if high >= most:
+            return None
+        high = min(2 * high, most)
+    low = high // 2  # not enough, or 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def _nearby(enough: Callable[[int], bool], start: int, most: int) -> int | None:
+    """As `_smallest`, by single steps from a number that is close."""
+    number = start
+    if enough(number):
+        while number > 1 and enough(number - 1):
+            number -= 1
+        return number
+    while number < most:
+        number += 1
+        if enough(number):
+            return number
+    return None
+
+
+def too_small(plan: Plan, variation: Variation) -> bool:
+    """Whether too few groups, or members, are left to estimate two variances from."""
+    arms = len(plan.allocation)
+    if plan.kind == "within":
+        return plan.groups <= (arms if plan.random_slopes else 1) or plan.size < arms
+    blocks = plan.groups // plan.per_block if plan.per_block else 1
+    df = plan.n_groups - arms - (blocks - 1) - variation.planned_covariates
+    return df < 1 or round(plan.size) < 2

@@ -1,0 +1,209 @@
+"""What reports show of planning, as tables with `COLUMNS`.
+
+`question` says what a row answers: `at_hand`, the power of the design that is there; `groups_needed`
+and `size_needed`, the smallest plan that has the wanted power; `curve`, the power of a plan. A method
+without an answer has its row, with a `message` that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise.design import Design
+from groupwise.planning.experiments import Experiment, plan_experiment
+from groupwise.planning.plans import Plan, Variation
+from groupwise.planning.power import APPROXIMATE, Curve, detectable, why_not
+from groupwise.planning.rejection import N_DRAWS, best_curves
+from groupwise.planning.sample_size import (
+    LARGEST_SIZE,
+    MOST_GROUPS,
+    groups_needed,
+    size_needed,
+    too_small,
+)
+from groupwise.words import METHODS
+
+COLUMNS = (
+    "question", "scenario", "method", "contrast", "sd", "icc", "groups", "n_groups", "size", "effect",
+    "wanted_power", "nominal_level", "power", "level", "minimum_detectable_effect", "how", "message",
+)  # fmt: skip
+"""groups: in the reference arm; size: mean members of a group; scenario: which ICC this is, e.g.
+`estimate`, `low`, `high`; power, level: probabilities to reject where there is an effect, and none."""
+
+WEAKEST = "weakest"
+"""In place of a contrast: the one with the least power."""
+
+NEEDED_DRAWS = 2048
+"""Of every plan that is tried."""
+
+NOT_FOUND = {
+    "groups_needed": f"Not even {MOST_GROUPS:,} groups in the reference arm give this power.",
+    "size_needed": f"With so few groups not even {LARGEST_SIZE:,} members each give this power.",
+}
+
+UNKNOWN = "No standard error: one group alone determines it, or no degrees of freedom are left."
+
+TOO_SMALL = "Too few groups or members to estimate a variance from."
+
+
+def at_hand(
+    design: Design,
+    variations: Mapping[str, Variation],
+    effect: float,
+    *,
+    power: float = 0.8,
+    level: float = 0.05,
+    methods: Sequence[str] = tuple(METHODS),
+    n_draws: int = N_DRAWS,
+) -> pd.DataFrame:
+    """A row per scenario, method and contrast for the design of the data.
+
+    Variations are what the covariates in its X leave, as a mixed model estimates them.
+    """
+    groups = int(np.unique(design.group[design.arm == 0]).size)
+    rows = []
+    for scenario, variation in variations.items():
+        asked = Asked("at_hand", scenario, effect, power, level, n_draws)
+        known = asked.row(variation)
+        known |= {"groups": groups, "size": float(design.group_size.mean())}
+        found = _rows(Experiment(design, variation), methods, asked)
+        rows += [known | row for method in methods for row in found[method]]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def needed(
+    plan: Plan,
+    variations: Mapping[str, Variation],
+    effect: float,
+    *,
+    power: float = 0.8,
+    level: float = 0.05,
+    methods: Sequence[str] = tuple(METHODS),
+    n_draws: int = NEEDED_DRAWS,
+    what: str = "groups",
+) -> pd.DataFrame:
+    """A row per scenario and method: the smallest plan like this one, for its weakest contrast.
+
+    `what` there are to be more of: `groups`, or members in as many groups (`size`).
+    """
+    rows = []
+    for scenario, variation in variations.items():
+        asked = Asked(f"{what}_needed", scenario, effect, power, level, n_draws)
+        known = asked.row(variation) | {"contrast": WEAKEST}
+        known |= {"size": plan.size} if what == "groups" else {"groups": plan.groups}
+        for method in methods:
+            rows.append(known | {"method": method} | _needed(plan, variation, method, asked))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def power_curves(
+    plans: Sequence[Plan],
+    variations: Mapping[str, Variation],
+    effect: float,
+    *,
+    power: float = 0.8,
+    level: float = 0.05,
+    methods: Sequence[str] = ("mixed_kenward_roger",),
+    n_draws: int = 0,
+) -> pd.DataFrame:
+    """A row per plan, scenario and method, for the weakest contrast of each."""
+    rows = []
+    for plan in plans:
+        for scenario, variation in variations.items():
+            asked = Asked("curve", scenario, effect, power, level, n_draws)
+            known = asked.row(variation) | {"size": plan.size, "contrast": WEAKEST}
+            known |= {"groups": plan.groups, "n_groups": plan.n_groups}
+            if too_small(plan, variation):
+                rows += [known | {"method": method, "message": TOO_SMALL} for method in methods]
+                continue
+            found = _rows(plan_experiment(plan, variation), methods, asked)
+            rows += [known | _weakest(found[method]) for method in methods]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What rows are computed for; `level` is the nominal one."""
+
+    question: str
+    scenario: str
+    effect: float
+    power: float
+    level: float
+    n_draws: int
+
+    def row(self, variation: Variation) -> dict[str, Any]:
+        return {
+            "question": self.question,
+            "scenario": self.scenario,
+            "sd": variation.sd,
+            "icc": variation.icc,
+            "effect": self.effect,
+            "wanted_power": self.power,
+            "nominal_level": self.level,
+        }
+
+
+def _rows(
+    experiment: Experiment, methods: Sequence[str], asked: Asked
+) -> dict[str, list[dict[str, Any]]]:
+    """A row for each contrast, by method."""
+    labels, n_groups = experiment.design.contrast_labels, experiment.design.n_groups
+    reasons = {method: why_not(experiment, method) for method in methods}
+    possible = [method for method in methods if not reasons[method]]
+    found = best_curves(experiment, possible, level=asked.level, n_draws=asked.n_draws)
+    rows = {}
+    for method in methods:
+        known = {"method": method, "n_groups": n_groups, "message": reasons[method]}
+        numbers = _numbers(method, *found[method], asked) if method in found else [{}] * len(labels)
+        rows[method] = [
+            known | {"contrast": label} | each for label, each in zip(labels, numbers, strict=True)
+        ]
+    return rows
+
+
+def _numbers(
+    method: str, made: Sequence[Curve], variance: np.ndarray, how: str, asked: Asked
+) -> list[dict[str, Any]]:
+    effects = detectable(made, variance, asked.power)
+    return [
+        {
+            "power": curve(asked.effect**2 / v),
+            "level": curve(0.0),
+            "minimum_detectable_effect": smallest,
+            "how": how,
+            "message": UNKNOWN if np.isnan(curve(0.0)) else APPROXIMATE.get(method, ""),
+        }
+        for curve, v, smallest in zip(made, variance, effects, strict=True)
+    ]
+
+
+def _needed(plan: Plan, variation: Variation, method: str, asked: Asked) -> dict[str, Any]:
+    """What is particular to the smallest plan that is enough, or why there is none."""
+    if reason := why_not(plan_experiment(plan, variation), method):
+        return {"message": reason}
+    search = groups_needed if asked.question == "groups_needed" else size_needed
+    found = search(
+        plan,
+        variation,
+        method,
+        asked.effect,
+        power=asked.power,
+        level=asked.level,
+        n_draws=asked.n_draws,
+    )
+    if found is None:
+        return {"message": NOT_FOUND[asked.question]}
+    rows = _rows(plan_experiment(found, variation), [method], asked)[method]
+    return _weakest(rows) | {"groups": found.groups, "size": found.size}
+
+
+def _weakest(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The row of the contrast with the least power."""
+    weakest = min(rows, key=lambda row: row.get("power", np.nan))
+    return weakest | {"contrast": WEAKEST}
