@@ -115,3 +115,13 @@ def test_groups_are_checked_not_the_random_blocks_that_hold_them() -> None:
 def test_likelihood_ratio_of_the_boundary_has_p_value_one() -> None:
     row = checks_of(no_groups()).loc["group_variance"]
     assert (row["statistic"], row["p_value"]) == (pytest.approx(0, abs=1e-6), 1.0)
+
+
+def test_checks_of_a_sample_say_so() -> None:
+    tables = fit_all(sample_of(good()), ["mixed"])
+    n = len(tables["residuals"])
+    tables["residuals"] = tables["residuals"].iloc[: n // 2]
+    found = run_checks("test", tables).set_index("check")["message"]
+    said = f"From a sample of {n // 2:,} of {n:,} residuals."
+    assert found["normal_residuals"].endswith(said) and found["equal_spread"].endswith(said)
+    assert not found["convergence"].endswith(said)

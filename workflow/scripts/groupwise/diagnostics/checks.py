@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from groupwise import tidy
+from groupwise.data.sampling import counted
 from groupwise.words import equals_p, fixed
 
 NULLS = {
@@ -91,7 +92,8 @@ def group_variance(tables: Mapping[str, pd.DataFrame]) -> Check:
 def normal_residuals(tables: Mapping[str, pd.DataFrame]) -> Check:
     """Skewness and kurtosis of the residuals (D'Agostino and Pearson 1973)."""
     residual = _mixed(tables["residuals"])["residual"].to_numpy()
-    return _normality(residual, "residuals")
+    found = _normality(residual, "residuals")
+    return found._replace(message=found.message + _sampled(tables))
 
 
 def normal_group_effects(tables: Mapping[str, pd.DataFrame]) -> Check:
@@ -125,6 +127,7 @@ def equal_spread(tables: Mapping[str, pd.DataFrame]) -> Check:
         f"The standard deviation is largest in '{most}', "
         f"{ratio:.2f} times the smallest, in '{least}'."
     )
+    message += _sampled(tables)
     return Check(float(test.statistic), float(test.pvalue), verdict, message)
 
 
@@ -162,6 +165,12 @@ def _normality(values: np.ndarray, what: str) -> Check:
     shape = f"Skewness {fixed(skewness, 2)}, excess kurtosis {fixed(kurtosis, 2)}"
     message = shape + (": see the QQ plot." if odd else ": near enough to normal for inference.")
     return Check(float(test.statistic), float(test.pvalue), "look" if odd else "ok", message)
+
+
+def _sampled(tables: Mapping[str, pd.DataFrame]) -> str:
+    """That a check saw a sample of the residuals; nothing where it saw all."""
+    shown, total = len(_mixed(tables["residuals"])), int(tables["estimates"]["n_obs"].iloc[0])
+    return "" if shown in (0, total) else f" From {counted(shown, total, 'residuals')}."
 
 
 def _mixed(table: pd.DataFrame) -> pd.DataFrame:

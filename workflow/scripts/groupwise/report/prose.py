@@ -443,6 +443,23 @@ def nested_alternative(facts: Facts) -> str:
     )
 
 
+def _correlations(facts: Facts) -> str:
+    """How levels and slopes go together; nothing where they are taken as uncorrelated."""
+    table, start = facts.results["fit_statistics"], "correlation: "
+    known = table[table["statistic"].str.startswith(start) & table["value"].notna()]
+    said = []
+    for name, value in zip(known["statistic"], known["value"], strict=True):
+        pair = [_effect_name(facts, each) for each in name.removeprefix(start).split(", ")]
+        said.append(f"{fixed(value, 2)} ({' and '.join(pair)})")
+    return f" Estimated correlations: {listing(said)}." if said else ""
+
+
+def _effect_name(facts: Facts, term: str) -> str:
+    if term == "Intercept":
+        return f"the level in {escape(facts.arms[0])}"
+    return escape(facts.against_reference(term) if term in facts.arms else term)
+
+
 def shrinkage(facts: Facts) -> str:
     """How far group effects are pulled towards zero, and why."""
     effects, group = facts.group_effects, escape(facts.role("group"))
@@ -463,6 +480,7 @@ def shrinkage(facts: Facts) -> str:
         return (
             f"The model predicts the level and the slopes of each {group} (BLUP) together, pulled "
             f"towards those of the average {group}; shown is the level in {escape(facts.arms[0])}."
+            f"{_correlations(facts)}"
         )
     text = (
         f"The model predicts the effect of each {group} (BLUP) by pulling its raw deviation towards "
