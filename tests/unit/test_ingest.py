@@ -212,7 +212,7 @@ def test_sentences_end_with_one_mark(parts: tuple[str, ...], expected: str) -> N
         ("proffesor", ["professor"], "did you mean 'professor'?"),
         ("q", ["score", 7], "there are: score, 7"),
         ("q", [], "there are: none"),
-        ("q", [f"column{i}" for i in range(30)], "column19, ..."),
+        ("q", [f"column{i}" for i in range(30)], "column19, and more"),
     ],
 )
 def test_hint_is_the_nearest_word_or_what_there_is(word: str, known: list[Any], hint: str) -> None:

@@ -85,7 +85,7 @@ UNKNOWN_KEYS = [
         "of a dataset, like none",
         "datasets.measured.xyz: unknown key; there are: title, note, simulate, file, format, roles, "
         "family, subsets, where, recode, outcome_as, categorical, numeric, reference, levels, "
-        "blocks_as, random_slopes, rank_deficient, singletons, one_arm_blocks, ....",
+        "blocks_as, random_slopes, rank_deficient, singletons, one_arm_blocks, and more.",
         add("xyz: age"),
     ),
     Mistake(

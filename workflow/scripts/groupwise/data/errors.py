@@ -37,4 +37,6 @@ def nearest(word: str, known: Iterable[object]) -> str:
     close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{folded[close[0]]}'?"
-    return "there are: " + (", ".join(names[:20]) + (", ..." if len(names) > 20 else "") or "none")
+    return "there are: " + (
+        ", ".join(names[:20]) + (", and more" if len(names) > 20 else "") or "none"
+    )
