@@ -38,7 +38,7 @@ def logged(snakemake: Any, *, file: str = "", dataset: str = "") -> Iterator[Non
             return
         except InputError as error:
             print(f"groupwise: {file}: datasets.{dataset}.{error}", file=log)
-        except Exception:
+        except Exception:  # the outermost frame of a job: nothing goes on, it exits with 1 below
             traceback.print_exc(file=log)
     sys.exit(1)
 

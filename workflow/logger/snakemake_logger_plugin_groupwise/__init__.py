@@ -210,7 +210,7 @@ class LogHandler(LogHandlerBase):
             else:
                 handler = self.handlers.get(getattr(record, "event", None), self.write_as_it_is)
                 handler(record)
-        except Exception:
+        except Exception:  # what logging asks of every handler: a message never ends the run
             self.handleError(record)
 
     def close(self) -> None:

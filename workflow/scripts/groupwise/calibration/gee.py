@@ -20,6 +20,12 @@ import numpy as np
 
 from groupwise.calibration.replicates import Batch, Replicates
 from groupwise.inference.sandwich import cluster_design, make_contrasts, t_inference
+from groupwise.models.exchangeable import (
+    ALIKE,
+    has_too_few_pairs,
+    least_correlation,
+    pairs_of_members,
+)
 from groupwise.models.random_intercept import invert
 
 METHODS = ("gee_bias_reduced",)
@@ -88,10 +94,6 @@ class Exchangeable:
     size: np.ndarray
     n_obs: int
 
-    @property
-    def n_pairs(self) -> float:
-        return float((self.size * (self.size - 1)).sum() / 2)
-
     def correlation(self, sums: Sums, gamma: np.ndarray) -> np.ndarray:
         """The moment estimate (R,) of statsmodels' `Exchangeable`, p taken off rows and pairs."""
         p = self.S.shape[1]
@@ -100,7 +102,7 @@ class Exchangeable:
         scale = ssr / (self.n_obs - p)
         products = ((group**2).sum(axis=1) - ssr) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
-            found: np.ndarray = products / scale / (self.n_pairs - p)
+            found: np.ndarray = products / scale / (pairs_of_members(self.size) - p)
         return found
 
     def shrinkage(self, rho: np.ndarray) -> np.ndarray:
@@ -133,7 +135,7 @@ class Exchangeable:
             active = active[moved & np.isfinite(new)]
         done = np.isfinite(rho)
         done[active] = False
-        return rho, gamma, done & (rho > -1 / max(self.size.max() - 1, 1)) & (rho < 1)
+        return rho, gamma, done & (rho > least_correlation(self.size)) & (rho <= ALIKE)
 
     def variances(
         self, sums: Sums, rho: np.ndarray, gamma: np.ndarray, Lambda: np.ndarray
@@ -171,7 +173,7 @@ def answers(batch: Batch, wanted: frozenset[str]) -> dict[str, Replicates]:
     df = design.n_groups - design.X.shape[1]
     clusters = cluster_design(design.X, design.group)
     known = make_contrasts(clusters, design.L, "CR2").known.all()
-    if df <= 0 or not known:
+    if df <= 0 or not known or has_too_few_pairs(design.group_size, design.X.shape[1]):
         return {METHODS[0]: Replicates.missing(batch)}
     basis = GroupBasis.of(clusters.Q, clusters.starts)
     sizes = design.group_size[np.unique(design.group)]

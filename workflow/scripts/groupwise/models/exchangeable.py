@@ -14,6 +14,24 @@ import numpy as np
 
 MOST_STEPS, TOLERANCE = 200, 1e-12
 
+ALIKE = 1 - 1e-6
+"""A correlation above this leaves nothing to weight the members of a group by."""
+
+
+def least_correlation(size: np.ndarray) -> float:
+    """The correlation below which the largest of groups of these sizes has no covariance matrix."""
+    return -1 / max(int(size.max()) - 1, 1)
+
+
+def pairs_of_members(size: np.ndarray) -> int:
+    """Pairs within groups of these sizes, which the correlation is estimated from."""
+    return int((size * (size - 1)).sum()) // 2
+
+
+def has_too_few_pairs(size: np.ndarray, p: int) -> bool:
+    """Whether the correlation has no estimate beside p coefficients; without any pair it needs none."""
+    return 0 < pairs_of_members(size) <= p
+
 
 @dataclass(frozen=True)
 class Products:
@@ -81,8 +99,7 @@ def _correlation(sums: Products, beta: np.ndarray) -> float:
     """Mean product of two residuals of a group over their mean square, p taken off both counts."""
     squares = sums.yy - 2 * sums.xy @ beta + np.einsum("i,gij,j->g", beta, sums.xx, beta)
     of_sum = (sums.y - sums.x @ beta) ** 2
-    pairs = float((sums.size * (sums.size - 1.0)).sum() / 2)
-    p = len(beta)
+    pairs, p = pairs_of_members(sums.size), len(beta)
     scale = squares.sum() / (sums.size.sum() - p)
     return float((of_sum - squares).sum() / 2 / scale / (pairs - p))
 

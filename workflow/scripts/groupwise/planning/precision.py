@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -138,28 +140,26 @@ def _joint_cr2(experiment: Experiment, L: np.ndarray) -> JointPrecision:
     return JointPrecision(vcov, 1.0, df, df)
 
 
-QUADRATIC: dict[str, Callable[[Experiment, np.ndarray], QuadraticTest]] = {
-    "ols_classical": least_squares.classical,
-    "ols_cr1": least_squares.sandwich("CR1"),
-    "ols_cr2": least_squares.sandwich("CR2"),
-    "ols_cr3": least_squares.sandwich("CR3"),
-    "group_means": least_squares.means(weighted=False),
-    "group_means_weighted": least_squares.means(weighted=True),
-    "dummy": least_squares.dummy,
-    "randomization": least_squares.means(weighted=False),
-}
-"""Randomisation is taken for the t test of group means, which its studentised statistic is close to."""
+def _by_method(module: ModuleType) -> dict[str, Any]:
+    """The tests of least squares, exact or by moments, under the names of the methods.
 
-APPROXIMATE: dict[str, Callable[[Experiment, np.ndarray], Precision]] = {
-    "ols_classical": moments.classical,
-    "ols_cr1": moments.sandwich("CR1"),
-    "ols_cr2": moments.sandwich("CR2"),
-    "ols_cr3": moments.sandwich("CR3"),
-    "group_means": moments.means(weighted=False),
-    "group_means_weighted": moments.means(weighted=True),
-    "dummy": moments.dummy,
-    "randomization": moments.means(weighted=False),
-}
+    Randomisation is taken for the t test of group means, which its studentised statistic is close to.
+    """
+    return {
+        "ols_classical": module.classical,
+        "ols_cr1": module.sandwich("CR1"),
+        "ols_cr2": module.sandwich("CR2"),
+        "ols_cr3": module.sandwich("CR3"),
+        "group_means": module.means(weighted=False),
+        "group_means_weighted": module.means(weighted=True),
+        "dummy": module.dummy,
+        "randomization": module.means(weighted=False),
+    }
+
+
+QUADRATIC: dict[str, Callable[[Experiment, np.ndarray], QuadraticTest]] = _by_method(least_squares)
+
+APPROXIMATE: dict[str, Callable[[Experiment, np.ndarray], Precision]] = _by_method(moments)
 """The same by two moments."""
 
 MIXED: dict[str, Callable[[Experiment, np.ndarray], Precision]] = {

@@ -24,7 +24,14 @@ from groupwise import tidy
 from groupwise.design import Design
 from groupwise.inference.sandwich import cluster_design, make_contrasts
 from groupwise.inference.wald import wald_answers
-from groupwise.models.exchangeable import Products, fit_exchangeable
+from groupwise.models.exchangeable import (
+    ALIKE,
+    Products,
+    fit_exchangeable,
+    has_too_few_pairs,
+    least_correlation,
+    pairs_of_members,
+)
 from groupwise.models.least_squares import orthonormal_basis
 from groupwise.models.linear import MANY_ROWS
 from groupwise.specifications import Sample, SpecificationFit
@@ -34,9 +41,6 @@ SOFTWARE = f"statsmodels {statsmodels.__version__}"
 LARGEST_GROUP, MOST_WORK, MANY_GROUPS = 4000, 1e11, 20_000
 """statsmodels solves a system of the size of every group, one after the other: beyond this size, this
 sum of the cubes of the sizes, or so many groups it takes minutes."""
-
-ALIKE = 1 - 1e-6
-"""A correlation above this leaves nothing to weight the members of a group by."""
 
 ENGINE = (
     "By Groupwise's own estimating equations, from group sums: statsmodels would take minutes for "
@@ -97,11 +101,10 @@ def _check(design: Design) -> None:
             f"Does not apply: {design.n_groups} groups leave no degrees of freedom for "
             f"{design.X.shape[1]} coefficients."
         )
-    pairs = int((design.group_size * (design.group_size - 1)).sum()) // 2
-    if 0 < pairs <= design.X.shape[1]:
+    if has_too_few_pairs(design.group_size, design.X.shape[1]):
         raise ValueError(
-            f"Does not apply: the groups have {pairs} pairs of members, too few to estimate a "
-            f"correlation beside {design.X.shape[1]} coefficients."
+            f"Does not apply: the groups have {pairs_of_members(design.group_size)} pairs of members, "
+            f"too few to estimate a correlation beside {design.X.shape[1]} coefficients."
         )
     clusters = cluster_design(design.X, design.group)
     if not make_contrasts(clusters, design.L, "CR2").known.all():
@@ -134,7 +137,7 @@ def fit_gee(X: np.ndarray, y: np.ndarray, group: np.ndarray) -> GeeFit:
     few = few and size.max() <= LARGEST_GROUP and (size**3).sum() <= MOST_WORK
     solve = _statsmodels if few else _engine
     found = solve(residual / scale, basis.Q * unit, group)
-    least = -1 / max(int(size.max()) - 1, 1)
+    least = least_correlation(size)
     if not found.correlation > least:
         raise ValueError(
             f"No answer: the estimated correlation within groups, {found.correlation:.3f}, is below "
