@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from groupwise.planning.experiments import plan_experiment
 from groupwise.planning.plans import Plan, Variation
@@ -60,13 +61,11 @@ def groups_needed(
     search among drawn ones begins.
     """
 
-    def enough(multiple: int, n_draws: int) -> bool:
-        larger = plan.with_groups(multiple * plan.step)
-        found = plan_power(larger, variation, method, effect, level=level, n_draws=n_draws)
-        return found >= power
+    def larger(multiple: int) -> Plan:
+        return plan.with_groups(multiple * plan.step)
 
-    multiple = _search(enough, most // plan.step, n_draws)
-    return None if multiple is None else plan.with_groups(multiple * plan.step)
+    ask = partial(plan_power, variation=variation, method=method, effect=effect, level=level)
+    return _search(larger, ask, power, most // plan.step, n_draws)
 
 
 def size_needed(
@@ -84,22 +83,22 @@ def size_needed(
 
     Often there is none: the variance between groups does not shrink with their size.
     """
-
-    def enough(size: int, n_draws: int) -> bool:
-        larger = plan.with_size(size)
-        found = plan_power(larger, variation, method, effect, level=level, n_draws=n_draws)
-        return found >= power
-
-    size = _search(enough, largest, n_draws)
-    return None if size is None else plan.with_size(size)
+    ask = partial(plan_power, variation=variation, method=method, effect=effect, level=level)
+    return _search(plan.with_size, ask, power, largest, n_draws)
 
 
-def _search(enough: Callable[[int, int], bool], most: int, n_draws: int) -> int | None:
-    """The smallest number up to `most` that is enough, by `n_draws` if there are any."""
-    number = _smallest(lambda each: enough(each, 0), most)
-    if number is None or not n_draws:
-        return number
-    return _nearby(lambda each: enough(each, n_draws), number, most)
+def _search(
+    make: Callable[[int], Plan], ask: Callable[..., float], power: float, most: int, n_draws: int
+) -> Plan | None:
+    """The plan of the smallest number up to `most` with the power, by `n_draws` if there are any."""
+
+    def enough(n_draws: int, number: int) -> bool:
+        return ask(make(number), n_draws=n_draws) >= power
+
+    number = _smallest(partial(enough, 0), most)
+    if number is not None and n_draws:
+        number = _nearby(partial(enough, n_draws), number, most)
+    return None if number is None else make(number)
 
 
 def _smallest(enough: Callable[[int], bool], most: int) -> int | None:
