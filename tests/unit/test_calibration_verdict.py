@@ -149,7 +149,7 @@ def test_headline_is_the_most_powerful_that_holds_its_level() -> None:
     assert found.most_powerful == ("group_means", "mixed_kenward_roger")  # within 0.01
     assert found.sentences[-1] == (
         "It finds 70.5% of the assumed effects; no method that holds its level finds more, "
-        "and Group means finds about as many."
+        "and the t test of group means finds about as many."
     )
 
 

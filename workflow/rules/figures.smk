@@ -1,4 +1,4 @@
-# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/*.csv, design.json, truth.json
+# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/*.csv, design.json, verdict.json, truth.json
 # Outputs: results/{dataset}/figures/{figure}.svg, .png and .txt (the alt text)
 
 
@@ -10,6 +10,11 @@ rule draw_figure:
         marginal_means="results/{dataset}/marginal_means.csv",
         random_effects="results/{dataset}/random_effects.csv",
         residuals="results/{dataset}/residuals.parquet",
+        variance_components="results/{dataset}/variance_components.csv",
+        calibration="results/{dataset}/calibration.csv",
+        planning="results/{dataset}/planning.csv",
+        verdict="results/{dataset}/verdict.csv",
+        lead="results/{dataset}/verdict.json",
         truth=branch(
             lookup("datasets/{dataset}/simulate", within=config, default=False),
             then="results/{dataset}/truth.json",
@@ -29,8 +34,6 @@ rule draw_figure:
         "logs/draw_figure/{dataset}/{figure}.log",
     conda:
         "../../environment.yml"
-    params:
-        headline=config["headline"],
     message:
         "{wildcards.dataset}: draw {wildcards.figure}"
     script:

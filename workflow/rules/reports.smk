@@ -17,12 +17,17 @@ SHOWN_TABLES = [
     "aliasing",
     "fit_statistics",
     "diagnostics",
+    "calibration",
+    "verdict",
+    "planning",
 ]
 SHOWN = [
     *(f"results/{{dataset}}/{table}.csv" for table in SHOWN_TABLES),
     *(f"results/{{dataset}}/figures/{figure}.svg" for figure in FIGURES),
     *(f"results/{{dataset}}/figures/{figure}.txt" for figure in FIGURES),
     "results/{dataset}/provenance.json",
+    "results/{dataset}/calibration.json",
+    "results/{dataset}/verdict.json",
 ]
 # What `all` asks for. The pages alone would not do: where an older page is there, Snakemake does
 # not miss what a failed job should have made for it.
@@ -80,7 +85,6 @@ rule render_report:
     conda:
         "../../environment.yml"
     params:
-        headline=config["headline"],
         quarto=QUARTO,
     message:
         "{wildcards.dataset}: write the report"
@@ -105,7 +109,6 @@ rule render_index:
         "../../environment.yml"
     params:
         datasets=list(config["datasets"]),
-        headline=config["headline"],
         quarto=QUARTO,
     message:
         "write the index page"

@@ -12,7 +12,7 @@ if __name__ == "__main__":
             Path(snakemake.input.qmd),
             Path(snakemake.output.html),
             datasets=[dataset],
-            parameters={"dataset": dataset, "headline": snakemake.params.headline},
+            parameters={"dataset": dataset},
             title=read_json(snakemake.input.design)["title"],
             quarto=snakemake.params.quarto,
         )

@@ -30,7 +30,7 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "
 
 SHAPES = ("o", "s", "^", "D", "v", "P", "X")
 
-INK, MUTED, GRID = "#1a1a1a", "#5a5a5a", "#e4e4e4"
+INK, MUTED, GREYED, GRID = "#1a1a1a", "#5a5a5a", "#9a9a9a", "#e4e4e4"
 
 WIDTH = 7.5
 """Width of a figure in inches; text is set so that it stays readable at half of it."""
