@@ -195,7 +195,8 @@ def cell_text(study: dict[str, Any], cell: dict[str, float] | None) -> str:
         return ""
     if "published" not in cell:
         return percent(cell["groupwise"])
-    shown = (percent(cell["published"]), percent(cell["groupwise"]), difference(study, cell))
+    z = round(difference(study, cell), 1) + 0.0  # no -0.0
+    shown = (percent(cell["published"]), percent(cell["groupwise"]), z)
     return "{} / {} ({:+.1f})".format(*shown).replace("-", "−")
 
 
