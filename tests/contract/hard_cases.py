@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from fit_specification import sample_of
+from gather_calibration import run as gathered
 from ingest_data import run as ingest_and_describe
+from judge_methods import rules_for, said
+from judge_methods import run as judged
+from plan_experiment import run as planned
+from sample_data import sample_of
 
 from groupwise import specifications, tidy
+from groupwise.calibration.rules import Rules
+from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
 from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.words import method_order
@@ -93,6 +100,8 @@ class Experiment:
     design: dict[str, Any]
     results: dict[str, pd.DataFrame]
     truth: Mapping[str, Any] | None
+    verdict: Mapping[str, Any]
+    calibration: Mapping[str, Any]
 
 
 def make(name: str) -> Experiment:
@@ -107,11 +116,37 @@ def make(name: str) -> Experiment:
         "note": "A note.",
         "source": {"simulated": True, "file": "data/raw/some.csv", "sha256": "0" * 64},
     }
-    results = fit_all(sample_of(table, header | design, {}), fails=recipe.fails)
+    sample = sample_of(table, header | design, {})
+    results = fit_all(sample, fails=recipe.fails)
     further = {"differential_missingness": differential_missingness(missing)}
     results["diagnostics"] = run_checks(name, results, further)
     truth = {"effects": dict.fromkeys(design["contrasts"], 2.0)} if recipe.true else None
-    return Experiment(table, header | design, results, truth)
+    verdict, overview = calibrate(sample, results, fails=recipe.fails)
+    return Experiment(table, header | design, results, truth, verdict, overview)
+
+
+def calibrate(
+    sample: specifications.Sample, results: dict[str, pd.DataFrame], *, fails: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Add a small calibration, its verdict and a plan to the results; verdict.json and calibration.json.
+
+    Nothing is simulated from a model that fails.
+    """
+    options = Options(
+        replicates=0 if fails else 100,
+        slow_replicates=4,
+        draws=19,
+        departures=("skewed_groups",),
+    )
+    parts = []
+    with contextlib.suppress(NotSimulated):
+        parts = [dataset_workload(sample.design, sample.y, options)[0].run_share(1, 1)]
+    results["calibration"], overview = gathered(sample, options, "estimated", parts)
+    rules = rules_for(sample.conf_level, {"preference": Rules.preference})
+    found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
+    results["verdict"] = found.methods
+    results["planning"] = planned(sample, options, None, 0.8, ("mixed_wald", "ols_cr2", "dummy"))
+    return said(found, results["estimates"], rules), overview
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:

@@ -182,7 +182,8 @@ def facts(case: str) -> Facts:
         results=made.results,
         provenance=PROVENANCE | {"source": made.design["source"]},
         alt=dict.fromkeys(FIGURES, 'What a "figure" shows: 3 of 4.\n'),
-        headline="mixed_wald",
+        verdict=made.verdict,
+        calibration=made.calibration,
         truth=made.truth,
     )
 
@@ -395,7 +396,7 @@ def test_parameters_and_title_reach_quarto_as_they_are(
     fake.write_text(FAKE.format(python=sys.executable, record=str(record)), encoding="utf-8")
     fake.chmod(0o755)
     monkeypatch.chdir(tmp_path)
-    parameters = {"dataset": "null", "headline": "mixed_wald"}
+    parameters = {"dataset": "null", "another": "mixed_wald"}
     rendering.render_page(
         REPORTS / "report.qmd",
         tmp_path / "page.html",
@@ -437,7 +438,8 @@ def write_results(case: str, folder: Path) -> None:
     """results/{dataset} as the workflow leaves it."""
     known = facts(case)
     (folder / "figures").mkdir(parents=True)
-    for name, content in (("design", known.design), ("provenance", known.provenance)):
+    for name in ("design", "provenance", "verdict", "calibration"):
+        content = getattr(known, name)
         (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     for name, table in known.results.items():
         table.to_csv(folder / f"{name}.csv", index=False)
@@ -461,7 +463,7 @@ def test_page_is_rendered(
         REPORTS / name,
         page,
         datasets=["usual"],
-        parameters={key: "usual", "headline": "mixed_wald"},
+        parameters={key: "usual"},
         title="Any title",
         quarto=quarto,
         further=["results/families.csv"],

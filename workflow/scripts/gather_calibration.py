@@ -39,20 +39,23 @@ def simulated(workload, estimated, given):
     }
 
 
+def run(sample, options, effects_are, parts):
+    """calibration.csv and .json, from the partial sums of every job."""
+    try:
+        workload, estimated = dataset_workload(
+            sample.design, sample.y, options, conf_level=sample.conf_level
+        )
+    except NotSimulated as reason:
+        return tidy.table("calibration", []), {"simulated": False, "message": str(reason)}
+    table = measures(gather(parts), workload.scenarios)
+    return table, simulated(workload, estimated, effects_are)
+
+
 if __name__ == "__main__":
     wildcards, params = snakemake.wildcards, snakemake.params
     with logged(snakemake, file=params.config_file, dataset=wildcards.dataset):
         sample = read_sample(snakemake.input.data, snakemake.input.design)
-        try:
-            workload, estimated = dataset_workload(
-                sample.design, sample.y, Options(**params.options), conf_level=sample.conf_level
-            )
-        except NotSimulated as reason:
-            table = tidy.table("calibration", [])
-            overview = {"simulated": False, "message": str(reason)}
-        else:
-            sums = gather(pd.read_parquet(part) for part in snakemake.input.sums)
-            table = measures(sums, workload.scenarios)
-            overview = simulated(workload, estimated, params.effects_are)
+        parts = [pd.read_parquet(part) for part in snakemake.input.sums]
+        table, overview = run(sample, Options(**params.options), params.effects_are, parts)
         write_table(snakemake.output.calibration, table)
         write_json(snakemake.output.overview, overview)

@@ -8,9 +8,10 @@ from groupwise import tidy
 from groupwise.calibration.scenario import estimate_process
 from groupwise.calibration.workload import Options, assumed_effects
 from groupwise.planning.at_hand import Goal, planning_table
+from groupwise.words import METHODS
 
 
-def run(sample, options, effect, power):
+def run(sample, options, effect, power, methods=tuple(METHODS)):
     """Table `planning`; empty where the mixed model says nothing of how the outcome varies."""
     design = sample.design
     try:
@@ -31,6 +32,7 @@ def run(sample, options, effect, power):
         {"estimate": found.icc, "low": found.icc_low, "high": found.icc_high},
         Goal(largest, power, round(1 - sample.conf_level, 10)),
         sd_effect=float(slopes.mean()),
+        methods=methods,
     )
 
 

@@ -126,9 +126,9 @@ def power_curves(
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows of the schema: numbers that a row does not have are NaN, texts are empty."""
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    texts = [name for name, kind in tidy.TABLES["planning"].items() if kind is str]
-    return tidy.table("planning", table.fillna(dict.fromkeys(texts, "")))
+    empty = {name: "" for name, kind in tidy.TABLES["planning"].items() if kind is str}
+    filled = [empty | dict(row) for row in rows]
+    return tidy.table("planning", pd.DataFrame(filled, columns=list(COLUMNS)))
 
 
 @dataclass(frozen=True)
