@@ -23,7 +23,7 @@ from groupwise.words import METHODS
 LEAST_REPLICATES = 100
 """Fewer tell nothing; then nothing is simulated."""
 
-SLOW_SHARE = 5
+SLOW_SHARE = 10
 """A replicate of a method that draws costs as much as so many others, where replicates are rationed."""
 
 
@@ -41,7 +41,7 @@ class Options:
     draws : that these methods make for each replicate
     most_outcomes
         Replicates are fewer where those of a scenario would have more individuals than this; for
-        methods that draw, more than a fifth of it.
+        methods that draw, more than a tenth of it.
     iccs : besides 0, the estimate and the ends of its interval
     departures : names of `scenario.PROCESSES`
     effects : of arms, by label, an arm not named has 0; None takes the estimated ones
