@@ -48,7 +48,12 @@ MADE = [
 RENDERER = [
     "reports/_quarto.yml",
     "reports/references.bib",
+    "reports/page.html",
+    "reports/page.lua",
+    "reports/tables.lua",
     "reports/theme.scss",
+    "reports/theme-light.scss",
+    "reports/theme-dark.scss",
     *sorted(
         f"workflow/scripts/preview/{path.name}"
         for path in (SCRIPTS / "preview").iterdir()

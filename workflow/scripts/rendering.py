@@ -18,7 +18,10 @@ from pathlib import Path
 
 from groupwise.report.markdown import escape
 
-SHARED = ("_quarto.yml", "references.bib", "theme.scss")
+SHARED = (
+    "_quarto.yml", "references.bib", "page.html", "page.lua", "tables.lua",
+    "theme.scss", "theme-light.scss", "theme-dark.scss",
+)  # fmt: skip
 SCRIPTS = Path(__file__).parent
 
 
