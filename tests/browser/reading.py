@@ -14,9 +14,12 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 AXE_VERSION = "4"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
-RUN_AXE = f"axe.run(document, {{runOnly: {RULES!r}, resultTypes: ['violations']}}).then((result) => " """
+RUN_AXE = (
+    f"axe.run(document, {{runOnly: {RULES!r}, resultTypes: ['violations']}}).then((result) => "
+    """
     result.violations.map(({id, nodes}) => `${id}: ${nodes.length} x ${nodes[0].html.slice(0, 160)} `
         + nodes[0].failureSummary.replace(/\\s+/g, ' ').slice(0, 240)))"""
+)
 
 FOCUS_ORDER = """
 [...document.querySelectorAll("a[href], button, summary, [tabindex='0'], input, select")]

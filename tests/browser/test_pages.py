@@ -25,6 +25,7 @@ import pandas as pd
 import pytest
 import yaml
 from devtools import NAMES, Browser, Page, find_browser
+from reading import AXE, THEMES, axe_problems, print_problems
 
 from groupwise.words import METHODS
 
@@ -186,7 +187,13 @@ class Seen:
 
 
 AUDIT = f"({(HERE / 'audit.js').read_text(encoding='utf-8')})({json.dumps(LABELS)})"
-TEXT = "document.body.innerText"
+# Without what a script adds: buttons, and the lines they stand on.
+TEXT = """
+(() => {
+    for (const added of document.querySelectorAll(".theme-switch, button.copy")) added.remove();
+    for (const line of document.querySelectorAll("p.data-link")) if (!line.textContent) line.remove();
+    return document.body.innerText.replace(/\\s+/g, " ");
+})()"""
 READ_TABLES = """
 Object.fromEntries([...document.querySelectorAll("[id^=tbl-]")].map((box) => [box.id,
     [...box.querySelectorAll("tbody tr")].map((row) =>
@@ -280,6 +287,38 @@ def test_without_scripts_the_same_is_shown(
         assert tab.evaluate(TEXT) == pages[name].text
     finally:
         tab.send("Emulation.setScriptExecutionDisabled", value=False)
+
+
+# How a page reads ------------------------------------------------------------------------------
+
+LARGEST = 3_000_000
+"""Bytes of a page."""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_small_enough_to_be_sent(project: Path, name: str) -> None:
+    assert (project / "reports" / "rendered" / f"{name}.html").stat().st_size < LARGEST
+
+
+@pytest.mark.skipif(
+    not AXE.is_file(), reason="no axe-core: `npm install --no-save axe-core` brings it"
+)
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_has_no_barrier(project: Path, tab: Page, name: str, width: int, theme: str) -> None:
+    tab.resize(width)
+    tab.prefer(theme)
+    tab.open(project / "reports" / "rendered" / f"{name}.html")
+    assert axe_problems(tab) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_off_on_paper(project: Path, tab: Page, name: str) -> None:
+    tab.prefer("light")
+    tab.open(project / "reports" / "rendered" / f"{name}.html")
+    assert print_problems(tab) == []
+    assert tab.pdf().startswith(b"%PDF-")
 
 
 # A user's words are shown as they are -----------------------------------------------------------

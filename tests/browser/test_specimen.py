@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import rendering
 from devtools import NAMES, Browser, Page, find_browser
+from matplotlib import image
 from reading import (
     AXE,
     BACKGROUND,
@@ -25,6 +26,7 @@ from reading import (
     print_problems,
 )
 
+import preview
 from groupwise.svg import dark, themed
 
 HERE = Path(__file__).parent
@@ -48,8 +50,6 @@ needs_axe = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The specimen in a folder with what belongs to every report, rendered."""
-    import preview
-
     folder = tmp_path_factory.mktemp("specimen")
     for name in rendering.SHARED:
         shutil.copy(REPORTS / name, folder)
@@ -78,8 +78,8 @@ def opened(tab: Page, page: Path) -> Page:
 
 
 def cells(tab: Page, column: int) -> list[str]:
-    script = f"[...document.querySelectorAll('#tbl-sorted tbody tr')].map(r => r.cells[{column}].textContent)"
-    found: list[str] = tab.evaluate(script)
+    rows = "[...document.querySelectorAll('#tbl-sorted tbody tr')]"
+    found: list[str] = tab.evaluate(f"{rows}.map((row) => row.cells[{column}].textContent)")
     return found
 
 
@@ -111,12 +111,6 @@ def test_nothing_is_cut_off_on_paper(opened: Page) -> None:
 
 # Themes ------------------------------------------------------------------------------------------
 
-PIXEL = """
-(async () => {
-    const image = document.querySelector("#fig-one img"), canvas = document.createElement("canvas");
-    return getComputedStyle(image).colorScheme;
-})()"""
-
 
 def page_color(tab: Page) -> str:
     parts = re.findall(r"\d+", tab.evaluate(BACKGROUND))
@@ -135,16 +129,12 @@ def test_the_page_has_the_colour_of_its_pictures(
 
 def picture_color(tab: Page) -> str:
     """The middle of the picture, as the browser paints it."""
-    from io import BytesIO
-
-    from matplotlib import image
-
     box = tab.evaluate(
         "(() => { const b = document.querySelector('#fig-one img').getBoundingClientRect();"
         " return {x: b.x + scrollX + 20, y: b.y + scrollY + 20, width: 8, height: 8, scale: 1} })()"
     )
     shot = tab.send("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=box)
-    pixels = image.imread(BytesIO(base64.b64decode(shot["data"])))
+    pixels = image.imread(io.BytesIO(base64.b64decode(shot["data"])))
     return "#" + "".join(f"{round(255 * float(part)):02x}" for part in pixels[4, 4, :3])
 
 

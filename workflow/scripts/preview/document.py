@@ -160,7 +160,9 @@ def _arguments(page: dict[str, Any], scratch: Path, metadata_file: Path) -> list
     own = page["filters"]
     filters = [*own["pre-ast"], *(HERE / name for name in FILTERS), *own["post-render"]]
     arguments += [f"--lua-filter={path}" for path in filters]
-    arguments += [f"--include-after-body={path}" for path in as_list(page.get("include-after-body"))]
+    arguments += [
+        f"--include-after-body={path}" for path in as_list(page.get("include-after-body"))
+    ]
     if page.get("bibliography") or page.get("references"):
         arguments.append("--citeproc")
     return arguments

@@ -1,4 +1,4 @@
--- The HTML that Pandoc does not write by itself: alt texts, equations that scroll, callouts that fold.
+-- The HTML that Pandoc does not write by itself: alt texts, and callouts that fold.
 
 local function raw(html)
   return pandoc.RawBlock("html", html)
@@ -47,14 +47,6 @@ local function named(el)
   end
 end
 
--- Equations: a long one scrolls in its own box -----------------------------------------------
-
-local function math(el)
-  if el.mathtype == "DisplayMath" then
-    return pandoc.Span({ el }, { class = "equation-body" })
-  end
-end
-
 -- Callouts -----------------------------------------------------------------------------------
 
 local function callout(div)
@@ -81,7 +73,7 @@ local function callout(div)
 end
 
 return {
-  { Image = image, Math = math },
+  { Image = image },
   { Figure = figure },
   { Image = named, Div = callout },
 }

@@ -1,6 +1,6 @@
--- After everything is numbered (`at: post-render`), HTML only: a table scrolls in a box of its own,
--- never the page; the keyboard reaches the box, and its name is the table's caption. Header cells
--- say what they head.
+-- After everything is numbered (`at: post-render`), HTML only: a table or an equation scrolls in a box
+-- of its own, never the page. The keyboard reaches the box, whose name is the table's caption. Header
+-- cells say what they head.
 
 if not FORMAT:match("html") then
   return {}
@@ -55,7 +55,16 @@ local function with_caption(div)
   end
 end
 
+local function equation(math)
+  if math.mathtype == "DisplayMath" then
+    return pandoc.Span({ math }, pandoc.Attr("", { "equation-body" }, {
+      { "role", "group" }, { "tabindex", "0" }, { "aria-label", "Equation" },
+    }))
+  end
+end
+
 return {
+  { Math = equation },
   {
     traverse = "topdown",
     Div = function(div)
