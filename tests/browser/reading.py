@@ -40,6 +40,9 @@ ON_PAPER = """
     }
     for (const node of document.querySelectorAll("main details > :not(summary)"))
         if (!node.checkVisibility()) found.push(`folded: ${shown(node)}`);
+    // Chromium repeats a table's head on every page unless it holds a control.
+    for (const node of document.querySelectorAll("thead button"))
+        if (getComputedStyle(node).display !== "contents") found.push(`a control: ${shown(node)}`);
     for (const node of document.querySelectorAll("button.copy, .theme-switch"))
         if (node.checkVisibility()) found.push(`a button: ${shown(node)}`);
     return found;
