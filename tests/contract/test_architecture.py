@@ -17,7 +17,7 @@ MODULES = sorted((SCRIPTS / "groupwise").rglob("*.py"))
 RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
-    {"tidy", "words", "algebra", "data"},
+    {"tidy", "words", "algebra", "svg", "data"},
     {"design"},
     {"models"},
     {"inference"},

@@ -188,9 +188,10 @@ def test_table_has_its_caption_on_top_and_scrolls_in_a_named_box(
     start = html.index(f'<figure class="table-figure" id="{identifier}">')
     table = html[start : html.index("</figure>", start)]
     label = f"Table{NBSP}{number}: {caption}"
-    assert table.index(f"<figcaption>{label}</figcaption>") < table.index("<table")
+    name = f"{identifier}-caption"
+    assert table.index(f'<figcaption id="{name}">{label}</figcaption>') < table.index("<table")
     box = '<div class="table-scroll" role="region" tabindex="0"'
-    assert f'{box} aria-label="{label}">\n<table>' in table
+    assert f'{box} aria-labelledby="{name}">\n<table>' in table
 
 
 def test_table_headers_have_a_scope(html: str) -> None:

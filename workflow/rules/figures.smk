@@ -22,6 +22,7 @@ rule draw_figure:
         ),
         package=package(
             "words.py",
+            "svg.py",
             "figures/__init__.py",
             "figures/style.py",
             "figures/{figure}.py",

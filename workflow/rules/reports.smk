@@ -1,5 +1,5 @@
 # Inputs:  results/{dataset}/*, reports/*.qmd with their references and theme
-# Outputs: reports/rendered/{dataset}.html, reports/rendered/index.html
+# Outputs: reports/rendered/{dataset}.html, reports/rendered/index.html; with Quarto {dataset}.pdf
 
 import shutil
 
@@ -44,6 +44,7 @@ MADE_EACH = [
     *SHOWN,
     *(f"results/{{dataset}}/figures/{figure}.png" for figure in FIGURES),
     "reports/rendered/{dataset}.html",
+    *(["reports/rendered/{dataset}.pdf"] if QUARTO else []),
 ]
 MADE = [
     "results/families.csv",
@@ -53,7 +54,13 @@ MADE = [
 RENDERER = [
     "reports/_quarto.yml",
     "reports/references.bib",
+    "reports/page.html",
+    "reports/page.lua",
+    "reports/scroll.lua",
+    "reports/pdf.typ",
     "reports/theme.scss",
+    "reports/theme-light.scss",
+    "reports/theme-dark.scss",
     *sorted(
         f"workflow/scripts/preview/{path.name}"
         for path in (SCRIPTS / "preview").iterdir()
@@ -90,6 +97,18 @@ rule render_report:
         "{wildcards.dataset}: write the report"
     script:
         "../scripts/render_report.py"
+
+
+# Asked for by `all` where Quarto is found; nothing else makes a PDF.
+use rule render_report as render_pdf with:
+    output:
+        pdf="reports/rendered/{dataset}.pdf",
+    log:
+        "logs/render_pdf/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/render_pdf/{dataset}.jsonl"
+    message:
+        "{wildcards.dataset}: write the report as PDF"
 
 
 rule render_index:
