@@ -10,6 +10,11 @@ rule draw_figure:
         marginal_means="results/{dataset}/marginal_means.csv",
         random_effects="results/{dataset}/random_effects.csv",
         residuals="results/{dataset}/residuals.parquet",
+        variance_components="results/{dataset}/variance_components.csv",
+        fit_statistics="results/{dataset}/fit_statistics.csv",
+        influence="results/{dataset}/influence.csv",
+        profile="results/{dataset}/profile.csv",
+        randomization="results/{dataset}/randomization.csv",
         truth=branch(
             lookup("datasets/{dataset}/simulate", within=config, default=False),
             then="results/{dataset}/truth.json",

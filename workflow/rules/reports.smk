@@ -16,7 +16,9 @@ SHOWN_TABLES = [
     "random_effects",
     "aliasing",
     "fit_statistics",
+    "randomization",
     "diagnostics",
+    *SENSITIVITY_TABLES,
 ]
 SHOWN = [
     *(f"results/{{dataset}}/{table}.csv" for table in SHOWN_TABLES),

@@ -20,4 +20,4 @@ if __name__ == "__main__":
         )
         write_table(snakemake.output.influence, influence(experiment))
         write_table(snakemake.output.sensitivity, sensitivity(experiment))
-        write_table(snakemake.output.profile, profile_table(experiment.whole))
+        write_table(snakemake.output.profile, profile_table(experiment))

@@ -6,7 +6,17 @@ from job import logged, read_json, read_result, write_text
 from groupwise import figures
 
 ROLES = ("outcome", "treatment", "group", "block")
-TABLES = ("estimates", "marginal_means", "random_effects", "residuals")
+TABLES = (
+    "estimates",
+    "marginal_means",
+    "random_effects",
+    "residuals",
+    "variance_components",
+    "fit_statistics",
+    "influence",
+    "profile",
+    "randomization",
+)
 
 if __name__ == "__main__":
     with logged(snakemake):

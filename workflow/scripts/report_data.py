@@ -19,7 +19,11 @@ TABLES = (
     "random_effects",
     "aliasing",
     "fit_statistics",
+    "randomization",
     "diagnostics",
+    "influence",
+    "sensitivity",
+    "profile",
 )
 
 

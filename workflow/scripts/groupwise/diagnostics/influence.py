@@ -18,21 +18,20 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.data.errors import InputError
 from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
-from groupwise.inference.engines import engine
 from groupwise.models.least_squares import sum_by
 from groupwise.specifications import Sample
 
 MOST_GROUPS, LEAST_GROUPS = 200, 5
 """So many groups are left out at most; with very many rows fewer, but not fewer than the latter."""
 
-MOST_ROWS, MOST_EFFECTS = 20_000_000, 100_000
-"""Rows, and random effects of models that have more than one intercept a group, fitted in all."""
+MOST_ROWS, MOST_PRODUCTS, MOST_WORK = 20_000_000, 10_000_000_000, 2_000_000_000
+"""In all: rows; products in X'X; what the random effects cost (`Engine.work`)."""
 
 
 def influence(experiment: Experiment) -> pd.DataFrame:
     """One row per group left out, method and contrast of all arms: NaN where there is no answer."""
     sample, rows = experiment.whole, []
-    chosen, note = _chosen(sample)
+    chosen, note = _chosen(experiment)
     for g in map(int, chosen):
         who = {"dataset": sample.dataset, "left_out": sample.design.group_labels[g]}
         who["n_obs"] = int(sample.design.n_obs - sample.design.group_size[g])
@@ -82,14 +81,14 @@ def _gone(codes: np.ndarray, out: np.ndarray, labels: tuple[str, ...]) -> list[s
 # ---- which groups --------------------------------------------------------------------------------
 
 
-def _chosen(sample: Sample) -> tuple[np.ndarray, str]:
+def _chosen(experiment: Experiment) -> tuple[np.ndarray, str]:
     """Codes of the groups to leave out, in order, and a sentence where they are not all."""
-    design = sample.design
-    most = _most(sample)
+    design = experiment.whole.design
+    most = _most(experiment)
     if design.n_groups <= most:
         return np.arange(design.n_groups), ""
     # Of equally influential ones the first: the order of labels decides, never that of rows.
-    order = np.argsort(-one_step(sample).round(12), kind="stable")[:most]
+    order = np.argsort(-one_step(experiment).round(9), kind="stable")[:most]
     note = (
         f"One of {most:,} of {design.n_groups:,} groups that were left out: those that move the "
         "estimates most by one step of the mixed model."
@@ -97,31 +96,27 @@ def _chosen(sample: Sample) -> tuple[np.ndarray, str]:
     return np.sort(order), note
 
 
-def _most(sample: Sample) -> int:
+def _most(experiment: Experiment) -> int:
     """How many groups there is time for."""
-    design = sample.design
-    most = min(MOST_GROUPS, MOST_ROWS // design.n_obs)
-    second = 0 if design.second is None else len(design.second_labels)
-    if second or design.random_slopes != "none":
-        q = 1 if design.random_slopes == "none" else len(design.arm_labels)
-        most = min(most, MOST_EFFECTS // (design.n_groups * q + second))
-    return max(most, LEAST_GROUPS)
+    n, p = experiment.whole.design.X.shape
+    work = 0 if isinstance(experiment.fitted, str) else experiment.fitted.work
+    each = min(MOST_ROWS // n, MOST_PRODUCTS // (n * p * p), MOST_WORK // max(work, 1))
+    return max(min(MOST_GROUPS, each), LEAST_GROUPS)
 
 
-def one_step(sample: Sample) -> np.ndarray:
+def one_step(experiment: Experiment) -> np.ndarray:
     """(G,) largest change of a contrast, in standard errors, that a group makes by one step.
 
     By the mixed model, or by least squares where that has no fit.
     """
-    design, y = sample.design, sample.y
-    try:
-        fitted = engine(design, y)
-        beta_vcov, e = fitted.vcov, fitted.residual
-        sigma2 = fitted.std_dev["residual"] ** 2
-    except (ValueError, np.linalg.LinAlgError):
+    design, y = experiment.whole.design, experiment.whole.y
+    fitted = experiment.fitted
+    if isinstance(fitted, str):
         e, sigma2 = y - design.X @ np.linalg.lstsq(design.X, y, rcond=None)[0], 1.0
-        beta_vcov = np.linalg.pinv(design.X.T @ design.X)
-    rows = design.L @ beta_vcov
+        vcov = np.linalg.pinv(design.X.T @ design.X)
+    else:
+        e, sigma2, vcov = fitted.residual, fitted.std_dev["residual"] ** 2, fitted.vcov
+    rows = design.L @ vcov
     parts = [sum_by(e * (design.X @ row), design.group, design.n_groups) for row in rows]
     std_error = np.sqrt(np.einsum("kp,kp->k", rows, design.L))
     moved: np.ndarray = np.abs(np.array(parts) / sigma2 / std_error[:, None]).max(axis=0)

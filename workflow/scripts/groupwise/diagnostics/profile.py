@@ -7,13 +7,16 @@ import pandas as pd
 from scipy import stats
 
 from groupwise import tidy
-from groupwise.inference.engines import Engine, OneIntercept, engine, random_terms
+from groupwise.diagnostics.refit import Experiment
+from groupwise.inference.engines import Engine
 from groupwise.specifications import Sample
 
 POINTS, SEARCHED, FEW = 60, 24, 12
 """Values between the ends of a curve; fewer where each needs a search, or one among many effects."""
 
-MANY_EFFECTS = 2_000
+EASY, HARD = 0, 100_000_000
+"""`Engine.work` up to which there are so many."""
+
 MOST_TERMS = 4
 """With more effects a group, so many standard deviations are profiled: the first."""
 
@@ -21,11 +24,10 @@ BEYOND = 0.6
 """A curve goes so far beyond the ends of the interval, as a share of their distance from the middle."""
 
 
-def profile_table(sample: Sample) -> pd.DataFrame:
+def profile_table(experiment: Experiment) -> pd.DataFrame:
     """A row per estimator, effect and value: the deviance above its least, and where it is cut."""
-    try:
-        fitted = engine(sample.design, sample.y)
-    except (ValueError, np.linalg.LinAlgError):
+    sample, fitted = experiment.whole, experiment.fitted
+    if isinstance(fitted, str):
         return tidy.table("profile", [])
     effects = range(min(len(fitted.group_effects), MOST_TERMS))
     parts = [_curve(sample, fitted, i, reml=reml) for reml in (True, False) for i in effects]
@@ -34,8 +36,10 @@ def profile_table(sample: Sample) -> pd.DataFrame:
 
 def _curve(sample: Sample, fitted: Engine, effect: int, *, reml: bool) -> pd.DataFrame:
     limits = fitted.sd_limits(effect, reml=reml, conf_level=sample.conf_level)
-    low, estimate, high = (float(x[0]) for x in (limits.conf_low, limits.estimate, limits.conf_high))
-    n_points, note = _how_fine(sample, fitted)
+    low, estimate, high = (
+        float(x[0]) for x in (limits.conf_low, limits.estimate, limits.conf_high)
+    )
+    n_points, note = _how_fine(fitted)
     held = fitted.hold_sd(effect, _values(low, estimate, high, n_points), reml=reml)
     rows = {
         "dataset": sample.dataset,
@@ -61,15 +65,14 @@ def _values(low: float, estimate: float, high: float, n_points: int) -> np.ndarr
         high = max(4 * estimate, 1e-9)
     first = max(0.0, low - BEYOND * (estimate - low))
     last = high + BEYOND * (high - estimate)
-    ends = [0.0, low, estimate, high]
-    return np.unique(np.concatenate([ends, np.linspace(first, last, n_points)]))
+    ends, near_zero = [low, estimate, high], np.linspace(0.0, first, 6)
+    return np.unique(np.concatenate([near_zero, ends, np.linspace(first, last, n_points)]))
 
 
-def _how_fine(sample: Sample, fitted: Engine) -> tuple[int, str]:
+def _how_fine(fitted: Engine) -> tuple[int, str]:
     """How many values, and a sentence where they are few."""
-    if isinstance(fitted, OneIntercept):
+    if fitted.work <= EASY:
         return POINTS, ""
-    n = sum(term.n_levels * term.q for term in random_terms(sample.design))
-    if n <= MANY_EFFECTS:
+    if fitted.work <= HARD:
         return SEARCHED, ""
-    return FEW, f"At {FEW} values only, because there are {n:,} random effects."
+    return FEW, f"At {FEW} values only, because there are so many random effects."

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise.design import Design
-from groupwise.inference.engines import engine
+from groupwise.inference.engines import Engine, engine
 from groupwise.inference.sandwich import cr_inference, design_clusters
 from groupwise.specifications import Sample, group_means
 from groupwise.tidy import Inference
@@ -37,6 +37,14 @@ class Experiment:
     @cached_property
     def whole(self) -> Sample:
         return self.build(self.table, self.settings)
+
+    @cached_property
+    def fitted(self) -> Engine | str:
+        """The mixed model's fit to the whole, or why there is none."""
+        try:
+            return engine(self.whole.design, self.whole.y)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            return f"{str(error).rstrip('.')}."
 
     def without(self, rows: np.ndarray) -> Sample:
         """The sample without some rows, a mask (n,).

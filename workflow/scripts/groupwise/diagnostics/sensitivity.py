@@ -10,7 +10,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.data.errors import InputError
 from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
-from groupwise.inference.engines import Engine, engine
+from groupwise.inference.engines import Engine
 from groupwise.inference.profile import Limits
 from groupwise.inference.wald import wald
 from groupwise.specifications import Sample
@@ -33,7 +33,7 @@ Rows = list[dict[str, Any]]
 
 def sensitivity(experiment: Experiment) -> pd.DataFrame:
     """A row per kind of change, variant, method and contrast."""
-    rows = [*_covariates(experiment), *_blocks(experiment), *_group_variance(experiment.whole)]
+    rows = [*_covariates(experiment), *_blocks(experiment), *_group_variance(experiment)]
     return tidy.table("sensitivity", rows)
 
 
@@ -75,12 +75,11 @@ def _with_blocks(experiment: Experiment, way: str, method: str) -> Answer:
         return Answer.missing(len(design.L), f"No answer: {error.problem}.")
 
 
-def _group_variance(sample: Sample) -> Rows:
+def _group_variance(experiment: Experiment) -> Rows:
     """The mixed model with a standard deviation between groups held over its profile interval."""
-    try:
-        fitted = engine(sample.design, sample.y)
-    except (ValueError, np.linalg.LinAlgError) as error:
-        found = Answer.missing(len(sample.design.L), f"{str(error).rstrip('.')}.")
+    sample, fitted = experiment.whole, experiment.fitted
+    if isinstance(fitted, str):
+        found = Answer.missing(len(sample.design.L), fitted)
         return _rows(sample, found, "group_variance", "estimate", "mixed_wald")
     names = fitted.group_effects
     # With slopes it is theirs that comparisons of arms depend on.

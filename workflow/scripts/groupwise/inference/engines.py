@@ -84,6 +84,8 @@ class Engine(Protocol):
     def hold_sd(self, effect: int, sd: np.ndarray, *, reml: bool) -> HeldSd: ...
     @property
     def residual(self) -> np.ndarray: ...
+    @property
+    def work(self) -> int: ...
 
 
 def engine(design: Design, y: np.ndarray) -> Engine:
@@ -225,6 +227,11 @@ class OneIntercept:
         left: np.ndarray = self.y - self.model.X @ self.beta - blup[self.model.group]
         return left
 
+    @property
+    def work(self) -> int:
+        """What a fit costs beyond a pass over the data, in products of random effects."""
+        return 0
+
 
 @dataclass(frozen=True)
 class GeneralEngine:
@@ -322,3 +329,9 @@ class GeneralEngine:
     @property
     def residual(self) -> np.ndarray:
         return self.fit.residual
+
+    @property
+    def work(self) -> int:
+        """Products of the effects of the factor that is eliminated first with all others, squared."""
+        G, q, m = self.fit.products.C.shape
+        return int(G * q * max(q, m) ** 2)

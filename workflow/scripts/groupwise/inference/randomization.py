@@ -592,11 +592,11 @@ def _as_large(made: np.ndarray, found: np.ndarray) -> np.ndarray:
 def _edges(made: float, found: np.ndarray) -> tuple[np.ndarray, int]:
     """Edges (BINS + 1,) of distances from 0, and the place among them of that of the one made.
 
-    Bins are equally wide up to there, and beyond. An infinite statistic has the last bin.
+    Bins are equally wide up to there, and beyond. A statistic without end has the last bin.
     """
-    finite = found[np.isfinite(found)]
+    finite = found[found < FAR]
     top = min(finite.max(initial=0), TAILS * float(np.median(finite)) if len(finite) else 0)
-    if not np.isfinite(made):
+    if not made < FAR:
         return np.linspace(0, max(top, 1e-9), BINS + 1), BINS - 1
     top = max(top, 1.15 * made, 1e-9)
     inner = int(np.clip(round(BINS * made / top), 1, BINS - 1)) if made > 1e-9 * top else 0
