@@ -33,7 +33,7 @@ def influence(experiment: Experiment) -> pd.DataFrame:
     sample, rows = experiment.whole, []
     chosen, note = _chosen(experiment)
     for g in map(int, chosen):
-        who = {"dataset": sample.dataset, "left_out": sample.design.group_labels[g]}
+        who: dict[str, Any] = {"dataset": sample.dataset, "left_out": sample.design.group_labels[g]}
         who["n_obs"] = int(sample.design.n_obs - sample.design.group_size[g])
         for row in _without(experiment, g):
             row["message"] = " ".join(filter(None, (row["message"], note)))

@@ -87,7 +87,7 @@ def _effects(tables: Tables) -> pd.DataFrame:
     Panels have as many places, from `bottom` on; the highest prediction stands in the last.
     """
     table = tables.results["random_effects"]
-    reference = list(tables.design["arms"])[0]
+    reference = next(iter(tables.design["arms"]))
     half = stats.norm.ppf(0.5 + float(tables.design["conf_level"]) / 2)
     found = list(table.groupby(["group", "term"], sort=False))[:MOST_PANELS]
     slots, parts, start = max((len(part) for _, part in found), default=0), [], 0

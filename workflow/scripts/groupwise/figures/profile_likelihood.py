@@ -40,7 +40,7 @@ def draw(tables: Tables) -> Figure:
     curves = tables.results["profile"]
     if curves.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
-    group, reference = tables.design["roles"]["group"], list(tables.design["arms"])[0]
+    group, reference = tables.design["roles"]["group"], next(iter(tables.design["arms"]))
     terms = list(dict.fromkeys(curves["term"]))
     names = {term: _name(group, term, reference, alone=len(terms) == 1) for term in terms}
     cutoff = float(curves["cutoff"].iloc[0])

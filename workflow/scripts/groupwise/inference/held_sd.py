@@ -68,10 +68,8 @@ def hold_effect(fit: LmmFit, name: str, i: int, sd: np.ndarray, *, reml: bool) -
         known[value] = found.x
         deviance = max(found.value - own.at.deviance, 0.0)
         rows[value] = (deviance, *_effects(own, own.hold(value)(found.x)))
-    deviance, icc, beta, vcov = (
-        np.array(each) for each in zip(*(rows[float(value)] for value in sd), strict=True)
-    )
-    return HeldSd(np.asarray(sd), deviance, icc, beta, vcov)
+    columns = zip(*(rows[float(value)] for value in sd), strict=True)
+    return HeldSd(np.asarray(sd), *(np.array(column) for column in columns))
 
 
 def _effects(own: OwnSd, held: Held) -> tuple[float, np.ndarray, np.ndarray]:

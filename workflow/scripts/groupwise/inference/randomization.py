@@ -16,7 +16,7 @@ asymptotically valid for an average effect of zero (Wu and Ding 2021; with covar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -364,7 +364,7 @@ class PairTest:
     p_high: np.ndarray
     conf_low: np.ndarray
     conf_high: np.ndarray
-    histogram: Histogram | None = None
+    histogram: Histogram | None = field(default=None, kw_only=True)
 
     def reversed(self) -> PairTest:
         """The same test of a - b."""
@@ -446,8 +446,10 @@ def compare_pair(
     """
     if pair[0] > pair[1]:
         other_way = (pair[1], pair[0])
-        settings = {"effort": effort, "conf_level": conf_level, "histogram": histogram}
-        return compare_pair(units, values, other_way, **settings).reversed()  # type: ignore[arg-type]
+        found = compare_pair(
+            units, values, other_way, effort=effort, conf_level=conf_level, histogram=histogram
+        )
+        return found.reversed()
     shape, comparison = values.shape[:-1], Comparison.of(units, pair)
     if comparison.problem:
         no, gaps = np.full(shape, np.nan), np.zeros(shape, dtype=bool)

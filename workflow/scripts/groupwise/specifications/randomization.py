@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ def _distributions(sample: Sample, pairs: list[PairTest]) -> pd.DataFrame:
     """The statistics of all assignments as histograms, a row per bin; of no test one row."""
     tables = []
     for label, each in zip(sample.design.contrast_labels, pairs, strict=True):
-        rows = sample.who("randomization", "randomization") | {"contrast": label}
+        rows: dict[str, Any] = sample.who("randomization", "randomization") | {"contrast": label}
         rows |= {"statistic": float(each.statistic), "p_value": float(each.p_value)}
         if each.histogram is None or each.plan is None:
             nothing = {"bin_low": np.nan, "bin_high": np.nan, "count": 0, "extreme": False}
