@@ -14,6 +14,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/describe.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/calibration.smk"
+include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/reports.smk"
 

@@ -15,6 +15,10 @@ rule draw_figure:
         planning="results/{dataset}/planning.csv",
         verdict="results/{dataset}/verdict.csv",
         lead="results/{dataset}/verdict.json",
+        fit_statistics="results/{dataset}/fit_statistics.csv",
+        influence="results/{dataset}/influence.csv",
+        profile="results/{dataset}/profile.csv",
+        randomization="results/{dataset}/randomization.csv",
         truth=branch(
             lookup("datasets/{dataset}/simulate", within=config, default=False),
             then="results/{dataset}/truth.json",

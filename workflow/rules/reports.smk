@@ -16,10 +16,12 @@ SHOWN_TABLES = [
     "random_effects",
     "aliasing",
     "fit_statistics",
+    "randomization",
     "diagnostics",
     "calibration",
     "verdict",
     "planning",
+    *SENSITIVITY_TABLES,
 ]
 SHOWN = [
     *(f"results/{{dataset}}/{table}.csv" for table in SHOWN_TABLES),

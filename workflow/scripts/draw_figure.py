@@ -15,6 +15,10 @@ TABLES = (
     "planning",
     "verdict",
     "variance_components",
+    "fit_statistics",
+    "influence",
+    "profile",
+    "randomization",
 )
 
 if __name__ == "__main__":

@@ -19,10 +19,14 @@ TABLES = (
     "random_effects",
     "aliasing",
     "fit_statistics",
+    "randomization",
     "diagnostics",
     "calibration",
     "verdict",
     "planning",
+    "influence",
+    "sensitivity",
+    "profile",
 )
 
 

@@ -27,6 +27,7 @@ _INFERENCE: dict[str, type] = {
     "conf_high": float,
     "conf_level": float,
 }
+_ANSWER = {name: _INFERENCE[name] for name in _INFERENCE if name not in ("statistic", "conf_level")}
 _FIT: dict[str, type] = {
     "vcov_type": str,
     "df_method": str,
@@ -162,6 +163,53 @@ TABLES: dict[str, dict[str, type]] = {
         "p_value": float,
         "p_holm": float,
         "n_tests": int,
+    },
+    "randomization": _METHOD
+    | {
+        "contrast": str,
+        "bin_low": float,
+        "bin_high": float,
+        "count": int,
+        "extreme": bool,
+        "statistic": float,
+        "p_value": float,
+        "n_assignments": int,
+        "exact": bool,
+        "message": str,
+    },
+    "influence": {
+        "dataset": str,
+        "method": str,
+        "left_out": str,
+        "n_obs": int,
+        "contrast": str,
+    }
+    | _ANSWER
+    | {"message": str},
+    "sensitivity": {
+        "dataset": str,
+        "kind": str,
+        "variant": str,
+        "value": float,
+        "method": str,
+        "contrast": str,
+    }
+    | _ANSWER
+    | {"message": str},
+    "profile": {
+        "dataset": str,
+        "estimator": str,
+        "group": str,
+        "term": str,
+        "sd_group": float,
+        "icc": float,
+        "deviance": float,
+        "cutoff": float,
+        "estimate": float,
+        "conf_low": float,
+        "conf_high": float,
+        "conf_level": float,
+        "message": str,
     },
     "residuals": _METHOD
     | {"row": int, "group": str, "arm": str, "fitted": float, "residual": float},

@@ -104,6 +104,14 @@ def wrap(label: str, width: int = 24) -> str:
     return textwrap.fill(label, width)
 
 
+def row_label(label: str, width: int = 20, lines: int = 2) -> str:
+    """The name of a row: on a few lines, and shortened in its middle where these do not hold it."""
+    most = width * lines
+    if len(label) > most:
+        label = f"{label[: most // 2 - 1]}\u2026{label[-(most // 2) :]}"
+    return "\n".join(textwrap.wrap(label, width)[:lines]) if len(label) > width else label
+
+
 @dataclass(frozen=True)
 class GroupAxis:
     """Labels of a crowded axis: upright and shortened where they would run into one another."""

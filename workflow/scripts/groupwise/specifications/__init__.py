@@ -108,6 +108,7 @@ MODEL_TABLES = (
     "random_effects",
     "aliasing",
     "fit_statistics",
+    "randomization",
     "residuals",
 )
 
