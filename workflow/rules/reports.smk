@@ -94,6 +94,7 @@ rule render_report:
     conda:
         "../../environment.yml"
     params:
+        teaching=lookup("datasets/{dataset}/teaching", within=config),
         quarto=QUARTO,
     message:
         "{wildcards.dataset}: write the report"

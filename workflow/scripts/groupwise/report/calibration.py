@@ -118,7 +118,8 @@ def methods(facts: Facts) -> str:
         f"next to the estimate, means over comparisons. Monte Carlo standard errors stand in "
         f"`calibration.csv`."
     )
-    return table(headers, rows, label="calibration", caption=caption, text_columns=2)
+    data = {"data": judged, "path": f"results/{facts.design['dataset']}/verdict.csv"}
+    return table(headers, rows, label="calibration", caption=caption, text_columns=2, **data)
 
 
 def _normal(facts: Facts, measure: str) -> pd.DataFrame:
@@ -251,7 +252,9 @@ def needed(facts: Facts) -> str:
         f"are, would give that power. A dash: no number up to 2,000 does. A method whose true level "
         f"is above {percent(one['nominal_level'])} only seems to need less."
     )
-    return table(headers, rows, label="planning", caption=caption)
+    path = f"results/{facts.design['dataset']}/planning.csv"
+    data = pd.concat([here, groups, size], ignore_index=True)
+    return table(headers, rows, label="planning", caption=caption, data=data, path=path)
 
 
 QUESTIONS = ("at_hand", "groups_needed", "size_needed")

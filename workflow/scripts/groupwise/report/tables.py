@@ -45,6 +45,14 @@ FIGURE_DATA = {
     "shrinkage": "results/{dataset}/random_effects.csv",
     "residuals_fitted": "results/{dataset}/residuals.parquet",
     "qq_plots": "results/{dataset}/residuals.parquet",
+    "answer": "results/{dataset}/estimates.csv",
+    "calibration_rates": "results/{dataset}/calibration.csv",
+    "power_curves": "results/{dataset}/planning.csv",
+    "leave_one_out": "results/{dataset}/influence.csv",
+    "profile_likelihood": "results/{dataset}/profile.csv",
+    "randomization_distribution": "results/{dataset}/randomization.csv",
+    "caterpillar": "results/{dataset}/random_effects.csv",
+    "variance_split": "results/{dataset}/variance_components.csv",
 }
 """What each figure is drawn from; a page carries what none of its tables does."""
 
