@@ -341,9 +341,9 @@ def profile(facts: Facts) -> str:
     where = f" in {escape(facts.arms[0])}" if facts.slopes else ""
     high = number(one["conf_high"]) if np.isfinite(one["conf_high"]) else "no end"
     text = (
-        f"How far {plural(group)} differ is itself an estimate. @fig-profile-likelihood shows how "
-        f"well it is known: values from {number(one['conf_low'])} to {high} for the standard "
-        f"deviation between {plural(group)}{where} lie below the cut"
+        f"How far {plural(group)} differ is itself an estimate. @fig-profile-likelihood shows how well "
+        f"it is known: values from {number(one['conf_low'])} to {high} for the standard deviation "
+        f"between {plural(group)}{where} lie below the cut"
     )
     if one["conf_low"] > 0:
         return f"{text}, and 0 does not."
