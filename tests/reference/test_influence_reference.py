@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from fit_specification import sample_of
+from sample_data import sample_of
 
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles

@@ -3,8 +3,8 @@
 from functools import partial
 
 import pandas as pd
-from fit_specification import sample_of
 from job import logged, read_json, write_table
+from sample_data import sample_of
 
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile import profile_table
