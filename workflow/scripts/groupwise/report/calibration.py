@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -99,7 +101,7 @@ def methods(facts: Facts) -> str:
                 cover.get(method, "–"),
                 "–" if np.isnan(row["power"]) else f"{100 * row['power']:.0f}%",
                 width.get(method, "–"),
-                "–" if row["failed"] < MOST_FAILED_SHOWN else f"{100 * row['failed']:.1f}%",
+                _failed(row),
             ]
         )
     headers = [
@@ -120,6 +122,13 @@ def methods(facts: Facts) -> str:
     )
     data = {"data": judged, "path": f"results/{facts.design['dataset']}/verdict.csv"}
     return table(headers, rows, label="calibration", caption=caption, text_columns=2, **data)
+
+
+def _failed(row: dict[str, Any]) -> str:
+    """The share of outcomes without an answer, of methods that give any."""
+    if row["judgement"] == "no answer" or row["failed"] < MOST_FAILED_SHOWN:
+        return "–"
+    return f"{100 * row['failed']:.1f}%"
 
 
 def _normal(facts: Facts, measure: str) -> pd.DataFrame:

@@ -36,6 +36,7 @@ CHECKS = {
     "normal_group_effects": "Group effects are normal",
     "equal_spread": "Arms spread alike",
     "outlying_groups": "No group is out of line",
+    "differential_missingness": "Values are missing alike in all arms",
 }
 
 FIGURE_DATA = {
@@ -350,7 +351,7 @@ def diagnostics(facts: Facts) -> str:
         ]
         for _, row in facts.results["diagnostics"].iterrows()
     ]
-    caption = "First checks of what the mixed model assumes."
+    caption = "Checks of what the mixed model assumes, and of missing values."
     return table(
         ["check", "verdict", "what was found", "p"],
         rows,
