@@ -16,6 +16,7 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/calibration.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/reports.smk"
+include: "workflow/rules/study.smk"
 
 
 rule all:

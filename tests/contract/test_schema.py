@@ -147,9 +147,11 @@ def test_calibration_is_what_the_code_has() -> None:
         given[name]["default"] == getattr(Options, name, None) or name in {*small, "iccs"}
         for name in set(given) - {"jobs"}
     )
-    assert set(given["departures"]["items"]["enum"]) == set(PROCESSES) - {"normal"} == set(DGPS) - {
-        "normal"
-    }
+    assert (
+        set(given["departures"]["items"]["enum"])
+        == set(PROCESSES) - {"normal"}
+        == set(DGPS) - {"normal"}
+    )
 
 
 def test_rules_and_study_are_what_the_code_has() -> None:
