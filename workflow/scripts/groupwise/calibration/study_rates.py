@@ -25,11 +25,11 @@ def study_rates(calibration: pd.DataFrame, axes: pd.DataFrame, rules: Rules) -> 
     """
     cells = {row["scenario"]: row for row in axes.to_dict("records")}
     order = {name: i for i, name in enumerate(cells)}
-    measured = calibration.pivot(
-        index=["scenario", "method", "contrast"], columns="measure", values="value"
-    )
+    keys = ["scenario", "method", "contrast"]
+    by_measure = calibration.set_index(keys).groupby("measure")["value"]
+    measured = pd.DataFrame({str(name): values for name, values in by_measure})
     counted = calibration[calibration["measure"] == _rejection(rules)]
-    counts = counted.set_index(["scenario", "method", "contrast"])[["n_replicates", "n_failed"]]
+    counts = counted.set_index(keys)[["n_replicates", "n_failed"]]
     rows = []
     for (scenario, method), own in measured.join(counts).groupby(level=["scenario", "method"]):
         cell = {str(name): value for name, value in cells[scenario].items()}

@@ -24,9 +24,6 @@ from groupwise.words import (
     span,
 )
 
-UNSOUND = ("liberal", "fails")
-"""Judgements of a method that is not to be used in a design."""
-
 JUDGED = {
     "liberal": "no",
     "fails": "often no answer",
@@ -76,15 +73,24 @@ class StudyFacts:
         """Methods with an answer, in their order."""
         return sorted(self.null["method"].unique(), key=method_order)
 
-    def unsound(self, method: str) -> pd.DataFrame:
+    def liberal(self, method: str) -> pd.DataFrame:
         """The designs in which a method does not hold its level, the worst first."""
-        rows = self.null[(self.null["method"] == method) & self.null["judgement"].isin(UNSOUND)]
+        rows = self._judged(method, "liberal")
         return rows.sort_values("rate", ascending=False, kind="stable")
+
+    def silent(self, method: str) -> pd.DataFrame:
+        """The designs in which it has too often no answer."""
+        return self._judged(method, "fails")
+
+    def _judged(self, method: str, judgement: str) -> pd.DataFrame:
+        own = self.null["method"] == method
+        return self.null[own & (self.null["judgement"] == judgement)]
 
     @property
     def sound(self) -> list[str]:
         """Methods that hold their level in every design, within Monte Carlo error."""
-        return [method for method in self.methods if self.unsound(method).empty]
+        bad = self.null.loc[self.null["judgement"].isin(("liberal", "fails")), "method"]
+        return [method for method in self.methods if method not in set(bad)]
 
     @property
     def example(self) -> Mapping[str, float]:
@@ -118,20 +124,17 @@ def cell(row: Mapping[str, Any]) -> str:
 
 def answer(facts: StudyFacts) -> str:
     """Which methods hold their level everywhere, and how far the others are off at worst."""
-    sound, all_of_them = facts.sound, len(facts.methods)
-    designs = _in_every(facts)
-    if not all_of_them:
+    sound, designs = facts.sound, _in_every(facts)
+    if not facts.methods:
         return "No method gave an answer."
     if not sound:
         return f"**No method holds its level of {_level(facts)} {designs}.** {_worst(facts)}"
     names = capital(listing([method_phrase(method) for method in sound]))
     verb = "hold their level" if len(sound) > 1 else "holds its level"
     text = f"**{names} {verb} of {_level(facts)} {designs}, within Monte Carlo error.**"
-    if len(sound) == all_of_them:
+    if len(sound) == len(facts.methods):
         return f"{text} No method fails."
-    left = all_of_them - len(sound)
-    others = "The other one does not." if left == 1 else f"The other {left} do not."
-    return f"{text} {others} {_worst(facts)}"
+    return f"{text} {_others(facts)} {_worst(facts)}"
 
 
 def _level(facts: StudyFacts) -> str:
@@ -140,11 +143,27 @@ def _level(facts: StudyFacts) -> str:
 
 def _in_every(facts: StudyFacts) -> str:
     designs = facts.designs
-    return (
-        "in the one design simulated"
-        if designs == 1
-        else f"in any of {designs:,} designs".replace("any", "every one")
-    )
+    return "in the one design simulated" if designs == 1 else f"in all {designs:,} designs"
+
+
+def _others(facts: StudyFacts) -> str:
+    """What is wrong with the methods that are not sound."""
+    liberal = sum(not facts.liberal(method).empty for method in facts.methods)
+    silent = len(facts.methods) - len(facts.sound) - liberal
+    said = []
+    if liberal:
+        one = "One does" if liberal == 1 else f"{liberal} do"
+        said.append(f"{one} not")
+    if silent:
+        one = "one does" if silent == 1 else f"{silent} do"
+        said.append(
+            f"{one} wherever answering, but in some designs too often {_has(silent)} no answer"
+        )
+    return f"{capital('; '.join(said))}."
+
+
+def _has(n: int) -> str:
+    return "has" if n == 1 else "have"
 
 
 def _worst(facts: StudyFacts) -> str:
@@ -199,18 +218,35 @@ def failing(facts: StudyFacts) -> str:
     """One line per method that does not hold its level: in how many designs, where, how far off."""
     said = []
     for method in facts.methods:
-        rows = facts.unsound(method)
-        if len(rows):
-            said.append(_failure(facts, method, rows))
-    return bullets(said) if said else ""
+        liberal, silent = facts.liberal(method), facts.silent(method)
+        if len(liberal):
+            said.append(_failure(facts, method, liberal))
+        if len(silent):
+            said.append(_silence(method, silent))
+    return (
+        f"Levels that do not hold, and answers that are missing:\n{bullets(said)}" if said else ""
+    )
+
+
+def _silence(method: str, rows: pd.DataFrame) -> str:
+    """Where a method has too often no answer."""
+    share = rows["n_failed"] / rows["n_replicates"]
+    worst = rows.loc[share.idxmax()]
+    return (
+        f"{capital(method_phrase(method))}: too often no answer in {count(len(rows), 'design')}, for "
+        f"{percent(share.max())} of experiments at worst ({cell(worst)})."
+    )
 
 
 def _failure(facts: StudyFacts, method: str, rows: pd.DataFrame) -> str:
     worst = rows.iloc[0]
     tried = len(facts.null[facts.null["method"] == method])
+    at_worst = f"{percent(worst['rate'])} ({cell(worst)})"
+    if len(rows) == 1:
+        return f"{capital(method_phrase(method))}: not in one of {tried:,}, {at_worst}."
     return (
         f"{capital(method_phrase(method))}: not in {len(rows):,} of {tried:,}. {_bounds(facts, rows)} "
-        f"At worst {percent(worst['rate'])} ({cell(worst)})."
+        f"At worst {at_worst}."
     )
 
 
@@ -239,19 +275,19 @@ def few_groups(facts: StudyFacts) -> str:
 
 
 def _too_few(facts: StudyFacts, method: str) -> str:
-    rows, groups = facts.unsound(method), sorted(facts.null["groups_per_arm"].unique())
+    rows, groups = facts.liberal(method), sorted(facts.null["groups_per_arm"].unique())
     if rows.empty:
-        return f"holds its level in every design, with {groups[0]} groups an arm too."
+        return f"holds its level in every design, also with {groups[0]} groups an arm."
     most = int(rows["groups_per_arm"].max())
     worst = rows[rows["groups_per_arm"] == most].iloc[0]
     text = (
-        f"does not hold its level with {most} groups an arm, {percent(worst['rate'])} at worst "
+        f"does not hold its level with {most} groups an arm: {percent(worst['rate'])} at worst "
         f"({cell(worst)})"
     )
     enough = [int(each) for each in groups if each > most]
     if enough:
-        return f"{text}; with {enough[0]} it does."
-    return f"{text}, and that is the most that were simulated."
+        return f"{text}. With {enough[0]} it does."
+    return f"{text}, and more were not simulated."
 
 
 # ---- power ---------------------------------------------------------------------------------------
@@ -265,19 +301,19 @@ def power(facts: StudyFacts) -> str:
     best = rows.groupby("scenario")["rate"].transform("max")
     lost = rows.assign(lost=best - rows["rate"])
     mean = lost.groupby("method")["lost"].mean().sort_values(kind="stable")
-    return f"{_average(facts, mean)} {_greatest_loss(facts, lost)}"
+    return f"{_average(mean)} {_greatest_loss(lost)}"
 
 
-def _average(facts: StudyFacts, mean: pd.Series) -> str:
+def _average(mean: pd.Series) -> str:
     """The least and the most powerful, over all designs."""
-    said = [f"{method_phrase(str(method))} {percent(value)}" for method, value in mean.items()]
+    said = [f"{method_phrase(str(name))} {fixed(100 * value, 1)}" for name, value in mean.items()]
     return (
         "Of the methods that hold their level everywhere, how much less power than the best of them in "
-        f"the same design, on average, in percentage points: {listing(said)}.".replace("%", "")
+        f"the same design, on average, in percentage points: {listing(said)}."
     )
 
 
-def _greatest_loss(facts: StudyFacts, lost: pd.DataFrame) -> str:
+def _greatest_loss(lost: pd.DataFrame) -> str:
     row = lost.loc[lost["lost"].idxmax()]
     best = row["rate"] + row["lost"]
     return (
@@ -341,7 +377,7 @@ def everywhere(facts: StudyFacts) -> str:
                 method_label(method),
                 span(fixed(100 * rates.min(), 1), percent(rates.max())),
                 percent(rates.mean()),
-                f"{len(facts.unsound(method)):,}",
+                f"{len(facts.liberal(method)):,}",
                 f"{open_:,}",
                 "–" if cover.empty else percent(cover.min()),
             ]
@@ -351,7 +387,7 @@ def everywhere(facts: StudyFacts) -> str:
         *("open", "least coverage"),
     ]
     caption = (
-        f"Over all {facts.designs:,} designs: least and greatest rate of wrong rejections and their mean, "
+        f"Over all {facts.designs:,} designs: least and greatest rate of wrong rejections, their mean, "
         f"in how many designs the level does not hold, in how many replicates are too few to tell, and "
         f"the least coverage of 95% intervals."
     )
@@ -377,29 +413,23 @@ def coverage(facts: StudyFacts) -> str:
 
 def failures(facts: StudyFacts) -> str:
     """Who had no answer, and how often."""
-    rates = facts.rates
+    rates, said = facts.rates, []
     never = [name for name in _ordered(rates) if name not in facts.methods]
-    said = []
     if never:
-        does = "has no answer" if len(never) == 1 else "have no answer"
         phrases = capital(listing([method_phrase(method) for method in never]))
-        said.append(
-            f"{phrases} {does} in any of these designs, and is not counted.".replace(
-                "is not counted", "is not counted" if len(never) == 1 else "are not counted"
-            )
-        )
+        said.append(f"{phrases} {_has(len(never))} no answer in any of these designs.")
     some = rates[rates["method"].isin(facts.methods)].groupby("method")[
         ["n_failed", "n_replicates"]
     ]
-    for method, row in some.sum().iterrows():
-        if row["n_failed"]:
-            said.append(
-                f"{capital(method_phrase(str(method)))} had none for {row['n_failed']:,} of "
-                f"{row['n_replicates']:,} simulated experiments."
-            )
-    if len(said) == len(never[:1]):
-        said.append("Every other answer was given." if never else "Every method answered always.")
-    return " ".join(said)
+    sums = some.sum()
+    for method in sorted(sums.index[sums["n_failed"] > 0], key=method_order):
+        failed, asked = sums.loc[method]
+        said.append(
+            f"{capital(method_phrase(method))} had none for {failed:,} of {asked:,} simulated "
+            f"experiments."
+        )
+    every = "Every other answer was given." if said else "Every method answered always."
+    return " ".join([*said, every])
 
 
 def _ordered(rates: pd.DataFrame) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from plotnine import (
     aes,
     element_text,
+    expand_limits,
     facet_wrap,
-    geom_hline,
     geom_line,
     geom_point,
     geom_ribbon,
@@ -24,7 +26,7 @@ from plotnine import (
 from groupwise.figures import Figure
 from groupwise.figures.study import StudyTables
 from groupwise.figures.style import MUTED, OKABE_ITO, WIDTH, look, sentence
-from groupwise.words import method_label, method_order
+from groupwise.words import capital, method_label, method_order
 
 PANELS = {
     "Pooled OLS": (
@@ -54,9 +56,15 @@ def draw(tables: StudyTables) -> Figure:
     if rows.empty:
         text = "No method gave an answer."
         return Figure(sentence(text), WIDTH, 2, text)
-    plot = curves(rows, BREAKS) + geom_hline(yintercept=tables.level, color=MUTED, size=0.7)
+    level = rows[["groups_per_arm", "panel"]].assign(rate=tables.level)
+    plot = curves(rows, level, "solid") + scale_y_sqrt(breaks=BREAKS, labels=percentages)
     plot = plot + labs(x="groups per arm", y="wrong rejections")
     return Figure(plot, WIDTH, height(rows), _alt(rows, tables))
+
+
+def percentages(shares: Sequence[float]) -> list[str]:
+    """Labels of an axis."""
+    return [f"{100 * each:g}%" for each in shares]
 
 
 def height(rows: pd.DataFrame) -> float:
@@ -80,44 +88,51 @@ def colored(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def curves(rows: pd.DataFrame, breaks: tuple[float, ...]) -> ggplot:
-    """The lines of `colored` rows, each with its name at its right end."""
+def curves(rows: pd.DataFrame, beside: pd.DataFrame, linetype: str, power: float = 0.5) -> ggplot:
+    """The lines of `colored` rows, each with its name at its right end, and a line to compare with.
+
+    `power` is that of the y axis: 0.5 for a square root, 1 for none.
+    """
     groups = sorted(rows["groups_per_arm"].unique())
-    room = groups[-1] * (groups[-1] / groups[0]) ** 0.75 if len(groups) > 1 else 4 * groups[0]
-    top = min(1.0, 1.05 * rows["high"].max())
+    room = groups[-1] * (groups[-1] / groups[0]) ** 0.62 if len(groups) > 1 else 4 * groups[0]
     return (
         ggplot(rows, aes("groups_per_arm", "rate", color="color", group="method"))
-        + geom_ribbon(aes(ymin="low", ymax="high", fill="color"), alpha=0.18, color="none")
+        + geom_line(
+            aes("groups_per_arm", "rate"),
+            data=beside,
+            inherit_aes=False,
+            color=MUTED,
+            linetype=linetype,
+            size=0.9,
+        )
+        + geom_ribbon(aes(ymin="low", ymax="high", fill="color"), alpha=0.15, color="none")
         + geom_line(size=1.1)
         + geom_point(size=1.8)
         + geom_text(
             aes("groups_per_arm", "y", label="label"),
-            data=end_labels(rows, top),
+            data=end_labels(rows, power),
             ha="left",
             nudge_x=0.02,
             size=11,
         )
-        + facet_wrap("panel", ncol=1)
+        + facet_wrap("panel", ncol=1, scales="free_y")
+        + expand_limits(y=0)
         + scale_color_identity()
         + scale_fill_identity()
         + scale_x_log10(breaks=groups, limits=(groups[0], room), minor_breaks=[])
-        + scale_y_sqrt(
-            breaks=breaks,
-            limits=(0, top),
-            labels=lambda shares: [f"{100 * each:g}%" for each in shares],
-        )
         + look(axis_title_x=element_text(ha="left", size=12.5))
     )
 
 
-def end_labels(rows: pd.DataFrame, top: float) -> pd.DataFrame:
+def end_labels(rows: pd.DataFrame, power: float) -> pd.DataFrame:
     """Names of methods at the right ends of their lines, moved apart where they would meet."""
     last = rows.sort_values("groups_per_arm").groupby("method", sort=False).tail(1).copy()
     last["label"] = [_short(row.method, str(row.panel)) for row in last.itertuples()]
     last["y"] = 0.0
-    for _, own in last.groupby("panel", observed=True):
-        height = np.sqrt(own["rate"].to_numpy() / top)
-        last.loc[own.index, "y"] = top * moved_apart(height, APART) ** 2
+    tops = rows.groupby("panel", observed=True)["high"].max()
+    for panel, own in last.groupby("panel", observed=True):
+        places = (own["rate"].to_numpy() / tops[panel]) ** power
+        last.loc[own.index, "y"] = tops[panel] * moved_apart(places, APART) ** (1 / power)
     return last
 
 
@@ -142,7 +157,7 @@ def _short(method: str, panel: str) -> str:
     """A method's label without what its panel says already."""
     label = method_label(method)
     short = label.removeprefix(f"{panel}, ")
-    return short[:1].upper() + short[1:]
+    return capital(short) if len(short) > 1 else short
 
 
 def _alt(rows: pd.DataFrame, tables: StudyTables) -> str:

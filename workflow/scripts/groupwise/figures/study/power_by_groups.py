@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from plotnine import aes, geom_line, labs
+from plotnine import labs, scale_y_continuous
 
 from groupwise.figures import Figure
 from groupwise.figures.study import StudyTables
-from groupwise.figures.study.error_by_groups import colored, curves, ends, height
-from groupwise.figures.style import GREYED, INK, WIDTH, sentence
+from groupwise.figures.study.error_by_groups import colored, curves, ends, height, percentages
+from groupwise.figures.style import GREYED, WIDTH, sentence
 from groupwise.words import method_label, signed
 
-BREAKS = (0.05, 0.2, 0.4, 0.6, 0.8, 1)
+BREAKS = (0, 0.2, 0.4, 0.6, 0.8, 1)
 
 
 def draw(tables: StudyTables) -> Figure:
@@ -23,18 +23,18 @@ def draw(tables: StudyTables) -> Figure:
         return Figure(sentence(text), WIDTH, 2, text)
     rows["color"] = np.where(rows["method"].isin(liberal), GREYED, rows["color"])
     effect = signed(tables.overview["effect"])
-    plot = curves(rows, BREAKS)
-    best = _best(rows[~rows["method"].isin(liberal)])
-    if len(best):
-        line = aes("groups_per_arm", "rate")
-        plot = plot + geom_line(line, data=best, color=INK, linetype="dotted", inherit_aes=False)
+    best = _best(rows[~rows["method"].isin(liberal)], rows["panel"])
+    plot = curves(rows, best, "dotted", power=1)
+    plot = plot + scale_y_continuous(breaks=BREAKS, limits=(0, 1.02), labels=percentages)
     plot = plot + labs(x="groups per arm", y=f"power for {effect} standard deviations")
     return Figure(plot, WIDTH, height(rows), _alt(rows, liberal, tables))
 
 
-def _best(rows: pd.DataFrame) -> pd.DataFrame:
+def _best(rows: pd.DataFrame, panels: pd.Series) -> pd.DataFrame:
     """The greatest power for each number of groups, the same line in every panel."""
-    return rows.groupby("groups_per_arm")["rate"].max().reset_index()
+    best = rows.groupby("groups_per_arm")["rate"].max().reset_index()
+    each = [best.assign(panel=panel) for panel in panels.cat.categories]
+    return pd.concat(each).astype({"panel": panels.dtype})
 
 
 def _alt(rows: pd.DataFrame, liberal: set[str], tables: StudyTables) -> str:
