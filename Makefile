@@ -12,7 +12,7 @@ SNAKEFILES = Snakefile workflow/rules
 EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report examples describe test bench screenshots lint format lock clean FORCE
+.PHONY: help env quarto report examples study describe test bench screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
 	@echo "make TARGET, where TARGET is one of"
@@ -48,6 +48,13 @@ examples: $(STAMP) ## Make the reports of examples/*.yaml: reports/rendered/NAME
 		--keep-going --rerun-incomplete --logger groupwise --cores $(CORES) \
 		--configfile $(EXAMPLES) $(ARGS) -- \
 		$(EXAMPLES:examples/%.yaml=reports/rendered/%.html)
+
+# A profile may bring its own study.yaml (profiles/full does): CONFIG is added to it.
+study: $(STAMP) ## Simulate all methods over many designs: reports/rendered/study.html
+	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
+	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE)" \
+		--keep-going --rerun-incomplete --logger groupwise --cores $(CORES) \
+		$(if $(CONFIG),--configfile $(wildcard $(PROFILE)/study.yaml) "$(CONFIG)") $(ARGS) -- study
 
 # FILE and FORMAT come through the environment, as they are.
 describe: $(STAMP) ## Say what stands in FILE=data/raw/clinics.csv, and draft its block of config.yaml

@@ -34,7 +34,7 @@ FIGURES = modules(SCRIPTS / "groupwise" / "figures", besides=["style"])
 
 
 wildcard_constraints:
-    dataset="[A-Za-z][A-Za-z0-9_]*",
+    dataset=r"(?!study\b)[A-Za-z][A-Za-z0-9_]*",  # results/study/ is the study's
     specification="[a-z_]+",
     figure="[a-z_]+",
 

@@ -6,6 +6,9 @@ import shutil
 # The path of Quarto, or None: the preview renderer then. A report is made anew when this changes.
 QUARTO = shutil.which("quarto")
 
+# The index leads to the study where that has been made; nothing here makes it (see study.smk).
+STUDY_PAGE = Path("reports/rendered/study.html")
+
 SHOWN_TABLES = [
     "estimates",
     "marginal_means",
@@ -131,6 +134,7 @@ rule render_index:
         "../../environment.yml"
     params:
         datasets=list(config["datasets"]),
+        study=STUDY_PAGE.is_file(),
         quarto=QUARTO,
     message:
         "write the index page"

@@ -22,7 +22,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 INDEX = "reports/rendered/index.html"
 TAIL = 15  # lines of a failed job's log that are shown
-TARGET_RULE = "all"  # gathers files and does nothing: neither counted nor shown
+STUDY = "reports/rendered/study.html"
+TARGET_RULES = ("all", "study")  # they gather files and do nothing: neither counted nor shown
 MARK = "groupwise: "  # opens the one sentence about a user's mistake
 
 NOTHING_TO_DO = "Nothing to be done"
@@ -87,9 +88,14 @@ def format_duration(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
+def gathering(stats: Mapping[str, int]) -> int:
+    """Target rules of a plan."""
+    return sum(stats.get(rule, 0) for rule in TARGET_RULES)
+
+
 def count_jobs(stats: Mapping[str, int]) -> int:
-    """Jobs of a plan (Snakemake's stats: rule -> count, and `total`) without the target rule."""
-    return stats["total"] - stats.get(TARGET_RULE, 0)
+    """Jobs of a plan (Snakemake's stats: rule -> count, and `total`) without target rules."""
+    return stats["total"] - gathering(stats)
 
 
 def plural(count: int, noun: str) -> str:
@@ -241,7 +247,7 @@ class LogHandler(LogHandlerBase):
     def on_plan(self, record: logging.LogRecord) -> None:
         if self.total:  # a dry run gives its plan twice
             return
-        self.hidden = record.stats.get(TARGET_RULE, 0)
+        self.hidden = gathering(record.stats)
         self.total = count_jobs(record.stats)
         verb = "would run" if self.common_settings.dryrun else "to run"
         where = f" on {plural(self.cores, 'core')}" if self.cores else ""
@@ -263,7 +269,7 @@ class LogHandler(LogHandlerBase):
         while self.finished:
             jobid, moment = self.finished.popleft()
             job = self.jobs.get(jobid)
-            if job is None or job.rule == TARGET_RULE:
+            if job is None or job.rule in TARGET_RULES:
                 continue
             self.done += 1
             count = f"{self.done:{len(str(self.total))}}/{self.total}"
@@ -310,7 +316,8 @@ class LogHandler(LogHandlerBase):
         """A message without an event."""
         text = record.getMessage()
         if text.startswith(NOTHING_TO_DO):
-            self.write(f"Nothing to do: every report is up to date.{self.where_to_look()}")
+            what = "the study" if self.asked_for_study() else "every report"
+            self.write(f"Nothing to do: {what} is up to date.{self.where_to_look()}")
         elif text.startswith(DRY_RUN_END):
             self.write_plan()
         elif text.startswith(USER_STOP):
@@ -328,13 +335,18 @@ class LogHandler(LogHandlerBase):
 
     def where_to_look(self) -> str:
         """The report to open, where there is one."""
-        return f" Open {INDEX}" if Path(INDEX).is_file() else ""
+        page = STUDY if self.asked_for_study() else INDEX
+        return f" Open {page}" if Path(page).is_file() else ""
+
+    def asked_for_study(self) -> bool:
+        """Is this `make study`? It names its target last."""
+        return sys.argv[-2:] == ["--", "study"]
 
     def write_plan(self) -> None:
         """A dry run's jobs, a line per rule."""
         rules: dict[str, list[Job]] = {}
         for job in self.jobs.values():
-            if job.rule != TARGET_RULE:
+            if job.rule not in TARGET_RULES:
                 rules.setdefault(job.rule, []).append(job)
         width = max(map(len, rules), default=0)
         for rule, jobs in rules.items():

@@ -39,6 +39,13 @@ _FIT: dict[str, type] = {
     "software": str,
 }
 _METHOD: dict[str, type] = {"dataset": str, "specification": str, "method": str}
+_CELL: dict[str, type] = {
+    "groups_per_arm": int,
+    "size": int,
+    "imbalance": float,
+    "icc": float,
+    "effect": float,
+}
 
 TABLES: dict[str, dict[str, type]] = {
     "estimates": _METHOD | {"contrast": str, "estimand": str} | _INFERENCE | _FIT,
@@ -210,6 +217,17 @@ TABLES: dict[str, dict[str, type]] = {
         "conf_high": float,
         "conf_level": float,
         "message": str,
+    "study_axes": {"scenario": str} | _CELL,
+    "study_rates": {"scenario": str}
+    | _CELL
+    | {
+        "method": str,
+        "rate": float,
+        "mcse": float,
+        "coverage": float,
+        "n_replicates": int,
+        "n_failed": int,
+        "judgement": str,
     },
     "residuals": _METHOD
     | {"row": int, "group": str, "arm": str, "fitted": float, "residual": float},
