@@ -16,7 +16,10 @@ from typing import TypeVar
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "tests" / "config"
-PARTS = ("Snakefile", "Makefile", "environment.yml", "workflow", "profiles", "reports")
+PARTS = (
+    *("Snakefile", "Makefile", "environment.yml", "requirements.lock", "workflow", "profiles"),
+    *("reports", "LICENSE", "CITATION.cff", ".zenodo.json", ".gitignore"),
+)
 GENERATED = ("results", "data/processed", "reports/rendered")
 TINY_CSV = "data/raw/tiny.csv"
 # Of the caller's environment: what `make test` sets for its own, and Quarto's installation.
@@ -145,4 +148,14 @@ def make_project(folder: Path) -> Project:
     shutil.copy2(CONFIG / "tiny.yaml", folder / "config.yaml")
     shutil.copy2(CONFIG / "tiny.csv", folder / TINY_CSV)
     (folder / "data" / "raw" / "SHA256SUMS").touch()
+    commit_all(folder)
     return Project(folder)
+
+
+def commit_all(folder: Path) -> None:
+    """A repository whose commit is always the same: name and time are fixed, settings are ignored."""
+    who = {"NAME": "Nobody", "EMAIL": "nobody@example.org", "DATE": "2026-01-02T03:04:05+00:00"}
+    env = {f"GIT_{role}_{key}": who[key] for role in ("AUTHOR", "COMMITTER") for key in who}
+    env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--allow-empty", "-m", "Tiny"]):
+        subprocess.run(["git", *command], cwd=folder, env=os.environ | env, check=True)

@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from job import whole
+
 from groupwise.report.markdown import escape
 
 SHARED = ("_quarto.yml", "references.bib", "theme.scss")
@@ -55,10 +57,8 @@ def render_page(
             _preview(copy, page, parameters)
         else:
             _quarto(quarto, copy, parameters)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial = output.with_name(f".{output.name}.{os.getpid()}")
-        shutil.copyfile(page, partial)
-        os.replace(partial, output)
+        with whole(output) as partial:
+            shutil.copyfile(page, partial)
 
 
 def _retitled(document: str, title: str | None) -> str:
