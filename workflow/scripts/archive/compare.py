@@ -14,6 +14,7 @@ import pandas as pd
 NUMBERS = (".csv", ".parquet")
 SHOWN = 5  # differences of one file that are written out
 KEYS = 5  # columns that name a row
+LONG = 60  # letters of a text that names none
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def _table_differences(
 
 def _agrees(column: str, old: pd.Series, new: pd.Series, tolerances: Tolerances) -> np.ndarray:
     """Which rows agree: as texts, or else as numbers within tolerance."""
-    same = (old.astype(str) == new.astype(str)).to_numpy(dtype=bool)
+    nothing = old.isna() & new.isna()
+    same = (nothing | (old.astype(str) == new.astype(str))).to_numpy(dtype=bool)
     a, b = (pd.to_numeric(each.astype(object), errors="coerce") for each in (old, new))
     numbers = (a.notna() & b.notna()).to_numpy(dtype=bool)
     whole = _are_whole(old) and _are_whole(new)
@@ -136,9 +138,9 @@ def _row(table: pd.DataFrame, i: int) -> str:
             not (values == values.iloc[0]).all()
             and pd.to_numeric(values, errors="coerce").isna().all()
         ):
-            keys.append(f"{column} {values.iloc[i]}")
-    keys = [key for key in keys if len(key) < 60][:KEYS]
-    return f" ({', '.join(keys)})" if keys else ""
+            keys.append((str(column), values.iloc[i]))
+    named = [f"{column} {value}" for column, value in keys if 0 < len(value) < LONG][:KEYS]
+    return f" ({', '.join(named)})" if named else ""
 
 
 def _json_differences(
