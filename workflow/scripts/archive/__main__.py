@@ -61,6 +61,9 @@ def prove(given: argparse.Namespace) -> int:
         keep=given.keep,
         python=given.python,
     )
+    if given.archive == Path():
+        fix = "say which: make verify ARCHIVE=archive/groupwise-....zip"
+        raise ArchiveError("ARCHIVE", "no archive is named", fix)
     report = Report()
     try:
         code = verify(wanted, report)

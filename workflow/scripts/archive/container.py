@@ -50,8 +50,9 @@ def sums_of(entries: Mapping[str, Content]) -> bytes:
 
 def write_zip(target: Path, entries: Mapping[str, Content], moment: datetime) -> None:
     """Write the file whole or not at all; an earlier one stays until the new one is complete."""
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left_behind(target)
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
             for name in sorted(entries):
@@ -113,6 +114,24 @@ def unpack(path: Path, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(name) as source, target.open("xb") as sink:
                 shutil.copyfileobj(source, sink, CHUNK)
+
+
+def _remove_left_behind(target: Path) -> None:
+    """Remove what killed processes left of this file; those of living ones stay."""
+    for path in target.parent.glob(f".{target.name}.*.partial"):
+        number = path.name.split(".")[-2]
+        if number.isdigit() and not _is_alive(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _info(name: str, size: int, moment: datetime) -> zipfile.ZipInfo:

@@ -13,7 +13,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,21 @@ def describe(quarto: str | None) -> dict[str, Any]:
     }
 
 
-def differences(archived: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """In which respects two environments are not the same platform, in words."""
+def differences(
+    archived: Mapping[str, Any], here: Mapping[str, Any], locked: Collection[str]
+) -> list[str]:
+    """In which respects two environments are not the same platform, in words.
+
+    Of packages, those that are `locked` count; what else is installed is never loaded.
+    """
     found = []
     for key in SAME:
         if archived.get(key) == here.get(key):
             continue
         if key == "packages":
-            names = sorted(dict(archived[key].items() ^ here[key].items()))
+            names = sorted(dict(archived[key].items() ^ here[key].items()).keys() & set(locked))
+            if not names:
+                continue
             found.append(f"packages ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})")
         else:
             found.append(f"{key} ({archived.get(key)}; here {here.get(key)})")

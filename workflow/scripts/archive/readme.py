@@ -17,6 +17,13 @@ from archive.exhibits import Exhibit
 from archive.runtimes import RuleRuntime, Runtime, by_rule
 
 SHOWN = ("table", "figure", "page")
+CERTIFIED = """\
+What is known of the rights in each file stands in its section below, as in `data/README.md`.
+Simulated data are under the licence of the code. To be certified by who deposits this package:
+
+- [ ] The authors have legitimate access to, and permission to use, the data used here.
+- [ ] The authors have permission to redistribute the data in this package.
+"""
 INSTALLATION = "About 1 GB of disk for the environment, and two minutes to install it."
 REFERENCES = """\
 - Vilhuber, L., Connolly, M., Koren, M., Llull, J., and Morrow, P. (2022). A template README for
@@ -116,8 +123,7 @@ def _availability(facts: Facts) -> str:
 def _rights(facts: Facts) -> str:
     if not facts.raw:
         return "Simulated data are under the licence of the code.\n"
-    said = "What is known of the rights in each file stands in its section below"
-    return f"{said}, as in `data/README.md`.\nSimulated data are under the licence of the code.\n"
+    return CERTIFIED
 
 
 def _source(facts: Facts, name: str) -> str:
@@ -182,7 +188,8 @@ versions are in `environment/environment.json`, and as a bill of materials in
 ### Controlled randomness
 
 {_seeds(facts.config)}
-Results depend neither on the number of cores nor on the order of jobs.
+Results depend neither on the number of cores nor on the order of jobs. In every job, Snakemake sets the
+threads of BLAS to those that its rule declares.
 
 ### Memory, runtime, storage
 
