@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import distributions
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from archive import citation, licences, sbom
+from archive import citation, licences, roc, sbom
 from archive.lock import normalise, read_lock
 
 ROOT = Path(__file__).parents[2]
@@ -126,3 +127,31 @@ def test_archive_names_its_tolerances_by_columns_that_there_are() -> None:
     declared = yaml.safe_load(path.read_text(encoding="utf-8"))["columns"]
     columns = {column for table in tidy.TABLES.values() for column in table}
     assert set(declared) <= columns
+
+
+VALIDATE = """
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(sys.stdin.read())
+sys.exit(0 if error is None else str(error)[:500])
+"""
+
+
+@pytest.mark.skipif(
+    roc.python_with_validator() is None, reason=f"CycloneDX's schema is not installed: {roc.HOW}"
+)
+@pytest.mark.parametrize("whole", [True, False], ids=["ours", "without versions"])
+def test_bill_follows_the_schema_of_cyclonedx(whole: bool) -> None:
+    made = bill() if whole else bill() | {"components": [{"version": "1"}]}
+    python = roc.python_with_validator()
+    assert python is not None
+    done = subprocess.run(
+        [python, "-c", VALIDATE],
+        input=json.dumps(made),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == whole, done.stderr
+    assert whole or "'type' is a required property" in done.stderr
