@@ -67,8 +67,8 @@ verify: $(STAMP) ## Prove ARCHIVE=archive/groupwise-....zip: sums, crate, and th
 		$(if $(DATA),--data "$$DATA") $(if $(KEEP),--keep "$$KEEP")
 
 validator: $(STAMP) ## Install roc-validator in .venv/crate, for verify and the tests
-	@python=$$PWD/.venv/bin/python && $$python -m venv --clear .venv/crate && \
-		.venv/crate/bin/python -m pip install -qq --no-input --disable-pip-version-check \
+	@.venv/bin/python -m venv --clear .venv/crate
+	@.venv/crate/bin/python -m pip install -qq --no-input --disable-pip-version-check \
 		--require-hashes -r requirements-crate.txt
 
 test: $(STAMP) ## Run the tests
