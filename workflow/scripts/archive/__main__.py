@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archive.checkout import read_checkout
-from archive.collect import collect, digest_of_results
+from archive.collect import check_inside, collect, digest_of_results
 from archive.container import sha256, write_zip
 from archive.errors import ArchiveError
 from archive.plan import Plan, read_plan
@@ -31,6 +31,7 @@ def make(given: argparse.Namespace) -> int:
     """Bring the results up to date, and write the archive."""
     here = Path.cwd()
     plan = read_plan(here, given.configfile)
+    check_inside(plan)
     made = read_checkout(here, dirty=given.dirty, besides=read_sharing(plan).files)
     options = ["--forcerun", PROVENANCE] if _of_other_commit(here, plan, made.record) else []
     if _has_work(plan, here) or options:

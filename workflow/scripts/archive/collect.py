@@ -73,7 +73,6 @@ def collect(folder: Path, plan: Plan, *, dirty: bool) -> Collected:
     ArchiveError
         For what is missing, unfinished, changed, or lies outside the project.
     """
-    _check_inside(plan)
     _check_finished(folder, plan)
     found = _read(folder, plan, dirty=dirty)
     entries: dict[str, Content] = dict(_source(found))
@@ -88,8 +87,8 @@ def collect(folder: Path, plan: Plan, *, dirty: bool) -> Collected:
     return Collected(entries, found.checkout, found.kept_out, tuple(_hints(found)))
 
 
-def _check_inside(plan: Plan) -> None:
-    """Files outside the project would put a path of this machine into the archive."""
+def check_inside(plan: Plan) -> None:
+    """Files outside the project would put a path of this machine into the archive: an ArchiveError."""
     named = [(f"datasets.{name}.file", file) for name, file in plan.raw_files.items()]
     named += [("--configfile", file) for file in plan.config_files]
     for key, name in named:
