@@ -12,7 +12,8 @@ SNAKEFILES = Snakefile workflow/rules
 EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report examples study describe test bench screenshots lint format lock clean FORCE
+.PHONY: help env quarto report examples study describe archive verify validator test bench \
+	screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
 	@echo "make TARGET, where TARGET is one of"
@@ -59,6 +60,24 @@ study: $(STAMP) ## Simulate all methods over many designs: reports/rendered/stud
 # FILE and FORMAT come through the environment, as they are.
 describe: $(STAMP) ## Say what stands in FILE=data/raw/clinics.csv, and draft its block of config.yaml
 	@$(IN_ENV) python workflow/scripts/describe_file.py "$$FILE" "$$FORMAT"
+
+# An archive of a checkout that was changed since its commit has to be asked for: DIRTY=1.
+archive: $(STAMP) ## Bring every report up to date, and put all of it in one file to deposit: archive/
+	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
+	@$(IN_ENV) PYTHONPATH=workflow/scripts python -m archive make --cores $(CORES) \
+		$(if $(DIRTY),--dirty) $(if $(CONFIG),--configfile "$(CONFIG)")
+
+# ENV=here takes the present environment; DATA names a folder with data that are not shared;
+# KEEP names a folder to unpack in, which is kept.
+verify: $(STAMP) ## Prove ARCHIVE=archive/groupwise-....zip: sums, crate, and the same numbers again
+	@$(IN_ENV) PYTHONPATH=workflow/scripts python -m archive verify "$$ARCHIVE" --cores $(CORES) \
+		--python "$(PYTHON)" $(if $(filter here,$(ENV)),--here) \
+		$(if $(DATA),--data "$$DATA") $(if $(KEEP),--keep "$$KEEP")
+
+validator: $(STAMP) ## Install roc-validator in .venv/crate, for verify and the tests
+	@.venv/bin/python -m venv --clear .venv/crate
+	@.venv/crate/bin/python -m pip install -qq --no-input --disable-pip-version-check \
+		--require-hashes -r requirements-crate.txt
 
 test: $(STAMP) ## Run the tests
 	@$(IN_ENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)

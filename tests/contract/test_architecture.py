@@ -32,7 +32,7 @@ LONGEST = 45
 OUTSIDE = {
     "snakemake", "yaml", "pathlib", "os", "sys", "shutil", "subprocess", "tempfile", "glob", "socket",
     "urllib", "http", "requests", "configuration", "settings", "job", "raw_table", "rendering",
-    "report_data", "preview",
+    "report_data", "preview", "archive",
 }  # fmt: skip
 FILES = {
     "open", "read_csv", "read_parquet", "read_excel", "to_csv", "to_parquet", "read_text",

@@ -37,6 +37,8 @@ rule draw_figure:
         alt="results/{dataset}/figures/{figure}.txt",
     log:
         "logs/draw_figure/{dataset}/{figure}.log",
+    benchmark:
+        "benchmarks/jobs/draw_figure/{dataset}/{figure}.jsonl"
     conda:
         "../../environment.yml"
     message:

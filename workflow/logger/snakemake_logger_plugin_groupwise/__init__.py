@@ -33,6 +33,12 @@ RUN_END = "Elapsed time: "
 JOBS_FAILED = "At least one job did not complete successfully."
 BAD_YAML = "Config file is not valid JSON or YAML"
 NO_CONFIG = re.compile(r"load_configfile.*FileNotFoundError: .*: '(.+)'", re.DOTALL)
+LOCKED = "Directory cannot be locked."
+UNLOCK = (
+    f"{MARK}this folder: another run is under way in it; wait for its end, or if it was killed, "
+    "say `make report ARGS=--unlock` and run again."
+)
+NO_PLACE = re.compile(r"\b(?:OSError|PermissionError): \[Errno \d+\] (.+?): '(.+)'")
 COMMAND_FAILED = "RuleException:\nCalledProcessError"
 NARRATION = re.compile(
     r"""(
@@ -138,6 +144,16 @@ def config_mistake(error: str, arguments: list[str]) -> str:
         except yaml.MarkedYAMLError as mistake:
             line = f"line {mistake.problem_mark.line + 1}" if mistake.problem_mark else "YAML"
             return f"{MARK}{path}: {line}: {mistake.problem}."
+    return ""
+
+
+def disk_mistake(error: str) -> str:
+    """A sentence about a folder that is locked, full or read-only, or nothing."""
+    if LOCKED in error:
+        return UNLOCK
+    if found := NO_PLACE.search(error):
+        problem = found[1][:1].lower() + found[1][1:]
+        return f"{MARK}{found[2]}: {problem}; make room there, or give yourself write access."
     return ""
 
 
@@ -307,7 +323,7 @@ class LogHandler(LogHandlerBase):
             self.command_errors.append(text)  # the JOB_ERROR that follows tells more
         elif self.ended and text.endswith(JOBS_FAILED):
             return
-        elif sentence := config_mistake(text, sys.argv[1:]):
+        elif sentence := config_mistake(text, sys.argv[1:]) or disk_mistake(text):
             self.write(sentence)
         elif "WorkflowError" not in text or not self.say_mistakes(text):
             self.write_as_it_is(record)

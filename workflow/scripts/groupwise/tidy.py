@@ -217,6 +217,7 @@ TABLES: dict[str, dict[str, type]] = {
         "conf_high": float,
         "conf_level": float,
         "message": str,
+    },
     "study_axes": {"scenario": str} | _CELL,
     "study_rates": {"scenario": str}
     | _CELL
