@@ -17,6 +17,8 @@ rule simulate_data:
         truth="results/{dataset}/truth.json",
     log:
         "logs/simulate_data/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/simulate_data/{dataset}.jsonl"
     conda:
         "../../environment.yml"
     params:
@@ -42,6 +44,8 @@ rule check_data:
         checked="data/processed/checked/{dataset}.json",
     log:
         "logs/check_data/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/check_data/{dataset}.jsonl"
     conda:
         "../../environment.yml"
     params:
@@ -65,6 +69,8 @@ rule ingest_data:
         design="results/{dataset}/design.json",
     log:
         "logs/ingest_data/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/ingest_data/{dataset}.jsonl"
     conda:
         "../../environment.yml"
     params:

@@ -10,6 +10,8 @@ rule describe_file:
         page="results/describe/{file}.txt",
     log:
         "logs/describe_file/{file}.log",
+    benchmark:
+        "benchmarks/jobs/describe_file/{file}.jsonl"
     wildcard_constraints:
         file="[^/]+",
     conda:

@@ -27,6 +27,8 @@ rule draw_figure:
         alt="results/{dataset}/figures/{figure}.txt",
     log:
         "logs/draw_figure/{dataset}/{figure}.log",
+    benchmark:
+        "benchmarks/jobs/draw_figure/{dataset}/{figure}.jsonl"
     conda:
         "../../environment.yml"
     params:

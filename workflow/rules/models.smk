@@ -66,6 +66,8 @@ rule combine_results:
         **{name: f"results/{{dataset}}/{file}" for name, file in MODEL_TABLES.items()},
     log:
         "logs/combine_results/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/combine_results/{dataset}.jsonl"
     conda:
         "../../environment.yml"
     message:
@@ -92,6 +94,8 @@ rule check_model:
         diagnostics="results/{dataset}/diagnostics.csv",
     log:
         "logs/check_model/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/check_model/{dataset}.jsonl"
     conda:
         "../../environment.yml"
     message:
@@ -110,6 +114,8 @@ rule adjust_families:
         families="results/families.csv",
     log:
         "logs/adjust_families.log",
+    benchmark:
+        "benchmarks/jobs/adjust_families.jsonl"
     conda:
         "../../environment.yml"
     params:
@@ -129,6 +135,8 @@ rule record_provenance:
         provenance="results/{dataset}/provenance.json",
     log:
         "logs/record_provenance/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/record_provenance/{dataset}.jsonl"
     conda:
         "../../environment.yml"
     params:

@@ -101,6 +101,8 @@ rule render_index:
         html="reports/rendered/index.html",
     log:
         "logs/render_index.log",
+    benchmark:
+        "benchmarks/jobs/render_index.jsonl"
     conda:
         "../../environment.yml"
     params:
