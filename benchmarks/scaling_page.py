@@ -1,1 +1,2 @@
-def write(table): pass
+def write(table, path):
+    pass

@@ -16,6 +16,9 @@ rule describe_file:
         file="[^/]+",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("describe_file"),
+        runtime=minutes("describe_file"),
     message:
         "{wildcards.file}: describe the file"
     script:

@@ -79,6 +79,9 @@ rule render_report:
         "benchmarks/jobs/render_report/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("render_report"),
+        runtime=minutes("render_report"),
     params:
         headline=config["headline"],
         quarto=QUARTO,
@@ -105,6 +108,9 @@ rule render_index:
         "benchmarks/jobs/render_index.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("render_index"),
+        runtime=minutes("render_index"),
     params:
         datasets=list(config["datasets"]),
         headline=config["headline"],
