@@ -6,7 +6,10 @@ CORES ?= all
 PROFILE ?= none
 
 # Relative paths only: this works in a directory whose name has spaces.
-IN_ENV = PATH="$$PWD/.venv/bin:$$PATH" QUARTO_PYTHON="$$PWD/.venv/bin/python"
+# (VENV=/opt/groupwise/.venv, with -o $(STAMP), is for a container's environment: containers/run.sh.)
+VENV = .venv
+BIN = $(if $(filter /%,$(VENV)),$(VENV),$$PWD/$(VENV))/bin
+IN_ENV = PATH="$(BIN):$$PATH" QUARTO_PYTHON="$(BIN)/python"
 STAMP = .venv/.lock-stamp
 # profiles/NAME or a path, with a number of cores of its own; else Snakemake's profile of that name.
 OWN_PROFILE = $(firstword $(wildcard profiles/$(PROFILE)/config.yaml $(PROFILE)/config.yaml))
@@ -16,7 +19,7 @@ SNAKEFILES = Snakefile workflow/rules
 EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report examples describe test bench screenshots lint format lock clean FORCE
+.PHONY: help env quarto report examples describe test bench scaling screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
 	@echo "make TARGET, where TARGET is one of"
@@ -62,6 +65,9 @@ test: $(STAMP) ## Run the tests
 
 bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small sizes; --write: into docs/)
 	@$(IN_ENV) python benchmarks/run.py $(ARGS)
+
+scaling: $(STAMP) ## Measure how cost grows with rows and replicates (an hour; ARGS=--write: into docs/)
+	@$(IN_ENV) python benchmarks/scaling.py $(ARGS)
 
 screenshots: $(STAMP) ## Show every page at three widths: reports/rendered/screenshots/ (needs Chromium)
 	@$(IN_ENV) python tests/browser/screenshots.py

@@ -4,8 +4,8 @@
 
 The workflow itself runs, in a folder of its own, on tables made by make_large.py; what counts is the
 whole process of each script, start and imports included. Costs are processor seconds, which other work
-on a machine disturbs less than the clock, and the least of several runs. `--write` adds what was measured
-to docs/scaling.csv, in the place of earlier measurements of the same sizes, and writes docs/scaling.md.
+on a machine disturbs less than the clock, and the least of several runs. `--write` adds them
+to docs/scaling.csv, in the place of earlier ones of the same sizes, and writes docs/scaling.md.
 """
 
 from __future__ import annotations

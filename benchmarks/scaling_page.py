@@ -1,2 +1,303 @@
-def write(table, path):
-    pass
+"""docs/scaling.md and docs/scaling.svg, from the measurements in docs/scaling.csv."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    facet_wrap,
+    geom_line,
+    geom_point,
+    ggplot,
+    labs,
+    scale_color_manual,
+    scale_shape_manual,
+    scale_x_log10,
+    scale_y_log10,
+)
+from timing import quantity
+
+from groupwise.calibration.scenario import BLOCK
+from groupwise.figures import Figure, render
+from groupwise.figures.style import OKABE_ITO, SHAPES, look
+
+SPECIFICATIONS = ("pooled", "group_means", "dummy", "mixed", "gee", "randomization")
+STAGES = {
+    "check_data": "check the file",
+    "ingest_data": "read the data",
+    **{f"fit_specification {name}": f"fit: {name}" for name in SPECIFICATIONS},
+    "combine_results": "put the tables together",
+    "check_model": "diagnostics",
+    "draw_figure": "figures, all six",
+    "render_report": "report (preview)",
+}
+LIMITS = {
+    "check the file": "decoding columns of text: one core, and the whole table in memory",
+    "read the data": "the same, sorting labels, and writing the table",
+}
+SMALLEST = 0.3
+"""Seconds: where a cost has grown by less, its growth is not told from that of other work."""
+
+FAST_METHODS = 8  # of "fast methods", see calibration.FAST
+
+
+@dataclass(frozen=True)
+class Study:
+    """A simulation study; slow methods draw or enumerate for every replicate."""
+
+    scenarios: int = 1000
+    replicates: int = 100_000
+    slow_replicates: int = 10_000
+    contrasts: int = 3
+    cores: int = 1000
+    minutes: int = 15  # of one job
+
+
+FAST = ("fast methods", "dummy_nested", "gee_bias_reduced", "mixed_profile")
+SLOW = ("ols_wild_bootstrap", "randomization", "mixed_bootstrap")
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """The page, with its figure beside it."""
+    stages = by_stage(table)
+    figure = draw(stages)
+    path.with_suffix(".svg").write_bytes(render(figure, "svg"))
+    lines = [*introduction(), *rows(stages), *limits(), f"![{figure.alt}](scaling.svg)", ""]
+    lines += [*replicates(table), *study(table, Study())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def introduction() -> Iterator[str]:
+    yield "# How the cost grows"
+    yield ""
+    yield "Written by `make scaling ARGS=--write`, from docs/scaling.csv. The workflow itself runs on tables"
+    yield "made by benchmarks/make_large.py: three arms, fifty rows to a group up to 20,000 groups, one"
+    yield "covariate, text labels, a Parquet file. What counts is the whole process of each job's script,"
+    yield "start and imports included, in processor seconds (user and system) on one core: the less of two"
+    yield "runs up to 10^5 rows, one run beyond. The machine was shared with other work meanwhile, which"
+    yield "processor seconds feel less than the clock, but do feel: on a quiet machine expect less"
+    yield "([docs/benchmarks.md](benchmarks.md) was measured on one)."
+    yield ""
+    yield f"{processor()}; Python {platform.python_version()}; {date.today().isoformat()}."
+    yield ""
+
+
+def processor() -> str:
+    """The machine's own name for its processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+# Rows -----------------------------------------------------------------------------------------------
+
+
+def by_stage(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns stage, size, cpu, peak_mb: the stages of the page, figures as one."""
+    some = table[table["part"] == "rows"].copy()
+    figure = some["stage"].str.startswith("draw_figure")
+    some["stage"] = some["stage"].where(~figure, "draw_figure").map(STAGES)
+    parts = some.groupby(["stage", "size"]).agg(cpu=("cpu", "sum"), peak_mb=("peak_mb", "max"))
+    order = pd.CategoricalDtype(list(STAGES.values()), ordered=True)
+    return parts.reset_index().astype({"stage": order}).sort_values(["stage", "size"])
+
+
+def exponent(costs: pd.Series) -> float:
+    """The power of the size with which a cost grows between the two largest sizes.
+
+    What the smallest size costs, which is starting a process and loading the program, is taken off.
+    NaN where the cost hardly grows.
+    """
+    costs = costs.sort_index()
+    grown = (costs - costs.iloc[0]).iloc[-2:]
+    if (grown < SMALLEST).any():
+        return np.nan
+    return float(np.log(grown.iloc[1] / grown.iloc[0]) / np.log(grown.index[1] / grown.index[0]))
+
+
+def power(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2f}"
+
+
+def rows(stages: pd.DataFrame) -> Iterator[str]:
+    """Tables of seconds and of memory."""
+    seconds = stages.pivot(index="stage", columns="size", values="cpu")
+    memory = stages.pivot(index="stage", columns="size", values="peak_mb")
+    sizes = [f"{size:,}" for size in seconds]
+    yield "## By the number of rows"
+    yield ""
+    yield "Processor seconds. The last column is the power of the number of rows with which the cost, less"
+    yield "that of a thousand rows, grows between the two largest sizes; - where it hardly grows."
+    yield ""
+    yield f"| stage | {' | '.join(sizes)} | grows as rows^ |"
+    yield "|---|" + "---:|" * (len(sizes) + 1)
+    for stage, line in seconds.iterrows():
+        cells = [quantity(value, "s") for value in line]
+        yield f"| {stage} | {' | '.join(cells)} | {power(exponent(line))} |"
+    total = seconds.sum()
+    cells = [quantity(value, "s") for value in total]
+    yield f"| together | {' | '.join(cells)} | {power(exponent(total))} |"
+    longest = read_first(seconds) + seconds.filter(like="fit: ", axis=0).max() + finish(seconds)
+    cells = [quantity(value, "s") for value in longest]
+    yield f"| the longest chain, all else side by side | {' | '.join(cells)} | |"
+    yield ""
+    yield "Peak memory of the process:"
+    yield ""
+    yield f"| stage | {' | '.join(sizes)} |"
+    yield "|---|" + "---:|" * len(sizes)
+    for stage, line in memory.iterrows():
+        yield f"| {stage} | {' | '.join(quantity(value, 'MB') for value in line)} |"
+    yield ""
+
+
+def read_first(seconds: pd.DataFrame) -> pd.Series:
+    return seconds.loc[["check the file", "read the data"]].sum()
+
+
+def finish(seconds: pd.DataFrame) -> pd.Series:
+    """After the slowest fit: a sixth of the figures, which do not wait for one another."""
+    last = seconds.loc[["put the tables together", "diagnostics", "report (preview)"]].sum()
+    return last + seconds.loc["figures, all six"] / 6
+
+
+def limits() -> Iterator[str]:
+    yield "What limits each stage for many rows, as seen by a sampling profiler:"
+    yield ""
+    yield from (f"- **{stage}**: {why}." for stage, why in LIMITS.items())
+    yield ""
+
+
+def draw(stages: pd.DataFrame) -> Figure:
+    """Seconds against rows: the fits in one panel, all else in the other."""
+    panels = ("Specifications", "Other stages")
+    fit = stages["stage"].astype(str).str.startswith("fit: ")
+    frame = stages.assign(panel=pd.Categorical(np.where(fit, *panels), categories=panels))
+    names = list(frame["stage"].cat.categories)
+    fits = [name for name in names if name.startswith("fit: ")]
+    others = [name for name in names if name not in fits]
+    looks = {name: i for part in (fits, others) for i, name in enumerate(part)}
+    plot = (
+        ggplot(frame, aes("size", "cpu", color="stage", shape="stage"))
+        + geom_line(size=0.8)
+        + geom_point(size=2.4)
+        + facet_wrap("panel", ncol=2)
+        + scale_x_log10(labels=lambda breaks: [ten_to(b) for b in breaks])
+        + scale_y_log10(labels=lambda breaks: [f"{b:,.4g}" for b in breaks])
+        + scale_color_manual(values={name: OKABE_ITO[i] for name, i in looks.items()})
+        + scale_shape_manual(values={name: SHAPES[i] for name, i in looks.items()})
+        + labs(x="Rows", y="Processor seconds", color="", shape="")
+        + look(legend_direction="vertical")
+    )
+    return Figure(plot, 9, 5.6, describe(stages))
+
+
+def ten_to(value: float) -> str:
+    return "10" + str(round(np.log10(value))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def describe(stages: pd.DataFrame) -> str:
+    """The alternative text."""
+    last = stages[stages["size"] == stages["size"].max()].set_index("stage")["cpu"]
+    most, least = last.idxmax(), last.idxmin()
+    return (
+        f"Processor seconds of each stage against the number of rows, both on logarithmic scales, from "
+        f"{stages['size'].min():,} to {stages['size'].max():,} rows: flat at a few seconds up to about a "
+        f"hundred thousand rows. At the right end {last.max():,.0f} for '{most}', the most, and "
+        f"{last.min():.1f} for '{least}', the least."
+    )
+
+
+# Replicates -----------------------------------------------------------------------------------------
+
+
+def replicates(table: pd.DataFrame) -> Iterator[str]:
+    """The table of simulated and analysed replicates."""
+    some = table[table["part"] == "replicates"]
+    seconds = some.pivot(index="stage", columns="size", values="cpu").loc[[*FAST, *SLOW]]
+    yield "## By the number of replicates"
+    yield ""
+    yield "Fifteen groups of 25, three arms: simulated and analysed, processor seconds once the program is"
+    yield f"loaded. The {FAST_METHODS} fast methods (pooled, group means, mixed with every df) are analysed"
+    yield "together; the last three methods draw 999 times, or go through all 2^15 sign vectors, for each"
+    yield "replicate, so that a million of them were not run. Memory does not grow: blocks of"
+    yield f"{BLOCK} replicates come one after another, and only their sums are kept."
+    yield ""
+    sizes = [f"{size:,}" for size in seconds]
+    yield f"| methods | {' | '.join(sizes)} | for one | grows as replicates^ |"
+    yield "|---|" + "---:|" * (len(sizes) + 2)
+    for stage, line in seconds.iterrows():
+        cells = ["" if np.isnan(value) else quantity(value, "s") for value in line]
+        known = line.dropna()
+        last = known.iloc[-2:]
+        slope = np.log(last.iloc[1] / last.iloc[0]) / np.log(last.index[1] / last.index[0])
+        each = quantity(each_of(table, str(stage)), "s")
+        yield f"| {stage} | {' | '.join(cells)} | {each} | {slope:.2f} |"
+    yield ""
+
+
+def each_of(table: pd.DataFrame, stage: str) -> float:
+    """Seconds for one replicate, or for one row, at the largest size."""
+    last = table[table["stage"] == stage].nlargest(1, "size").iloc[0]
+    return float(last["cpu"] / last["size"])
+
+
+# A study --------------------------------------------------------------------------------------------
+
+
+def study(table: pd.DataFrame, wanted: Study) -> Iterator[str]:
+    """What a large study takes, with the arithmetic shown."""
+    fast = {name: each_of(table, name) for name in FAST}
+    slow = {name: each_of(table, name) for name in SLOW}
+    each = sum(fast.values()) * wanted.replicates + sum(slow.values()) * wanted.slow_replicates
+    total = each * wanted.scenarios
+    start = table[table["part"] == "start"]["cpu"].median()
+    loading = (
+        table[table["stage"] == "fit_specification group_means"].nsmallest(1, "size")["cpu"].iloc[0]
+    )
+    overhead = 2 * start + loading
+    jobs = int(np.ceil(total / (60 * wanted.minutes)))
+    sums = wanted.scenarios * wanted.contrasts * (
+        (FAST_METHODS + len(FAST) - 1) * wanted.replicates + len(SLOW) * wanted.slow_replicates
+    ) // BLOCK  # fmt: skip
+    gathering = each_of(table, "rows of partial sums") * sums
+    share = overhead / (60 * wanted.minutes)
+    cores = wanted.cores
+    clock = np.ceil(jobs / cores) * (60 * wanted.minutes + overhead) + gathering
+    yield f"## A study on {cores:,} cores"
+    yield ""
+    yield f"{wanted.scenarios:,} scenarios the size of the one above, {wanted.replicates:,} replicates of each by"
+    yield f"the methods that do not draw, {wanted.slow_replicates:,} by the three that do. From the rates measured"
+    yield "here, not run:"
+    yield ""
+    yield f"- One replicate by {FAST_METHODS + len(FAST) - 1} methods that do not draw:"
+    yield f"  {plus(fast)} = {quantity(sum(fast.values()), 's')}."
+    yield f"- One replicate by those that draw: {plus(slow)} = {quantity(sum(slow.values()), 's')}."
+    yield f"- One scenario: {wanted.replicates:,} x {quantity(sum(fast.values()), 's')} +"
+    yield f"  {wanted.slow_replicates:,} x {quantity(sum(slow.values()), 's')} = {each:,.0f} s."
+    yield f"- All: {wanted.scenarios:,} x {each:,.0f} s = {total / 3600:,.0f} core-hours; on {cores:,} cores at"
+    yield f"  best {total / cores / 60:,.1f} minutes by the clock."
+    yield f"- In jobs of {wanted.minutes} minutes: {jobs:,} of them. Each also starts Snakemake twice (the"
+    yield f"  submission and its step, {quantity(start, 's')} each) and loads the program ({quantity(loading, 's')}):"
+    yield f"  {overhead:.1f} s, {100 * share:.1f}% of the job."
+    yield f"- Gathering: {sums:,} rows of partial sums (a block of {BLOCK} replicates, a method, a contrast) at"
+    yield f"  {quantity(each_of(table, 'rows of partial sums'), 's')} each = {quantity(gathering, 's')}, on one core."
+    yield f"- By the clock: {jobs:,} jobs on {cores:,} cores are {int(np.ceil(jobs / cores)):,} rounds; with overhead and"
+    yield f"  gathering {clock / 60:,.0f} minutes, {100 * total / cores / clock:.0f}% of the best."
+    yield ""
+    yield "What this leaves out: waiting in the queue, a shared file system slower than a local disk, the"
+    yield "scheduler's own limits (`jobs` in profiles/slurm is 100: ask for more), and that Snakemake looks"
+    yield "every 20 seconds or more whether jobs have ended. The last round is seldom full; smaller jobs"
+    yield "fill it better and cost more overhead. Nothing is exchanged between jobs, and every block of"
+    yield "replicates has a seed of its own, so that results do not depend on any of this."
+
+
+def plus(costs: dict[str, float]) -> str:
+    return " + ".join(f"{quantity(value, 's')} ({name})" for name, value in costs.items())
