@@ -52,7 +52,8 @@ AT_MOST = dict.fromkeys(OTHERS, 10_000) | dict.fromkeys(RESAMPLING, 1000)
 class Measured:
     """A stage's cost: processor and clock seconds, peak of memory.
 
-    `size` is a number of rows or of replicates, `input_mb` the size of the table's file.
+    `size` is a number of rows or of replicates, `input_mb` the size of the table's file; the least of
+    so many `runs` counts.
     """
 
     part: str
@@ -60,6 +61,7 @@ class Measured:
     size: int
     cpu: float
     wall: float
+    runs: int = 1
     peak_mb: float | None = None
     input_mb: float | None = None
 
@@ -108,12 +110,17 @@ def workflow(rows: Sequence[int]) -> Iterator[Measured]:
             project(folder, n)
             input_mb = (folder / "large.parquet").stat().st_size / 1e6
             jobs = pd.concat([run(folder) for _ in range(runs(n))])
-            least = jobs.groupby("stage", sort=False).min()
-            for stage, row in least.iterrows():
-                yield Measured("rows", str(stage), n, row.cpu, row.wall, row.peak_mb, input_mb)
+            yield from least(jobs, n, input_mb)
             dry = [process(snakemake(folder, "--dry-run"))[0] for _ in range(runs(n))]
             start = min(dry, key=lambda cost: cost.cpu)
-            yield Measured("start", "Snakemake's start", n, start.cpu, start.wall)
+            yield Measured("start", "Snakemake's start", n, start.cpu, start.wall, runs(n))
+
+
+def least(jobs: pd.DataFrame, n: int, input_mb: float) -> Iterator[Measured]:
+    """Of each stage, the least of what all its runs cost."""
+    for stage, runs_of_it in jobs.groupby("stage", sort=False):
+        cpu, wall, peak = runs_of_it[["cpu", "wall", "peak_mb"]].min()
+        yield Measured("rows", str(stage), n, cpu, wall, len(runs_of_it), peak, input_mb)
 
 
 def project(folder: Path, n: int) -> None:
@@ -141,10 +148,15 @@ def snakemake(folder: Path, *options: str) -> list[str]:
 
 
 def run(folder: Path) -> pd.DataFrame:
-    """One run: a row per stage; figures, which are many small jobs, as one."""
+    """One run: a row per job."""
     account = folder / "account.jsonl"
     account.unlink(missing_ok=True)
     process(snakemake(folder))
+    return read_account(account)
+
+
+def read_account(account: Path) -> pd.DataFrame:
+    """A row per job, with its stage: the rule, and what tells its jobs apart."""
     lines = account.read_text(encoding="utf-8").splitlines()
     jobs = pd.DataFrame([json.loads(line) for line in lines])
     jobs["stage"] = jobs["rule"].where(jobs["which"] == "", jobs["rule"] + " " + jobs["which"])

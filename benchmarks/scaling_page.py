@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -74,17 +75,30 @@ def write(table: pd.DataFrame, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def wrapped(text: str) -> Iterator[str]:
+    """Lines of a paragraph, or of a point of a list, and an empty line after a paragraph."""
+    text = " ".join(text.split())
+    point = text.startswith("- ")
+    yield from textwrap.wrap(
+        text, 100, subsequent_indent="  " if point else "", break_on_hyphens=False
+    )
+    if not point:
+        yield ""
+
+
 def introduction() -> Iterator[str]:
-    yield "# How the cost grows"
-    yield ""
-    yield "Written by `make scaling ARGS=--write`, from docs/scaling.csv. The workflow itself runs on tables"
-    yield "made by benchmarks/make_large.py: three arms, fifty rows to a group up to 20,000 groups, one"
-    yield "covariate, text labels, a Parquet file. What counts is the whole process of each job's script,"
-    yield "start and imports included, in processor seconds (user and system) on one core: the less of two"
-    yield "runs up to 10^5 rows, one run beyond. The machine was shared with other work meanwhile, which"
-    yield "processor seconds feel less than the clock, but do feel: on a quiet machine expect less"
-    yield "([docs/benchmarks.md](benchmarks.md) was measured on one)."
-    yield ""
+    yield from ("# How the cost grows", "")
+    yield from wrapped(
+        """
+        Written by `make scaling ARGS=--write`, from docs/scaling.csv. The workflow itself runs on
+        tables made by benchmarks/make_large.py: three arms, fifty rows to a group up to 20,000
+        groups, one covariate, text labels, a Parquet file. What counts is the whole process of each
+        job's script, start and imports included, in processor seconds (user and system) on one core:
+        the less of two runs up to 10^5 rows, one run beyond. The machine was shared with other work
+        meanwhile, which processor seconds feel less than the clock, but do feel: on a quiet machine
+        expect less ([docs/benchmarks.md](benchmarks.md) was measured on one).
+        """
+    )
     yield f"{processor()}; Python {platform.python_version()}; {date.today().isoformat()}."
     yield ""
 
@@ -129,14 +143,16 @@ def power(value: float) -> str:
 
 def rows(stages: pd.DataFrame) -> Iterator[str]:
     """Tables of seconds and of memory."""
-    seconds = stages.pivot(index="stage", columns="size", values="cpu")
-    memory = stages.pivot(index="stage", columns="size", values="peak_mb")
+    seconds = stages.pivot_table(index="stage", columns="size", values="cpu", observed=True)
+    memory = stages.pivot_table(index="stage", columns="size", values="peak_mb", observed=True)
     sizes = [f"{size:,}" for size in seconds]
-    yield "## By the number of rows"
-    yield ""
-    yield "Processor seconds. The last column is the power of the number of rows with which the cost, less"
-    yield "that of a thousand rows, grows between the two largest sizes; - where it hardly grows."
-    yield ""
+    yield from ("## By the number of rows", "")
+    yield from wrapped(
+        """
+        Processor seconds. The last column is the power of the number of rows with which the cost,
+        less that of a thousand rows, grows between the two largest sizes; - where it hardly grows.
+        """
+    )
     yield f"| stage | {' | '.join(sizes)} | grows as rows^ |"
     yield "|---|" + "---:|" * (len(sizes) + 1)
     for stage, line in seconds.iterrows():
@@ -209,8 +225,8 @@ def describe(stages: pd.DataFrame) -> str:
     most, least = last.idxmax(), last.idxmin()
     return (
         f"Processor seconds of each stage against the number of rows, both on logarithmic scales, from "
-        f"{stages['size'].min():,} to {stages['size'].max():,} rows: flat at a few seconds up to about a "
-        f"hundred thousand rows. At the right end {last.max():,.0f} for '{most}', the most, and "
+        f"{stages['size'].min():,} to {stages['size'].max():,} rows: flat at a few seconds up to about "
+        f"a hundred thousand rows. At the right end {last.max():,.0f} for '{most}', the most, and "
         f"{last.min():.1f} for '{least}', the least."
     )
 
@@ -221,15 +237,17 @@ def describe(stages: pd.DataFrame) -> str:
 def replicates(table: pd.DataFrame) -> Iterator[str]:
     """The table of simulated and analysed replicates."""
     some = table[table["part"] == "replicates"]
-    seconds = some.pivot(index="stage", columns="size", values="cpu").loc[[*FAST, *SLOW]]
-    yield "## By the number of replicates"
-    yield ""
-    yield "Fifteen groups of 25, three arms: simulated and analysed, processor seconds once the program is"
-    yield f"loaded. The {FAST_METHODS} fast methods (pooled, group means, mixed with every df) are analysed"
-    yield "together; the last three methods draw 999 times, or go through all 2^15 sign vectors, for each"
-    yield "replicate, so that a million of them were not run. Memory does not grow: blocks of"
-    yield f"{BLOCK} replicates come one after another, and only their sums are kept."
-    yield ""
+    seconds = some.pivot_table(index="stage", columns="size", values="cpu").loc[[*FAST, *SLOW]]
+    yield from ("## By the number of replicates", "")
+    yield from wrapped(
+        f"""
+        Fifteen groups of 25, three arms: simulated and analysed, processor seconds once the program
+        is loaded. The {FAST_METHODS} fast methods (pooled, group means, mixed with every df) are
+        analysed together; the last three methods draw 999 times, or go through all 2^15 sign vectors,
+        for each replicate, so that a million of them were not run. Memory does not grow: blocks of
+        {BLOCK} replicates come one after another, and only their sums are kept.
+        """
+    )
     sizes = [f"{size:,}" for size in seconds]
     yield f"| methods | {' | '.join(sizes)} | for one | grows as replicates^ |"
     yield "|---|" + "---:|" * (len(sizes) + 2)
@@ -257,47 +275,64 @@ def study(table: pd.DataFrame, wanted: Study) -> Iterator[str]:
     fast = {name: each_of(table, name) for name in FAST}
     slow = {name: each_of(table, name) for name in SLOW}
     each = sum(fast.values()) * wanted.replicates + sum(slow.values()) * wanted.slow_replicates
-    total = each * wanted.scenarios
+    total, length, cores = each * wanted.scenarios, 60 * wanted.minutes, wanted.cores
     start = table[table["part"] == "start"]["cpu"].median()
-    loading = (
-        table[table["stage"] == "fit_specification group_means"].nsmallest(1, "size")["cpu"].iloc[0]
-    )
+    loading = loading_seconds(table)
     overhead = 2 * start + loading
-    jobs = int(np.ceil(total / (60 * wanted.minutes)))
-    sums = wanted.scenarios * wanted.contrasts * (
-        (FAST_METHODS + len(FAST) - 1) * wanted.replicates + len(SLOW) * wanted.slow_replicates
-    ) // BLOCK  # fmt: skip
-    gathering = each_of(table, "rows of partial sums") * sums
-    share = overhead / (60 * wanted.minutes)
-    cores = wanted.cores
-    clock = np.ceil(jobs / cores) * (60 * wanted.minutes + overhead) + gathering
-    yield f"## A study on {cores:,} cores"
+    jobs = int(np.ceil(total / length))
+    rounds = int(np.ceil(jobs / cores))
+    methods = FAST_METHODS + len(FAST) - 1
+    analysed = methods * wanted.replicates + len(SLOW) * wanted.slow_replicates
+    sums = wanted.scenarios * wanted.contrasts * analysed // BLOCK
+    one_sum = each_of(table, "rows of partial sums")
+    gathering = one_sum * sums
+    clock = rounds * (length + overhead) + gathering
+    yield from (f"## A study on {cores:,} cores", "")
+    yield from wrapped(
+        f"""
+        {wanted.scenarios:,} scenarios the size of the one above, {wanted.replicates:,} replicates of
+        each by the methods that do not draw, {wanted.slow_replicates:,} by the three that do. Computed
+        from the rates measured here, not run:
+        """
+    )
+    points = f"""
+        - One replicate by the {methods} methods that do not draw: {plus(fast)} = {seconds(fast)}.
+        - One replicate by those that draw: {plus(slow)} = {seconds(slow)}.
+        - One scenario: {wanted.replicates:,} x {seconds(fast)} +
+          {wanted.slow_replicates:,} x {seconds(slow)} = {each:,.0f} s.
+        - All: {wanted.scenarios:,} x {each:,.0f} s = {total / 3600:,.0f} core-hours; on {cores:,} cores
+          at best {total / cores / 60:,.1f} minutes by the clock.
+        - In jobs of {wanted.minutes} minutes: {jobs:,} of them. Each also starts Snakemake twice (the
+          submission and its step, {quantity(start, "s")} each) and loads the program
+          ({quantity(loading, "s")}): {overhead:.1f} s, {100 * overhead / length:.1f}% of the job.
+        - Gathering: {sums:,} rows of partial sums (a block of {BLOCK} replicates, a method, a contrast)
+          at {quantity(one_sum, "s")} each = {gathering / 60:.1f} minutes, on one core.
+        - By the clock: {jobs:,} jobs on {cores:,} cores are {rounds:,} rounds; with overhead and
+          gathering {clock / 60:,.0f} minutes, {100 * total / cores / clock:.0f}% of the best.
+    """
+    for point in points.split("\n        - ")[1:]:
+        yield from wrapped(f"- {point}")
     yield ""
-    yield f"{wanted.scenarios:,} scenarios the size of the one above, {wanted.replicates:,} replicates of each by"
-    yield f"the methods that do not draw, {wanted.slow_replicates:,} by the three that do. From the rates measured"
-    yield "here, not run:"
-    yield ""
-    yield f"- One replicate by {FAST_METHODS + len(FAST) - 1} methods that do not draw:"
-    yield f"  {plus(fast)} = {quantity(sum(fast.values()), 's')}."
-    yield f"- One replicate by those that draw: {plus(slow)} = {quantity(sum(slow.values()), 's')}."
-    yield f"- One scenario: {wanted.replicates:,} x {quantity(sum(fast.values()), 's')} +"
-    yield f"  {wanted.slow_replicates:,} x {quantity(sum(slow.values()), 's')} = {each:,.0f} s."
-    yield f"- All: {wanted.scenarios:,} x {each:,.0f} s = {total / 3600:,.0f} core-hours; on {cores:,} cores at"
-    yield f"  best {total / cores / 60:,.1f} minutes by the clock."
-    yield f"- In jobs of {wanted.minutes} minutes: {jobs:,} of them. Each also starts Snakemake twice (the"
-    yield f"  submission and its step, {quantity(start, 's')} each) and loads the program ({quantity(loading, 's')}):"
-    yield f"  {overhead:.1f} s, {100 * share:.1f}% of the job."
-    yield f"- Gathering: {sums:,} rows of partial sums (a block of {BLOCK} replicates, a method, a contrast) at"
-    yield f"  {quantity(each_of(table, 'rows of partial sums'), 's')} each = {quantity(gathering, 's')}, on one core."
-    yield f"- By the clock: {jobs:,} jobs on {cores:,} cores are {int(np.ceil(jobs / cores)):,} rounds; with overhead and"
-    yield f"  gathering {clock / 60:,.0f} minutes, {100 * total / cores / clock:.0f}% of the best."
-    yield ""
-    yield "What this leaves out: waiting in the queue, a shared file system slower than a local disk, the"
-    yield "scheduler's own limits (`jobs` in profiles/slurm is 100: ask for more), and that Snakemake looks"
-    yield "every 20 seconds or more whether jobs have ended. The last round is seldom full; smaller jobs"
-    yield "fill it better and cost more overhead. Nothing is exchanged between jobs, and every block of"
-    yield "replicates has a seed of its own, so that results do not depend on any of this."
+    yield from wrapped(
+        """
+        What this leaves out: waiting in the queue, a shared file system slower than a local disk, the
+        scheduler's own limits (`jobs` in profiles/slurm is 100: ask for more), and that Snakemake
+        looks every 20 seconds or more whether jobs have ended. The last round is seldom full; smaller
+        jobs fill it better and cost more overhead. Nothing is exchanged between jobs, and every block
+        of replicates has a seed of its own, so that results do not depend on any of this.
+        """
+    )
 
 
-def plus(costs: dict[str, float]) -> str:
+def loading_seconds(table: pd.DataFrame) -> float:
+    """A process that loads the program and does little with it."""
+    some = table[table["stage"] == "fit_specification group_means"]
+    return float(some.nsmallest(1, "size")["cpu"].iloc[0])
+
+
+def seconds(costs: Mapping[str, float]) -> str:
+    return quantity(sum(costs.values()), "s")
+
+
+def plus(costs: Mapping[str, float]) -> str:
     return " + ".join(f"{quantity(value, 's')} ({name})" for name, value in costs.items())
