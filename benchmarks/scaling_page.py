@@ -16,18 +16,19 @@ from plotnine import (
     facet_wrap,
     geom_line,
     geom_point,
+    geom_text,
     ggplot,
     labs,
     scale_color_manual,
-    scale_shape_manual,
     scale_x_log10,
     scale_y_log10,
+    theme,
 )
 from timing import quantity
 
 from groupwise.calibration.scenario import BLOCK
 from groupwise.figures import Figure, render
-from groupwise.figures.style import OKABE_ITO, SHAPES, look
+from groupwise.figures.style import OKABE_ITO, look
 
 SPECIFICATIONS = ("pooled", "group_means", "dummy", "mixed", "gee", "randomization")
 STAGES = {
@@ -40,11 +41,29 @@ STAGES = {
     "render_report": "report (preview)",
 }
 LIMITS = {
-    "check the file": "decoding columns of text: one core, and the whole table in memory",
-    "read the data": "the same, sorting labels, and writing the table",
+    "check the file, read the data": """decoding and cleaning columns of text, finding and sorting
+        labels, one column after another; the whole table is in memory, which sets the peak""",
+    "fit: pooled": """the wild bootstrap, whose draws are a matrix of so many draws by groups, and up
+        to a million rows statsmodels' own fits""",
+    "fit: group_means": "one pass of sums by group over every column; then only groups count",
+    "fit: dummy": """passes of sums by group that take the group parameters out of every column; no
+        matrix of dummies is ever made""",
+    "fit: mixed": """as long as there are no more than 5,000 groups statsmodels, which is asked as a
+        second witness and solves for every group at every step; beyond, passes of sums by group, again
+        for the profile of each contrast, then the draws of the parametric bootstrap, whose cost is
+        that of groups, not of rows""",
+    "fit: gee": """up to a million rows statsmodels' loop over groups in Python; beyond, passes of sums
+        by group""",
+    "fit: randomization": "drawing 9,999 assignments of all groups: groups count, not rows",
+    "put the tables together, diagnostics, figures": """of more than 200,000 rows a sample of
+        residuals is kept, so that these stop growing but for reading columns of the data""",
+    "report": "starting a notebook's kernel; it reads tables only",
 }
 SMALLEST = 0.3
 """Seconds: where a cost has grown by less, its growth is not told from that of other work."""
+
+CLOSE = 0.11
+"""Powers of ten between the names of lines."""
 
 FAST_METHODS = 8  # of "fast methods", see calibration.FAST
 
@@ -53,12 +72,12 @@ FAST_METHODS = 8  # of "fast methods", see calibration.FAST
 class Study:
     """A simulation study; slow methods draw or enumerate for every replicate."""
 
-    scenarios: int = 1000
+    scenarios: int = 10_000
     replicates: int = 100_000
     slow_replicates: int = 10_000
     contrasts: int = 3
     cores: int = 1000
-    minutes: int = 15  # of one job
+    minutes: int = 5  # of one job
 
 
 FAST = ("fast methods", "dummy_nested", "gee_bias_reduced", "mixed_profile")
@@ -68,9 +87,10 @@ SLOW = ("ols_wild_bootstrap", "randomization", "mixed_bootstrap")
 def write(table: pd.DataFrame, path: Path) -> None:
     """The page, with its figure beside it."""
     stages = by_stage(table)
+    runs = table[table["part"] == "rows"].groupby("size")["runs"].max()
     figure = draw(stages)
     path.with_suffix(".svg").write_bytes(render(figure, "svg"))
-    lines = [*introduction(), *rows(stages), *limits(), f"![{figure.alt}](scaling.svg)", ""]
+    lines = [*introduction(), *rows(stages, runs), *limits(), f"![{figure.alt}](scaling.svg)", ""]
     lines += [*replicates(table), *study(table, Study())]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -93,8 +113,8 @@ def introduction() -> Iterator[str]:
         Written by `make scaling ARGS=--write`, from docs/scaling.csv. The workflow itself runs on
         tables made by benchmarks/make_large.py: three arms, fifty rows to a group up to 20,000
         groups, one covariate, text labels, a Parquet file. What counts is the whole process of each
-        job's script, start and imports included, in processor seconds (user and system) on one core:
-        the less of two runs up to 10^5 rows, one run beyond. The machine was shared with other work
+        job's script, start and imports included, in processor seconds (user and system) on one core,
+        the least of several runs where there were several. The machine was shared with other work
         meanwhile, which processor seconds feel less than the clock, but do feel: on a quiet machine
         expect less ([docs/benchmarks.md](benchmarks.md) was measured on one).
         """
@@ -141,7 +161,7 @@ def power(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.2f}"
 
 
-def rows(stages: pd.DataFrame) -> Iterator[str]:
+def rows(stages: pd.DataFrame, runs: pd.Series) -> Iterator[str]:
     """Tables of seconds and of memory."""
     seconds = stages.pivot_table(index="stage", columns="size", values="cpu", observed=True)
     memory = stages.pivot_table(index="stage", columns="size", values="peak_mb", observed=True)
@@ -164,6 +184,7 @@ def rows(stages: pd.DataFrame) -> Iterator[str]:
     longest = read_first(seconds) + seconds.filter(like="fit: ", axis=0).max() + finish(seconds)
     cells = [quantity(value, "s") for value in longest]
     yield f"| the longest chain, all else side by side | {' | '.join(cells)} | |"
+    yield f"| *runs* | {' | '.join(f'*{n}*' for n in runs)} | |"
     yield ""
     yield "Peak memory of the process:"
     yield ""
@@ -187,32 +208,52 @@ def finish(seconds: pd.DataFrame) -> pd.Series:
 def limits() -> Iterator[str]:
     yield "What limits each stage for many rows, as seen by a sampling profiler:"
     yield ""
-    yield from (f"- **{stage}**: {why}." for stage, why in LIMITS.items())
+    for stage, why in LIMITS.items():
+        yield from wrapped(f"- **{stage}**: {why}.")
     yield ""
 
 
 def draw(stages: pd.DataFrame) -> Figure:
-    """Seconds against rows: the fits in one panel, all else in the other."""
+    """Seconds against rows: the fits in one panel, all else in the other, named at their right ends."""
     panels = ("Specifications", "Other stages")
     fit = stages["stage"].astype(str).str.startswith("fit: ")
-    frame = stages.assign(panel=pd.Categorical(np.where(fit, *panels), categories=panels))
-    names = list(frame["stage"].cat.categories)
-    fits = [name for name in names if name.startswith("fit: ")]
-    others = [name for name in names if name not in fits]
-    looks = {name: i for part in (fits, others) for i, name in enumerate(part)}
+    panel = pd.Categorical(np.where(fit, *panels), categories=panels)
+    frame = stages.assign(panel=panel, stage=stages["stage"].astype(str).str.removeprefix("fit: "))
+    ends = frame[frame["size"] == frame["size"].max()]
+    ends = pd.concat([apart(part) for _, part in ends.groupby("panel", observed=True)])
+    colours = {
+        name: OKABE_ITO[i]
+        for _, part in ends.groupby("panel", observed=True)
+        for i, name in enumerate(part["stage"])
+    }
+    smallest, largest = frame["size"].min(), frame["size"].max()
     plot = (
-        ggplot(frame, aes("size", "cpu", color="stage", shape="stage"))
+        ggplot(frame, aes("size", "cpu", color="stage"))
         + geom_line(size=0.8)
-        + geom_point(size=2.4)
+        + geom_point(size=2)
+        + geom_text(aes(y="place", label="stage"), ends, ha="left", size=10, nudge_x=0.12)
         + facet_wrap("panel", ncol=2)
-        + scale_x_log10(labels=lambda breaks: [ten_to(b) for b in breaks])
+        + scale_x_log10(
+            breaks=sorted(set(frame["size"])),
+            labels=lambda breaks: [ten_to(b) for b in breaks],
+            limits=(smallest, largest * (largest / smallest) ** 0.75),
+        )
         + scale_y_log10(labels=lambda breaks: [f"{b:,.4g}" for b in breaks])
-        + scale_color_manual(values={name: OKABE_ITO[i] for name, i in looks.items()})
-        + scale_shape_manual(values={name: SHAPES[i] for name, i in looks.items()})
-        + labs(x="Rows", y="Processor seconds", color="", shape="")
-        + look(legend_direction="vertical")
+        + scale_color_manual(values=colours)
+        + labs(x="Rows", y="Processor seconds")
+        + look()
+        + theme(legend_position="none")
     )
-    return Figure(plot, 9, 5.6, describe(stages))
+    return Figure(plot, 9.5, 4.6, describe(stages))
+
+
+def apart(ends: pd.DataFrame) -> pd.DataFrame:
+    """Column `place`: where names stand that would be too close to one another at their values."""
+    ends = ends.sort_values("cpu")
+    place = np.log10(ends["cpu"].to_numpy())
+    for i in range(1, len(place)):
+        place[i] = max(place[i], place[i - 1] + CLOSE)
+    return ends.assign(place=10**place)
 
 
 def ten_to(value: float) -> str:

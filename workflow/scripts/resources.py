@@ -28,7 +28,7 @@ class Need:
     Attributes
     ----------
     mb, minutes : with a small table
-    mb_each, minutes_each : what a million rows add; of a file that is read for the first time, 20 MB
+    mb_each, minutes_each : what a million rows add; or what 18 MB of a raw file add
     """
 
     mb: float
@@ -85,7 +85,7 @@ def millions(wildcards: Any, input: Any) -> float:
 
 
 def of_file(path: Path) -> float:
-    """Millions of rows in a raw file, of which one takes about 20 bytes."""
+    """Millions of rows in a raw file, of which one takes about 18 bytes."""
     if not path.is_file():
         return 0
-    return PACKED.get(path.suffix, 1) * path.stat().st_size / 20e6
+    return PACKED.get(path.suffix, 1) * path.stat().st_size / 18e6
