@@ -150,11 +150,16 @@ def exponent(costs: pd.Series) -> float:
     What the smallest size costs, which is starting a process and loading the program, is taken off.
     NaN where the cost hardly grows.
     """
-    costs = costs.sort_index()
+    costs = costs.sort_index().dropna()
     grown = (costs - costs.iloc[0]).iloc[-2:]
     if (grown < SMALLEST).any():
         return np.nan
     return float(np.log(grown.iloc[1] / grown.iloc[0]) / np.log(grown.index[1] / grown.index[0]))
+
+
+def cell(value: float, unit: str = "s") -> str:
+    """A quantity, or nothing where it was not measured."""
+    return "" if np.isnan(value) else quantity(value, unit)
 
 
 def power(value: float) -> str:
@@ -176,13 +181,17 @@ def rows(stages: pd.DataFrame, runs: pd.Series) -> Iterator[str]:
     yield f"| stage | {' | '.join(sizes)} | grows as rows^ |"
     yield "|---|" + "---:|" * (len(sizes) + 1)
     for stage, line in seconds.iterrows():
-        cells = [quantity(value, "s") for value in line]
+        cells = [cell(value) for value in line]
         yield f"| {stage} | {' | '.join(cells)} | {power(exponent(line))} |"
-    total = seconds.sum()
-    cells = [quantity(value, "s") for value in total]
+    total = seconds.sum(skipna=False)
+    cells = [cell(value) for value in total]
     yield f"| together | {' | '.join(cells)} | {power(exponent(total))} |"
-    longest = read_first(seconds) + seconds.filter(like="fit: ", axis=0).max() + finish(seconds)
-    cells = [quantity(value, "s") for value in longest]
+    longest = (
+        read_first(seconds)
+        + seconds.filter(like="fit: ", axis=0).max(skipna=False)
+        + finish(seconds)
+    )
+    cells = [cell(value) for value in longest]
     yield f"| the longest chain, all else side by side | {' | '.join(cells)} | |"
     yield f"| *runs* | {' | '.join(f'*{n}*' for n in runs)} | |"
     yield ""
@@ -191,17 +200,19 @@ def rows(stages: pd.DataFrame, runs: pd.Series) -> Iterator[str]:
     yield f"| stage | {' | '.join(sizes)} |"
     yield "|---|" + "---:|" * len(sizes)
     for stage, line in memory.iterrows():
-        yield f"| {stage} | {' | '.join(quantity(value, 'MB') for value in line)} |"
+        yield f"| {stage} | {' | '.join(cell(value, 'MB') for value in line)} |"
     yield ""
 
 
 def read_first(seconds: pd.DataFrame) -> pd.Series:
-    return seconds.loc[["check the file", "read the data"]].sum()
+    return seconds.loc[["check the file", "read the data"]].sum(skipna=False)
 
 
 def finish(seconds: pd.DataFrame) -> pd.Series:
     """After the slowest fit: a sixth of the figures, which do not wait for one another."""
-    last = seconds.loc[["put the tables together", "diagnostics", "report (preview)"]].sum()
+    last = seconds.loc[["put the tables together", "diagnostics", "report (preview)"]].sum(
+        skipna=False
+    )
     return last + seconds.loc["figures, all six"] / 6
 
 
@@ -219,7 +230,7 @@ def draw(stages: pd.DataFrame) -> Figure:
     fit = stages["stage"].astype(str).str.startswith("fit: ")
     panel = pd.Categorical(np.where(fit, *panels), categories=panels)
     frame = stages.assign(panel=panel, stage=stages["stage"].astype(str).str.removeprefix("fit: "))
-    ends = frame[frame["size"] == frame["size"].max()]
+    ends = frame.sort_values("size").groupby("stage").tail(1)
     ends = pd.concat([apart(part) for _, part in ends.groupby("panel", observed=True)])
     colours = {
         name: OKABE_ITO[i]
@@ -293,7 +304,7 @@ def replicates(table: pd.DataFrame) -> Iterator[str]:
     yield f"| methods | {' | '.join(sizes)} | for one | grows as replicates^ |"
     yield "|---|" + "---:|" * (len(sizes) + 2)
     for stage, line in seconds.iterrows():
-        cells = ["" if np.isnan(value) else quantity(value, "s") for value in line]
+        cells = [cell(value) for value in line]
         known = line.dropna()
         last = known.iloc[-2:]
         slope = np.log(last.iloc[1] / last.iloc[0]) / np.log(last.index[1] / last.index[0])
