@@ -87,7 +87,7 @@ SLOW = ("ols_wild_bootstrap", "randomization", "mixed_bootstrap")
 def write(table: pd.DataFrame, path: Path) -> None:
     """The page, with its figure beside it."""
     stages = by_stage(table)
-    runs = table[table["part"] == "rows"].groupby("size")["runs"].max()
+    runs = table[table["part"] == "rows"].groupby("size")["runs"].max().fillna(1).astype(int)
     figure = draw(stages)
     path.with_suffix(".svg").write_bytes(render(figure, "svg"))
     lines = [*introduction(), *rows(stages, runs), *limits(), f"![{figure.alt}](scaling.svg)", ""]
@@ -114,9 +114,9 @@ def introduction() -> Iterator[str]:
         tables made by benchmarks/make_large.py: three arms, fifty rows to a group up to 20,000
         groups, one covariate, text labels, a Parquet file. What counts is the whole process of each
         job's script, start and imports included, in processor seconds (user and system) on one core,
-        the least of several runs where there were several. The machine was shared with other work
-        meanwhile, which processor seconds feel less than the clock, but do feel: on a quiet machine
-        expect less ([docs/benchmarks.md](benchmarks.md) was measured on one).
+        the least of several runs where there were several; an empty cell was not measured. The machine
+        was shared with other work meanwhile, which processor seconds feel less than the clock, but do
+        feel: on a quiet machine expect less ([docs/benchmarks.md](benchmarks.md) was measured on one).
         """
     )
     yield f"{processor()}; Python {platform.python_version()}; {date.today().isoformat()}."
@@ -277,8 +277,8 @@ def describe(stages: pd.DataFrame) -> str:
     most, least = last.idxmax(), last.idxmin()
     return (
         f"Processor seconds of each stage against the number of rows, both on logarithmic scales, from "
-        f"{stages['size'].min():,} to {stages['size'].max():,} rows: flat at a few seconds up to about "
-        f"a hundred thousand rows. At the right end {last.max():,.0f} for '{most}', the most, and "
+        f"{stages['size'].min():,} to {stages['size'].max():,} rows: lines that rise little at first, then "
+        f"towards proportion. At the right end {last.max():,.0f} for '{most}', the most, and "
         f"{last.min():.1f} for '{least}', the least."
     )
 

@@ -41,7 +41,7 @@ NEEDS = {
     "simulate_data": Need(150, 2),
     "check_data": Need(190, 2, 185, 0.5),
     "ingest_data": Need(190, 2, 185, 0.5),
-    "fit_specification": Need(300, 3, 450, 2),
+    "fit_specification": Need(450, 3, 350, 2),
     "combine_results": Need(280, 2, 10),
     "check_model": Need(300, 2, 10),
     "record_provenance": Need(120, 1),

@@ -22,6 +22,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 INDEX = "reports/rendered/index.html"
 TAIL = 15  # lines of a failed job's log that are shown
+WIDTH = 200  # characters of each: Snakemake's own lists of files are longer
 TARGET_RULE = "all"  # gathers files and does nothing: neither counted nor shown
 MARK = "groupwise: "  # opens the one sentence about a user's mistake
 
@@ -322,7 +323,7 @@ class LogHandler(LogHandlerBase):
             self.write(f"{name} failed and wrote no log.\n{error}".rstrip())
         for path, text in logs.items():
             self.write(f"{name} failed{how_it_ended(error)}; the end of {path}:")
-            self.write("\n".join(f"    {line}" for line in text.splitlines()[-TAIL:]))
+            self.write("\n".join(f"    {line[:WIDTH]}" for line in text.splitlines()[-TAIL:]))
 
     def say_restart(self, jobid: str) -> None:
         """A job that failed is tried once more; groups have no number."""
