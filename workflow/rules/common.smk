@@ -12,6 +12,7 @@ from configuration import (
     modules,
     read_sums,
 )
+from resources import memory, minutes
 from settings import Settings, package
 
 try:

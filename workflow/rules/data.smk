@@ -21,6 +21,9 @@ rule simulate_data:
         "benchmarks/jobs/simulate_data/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("simulate_data"),
+        runtime=minutes("simulate_data"),
     params:
         config_file=SETTINGS.config_file,
         simulate=lookup("datasets/{dataset}/simulate", within=config),
@@ -48,6 +51,9 @@ rule check_data:
         "benchmarks/jobs/check_data/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("check_data"),
+        runtime=minutes("check_data"),
     params:
         settings=SETTINGS.ingest,
         sha256=listed_sha256,
@@ -73,6 +79,9 @@ rule ingest_data:
         "benchmarks/jobs/ingest_data/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("ingest_data"),
+        runtime=minutes("ingest_data"),
     params:
         settings=SETTINGS.ingest,
         sha256=listed_sha256,

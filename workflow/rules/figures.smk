@@ -41,6 +41,9 @@ rule draw_figure:
         "benchmarks/jobs/draw_figure/{dataset}/{figure}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("draw_figure"),
+        runtime=minutes("draw_figure"),
     message:
         "{wildcards.dataset}: draw {wildcards.figure}"
     script:

@@ -44,6 +44,9 @@ rule fit_specification:
         "benchmarks/jobs/fit_specification/{dataset}/{specification}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("fit_specification"),
+        runtime=minutes("fit_specification"),
     params:
         resampling=config["resampling"],
     message:
@@ -71,6 +74,9 @@ rule combine_results:
         "benchmarks/jobs/combine_results/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("combine_results"),
+        runtime=minutes("combine_results"),
     message:
         "{wildcards.dataset}: put the results together"
     script:
@@ -105,6 +111,9 @@ rule check_model:
         "benchmarks/jobs/check_model/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("check_model"),
+        runtime=minutes("check_model"),
     message:
         "{wildcards.dataset}: check the model"
     script:
@@ -125,6 +134,9 @@ rule adjust_families:
         "benchmarks/jobs/adjust_families.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("adjust_families"),
+        runtime=minutes("adjust_families"),
     params:
         families=FAMILIES,
     message:
@@ -146,6 +158,9 @@ rule record_provenance:
         "benchmarks/jobs/record_provenance/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("record_provenance"),
+        runtime=minutes("record_provenance"),
     params:
         seed=lookup("datasets/{dataset}/simulate/seed", within=config, default=None),
     message:

@@ -96,6 +96,9 @@ rule render_report:
         "benchmarks/jobs/render_report/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("render_report"),
+        runtime=minutes("render_report"),
     params:
         teaching=lookup("datasets/{dataset}/teaching", within=config),
         quarto=QUARTO,
@@ -134,6 +137,9 @@ rule render_index:
         "benchmarks/jobs/render_index.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("render_index"),
+        runtime=minutes("render_index"),
     params:
         datasets=list(config["datasets"]),
         study=STUDY_PAGE.is_file(),

@@ -40,6 +40,9 @@ rule simulate_study:
         chunks="[0-9]+",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("simulate_study"),
+        runtime=minutes("simulate_study"),
     params:
         options=STUDY_OPTIONS,
     message:
@@ -74,6 +77,9 @@ rule gather_study:
         "logs/gather_study.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("gather_study"),
+        runtime=minutes("gather_study"),
     params:
         options=STUDY_OPTIONS,
         rules=config["verdict"],
@@ -102,6 +108,9 @@ rule draw_study:
         "logs/draw_study/{figure}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("draw_study"),
+        runtime=minutes("draw_study"),
     message:
         "study: draw {wildcards.figure}"
     script:
@@ -130,6 +139,9 @@ rule render_study:
         "benchmarks/jobs/render_study.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("render_study"),
+        runtime=minutes("render_study"),
     params:
         quarto=QUARTO,
     message:
