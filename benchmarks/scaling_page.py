@@ -276,10 +276,10 @@ def describe(stages: pd.DataFrame) -> str:
     last = stages[stages["size"] == stages["size"].max()].set_index("stage")["cpu"]
     most, least = last.idxmax(), last.idxmin()
     return (
-        f"Processor seconds of each stage against the number of rows, both on logarithmic scales, from "
-        f"{stages['size'].min():,} to {stages['size'].max():,} rows: lines that rise little at first, then "
-        f"towards proportion. At the right end {last.max():,.0f} for '{most}', the most, and "
-        f"{last.min():.1f} for '{least}', the least."
+        "Processor seconds of each stage against the number of rows, both on logarithmic scales, "
+        f"from {stages['size'].min():,} to {stages['size'].max():,} rows: lines that rise little "
+        f"at first, then towards proportion. At the right end {last.max():,.0f} for '{most}', the "
+        f"most, and {last.min():.1f} for '{least}', the least."
     )
 
 
