@@ -172,6 +172,9 @@ def chunk_imports(qmd: Path) -> list[str]:
     return [name for cell in cells for name in imports(ast.parse(cell))]
 
 
+PARTS = re.compile(r'[\w/{}]+\.py|"figures/study"')
+
+
 def dynamic(rule: str) -> list[tuple[dict[str, str], list[str]]]:
     """Wildcards of a rule, and the modules that they, or the document it renders, make it load."""
     for wildcard, folder in (
@@ -179,7 +182,7 @@ def dynamic(rule: str) -> list[tuple[dict[str, str], list[str]]]:
         ("figure", "figures/study"),
         ("figure", "figures"),
     ):
-        if f"{folder}/{{{wildcard}}}.py" in rules()[rule]:
+        if {f"{folder}/{{{wildcard}}}.py", f'"{folder}"'} & set(PARTS.findall(rules()[rule])):
             stems = [path.stem for path in (SCRIPTS / "groupwise" / folder).glob("*.py")]
             names = sorted(set(stems) - {"__init__", "style"})
             return [

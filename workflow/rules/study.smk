@@ -97,8 +97,8 @@ rule draw_study:
             "words.py",
             "figures/__init__.py",
             "figures/style.py",
-            "figures/study/__init__.py",
-            "figures/study/{figure}.py",
+            "svg.py",
+            "figures/study",
         ),
     output:
         svg="results/study/figures/{figure}.svg",
