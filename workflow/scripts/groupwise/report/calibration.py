@@ -67,7 +67,9 @@ def simulated(facts: Facts) -> str:
         ]
     )
     slow = ""
-    if made["slow_replicates"] < made["replicates"]:
+    if made["slow_replicates"] == 0:
+        slow = " (the design is too large for methods that draw at random)"
+    elif made["slow_replicates"] < made["replicates"]:
         slow = (
             f" (methods that draw at random: {made['slow_replicates']:,}, with {made['draws']:,} "
             "draws each)"
@@ -104,6 +106,8 @@ def methods(facts: Facts) -> str:
                 _failed(row),
             ]
         )
+    silent = [method for method in facts.methods if method not in set(judged["method"])]
+    rows += [[method_label(method), "not simulated", *["–"] * 5] for method in silent]
     headers = [
         "method",
         "holds its level",
