@@ -174,11 +174,13 @@ def chunk_imports(qmd: Path) -> list[str]:
 
 def dynamic(rule: str) -> list[tuple[dict[str, str], list[str]]]:
     """Wildcards of a rule, and the modules that they, or the document it renders, make it load."""
-    for wildcard, folder in (("specification", "specifications"), ("figure", "figures")):
+    folders = {"specification": ["specifications"], "figure": ["figures", "figures/study"]}
+    for wildcard, folder in [(name, each) for name, found in folders.items() for each in found]:
         if f"{folder}/{{{wildcard}}}.py" in rules()[rule]:
             stems = [path.stem for path in (SCRIPTS / "groupwise" / folder).glob("*.py")]
             names = sorted(set(stems) - {"__init__", "style"})
-            return [({wildcard: name}, [f"groupwise.{folder}.{name}"]) for name in names]
+            module = f"groupwise.{folder.replace('/', '.')}"
+            return [({wildcard: name}, [f"{module}.{name}"]) for name in names]
     qmd = re.search(r'qmd="(reports/\w+\.qmd)"', rules()[rule])
     return [({}, chunk_imports(ROOT / qmd[1]) if qmd else [])]
 

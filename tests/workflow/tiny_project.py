@@ -69,6 +69,11 @@ class Project:
         yield self.make_report()
         yield self.snakemake("--cores", "2")
 
+    def make_study(self, arguments: str = "", config: str = "", cores: int = 2) -> Run:
+        """`make study`, with a configuration file to add."""
+        command = [*self.make_command(arguments, cores), f"CONFIG={config}"]
+        return self.run(["study" if each == "report" else each for each in command])
+
     def make_command(self, arguments: str = "", cores: int = 2) -> list[str]:
         """The command of `make report`; .venv is the environment of these tests, ready to use."""
         venv = self.folder / ".venv"

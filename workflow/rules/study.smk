@@ -91,7 +91,7 @@ rule draw_study:
             "words.py",
             "figures/__init__.py",
             "figures/style.py",
-            "figures/study/__init__.py",
+            "figures/study",
             "figures/study/{figure}.py",
         ),
     output:
