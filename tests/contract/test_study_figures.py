@@ -38,12 +38,13 @@ def test_every_method_has_a_panel_of_the_curves() -> None:
 
 @each_study
 @each_figure
-def test_figure_is_drawn_and_described(name: str, case: str) -> None:
+def test_figure_is_drawn_and_described_and_its_text_is_whole(name: str, case: str) -> None:
     figure = study.draw(name, tables(case))
     svg = figures.render(figure, "svg")
     check_svg(svg.decode())
     check_alt(figure.alt, needs_number=case != "no answer")
     assert 4 <= figure.width <= 10 and 2 <= figure.height <= 60
+    check_text(figure)
 
 
 @each_figure
@@ -51,12 +52,6 @@ def test_same_bytes_each_time(name: str) -> None:
     for kind in ("svg", "png"):
         first, second = (figures.render(study.draw(name, tables("usual")), kind) for _ in range(2))
         assert first == second and first.startswith(STARTS[kind])
-
-
-@each_study
-@each_figure
-def test_text_is_neither_cut_off_nor_on_top_of_other_text(name: str, case: str) -> None:
-    check_text(study.draw(name, tables(case)))
 
 
 @each_figure
