@@ -12,7 +12,6 @@ import io
 import itertools
 import json
 import re
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -26,17 +25,29 @@ import pypandoc
 import pytest
 import rendering
 import yaml
+from page_checks import (
+    LABEL,
+    LOADS,
+    QUARTO,
+    REFERENCE,
+    RENDERERS,
+    REPORTS,
+    SVG,
+    bibliography,
+    prose,
+    source,
+)
 
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import CITATION, callout, escape, escape_cited_note
 from groupwise.svg import dark
 from preview.metadata import page_metadata
-from preview.source import Chunk, read_qmd
+from preview.source import Chunk
 
 ROOT = Path(__file__).parents[2]
-REPORTS = ROOT / "reports"
 QMDS = sorted(path.name for path in REPORTS.glob("*.qmd"))
-QUARTO = shutil.which("quarto")
+STUDY = "study.qmd"  # what it prints: test_study_page.py
+PAGES = [name for name in QMDS if name != STUDY]
 CONFIGS = [ROOT / "config.yaml", *sorted((ROOT / "examples").glob("*.yaml"))]
 FIGURES = sorted(
     path.stem
@@ -71,11 +82,6 @@ CELL_KEYS = {
     "fig-cap", "fig-alt", "fig-width", "fig-height", "tbl-cap", "layout-ncol", "code-fold",
 }  # fmt: skip
 PROJECT_KEYS = {"type", "execute-dir", "output-dir", "render"}
-
-
-@cache
-def source(name: str) -> tuple[dict[str, object], list[Chunk]]:
-    return read_qmd(REPORTS / name)
 
 
 def cells(name: str) -> list[Chunk]:
@@ -300,16 +306,8 @@ def assembled(name: str, case: str) -> str:
 
 
 every_page = pytest.mark.parametrize(
-    ("name", "case"), [(name, case) for name in QMDS for case in CASES]
+    ("name", "case"), [(name, case) for name in PAGES for case in CASES]
 )
-REFERENCE = re.compile(r"(?<![\w\\])@((?:fig|tbl|eq|sec|lst)-[\w-]+)")
-LABEL = re.compile(r"\{#((?:fig|tbl|eq|sec|lst)-[^\s}]+)")
-
-
-def prose(markdown: str) -> str:
-    """Without code, formulas and the values of attributes."""
-    markdown = re.sub(r"\\.", "  ", markdown)
-    return re.sub(r"\$\$.*?\$\$|`[^`\n]*`|\$[^$\n]+\$|\"[^\"\n]*\"", " ", markdown, flags=re.DOTALL)
 
 
 @every_page
@@ -386,18 +384,10 @@ def test_every_figure_is_in_the_report() -> None:
 # Literature -------------------------------------------------------------------------------------
 
 
-def bibliography() -> dict[str, tuple[str, str]]:
-    """Key: (type, the rest of the entry)."""
-    text = (REPORTS / "references.bib").read_text(encoding="utf-8")
-    entries = re.split(r"^@", text, flags=re.MULTILINE)[1:]
-    found = [re.match(r"(\w+)\{([\w:-]+),(.*)", entry, re.DOTALL) for entry in entries]
-    return {match[2]: (match[1].lower(), match[3]) for match in found if match}
-
-
 def cited() -> set[str]:
     """Keys cited in any page about any experiment, or in the note of one that comes with it."""
     keys = {key[2:-1] for path in CONFIGS for key in CITATION.findall(path.read_text("utf-8"))}
-    for name in QMDS:
+    for name in PAGES:
         for case in CASES:
             found = re.findall(r"(?<![\w\\])@([A-Za-z][\w:-]*)", prose(assembled(name, case)))
             keys |= {key.rstrip(":-") for key in found if not REFERENCE.match(f"@{key}")}
@@ -517,24 +507,6 @@ def test_tables_on_paper_are_left_alone() -> None:
 
 # Rendered ---------------------------------------------------------------------------------------
 
-RENDERERS = [
-    pytest.param(None, id="preview"),
-    pytest.param(
-        QUARTO,
-        id="quarto",
-        marks=[
-            pytest.mark.quarto,
-            pytest.mark.slow,
-            pytest.mark.skipif(QUARTO is None, reason="no quarto on PATH"),
-        ],
-    ),
-]
-SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
-LOADS = re.compile(
-    r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)\s*=\s*[\"']?(?:https?:)?//[^>]*"
-    r"|url\(\s*[\"']?(?:https?:)?//[^)]*|@import\s[^;]*",
-)
-
 
 def write_results(case: str, folder: Path) -> None:
     """results/{dataset} as the workflow leaves it."""
@@ -551,7 +523,7 @@ def write_results(case: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("quarto", RENDERERS)
-@pytest.mark.parametrize("name", QMDS)
+@pytest.mark.parametrize("name", PAGES)
 def test_page_is_rendered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, quarto: str | None
 ) -> None:
@@ -587,7 +559,7 @@ def test_pdf_is_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         REPORTS / "report.qmd",
         tmp_path / "page.pdf",
         datasets=["usual"],
-        parameters={"dataset": "usual", "headline": "mixed_wald"},
+        parameters={"dataset": "usual"},
         quarto=QUARTO,
     )
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF-")

@@ -18,7 +18,8 @@ DATASETS = ("drawn", "measured")
 PACKAGE = ROOT / "workflow" / "scripts" / "groupwise"
 SPECIFICATIONS = modules(PACKAGE / "specifications")
 FIGURES = modules(PACKAGE / "figures", besides=["style"])
-TABLES = [name for name in tidy.TABLES if name not in ("residuals", "families")]
+NOT_EACH = ("residuals", "families", "study_axes", "study_rates")
+TABLES = [name for name in tidy.TABLES if name not in NOT_EACH]
 
 
 @pytest.fixture(params=DATASETS)

@@ -98,6 +98,11 @@ class Project:
         """`make` with another target."""
         return self.run([*self.ready_make(), *arguments, "CORES=2"], env)
 
+    def make_study(self, arguments: str = "", config: str = "", cores: int = 2) -> Run:
+        """`make study`, with a configuration file to add."""
+        command = [*self.make_command(arguments, cores), f"CONFIG={config}"]
+        return self.run(["study" if each == "report" else each for each in command])
+
     def make_command(self, arguments: str = "", cores: int = 2) -> list[str]:
         """The command of `make report`."""
         return [*self.ready_make(), "report", f"CORES={cores}", f"ARGS={arguments}"]

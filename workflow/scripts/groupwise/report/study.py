@@ -152,14 +152,10 @@ def _others(facts: StudyFacts) -> str:
     silent = len(facts.methods) - len(facts.sound) - liberal
     said = []
     if liberal:
-        one = "One does" if liberal == 1 else f"{liberal} do"
-        said.append(f"{one} not")
+        said.append(f"{liberal} {'does' if liberal == 1 else 'do'} not")
     if silent:
-        one = "one does" if silent == 1 else f"{silent} do"
-        said.append(
-            f"{one} wherever answering, but in some designs too often {_has(silent)} no answer"
-        )
-    return f"{capital('; '.join(said))}."
+        said.append(f"{silent} {_has(silent)} too often no answer in some design")
+    return f"Of the others {listing(said)}."
 
 
 def _has(n: int) -> str:
@@ -240,29 +236,26 @@ def _silence(method: str, rows: pd.DataFrame) -> str:
 
 def _failure(facts: StudyFacts, method: str, rows: pd.DataFrame) -> str:
     worst = rows.iloc[0]
-    tried = len(facts.null[facts.null["method"] == method])
+    tried = count(len(facts.null[facts.null["method"] == method]), "design")
+    text = f"{capital(method_phrase(method))} fails in {len(rows):,} of {tried}"
     at_worst = f"{percent(worst['rate'])} ({cell(worst)})"
     if len(rows) == 1:
-        return f"{capital(method_phrase(method))}: not in one of {tried:,}, {at_worst}."
-    return (
-        f"{capital(method_phrase(method))}: not in {len(rows):,} of {tried:,}. {_bounds(facts, rows)} "
-        f"At worst {at_worst}."
-    )
+        return f"{text}: {at_worst}."
+    return f"{text}, {_bounds(facts, rows)}; at worst {at_worst}."
 
 
 def _bounds(facts: StudyFacts, rows: pd.DataFrame) -> str:
     """From which correlation on, and up to how many groups, a method fails."""
-    said = []
     icc, iccs = rows["icc"].min(), facts.null["icc"]
-    if icc > iccs.min():
-        said.append(f"an ICC of {icc:g}" if icc == iccs.max() else f"an ICC of {icc:g} on")
-    most, groups = rows["groups_per_arm"].max(), facts.null["groups_per_arm"]
-    first = f"It fails from {said[0]}" if said else "It fails whatever the ICC"
-    if said and not said[0].endswith(" on"):
-        first = f"It fails at {said[0]}"
-    if most == groups.max():
-        return f"{first}, also with {most} groups an arm."
-    return f"{first}, with up to {most} groups an arm."
+    where = f"with an ICC of {icc:g} or more"
+    if icc == iccs.min():
+        where = "whatever the ICC" if icc < iccs.max() else f"with an ICC of {icc:g}"
+    elif icc == iccs.max():
+        where = f"with an ICC of {icc:g}"
+    most = rows["groups_per_arm"].max()
+    if most == facts.null["groups_per_arm"].max():
+        return f"{where}, also with {most} groups an arm"
+    return f"{where} and up to {most} groups an arm"
 
 
 def few_groups(facts: StudyFacts) -> str:
@@ -387,7 +380,7 @@ def everywhere(facts: StudyFacts) -> str:
         *("open", "least coverage"),
     ]
     caption = (
-        f"Over all {facts.designs:,} designs: least and greatest rate of wrong rejections, their mean, "
+        f"Over {count(facts.designs, 'design')}: least, greatest and mean rate of wrong rejections, "
         f"in how many designs the level does not hold, in how many replicates are too few to tell, and "
         f"the least coverage of 95% intervals."
     )

@@ -42,11 +42,11 @@ PANELS = {
 }
 """Methods by the panel they are drawn in."""
 
-BREAKS = (0, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.7, 1)
+BREAKS = (0, 0.05, 0.1, 0.2, 0.4, 0.7, 1)
 PANEL = 2.5
 """Height of a panel in inches."""
 
-APART = 0.085
+APART = 0.105
 """Least distance of two labels, as a share of a panel's height."""
 
 

@@ -1,0 +1,53 @@
+"""How pages are read and rendered by the tests of all of them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from preview.source import Chunk, read_qmd
+
+REPORTS = Path(__file__).parents[2] / "reports"
+QUARTO = shutil.which("quarto")
+REFERENCE = re.compile(r"(?<![\w\\])@((?:fig|tbl|eq|sec|lst)-[\w-]+)")
+LABEL = re.compile(r"\{#((?:fig|tbl|eq|sec|lst)-[^\s}]+)")
+RENDERERS = [
+    pytest.param(None, id="preview"),
+    pytest.param(
+        QUARTO,
+        id="quarto",
+        marks=[
+            pytest.mark.quarto,
+            pytest.mark.slow,
+            pytest.mark.skipif(QUARTO is None, reason="no quarto on PATH"),
+        ],
+    ),
+]
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
+LOADS = re.compile(
+    r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)\s*=\s*[\"']?(?:https?:)?//[^>]*"
+    r"|url\(\s*[\"']?(?:https?:)?//[^)]*|@import\s[^;]*",
+)
+
+
+@cache
+def source(name: str) -> tuple[dict[str, object], list[Chunk]]:
+    return read_qmd(REPORTS / name)
+
+
+def prose(markdown: str) -> str:
+    """Without code, formulas and the values of attributes."""
+    markdown = re.sub(r"\\.", "  ", markdown)
+    return re.sub(r"\$\$.*?\$\$|`[^`\n]*`|\$[^$\n]+\$|\"[^\"\n]*\"", " ", markdown, flags=re.DOTALL)
+
+
+def bibliography() -> dict[str, tuple[str, str]]:
+    """Key: (type, the rest of the entry)."""
+    text = (REPORTS / "references.bib").read_text(encoding="utf-8")
+    entries = re.split(r"^@", text, flags=re.MULTILINE)[1:]
+    found = [re.match(r"(\w+)\{([\w:-]+),(.*)", entry, re.DOTALL) for entry in entries]
+    return {match[2]: (match[1].lower(), match[3]) for match in found if match}

@@ -1,0 +1,91 @@
+"""`make study`: a page of its own, which nothing else makes and to which the index leads."""
+
+from __future__ import annotations
+
+import shutil
+
+import pandas as pd
+import pytest
+from tiny_project import CONFIG, Project
+
+from groupwise import tidy
+
+STUDY = "study.yaml"
+PAGE = "reports/rendered/study.html"
+TABLES = ("results/study/calibration.csv", "results/study/axes.csv", "results/study/rates.csv")
+RULES = {"simulate_study", "gather_study", "draw_study", "render_study"}
+DRY = "--dry-run"
+
+
+@pytest.fixture
+def project(copied: Project) -> Project:
+    shutil.copy2(CONFIG / STUDY, copied.folder / STUDY)
+    return copied
+
+
+def test_study_from_nothing_to_its_page_and_the_link_to_it(project: Project) -> None:
+    run = project.make_study(config=STUDY)
+    assert run.code == 0, run.console
+    assert f"Open {PAGE}" in run.console
+    assert "study: simulate, part 3 of 3" in run.console
+    axes = pd.read_csv(project.folder / "results/study/axes.csv")
+    assert list(axes.columns) == list(tidy.TABLES["study_axes"]) and len(axes) == 8
+    calibration = pd.read_csv(project.folder / "results/study/calibration.csv")
+    assert set(calibration["scenario"]) == set(axes["scenario"])
+    assert "in all 4 designs" in project.read(PAGE)
+    assert project.make_study(DRY, config=STUDY).plan == {}
+
+    # The index leads there now; and no longer once the page is gone.
+    index = "reports/rendered/index.html"
+    assert "study.html" not in project.read(index)
+    assert set(project.make_report(DRY).plan) == {"render_index"}
+    assert project.make_report().code == 0
+    assert 'href="study.html"' in project.read(index)
+    (project.folder / PAGE).unlink()
+    assert set(project.make_report(DRY).plan) == {"render_index"}
+
+
+def test_numbers_do_not_depend_on_jobs_or_cores_and_what_is_done_is_kept(project: Project) -> None:
+    project.edit(STUDY, "jobs: 3", "jobs: 1")
+    first = project.make_study("--until gather_study", config=STUDY, cores=1)
+    assert first.code == 0, first.console
+    before = [project.read(name) for name in TABLES]
+    project.edit(STUDY, "jobs: 1", "jobs: 8")
+    again = project.make_study("--until gather_study", config=STUDY)
+    assert again.code == 0, again.console
+    assert [project.read(name) for name in TABLES] == before
+    (project.folder / "results/study/parts/5-of-8.parquet").unlink()
+    (project.folder / "results/study/rates.csv").unlink()
+    plan = project.make_study(f"{DRY} --until gather_study", config=STUDY).plan
+    assert plan["simulate_study"] == {"5/8"}
+
+
+def test_report_does_not_make_the_study(fresh: Project) -> None:
+    assert not RULES & set(fresh.make_report(DRY).plan)
+    assert set(fresh.make_study(DRY).plan) >= RULES
+
+
+def test_full_profile_brings_its_own_amounts(fresh: Project) -> None:
+    shutil.copy2(CONFIG / STUDY, fresh.folder / STUDY)
+    plan = fresh.make_study(f"{DRY} --workflow-profile profiles/full").plan
+    assert len(plan["simulate_study"]) == 64
+
+
+@pytest.mark.parametrize("name", ["study", "Study"])
+def test_no_dataset_is_called_study(copied: Project, name: str) -> None:
+    copied.edit("config.yaml", "  measured:", f"  {name}:")
+    run = copied.make_report(DRY)
+    assert run.code != 0
+    assert run.sentences == [
+        f"config.yaml: datasets.{name}: the page of the general study has this name; choose another."
+    ]
+    assert "Traceback" not in run.console
+
+
+def test_a_mistake_in_the_study_is_one_sentence(copied: Project) -> None:
+    copied.write(STUDY, "study: {group_sizes: [5]}\n")
+    run = copied.make_study(DRY, config=STUDY)
+    assert run.code != 0
+    assert run.sentences == [
+        "study.yaml: study.group_sizes: unknown key; did you mean 'group_size'?"
+    ]
