@@ -359,6 +359,9 @@ def test_histogram_holds_every_assignment_and_the_p_value(name: str, drawn: bool
     estimates = tables["estimates"].set_index("contrast")
     assert set(tables["randomization"]["contrast"]) == set(estimates.index)
     for contrast, bins in tables["randomization"].groupby("contrast"):
+        if bins["p_value"].isna().all():  # no test, and why
+            assert np.isnan(estimates.loc[contrast, "p_value"]) and bins["message"].all()
+            continue
         n, exact = int(bins["n_assignments"].iloc[0]), bool(bins["exact"].iloc[0])
         assert bins["count"].sum() == n
         extreme = bins.loc[bins["extreme"], "count"].sum()

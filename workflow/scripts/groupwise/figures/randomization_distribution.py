@@ -42,14 +42,7 @@ def draw(tables: Tables) -> Figure:
     one = bins.drop_duplicates("contrast")
     columns = min(2, len(one))
     titles = [wrap(contrast_label(contrast), 58 // columns) for contrast in one["contrast"]]
-    panel = dict(zip(one["contrast"], titles, strict=True))
-    bins = bins.assign(
-        panel=pd.Categorical(bins["contrast"].map(panel), categories=titles),
-        tail=pd.Categorical(np.where(bins["extreme"], AS_FAR, LESS), categories=list(FILLS)),
-        height=bins["count"]
-        / (bins["bin_high"] - bins["bin_low"])
-        / bins.groupby("contrast", sort=False)["count"].transform("sum"),
-    )
+    bins = _drawn(bins, dict(zip(one["contrast"], titles, strict=True)))
     observed = bins.drop_duplicates("panel")
     observed = observed[observed["statistic"].abs() <= observed["bin_low"].abs()]
     words = _words(bins)
@@ -86,6 +79,16 @@ def _bins(tables: Tables) -> pd.DataFrame:
         contrasts = contrasts[: min(len(tables.design["arms"]) - 1, 2 * MANY_CONTRASTS)]
     table = tables.results["randomization"]
     return table[table["contrast"].isin(contrasts) & table["bin_low"].notna()]
+
+
+def _drawn(bins: pd.DataFrame, panel: dict[str, str]) -> pd.DataFrame:
+    """The bins with their panel, which tail they are in, and a height whose area is their share."""
+    total = bins.groupby("contrast", sort=False)["count"].transform("sum")
+    return bins.assign(
+        panel=pd.Categorical(bins["contrast"].map(panel), categories=list(panel.values())),
+        tail=pd.Categorical(np.where(bins["extreme"], AS_FAR, LESS), categories=list(FILLS)),
+        height=bins["count"] / (bins["bin_high"] - bins["bin_low"]) / total,
+    )
 
 
 def _words(bins: pd.DataFrame) -> pd.DataFrame:
