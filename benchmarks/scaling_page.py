@@ -139,7 +139,10 @@ def by_stage(table: pd.DataFrame) -> pd.DataFrame:
     some = table[table["part"] == "rows"].copy()
     figure = some["stage"].str.startswith("draw_figure")
     some["stage"] = some["stage"].where(~figure, "draw_figure").map(STAGES)
-    parts = some.groupby(["stage", "size"]).agg(cpu=("cpu", "sum"), peak_mb=("peak_mb", "max"))
+    jobs = some.groupby(["stage", "size"])
+    parts = jobs.agg(cpu=("cpu", "sum"), peak_mb=("peak_mb", "max"))
+    all_of_them = jobs.size().groupby("stage").transform("max")  # an unfinished run has fewer
+    parts = parts[jobs.size() == all_of_them]
     order = pd.CategoricalDtype(list(STAGES.values()), ordered=True)
     return parts.reset_index().astype({"stage": order}).sort_values(["stage", "size"])
 
@@ -276,10 +279,10 @@ def describe(stages: pd.DataFrame) -> str:
     last = stages[stages["size"] == stages["size"].max()].set_index("stage")["cpu"]
     most, least = last.idxmax(), last.idxmin()
     return (
-        "Processor seconds of each stage against the number of rows, both on logarithmic scales, "
-        f"from {stages['size'].min():,} to {stages['size'].max():,} rows: lines that rise little "
-        f"at first, then towards proportion. At the right end {last.max():,.0f} for '{most}', the "
-        f"most, and {last.min():.1f} for '{least}', the least."
+        f"Processor seconds of each stage against the number of rows, both on logarithmic scales, from "
+        f"{stages['size'].min():,} to {stages['size'].max():,} rows: lines that rise little at first, "
+        f"then towards proportion. At the right end {last.max():,.0f} for '{most}', the most, and "
+        f"{last.min():.1f} for '{least}', the least."
     )
 
 
