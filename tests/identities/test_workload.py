@@ -107,7 +107,7 @@ def test_replicates_are_rationed(most: int, replicates: int, slow: int) -> None:
 def test_slow_methods_are_rationed_first() -> None:
     options = replace(FEW, slow_replicates=1000, most_outcomes=72 * 2000)
     workload, _ = dataset_workload(DESIGN, Y, options)
-    assert (workload.replicates, workload.slow_replicates) == (1000, 200)
+    assert (workload.replicates, workload.slow_replicates) == (1100, 200)
 
 
 def test_nothing_is_simulated_where_nothing_is_asked_for() -> None:
