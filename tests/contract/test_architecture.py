@@ -19,10 +19,11 @@ RULES = ROOT / "workflow" / "rules"
 LAYERS = (
     {"tidy", "words", "algebra", "data"},
     {"design"},
-    {"models"},
+    {"models", "intake", "results"},
     {"inference"},
     {"specifications"},
     {"diagnostics", "calibration", "planning", "figures", "report"},
+    {"analysis"},
 )
 """A module may import from earlier layers and from its own folder."""
 
