@@ -79,7 +79,6 @@ def read_result(path: str | os.PathLike[str], name: str) -> pd.DataFrame:
         path,
         dtype=dict.fromkeys(text, str),
         keep_default_na=False,
-        float_precision="round_trip",
         na_values={column: [""] for column, kind in tidy.TABLES[name].items() if kind is float},
     )
     return tidy.table(name, table) if len(table) else tidy.table(name, [])
