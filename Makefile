@@ -42,12 +42,13 @@ report: $(STAMP) ## Make every report that is not up to date: reports/rendered/i
 
 # Each examples/NAME.yaml describes the dataset NAME. Their reports are asked for by name, so that the
 # index page and its datasets stay as they are.
-examples: $(STAMP) ## Make the reports of examples/*.yaml: reports/rendered/NAME.html
+examples: $(STAMP) ## Make the reports of examples/*.yaml: reports/rendered/NAME.html, .json
 	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
 	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE)" \
 		--keep-going --rerun-incomplete --logger groupwise --cores $(CORES) \
 		--configfile $(EXAMPLES) $(ARGS) -- \
-		$(EXAMPLES:examples/%.yaml=reports/rendered/%.html)
+		$(EXAMPLES:examples/%.yaml=reports/rendered/%.html) \
+		$(EXAMPLES:examples/%.yaml=reports/rendered/%.json)
 
 # FILE and FORMAT come through the environment, as they are.
 describe: $(STAMP) ## Say what stands in FILE=data/raw/clinics.csv, and draft its block of config.yaml

@@ -15,6 +15,7 @@ include: "workflow/rules/describe.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/reports.smk"
+include: "workflow/rules/machine.smk"
 
 
 rule all:

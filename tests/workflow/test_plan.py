@@ -22,6 +22,7 @@ PER_DATASET = {
     "draw_figure",
     "record_provenance",
     "render_report",
+    "write_json",
 }
 
 

@@ -19,7 +19,7 @@ _PUBLIC = {
 }
 """Loaded when they are asked for: every job of the workflow imports this package."""
 
-__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+__all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:

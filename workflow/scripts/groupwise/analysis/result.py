@@ -11,15 +11,15 @@ from typing import Any
 import pandas as pd
 from plotnine import ggplot
 
-from groupwise import figures
 from groupwise.analysis.studies import Calibration, calibrated, planned
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.validate import ROLES
+from groupwise.figures import Figure, Tables, draw, names
 from groupwise.report import prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape
 from groupwise.specifications import Sample
-from groupwise.words import contrast_label, count, method_label, noun
+from groupwise.words import contrast_label, count, method_label
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,7 +80,7 @@ class Analysis:
     @property
     def figures(self) -> list[str]:
         """Names of the figures there are."""
-        return figures.names()
+        return names()
 
     def figure(self, name: str) -> ggplot:
         """A figure of the report; it displays itself, and other layers can be added to it.
@@ -96,19 +96,19 @@ class Analysis:
         """What a figure shows, in words."""
         return self._drawn(name).alt
 
-    def _drawn(self, name: str) -> figures.Figure:
+    def _drawn(self, name: str) -> Figure:
         if name not in self.figures:
             hint = nearest(str(name), self.figures)
             raise InputError("name", f"there is no figure '{name}'", hint)
         columns = [self.design["roles"][role] for role in ROLES if role != "second_group"]
-        tables = figures.Tables(
+        tables = Tables(
             data=self.data[list(filter(None, columns))],
             design=self.design,
             results=self.tables,
             headline=self.headline,
             truth=self.truth,
         )
-        return figures.draw(name, tables)
+        return draw(name, tables)
 
     def calibrate(
         self,
