@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from experiments import ROOT
 from nbclient import NotebookClient
+
 from preview.kernel import kernel_environment, kernel_manager
 
 NOTEBOOK = ROOT / "examples" / "notebook.ipynb"

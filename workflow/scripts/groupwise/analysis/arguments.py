@@ -51,8 +51,9 @@ def named() -> Iterator[None]:
         yield
     except InputError as error:
         key = error.key.removeprefix("roles.").removeprefix("simulate.")
-        fix = re.sub(r"`(\w+): (\w+)`", r'`\1="\2"`', error.fix).replace("roles.", "")
-        raise InputError(PLACES.get(key, key), error.problem, fix) from None
+        fix = re.sub(r"`(\w+): (\w+)`", r'`\1="\2"`', error.fix)
+        problem, fix = (re.sub(r"\broles\.(?=\w)", "", part) for part in (error.problem, fix))
+        raise InputError(PLACES.get(key, key), problem, fix) from None
 
 
 def check(given: Mapping[str, Any]) -> None:
