@@ -139,7 +139,7 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ),
         (
             f"{PACKAGE}/diagnostics/checks.py",
-            {"check_model", "record_provenance", "render_report", "render_index"},
+            {"check_model", "record_provenance", "render_report", "render_index", "write_json"},
         ),
         (
             f"{PACKAGE}/data/simulate.py",
@@ -165,7 +165,7 @@ def test_edited_specification_is_the_only_one_fitted(copied: Project) -> None:
 
 def test_another_headline_fits_nothing(copied: Project) -> None:
     copied.edit("config.yaml", "headline: mixed_wald", "headline: ols_classical")
-    assert set(plan(copied)) == {"draw_figure", "render_report", "render_index"}
+    assert set(plan(copied)) == {"draw_figure", "render_report", "render_index", "write_json"}
 
 
 @pytest.mark.parametrize(
