@@ -3,14 +3,14 @@
 import pandas as pd
 from job import logged, read_json, write_table
 
-from groupwise.specifications import Resampling, fit_tables, sample_of
+from groupwise.specifications import fit_tables, sample_of
 
 if __name__ == "__main__":
     with logged(snakemake):
         sample = sample_of(
             pd.read_parquet(snakemake.input.data),
             read_json(snakemake.input.design),
-            Resampling(**snakemake.params.resampling),
+            snakemake.params.resampling,
         )
         tables = fit_tables(snakemake.wildcards.specification, sample)
         for name, path in snakemake.output.items():

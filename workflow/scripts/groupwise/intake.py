@@ -26,7 +26,7 @@ class Intake:
 
     table: pd.DataFrame
     missing: pd.DataFrame
-    understood: Mapping[str, Any]
+    understood: dict[str, Any]
 
 
 def take_in(

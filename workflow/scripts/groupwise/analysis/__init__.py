@@ -88,7 +88,7 @@ def analyse(
         arguments.check(given)
         asked = arguments.methods(methods)
         leads = arguments.headline(headline, asked)
-        effort = arguments.resampling(resampling)
+        arguments.check_resampling(resampling)
         taken = take_in(
             table,
             arguments.roles(given),
@@ -99,7 +99,7 @@ def analyse(
         truth = arguments.truth(true_effects, list(taken.understood["arms"]))
     understood = {"dataset": dataset, "title": dataset, "note": ""} | dict(taken.understood)
     # Checks of the mixed model look at its first fit, asked or not.
-    sample = sample_of(taken.table, understood, effort, (*asked, "mixed_wald"))
+    sample = sample_of(taken.table, understood, resampling, (*asked, "mixed_wald"))
     tables = _fitted(sample)
     further = {"differential_missingness": differential_missingness(taken.missing)}
     return Analysis(

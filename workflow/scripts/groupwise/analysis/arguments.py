@@ -14,7 +14,6 @@ import pandas as pd
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.simulate import Recipe
 from groupwise.data.validate import ROLES, Roles
-from groupwise.specifications import Resampling
 from groupwise.words import METHODS, listing
 
 HEADLINE = "mixed_kenward_roger"
@@ -118,7 +117,7 @@ def headline(chosen: str | None, asked: tuple[str, ...]) -> str:
     return chosen
 
 
-def resampling(settings: Mapping[str, int] | None) -> Resampling:
+def check_resampling(settings: Mapping[str, int] | None) -> None:
     """Seed and effort of methods that draw."""
     for key, value in (settings or {}).items():
         if key not in LEAST:
@@ -127,7 +126,6 @@ def resampling(settings: Mapping[str, int] | None) -> Resampling:
         if not isinstance(value, int) or isinstance(value, bool) or value < LEAST[key]:
             fix = f"give a whole number, {LEAST[key]} or more"
             raise InputError(f"resampling[{key!r}]", f"{value!r} is too little or no number", fix)
-    return Resampling(**(settings or {}))
 
 
 def truth(effects: Mapping[str, float] | None, arms: list[str]) -> dict[str, Any] | None:

@@ -85,10 +85,13 @@ class SpecificationFit:
 def sample_of(
     table: pd.DataFrame,
     understood: Mapping[str, Any],
-    resampling: Resampling | None = None,
+    resampling: Mapping[str, int] | None = None,
     methods: tuple[str, ...] | None = None,
 ) -> Sample:
-    """What specifications are fitted to: an analysis table, and what design.json says of it."""
+    """What specifications are fitted to: an analysis table, and what design.json says of it.
+
+    `resampling` has settings of `Resampling`.
+    """
     roles = Roles.from_settings(understood["roles"])
     design = make_design(
         table,
@@ -105,7 +108,7 @@ def sample_of(
         block_name=roles.block,
         conf_level=understood["conf_level"],
         second_name=roles.second_group,
-        resampling=resampling or Resampling(),
+        resampling=Resampling(**(resampling or {})),
         methods=methods,
     )
 
