@@ -60,7 +60,7 @@ test: $(STAMP) ## Run the tests
 bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small sizes; --write: into docs/)
 	@$(IN_ENV) python benchmarks/run.py $(ARGS)
 
-screenshots: $(STAMP) ## Show every page at three widths: reports/rendered/screenshots/ (needs Chromium)
+screenshots: $(STAMP) ## Show every page at three widths, light and dark: reports/rendered/screenshots/
 	@$(IN_ENV) python tests/browser/screenshots.py
 
 lint: $(STAMP) ## Check style, types and workflow; change nothing

@@ -138,6 +138,11 @@ class Page:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.send("Emulation.setDeviceMetricsOverride", **metrics)
 
+    def prefer(self, theme: str) -> None:
+        """What the reader's system asks for: `light` or `dark`."""
+        wanted = [{"name": "prefers-color-scheme", "value": theme}]
+        self.send("Emulation.setEmulatedMedia", features=wanted)
+
     def evaluate(self, script: str) -> Any:
         """The value of an expression in the page."""
         result = self.send(
@@ -156,6 +161,11 @@ class Page:
         """The whole page as PNG."""
         shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         return base64.b64decode(shot["data"])
+
+    def pdf(self) -> bytes:
+        """The page as it is printed on A4."""
+        paper = {"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": True}
+        return base64.b64decode(self.send("Page.printToPDF", **paper)["data"])
 
 
 def _high_pipe() -> tuple[int, int]:

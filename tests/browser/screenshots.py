@@ -1,29 +1,31 @@
-"""Picture every rendered page at three widths: `make screenshots`.
+"""Picture every rendered page at three widths, light and dark: `make screenshots`.
 
-Writes reports/rendered/screenshots/{page}-{width}.png, or says why it cannot.
+Writes reports/rendered/screenshots/{page}-{width}-{theme}.png, or says why it cannot.
 """
 
 from __future__ import annotations
 
 import sys
+from itertools import product
 from pathlib import Path
 
 from devtools import NAMES, Browser, find_browser
 
 RENDERED = Path(__file__).parents[2] / "reports" / "rendered"
 WIDTHS = (390, 820, 1400)
+THEMES = ("light", "dark")
 
 
 def picture_pages(pages: list[Path], folder: Path, executable: str) -> None:
-    """One PNG per page and width, each of the whole page."""
+    """One PNG per page, width and theme, each of the whole page."""
     folder.mkdir(exist_ok=True)
     with Browser(executable) as browser:
         tab = browser.new_page()
-        for page in pages:
-            for width in WIDTHS:
-                tab.resize(width)
-                tab.open(page)
-                (folder / f"{page.stem}-{width}.png").write_bytes(tab.screenshot())
+        for page, width, theme in product(pages, WIDTHS, THEMES):
+            tab.resize(width)
+            tab.prefer(theme)
+            tab.open(page)
+            (folder / f"{page.stem}-{width}-{theme}.png").write_bytes(tab.screenshot())
 
 
 def main() -> str | None:
@@ -35,7 +37,7 @@ def main() -> str | None:
     if executable is None:
         return f"There is no browser: install one of {', '.join(NAMES)}."
     picture_pages(pages, RENDERED / "screenshots", executable)
-    print(f"{len(pages) * len(WIDTHS)} pictures in reports/rendered/screenshots")
+    print(f"{len(pages) * len(WIDTHS) * len(THEMES)} pictures in reports/rendered/screenshots")
     return None
 
 

@@ -25,6 +25,7 @@ import pandas as pd
 import pytest
 import yaml
 from devtools import NAMES, Browser, Page, find_browser
+from reading import AXE, THEMES, axe_problems, print_problems
 
 from groupwise.words import METHODS
 
@@ -186,7 +187,13 @@ class Seen:
 
 
 AUDIT = f"({(HERE / 'audit.js').read_text(encoding='utf-8')})({json.dumps(LABELS)})"
-TEXT = "document.body.innerText"
+# Without what a script adds: buttons, and the lines they stand on.
+TEXT = """
+(() => {
+    for (const added of document.querySelectorAll(".theme-switch, button.copy")) added.remove();
+    for (const line of document.querySelectorAll("p.data-link")) if (!line.textContent) line.remove();
+    return document.body.innerText.replace(/\\s+/g, " ");
+})()"""
 READ_TABLES = """
 Object.fromEntries([...document.querySelectorAll("[id^=tbl-]")].map((box) => [box.id,
     [...box.querySelectorAll("tbody tr")].map((row) =>
@@ -280,6 +287,38 @@ def test_without_scripts_the_same_is_shown(
         assert tab.evaluate(TEXT) == pages[name].text
     finally:
         tab.send("Emulation.setScriptExecutionDisabled", value=False)
+
+
+# How a page reads ------------------------------------------------------------------------------
+
+LARGEST = 3_000_000
+"""Bytes of a page."""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_small_enough_to_be_sent(project: Path, name: str) -> None:
+    assert (project / "reports" / "rendered" / f"{name}.html").stat().st_size < LARGEST
+
+
+@pytest.mark.skipif(
+    not AXE.is_file(), reason="no axe-core: `npm install --no-save axe-core` brings it"
+)
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_has_no_barrier(project: Path, tab: Page, name: str, width: int, theme: str) -> None:
+    tab.resize(width)
+    tab.prefer(theme)
+    tab.open(project / "reports" / "rendered" / f"{name}.html")
+    assert axe_problems(tab) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_off_on_paper(project: Path, tab: Page, name: str) -> None:
+    tab.prefer("light")
+    tab.open(project / "reports" / "rendered" / f"{name}.html")
+    assert print_problems(tab) == []
+    assert tab.pdf().startswith(b"%PDF-")
 
 
 # A user's words are shown as they are -----------------------------------------------------------
@@ -433,6 +472,73 @@ def test_a_changed_number_is_noticed(
     copy = tmp_path / "copy.html"
     copy.write_text(f"{html[:at]}{(int(html[at]) + 5) % 10}{html[at + 1 :]}", encoding="utf-8")
     assert number_problems(look(tab, copy, [1400]), project / "results" / "simulated", table)
+
+
+# Sentences ---------------------------------------------------------------------------------------
+
+READ_SENTENCES = """
+[...document.querySelectorAll("main p, main li, main dd, main figcaption")]
+    .filter((node) => !node.closest("#refs, .preview-note, .data-link, .csl-entry"))
+    .map((node) => {
+        const copy = node.cloneNode(true);
+        for (const other of copy.querySelectorAll("math, code, .citation, a")) other.remove();
+        return copy.textContent.replace(/\\s+/g, " ");
+    })"""
+# Limits that sentences name: they stand in the code.
+LIMITS = {"0.0001"}
+
+
+def all_values(folder: Path) -> np.ndarray:
+    """The size of every number in a dataset's results, those in messages too."""
+    values: list[float] = []
+
+    def collect(value: object) -> None:
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list):
+            for each in value:
+                collect(each)
+        elif isinstance(value, str):
+            values.extend(abs(as_number(number)) for number in NUMBER.finditer(value))
+        elif isinstance(value, (int, float)):
+            values.append(abs(float(value)))
+
+    for path in folder.glob("*.csv"):
+        collect(pd.read_csv(path).to_numpy(dtype=object).tolist())
+    for path in folder.glob("*.json"):
+        collect(json.loads(path.read_text(encoding="utf-8")))
+    return np.unique([value for value in values if np.isfinite(value)])
+
+
+def telling_numbers(sentences: Sequence[str]) -> list[str]:
+    """Numbers with decimals and three digits that count; fewer would be found anywhere."""
+    found = []
+    for sentence in dict.fromkeys(sentences):
+        text = sentence.translate(TYPED)
+        for label in LABELS:
+            text = text.replace(label, " ")
+        found += [number["size"].replace(",", "") for number in NUMBER.finditer(text)]
+    digits = {size: size.replace(".", "").lstrip("0") for size in found if "." in size}
+    return [size for size, counted in digits.items() if len(counted) >= 3 and size not in LIMITS]
+
+
+def unknown(sizes: Sequence[str], values: np.ndarray) -> list[str]:
+    """Those that no result rounds to."""
+    half = [0.5 * 10.0 ** -len(size.partition(".")[2]) * (1 + 1e-6) for size in sizes]
+    nearest = [np.min(np.abs(values - float(size))) for size in sizes]
+    return [size for size, d, most in zip(sizes, nearest, half, strict=True) if d > most]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_numbers_in_sentences_come_from_the_results(project: Path, tab: Page, name: str) -> None:
+    tab.open(project / "reports" / "rendered" / f"{name}.html")
+    sizes = telling_numbers(tab.evaluate(READ_SENTENCES))
+    values = all_values(project / "results" / name)
+    assert len(sizes) >= 5
+    assert unknown(sizes, values) == []
+    # The test can fail: most numbers with another last digit are nobody's.
+    changed = [f"{size[:-1]}{(int(size[-1]) + 5) % 10}" for size in sizes]
+    assert len(unknown(changed, values)) > len(changed) / 2
 
 
 def test_index_takes_its_numbers_from_the_results(project: Path, pages: dict[str, Seen]) -> None:

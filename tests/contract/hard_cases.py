@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from fit_specification import sample_of
 from ingest_data import run as ingest_and_describe
+from plan_experiment import run as planned
+from sample_data import sample_of
 
 from groupwise import specifications, tidy
+from groupwise.calibration.judgement import judged, rules_for, said
+from groupwise.calibration.overview import gathered
+from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
+from groupwise.diagnostics import refit
 from groupwise.diagnostics.checks import run_checks
+from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.missingness import differential_missingness
+from groupwise.diagnostics.profile import profile_table
+from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.words import method_order
 
 
@@ -45,6 +54,8 @@ class Recipe:
     """Let scores be missing, more of them in the last arm."""
     second: str | None = None
     """A second grouping, crossed with the groups."""
+    covariates: tuple[str, ...] = ()
+    """Numeric covariates, which have some effect."""
 
 
 LONG = "A rather long description of what was done in this arm of the experiment"
@@ -62,10 +73,13 @@ RECIPES = {
     "within": replace(USUAL, kind="within", sd_group=3.0),
     "blocked": replace(USUAL, kind="blocked", groups=8),
     "nested": replace(USUAL, kind="blocked", groups=8, blocks_as="random"),
+    "random_crossed": replace(USUAL, groups=8, second="marker"),
     "few_groups": replace(USUAL, kind="blocked", groups=3, size=4, per_block=1),
     "slopes": replace(USUAL, kind="within", size=12, random_slopes=True),
     "some_within": replace(USUAL, kind="mixed", groups=4),
     "many_within": replace(USUAL, kind="within", groups=20),
+    "covariate": replace(USUAL, covariates=("age", "ability"), groups=4),
+    "pairs": replace(USUAL, kind="blocked", arms=("control", "treated"), groups=9, per_block=1),
     "declared": replace(
         USUAL,
         size=9,
@@ -93,6 +107,8 @@ class Experiment:
     design: dict[str, Any]
     results: dict[str, pd.DataFrame]
     truth: Mapping[str, Any] | None
+    verdict: Mapping[str, Any]
+    calibration: Mapping[str, Any]
 
 
 def make(name: str) -> Experiment:
@@ -107,21 +123,50 @@ def make(name: str) -> Experiment:
         "note": "A note.",
         "source": {"simulated": True, "file": "data/raw/some.csv", "sha256": "0" * 64},
     }
-    results = fit_all(sample_of(table, header | design, {}), fails=recipe.fails)
+    sample = sample_of(table, header | design, {})
+    results = fit_all(sample, fails=recipe.fails)
     further = {"differential_missingness": differential_missingness(missing)}
     results["diagnostics"] = run_checks(name, results, further)
+    results |= fit_again(table, header | design, fails=recipe.fails)
     truth = {"effects": dict.fromkeys(design["contrasts"], 2.0)} if recipe.true else None
-    return Experiment(table, header | design, results, truth)
+    verdict, overview = calibrate(sample, results, fails=recipe.fails)
+    return Experiment(table, header | design, results, truth, verdict, overview)
+
+
+def calibrate(
+    sample: specifications.Sample, results: dict[str, pd.DataFrame], *, fails: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Add a small calibration, its verdict and a plan to the results; verdict.json and calibration.json.
+
+    Nothing is simulated from a model that fails.
+    """
+    options = Options(
+        replicates=0 if fails else 100,
+        slow_replicates=4,
+        draws=19,
+        departures=("skewed_groups",),
+    )
+    parts = []
+    with contextlib.suppress(NotSimulated):
+        parts = [dataset_workload(sample.design, sample.y, options)[0].run_share(1, 1)]
+    results["calibration"], overview = gathered(sample, options, "estimated", parts)
+    rules = rules_for(sample.conf_level)
+    found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
+    results["verdict"] = found.methods
+    results["planning"] = planned(sample, options, None, 0.8, ("mixed_wald", "ols_cr2", "dummy"))
+    return said(found, results["estimates"], rules), overview
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:
     """What `Settings.ingest` would make of a configuration."""
     outcome, treatment, group, block = recipe.columns
-    roles = {"outcome": outcome, "treatment": treatment, "group": group}
+    roles: dict[str, Any] = {"outcome": outcome, "treatment": treatment, "group": group}
     if recipe.kind == "blocked":
         roles["block"] = block
     if recipe.second:
         roles["second_group"] = recipe.second
+    if recipe.covariates:
+        roles["covariates"] = list(recipe.covariates)
     named = {"reference": recipe.arms[0], "levels": recipe.arms, "where": None, "recode": None}
     return {
         "roles": roles,
@@ -153,8 +198,11 @@ def simulate(recipe: Recipe) -> pd.DataFrame:
     if recipe.gaps:
         score[draw.random(group.size) < 0.05 + 0.1 * (arm == arm.max())] = np.nan
     second = {recipe.second: [f"<m{i % 4}>" for i in range(group.size)]} if recipe.second else {}
+    more = {name: draw.normal(size=group.size).round(3) for name in recipe.covariates}
+    score = score + 2 * sum(more.values(), np.zeros(group.size))
     return pd.DataFrame(
         second
+        | more
         | {
             outcome: score.round(6),
             treatment: np.asarray(recipe.arms, dtype=object)[arm],
@@ -176,6 +224,28 @@ def fit_all(sample: specifications.Sample, *, fails: bool) -> dict[str, pd.DataF
             "method", key=lambda column: column.map(method_order), kind="stable", ignore_index=True
         )
     return tables
+
+
+def fit_again(
+    table: pd.DataFrame, design: Mapping[str, Any], *, fails: bool
+) -> dict[str, pd.DataFrame]:
+    """What the models say without each group, under other settings, with their variance held."""
+    experiment = refit.Experiment(table, design, sample_of)
+    tables = {
+        "influence": influence(experiment),
+        "sensitivity": sensitivity(experiment),
+        "profile": profile_table(experiment),
+    }
+    if not fails:
+        return tables
+    emptied = {"profile": tidy.table("profile", [])}
+    for name in ("influence", "sensitivity"):
+        part = tables[name].copy()
+        own = part["method"].str.startswith("mixed")
+        part.loc[own, list(refit.SHOWN)] = np.nan
+        part.loc[own, "message"] = "The likelihood has no maximum."
+        emptied[name] = part
+    return emptied
 
 
 def methods(tables: Mapping[str, pd.DataFrame]) -> set[str]:

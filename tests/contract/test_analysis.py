@@ -17,6 +17,8 @@ from plotnine import ggplot, labs
 import groupwise
 from groupwise import tidy
 from groupwise.analysis import arguments
+from groupwise.analysis.studies import FEWEST_DRAWS
+from groupwise.calibration.judgement import rules_for
 from groupwise.data.simulate import Recipe
 from groupwise.specifications import MODEL_TABLES, Resampling
 from groupwise.words import METHODS
@@ -43,18 +45,34 @@ def result() -> groupwise.Analysis:
 
 def test_arguments_are_the_keys_of_a_dataset() -> None:
     elsewhere = {"title", "note", "simulate", "file", "format", "roles", "family", "subsets"}
-    own = {"table", "methods", "headline", "resampling", "true_effects", "dataset"}
+    own = {"table", "methods", "resampling", "true_effects", "dataset"}
     assert set(PARAMETERS) - own == (set(DATASET) | set(ROLES)) - elsewhere
 
 
 @pytest.mark.parametrize("key", sorted((DATASET | ROLES).keys() & PARAMETERS.keys()))
 def test_default_and_choices_are_those_of_the_configuration(key: str) -> None:
-    node = (DATASET | ROLES)[key]
+    # A dataset without a headline has the one for all.
+    node = (DATASET | ROLES)[key] if key != "headline" else SCHEMA["properties"]["headline"]
     default = PARAMETERS[key].default
     default = [] if default == () else None if default is inspect.Parameter.empty else default
     assert node.get("default") == default
     if "enum" in node:
         assert set(node["enum"]) == set(arguments.CHOICES[key])
+
+
+def test_what_is_simulated_is_that_of_the_configuration() -> None:
+    settings = SCHEMA["properties"]["calibration"]["properties"]
+    given = inspect.signature(groupwise.Analysis.calibrate).parameters
+    assert set(given) == (set(settings) | {"self", "assumed_effects"}) - {"jobs"}
+    for key in ("replicates", "draws", "most_outcomes", "seed"):
+        assert given[key].default == settings[key]["default"]
+    assert settings["draws"]["minimum"] == FEWEST_DRAWS
+    power = inspect.signature(groupwise.Analysis.plan).parameters["power"]
+    assert power.default == SCHEMA["properties"]["planning"]["properties"]["power"]["default"]
+    rules = {
+        key: node["default"] for key, node in SCHEMA["properties"]["verdict"]["properties"].items()
+    }
+    assert rules_for(0.95, rules) == rules_for(0.95)
 
 
 def test_resampling_is_that_of_the_configuration() -> None:
@@ -81,7 +99,9 @@ def test_importing_the_package_loads_nothing_else() -> None:
 
 
 def test_result_has_every_table_of_the_schema(result: groupwise.Analysis) -> None:
-    assert set(result.tables) == {*MODEL_TABLES, "diagnostics"}
+    refits = {"influence", "sensitivity", "profile"}
+    assert set(result.tables) == {*MODEL_TABLES, "diagnostics", "verdict", *refits}
+    assert len(result.tables) == len(set(result.tables)) and "families" not in result.tables
     for name, table in result.tables.items():
         assert list(table.columns) == list(tidy.TABLES[name])
         pd.testing.assert_series_equal(table.dtypes, tidy.table(name, []).dtypes)
@@ -127,7 +147,10 @@ def test_missing_values_are_dropped_and_counted() -> None:
     assert found.design["dropped"] == {"y missing": 2} and found.design["n_obs"] == 34
 
 
-@pytest.mark.parametrize("name", groupwise.analysis.result.names())
+UNKNOWN = {"calibration_rates", "power_curves"}
+
+
+@pytest.mark.parametrize("name", sorted(set(groupwise.analysis.result.names()) - UNKNOWN))
 def test_figure_displays_itself_and_takes_more_layers(
     result: groupwise.Analysis, name: str
 ) -> None:
@@ -135,6 +158,20 @@ def test_figure_displays_itself_and_takes_more_layers(
     assert isinstance(figure, ggplot) and len(result.alt_text(name)) > 20
     data, _ = (figure + labs(title="a $ and a $"))._repr_mimebundle_()
     assert "image/png" in data
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("calibration_rates", "calibration: nothing is simulated yet; call `calibrate()` first."),
+        ("power_curves", "planning: nothing is planned yet; call `plan()` first."),
+        ("randomization_distribution", "name: the figure 'randomization_distribution' is of a"),
+    ],
+)
+def test_figure_of_what_is_not_computed_says_what_to_call(name: str, said: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        analyse().figure(name)
+    assert str(caught.value).startswith(said)
 
 
 def test_true_effects_are_drawn(result: groupwise.Analysis) -> None:
@@ -178,15 +215,59 @@ def test_calibration_is_of_this_design_and_these_methods(result: groupwise.Analy
     pd.testing.assert_frame_equal(found.calibration, again.calibration)
     assert set(found.calibration["method"]) == set(QUICK)
     assert (found.calibration["n_groups"] == 9).all()
-    assert found.verdict.headline == "mixed_kenward_roger" and found.verdict.chosen
     assert "Pooled OLS" in repr(found)
+    assert len(few.figure("calibration_rates").data)
+
+
+def test_headline_is_the_preferred_methods_until_the_verdict_leads() -> None:
+    given = {"methods": ["ols_classical", "ols_cr2", "group_means"], "table": draw(sd_group=2)}
+    auto, chosen = analyse(**given), analyse(**given, headline="ols_classical")
+    assert auto.headline == "group_means" and chosen.headline == "ols_classical"
+    assert "Call calibrate() to simulate it" in repr(auto) and "by default" in repr(auto)
+    found = auto.calibrate(replicates=500)
+    assert found.verdict.calibrated and not found.verdict.chosen
+    assert auto.headline == found.verdict.headline == found.said["lead"]
+    judged = auto.verdict.set_index("method")["judgement"]
+    assert judged["ols_classical"] == "liberal" and judged[auto.headline] in ("holds", "careful")
+    assert found.verdict.sentences[0] in repr(auto) and "by default" not in repr(auto)
+    assert {"calibration", "verdict"} <= set(auto.tables)
+    assert chosen.calibrate(replicates=500).verdict.chosen and chosen.headline == "ols_classical"
+
+
+@pytest.mark.parametrize(
+    ("given", "source", "effect"),
+    [
+        ({}, "estimated", None),
+        ({"true_effects": {"B": 1}}, "true", 1.0),
+        ({"true_effects": {"B": 1}, "assumed_effects": {"B": 3}}, "assumed", 3.0),
+    ],
+)
+def test_power_is_for_assumed_effects_else_true_ones_else_those_estimated(
+    given: dict[str, Any], source: str, effect: float | None
+) -> None:
+    overview = analyse(**given).calibrate(replicates=10).overview
+    assert overview["effects_are"] == source
+    assert effect is None or overview["effects"]["B"] == effect
+
+
+def test_design_that_is_too_large_is_not_simulated() -> None:
+    found = analyse()
+    said = found.calibrate(most_outcomes=100)
+    assert not said.verdict.calibrated and "100 replicates are more" in repr(said)
+    assert "100 replicates are more" in repr(found)
 
 
 def test_plan_says_what_this_design_detects() -> None:
-    found = analyse().plan(effect=2.0).query("method == 'mixed_kenward_roger'")
-    least = found["minimum_detectable_effect"].max()
-    more = analyse().plan(effect=float(least)).query("method == 'mixed_kenward_roger'")
+    one = {"methods": ["mixed_kenward_roger"]}
+    result = analyse(assumed_effects={"B": 2.0})
+    found = result.plan(**one)
+    here = found.query("question == 'at_hand'")
+    assert (here["effect"] == 2).all() and set(found["method"]) == set(one["methods"])
+    least = here["minimum_detectable_effect"].max()
+    more = result.plan(effect=float(least), **one).query("question == 'at_hand'")
     assert more["power"].min() == pytest.approx(0.8, abs=0.01)
+    assert result.planning is result.tables["planning"] and len(result.figure("power_curves").data)
+    assert (analyse(effect_to_find=3).plan(**one)["effect"] == 3).all()
 
 
 # ---- mistakes ------------------------------------------------------------------------------------
@@ -218,6 +299,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "few draws": ({"resampling": {"wild_draws": 9}}, "resampling['wild_draws']: 9 is too little"),
     "condition": ({"where": {"g": {"mn": 3}}}, "where['g']: there is no condition 'mn'; "),
     "where": ({"where": {"g": 99}}, "where.g: no row has the value '99' in column 'g'; "),
+    "assumed": ({"assumed_effects": {"D": 1}}, "assumed_effects: 'D' is not an arm; "),
+    "to find": ({"effect_to_find": -1}, "effect_to_find: -1 is no difference; "),
     "effects": ({"true_effects": {"D": 1}}, "true_effects: 'D' is not an arm; "),
     "slopes": ({"random_slopes": True}, "random_slopes: the treatment is constant within every"),
     "blocks": ({"one_arm_blocks": "drop"}, "one_arm_blocks: there are no blocks to drop; "),
@@ -258,8 +341,14 @@ def test_fix_is_written_as_python() -> None:
 def test_studies_and_figures_refuse_what_makes_no_sense(result: groupwise.Analysis) -> None:
     with pytest.raises(ValueError, match=r"^name: there is no figure 'forest'; did you mean"):
         result.figure("forest")
-    with pytest.raises(ValueError, match=r"^processes: there is no process 'cauchy'"):
-        result.calibrate(processes=["cauchy"])
+    with pytest.raises(ValueError, match=r"^departures: there is no process 'cauchy'"):
+        result.calibrate(departures=["cauchy"])
+    with pytest.raises(ValueError, match=r"^draws: 9 is too little"):
+        result.calibrate(draws=9)
+    with pytest.raises(ValueError, match=r"^assumed_effects: there is no arm 'D'"):
+        result.calibrate(assumed_effects={"D": 1})
+    with pytest.raises(ValueError, match=r"^methods: 'ols_cr4' was not asked; did you mean"):
+        result.plan(methods=["ols_cr4"])
     with pytest.raises(ValueError, match=r"^replicates: 10 replicates, and 20 for methods"):
         result.calibrate(replicates=10, slow_replicates=20)
     with pytest.raises(ValueError, match=r"^effect: 0 is no effect"):

@@ -17,12 +17,13 @@ MODULES = sorted((SCRIPTS / "groupwise").rglob("*.py"))
 RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
-    {"tidy", "words", "algebra", "data"},
+    {"tidy", "words", "algebra", "svg", "data"},
     {"design"},
     {"models", "intake", "results"},
     {"inference"},
     {"specifications"},
     {"diagnostics", "calibration", "planning", "figures", "report"},
+    {"outlook"},
     {"analysis"},
 )
 """A module may import from earlier layers and from its own folder."""

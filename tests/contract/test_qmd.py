@@ -22,12 +22,14 @@ from types import ModuleType
 
 import adjust_families
 import hard_cases
+import pypandoc
 import pytest
 import rendering
 import yaml
 
 from groupwise.report.facts import Facts
-from groupwise.report.markdown import CITATION, escape, escape_cited_note
+from groupwise.report.markdown import CITATION, callout, escape, escape_cited_note
+from groupwise.svg import dark
 from preview.metadata import page_metadata
 from preview.source import Chunk, read_qmd
 
@@ -45,13 +47,23 @@ FIGURES = sorted(
 DOCUMENT_KEYS = {
     "title", "subtitle", "author", "date", "abstract", "description", "lang", "jupyter", "toc",
     "toc-depth", "toc-title", "number-sections", "number-depth", "bibliography", "csl",
-    "link-citations", "execute", "format", "crossref", "title-block-banner", "page-layout",
+    "link-citations", "execute", "format", "crossref", "title-block-banner", "page-layout", "filters",
 }  # fmt: skip
 HTML_KEYS = {
     "theme", "toc", "toc-depth", "toc-location", "number-sections", "embed-resources",
     "html-math-method", "fig-responsive", "tbl-colwidths", "columns", "code-fold", "css",
     "anchor-sections", "smooth-scroll", "link-external-icon", "citations-hover", "crossrefs-hover",
     "footnotes-hover", "grid", "mainfont", "fontsize", "linestretch", "minimal", "page-layout",
+    "respect-user-color-scheme", "include-after-body",
+}  # fmt: skip
+TYPST_KEYS = {
+    "toc", "toc-depth", "number-sections", "papersize", "margin", "fontsize", "mainfont",
+    "tbl-colwidths", "citeproc", "include-in-header", "section-numbering", "columns",
+}  # fmt: skip
+# Where Quarto 1.7 lets a filter of one's own run (src/resources/filters/main.lua).
+ENTRY_POINTS = {
+    "pre-ast", "post-ast", "pre-quarto", "post-quarto", "pre-render", "post-render",
+    "pre-finalize", "post-finalize",
 }  # fmt: skip
 EXECUTE_KEYS = {"echo", "eval", "output", "warning", "error", "include", "cache", "daemon"}
 CELL_KEYS = {
@@ -89,8 +101,11 @@ def test_shared_settings_have_known_keys() -> None:
     assert set(settings) <= DOCUMENT_KEYS | {"project"}
     assert set(settings["project"]) <= PROJECT_KEYS
     assert set(settings["execute"]) <= EXECUTE_KEYS
-    assert set(settings["format"]) == {"html"}
+    assert set(settings["format"]) == {"html", "typst"}
     assert set(settings["format"]["html"]) <= HTML_KEYS
+    assert set(settings["format"]["typst"]) <= TYPST_KEYS
+    for entry in settings["filters"]:
+        assert set(entry) == {"path", "at"} and entry["at"] in ENTRY_POINTS
 
 
 def test_pages_are_self_contained_and_need_no_script_for_equations() -> None:
@@ -99,29 +114,70 @@ def test_pages_are_self_contained_and_need_no_script_for_equations() -> None:
     assert html["html-math-method"] == "mathml"
 
 
-def test_tables_are_as_wide_as_what_they_hold() -> None:
+@pytest.mark.parametrize("name", ["html", "typst"])
+def test_tables_are_as_wide_as_what_they_hold(name: str) -> None:
     """Pandoc divides a table with a line over 72 characters by the dashes under its header."""
-    html = shared()["format"]["html"]
-    assert html.get("tbl-colwidths") is False or html.get("columns", 72) > 1000
+    settings = shared()["format"][name]
+    assert settings.get("tbl-colwidths") is False or settings.get("columns", 72) > 1000
 
 
-def test_theme_has_its_sections_and_loads_no_font() -> None:
-    """Quarto's cosmo imports a font from the network unless `$web-font-path` is false."""
-    theme = (REPORTS / "theme.scss").read_text(encoding="utf-8")
+def themes() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = shared()["format"]["html"]["theme"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["theme.scss", "theme-light.scss", "theme-dark.scss"])
+def test_theme_has_its_sections_and_loads_nothing(name: str) -> None:
+    theme = (REPORTS / name).read_text(encoding="utf-8")
     marks = re.findall(r"^/\*-- scss:(\w+) --\*/$", theme, re.MULTILINE)
-    assert marks == ["defaults", "rules"]
-    defaults, rules = re.split(r"^/\*-- scss:rules --\*/$", theme, flags=re.MULTILINE)
+    assert marks == ["defaults", "rules"][: len(marks)] and marks
+    rules = theme.partition("/*-- scss:rules --*/")[2]
     assert not re.search(r"^\$", rules, re.MULTILINE)
     assert not re.search(r"https?:|@import|url\(", theme)
-    if set(shared()["format"]["html"]["theme"]) - {"default", "theme.scss"}:
-        assert re.search(r"^\$web-font-path:\s*false", defaults, re.MULTILINE)
 
 
-def test_what_the_shared_settings_name_is_staged() -> None:
+def test_themes_load_no_font() -> None:
+    """Quarto's cosmo imports a font from the network unless `$web-font-path` is false."""
+    for layers in themes().values():
+        own = "".join((REPORTS / name).read_text("utf-8") for name in layers if "." in name)
+        assert re.search(r"^\$web-font-path:\s*false", own, re.MULTILINE)
+
+
+def test_every_colour_of_the_rules_is_set_light_and_dark() -> None:
+    """Of the theme's own variables; the others are Bootstrap's and Quarto's."""
+    rules = (REPORTS / "theme.scss").read_text("utf-8").partition("/*-- scss:rules --*/")[2]
+    set_by = {
+        name: set(re.findall(r"^(\$[\w-]+):", (REPORTS / name).read_text("utf-8"), re.MULTILINE))
+        for name in ("theme-light.scss", "theme-dark.scss")
+    }
+    used = {name for name in re.findall(r"\$[\w-]+", rules) if "callout" not in name}
+    assert all(used <= names for names in set_by.values())
+
+
+def test_the_reader_chooses_the_theme() -> None:
+    assert list(themes()) == ["light", "dark"]  # the first is what one sees without a script
+    assert shared()["format"]["html"]["respect-user-color-scheme"] is True
+    dark_page = re.search(
+        r"^\$body-bg: (#\w+);", (REPORTS / "theme-dark.scss").read_text("utf-8"), re.MULTILINE
+    )
+    assert dark_page and dark_page[1] == dark("#ffffff")
+
+
+def test_what_the_shared_settings_name_is_staged_and_an_input() -> None:
     settings = shared()
-    named = {settings["bibliography"], *settings["format"]["html"]["theme"][1:], "_quarto.yml"}
-    assert named <= set(rendering.SHARED)
-    assert all((REPORTS / name).is_file() for name in rendering.SHARED)
+    html, typst = settings["format"]["html"], settings["format"]["typst"]
+    layers = {name for names in themes().values() for name in names if "." in name}
+    named = {
+        *(settings["bibliography"], html["include-after-body"], typst["include-in-header"]),
+        *(entry["path"] for entry in settings["filters"]),
+        *layers,
+        "_quarto.yml",
+    }
+    assert named == set(rendering.SHARED)
+    rules = (ROOT / "workflow" / "rules" / "reports.smk").read_text(encoding="utf-8")
+    for name in rendering.SHARED:
+        assert (REPORTS / name).is_file()
+        assert f'"reports/{name}",' in rules
 
 
 def test_a_document_overrides_the_shared_settings_in_the_preview_too() -> None:
@@ -182,7 +238,8 @@ def facts(case: str) -> Facts:
         results=made.results,
         provenance=PROVENANCE | {"source": made.design["source"]},
         alt=dict.fromkeys(FIGURES, 'What a "figure" shows: 3 of 4.\n'),
-        headline="mixed_wald",
+        verdict=made.verdict,
+        calibration=made.calibration,
         truth=made.truth,
     )
 
@@ -377,7 +434,8 @@ import json, pathlib, sys
 folder = pathlib.Path.cwd()
 files = {{path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.*")}}
 pathlib.Path({record!r}).write_text(json.dumps([sys.argv[1:], files]))
-(folder / sys.argv[2]).with_suffix(".html").write_text("made")
+suffix = {{"html": ".html", "typst": ".pdf"}}[sys.argv[4]]
+(folder / sys.argv[2]).with_suffix(suffix).write_text("made")
 """
 
 
@@ -388,28 +446,73 @@ def quarto_reads(arguments: list[str]) -> dict[str, object]:
     return {key: yaml.safe_load(text) for key, text in pairs}
 
 
+@pytest.mark.parametrize(("suffix", "to"), [("html", "html"), ("pdf", "typst")])
 def test_parameters_and_title_reach_quarto_as_they_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, to: str
 ) -> None:
     fake, record = tmp_path / "quarto", tmp_path / "record.json"
     fake.write_text(FAKE.format(python=sys.executable, record=str(record)), encoding="utf-8")
     fake.chmod(0o755)
     monkeypatch.chdir(tmp_path)
-    parameters = {"dataset": "null", "headline": "mixed_wald"}
+    parameters = {"dataset": "null", "another": "mixed_wald"}
     rendering.render_page(
         REPORTS / "report.qmd",
-        tmp_path / "page.html",
+        tmp_path / f"page.{suffix}",
         datasets=[],
         parameters=parameters,
         title=AWKWARD,
         quarto=str(fake),
     )
     arguments, files = json.loads(record.read_text(encoding="utf-8"))
-    assert arguments[:2] == ["render", "page.qmd"]
+    assert arguments[:4] == ["render", "page.qmd", "--to", to]
     assert quarto_reads(arguments) == parameters
     title = yaml.safe_load(files["page.qmd"].split("---")[1])["title"]
     assert title == escape(AWKWARD)
-    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "made"
+    assert (tmp_path / f"page.{suffix}").read_text(encoding="utf-8") == "made"
+
+
+def test_without_quarto_there_is_no_pdf(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"page\.pdf: a PDF needs Quarto"):
+        rendering.render_page(
+            REPORTS / "report.qmd", tmp_path / "page.pdf", datasets=[], parameters={}, quarto=None
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+# The filters ------------------------------------------------------------------------------------
+
+
+def filtered(markdown: str, name: str, to: str) -> str:
+    return pypandoc.convert_text(
+        markdown, to, format="markdown", extra_args=[f"--lua-filter={REPORTS / name}"]
+    )
+
+
+@pytest.mark.parametrize("kind", ["note", "tip", "warning", "important", "caution"])
+def test_a_folded_callout_opens_without_a_script(kind: str) -> None:
+    html = filtered(callout(kind, 'A *title* "x"', "Words.", folded=True), "page.lua", "html")
+    assert f'<details class="fold fold-{kind}">' in html
+    assert "<summary>" in html and "A <em>title</em>" in html and "<p>Words.</p>" in html
+
+
+def test_other_callouts_are_left_to_the_renderer() -> None:
+    html = filtered(callout("tip", "Title", "Words."), "page.lua", "html")
+    assert 'class="callout-tip" title="Title"' in html
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_a_callout_on_paper_needs_no_icons_from_the_network(folded: bool) -> None:
+    typst = filtered(callout("tip", "Title", "Words.", folded=folded), "page.lua", "typst")
+    assert "#block(" in typst and "#strong[Title]" in typst and typst.rstrip().endswith("]")
+    assert "callout" not in typst and "import" not in typst
+
+
+def test_tables_on_paper_are_left_alone() -> None:
+    table = "| a | b |\n|---|--:|\n| 1 | 2 |\n"
+    assert filtered(table, "scroll.lua", "typst") == pypandoc.convert_text(
+        table, "typst", format="markdown"
+    )
+    assert 'role="region" tabindex="0"' in filtered(table, "scroll.lua", "html")
 
 
 # Rendered ---------------------------------------------------------------------------------------
@@ -437,7 +540,8 @@ def write_results(case: str, folder: Path) -> None:
     """results/{dataset} as the workflow leaves it."""
     known = facts(case)
     (folder / "figures").mkdir(parents=True)
-    for name, content in (("design", known.design), ("provenance", known.provenance)):
+    for name in ("design", "provenance", "verdict", "calibration"):
+        content = getattr(known, name)
         (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     for name, table in known.results.items():
         table.to_csv(folder / f"{name}.csv", index=False)
@@ -461,7 +565,7 @@ def test_page_is_rendered(
         REPORTS / name,
         page,
         datasets=["usual"],
-        parameters={key: "usual", "headline": "mixed_wald"},
+        parameters={key: "usual"},
         title="Any title",
         quarto=quarto,
         further=["results/families.csv"],
@@ -471,3 +575,19 @@ def test_page_is_rendered(
     assert "?@" not in html
     assert LOADS.findall(html) == []
     assert "<math" in html or name == "index.qmd"
+
+
+@pytest.mark.quarto
+@pytest.mark.slow
+@pytest.mark.skipif(QUARTO is None, reason="no quarto on PATH")
+def test_pdf_is_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_results("usual", tmp_path / "results" / "usual")
+    monkeypatch.chdir(tmp_path)
+    rendering.render_page(
+        REPORTS / "report.qmd",
+        tmp_path / "page.pdf",
+        datasets=["usual"],
+        parameters={"dataset": "usual", "headline": "mixed_wald"},
+        quarto=QUARTO,
+    )
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF-")

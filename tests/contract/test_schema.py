@@ -12,9 +12,13 @@ import yaml
 from configuration import check_configuration, load_schema
 from jsonschema import Draft202012Validator
 
+from groupwise.calibration.rules import Rules
+from groupwise.calibration.scenario import PROCESSES as DGPS
+from groupwise.calibration.study import Grid
+from groupwise.calibration.workload import Options
 from groupwise.data.simulate import Covariate, Recipe
 from groupwise.data.validate import Roles
-from groupwise.words import METHODS
+from groupwise.words import METHODS, PROCESSES
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [ROOT / "config.yaml", ROOT / "tests" / "config" / "tiny.yaml"]
@@ -130,7 +134,37 @@ def test_schema_has_the_keys_of_the_code() -> None:
 
 
 def test_headline_is_any_method_that_has_words() -> None:
-    assert SCHEMA["properties"]["headline"]["enum"] == list(METHODS)
+    defined = SCHEMA["$defs"]
+    assert defined["method"]["enum"] == list(METHODS)
+    assert defined["headline"]["enum"] == ["auto", *METHODS]
+
+
+def test_calibration_is_what_the_code_has() -> None:
+    given = SCHEMA["properties"]["calibration"]["properties"]
+    assert set(given) - {"jobs"} == set(Options.__dataclass_fields__) - {"effects"}
+    small = {"departures"}  # none in the code: what is simulated by default is a choice of config
+    assert all(
+        given[name]["default"] == getattr(Options, name, None) or name in {*small, "iccs"}
+        for name in set(given) - {"jobs"}
+    )
+    assert (
+        set(given["departures"]["items"]["enum"])
+        == set(PROCESSES) - {"normal"}
+        == set(DGPS) - {"normal"}
+    )
+
+
+def test_rules_and_study_are_what_the_code_has() -> None:
+    rules = SCHEMA["properties"]["verdict"]["properties"]
+    assert set(rules) == set(Rules.__dataclass_fields__) - {"level", "conf_level", "dgps"}
+    for name, node in rules.items():
+        default = node["default"]
+        assert (tuple(default) if name == "preference" else default) == getattr(Rules, name)
+    grid = SCHEMA["properties"]["study"]["properties"]
+    assert set(grid) >= set(Grid.__dataclass_fields__)
+    for name in Grid.__dataclass_fields__:
+        default = grid[name]["default"]
+        assert (tuple(default) if isinstance(default, list) else default) == getattr(Grid, name)
 
 
 def test_table_names_every_key_once() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,10 @@ import pytest
 from experiments import draw, roles_of, sample_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from groupwise import tidy
 from groupwise.calibration.analyse import FAMILIES, RESAMPLING, analyse
-from groupwise.calibration.measures import measures
 from groupwise.calibration.mixed import METHODS as MIXED
-from groupwise.calibration.partial import blocks, gather, run_block
 from groupwise.calibration.randomization import shift_curves
 from groupwise.calibration.replicates import COLUMNS, Effort, Replicates
 from groupwise.calibration.scenario import Background, Process, Scenario, simulate
@@ -218,69 +214,6 @@ def test_methods_without_ties_to_units_or_order() -> None:
         np.testing.assert_allclose(back.p_value[::-1], found.p_value, rtol=1e-6, atol=1e-12)
         np.testing.assert_allclose(back.estimate[::-1], -3 * found.estimate, rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(back.covers[::-1], found.covers)
-
-
-# ---- theory --------------------------------------------------------------------------------------
-
-
-def rates(made: Scenario, methods: tuple[str, ...], replicates: int, **options: Any) -> pd.Series:
-    """Rejection rates at .05 of the first contrast, by method."""
-    wanted = blocks(replicates, replicates)
-    parts = [run_block(made, block, methods=methods, **options) for block in wanted]
-    table = measures(gather(parts), [made])
-    first = table["contrast"] == made.design.contrast_labels[0]
-    return table[first & (table["measure"] == "rejection_05")].set_index("method")["value"]
-
-
-def normal(design: Design, icc: float, effects: np.ndarray | None = None) -> Scenario:
-    effects = np.zeros(len(design.arm_labels)) if effects is None else effects
-    background = Background.plain(design)
-    return Scenario("theory", design, background, effects, icc, Process(), "normal", 20)
-
-
-def test_exact_methods_have_their_level_at_100_000_replicates() -> None:
-    """Binomial bounds of probability 1e-6; Kenward-Roger and Satterthwaite are the t test of group
-    means wherever the group variance is positive, as it is here but for one time in thousands."""
-    replicates = 100_000
-    methods = ("group_means", "mixed_kenward_roger", "mixed_satterthwaite", "ols_cr2")
-    found = rates(normal(between_design(3, 5, 25), 0.5), methods, replicates)
-    low, high = stats.binom.ppf([5e-7, 1 - 5e-7], replicates, 0.05) / replicates
-    assert found.between(low, high).all(), found
-
-
-def test_randomisation_is_exact_whatever_the_distribution() -> None:
-    """With 252 assignments of two arms of five groups a level of 12/252 is attained exactly."""
-    skewed = replace(normal(between_design(2, 5, 2), 0.6), process=Process(skewed_groups=True))
-    found = rates(skewed, ("randomization",), 20_000)
-    low, high = stats.binom.ppf([5e-7, 1 - 5e-7], 20_000, 12 / 252) / 20_000
-    assert low <= found["randomization"] <= high
-
-
-def test_power_of_group_means_is_the_noncentral_t() -> None:
-    effects = np.array([0.0, 0.8, 0.0])
-    found = rates(normal(between_design(3, 5, 25), 0.2, effects), ("group_means",), 20_000)
-    se = np.sqrt((0.2 + 0.8 / 25) * 2 / 5)
-    t = stats.t.ppf(0.975, 12)
-    power = stats.nct.sf(t, 12, 0.8 / se) + stats.nct.cdf(-t, 12, 0.8 / se)
-    assert found["group_means"] == pytest.approx(power, abs=5 * np.sqrt(power * (1 - power) / 2e4))
-
-
-def test_the_lectures_numbers() -> None:
-    """15 classes of 25, an ICC of .2: theory for pooled OLS, simulation for the rest.
-
-    In a balanced design the pooled t is the group-means t, divided by a constant as n grows.
-    """
-    design = between_design(3, 5, 25)
-    methods = ("ols_classical", "ols_cr1", "mixed_wald", "mixed_kenward_roger")
-    found = rates(normal(design, 0.2), methods, 20_000)
-    # Var(t) is close to the design effect, 1 + 24 * .2, over the expected residual variance.
-    expected = 2 * stats.norm.sf(
-        stats.t.ppf(0.975, 372) / np.sqrt((0.8 + 25 * 0.2) / (0.8 + 0.2 * 300 / 372))
-    )
-    assert found["ols_classical"] == pytest.approx(expected, abs=0.02)
-    assert found["mixed_wald"] == pytest.approx(2 * stats.t.sf(stats.norm.ppf(0.975), 12), abs=0.01)
-    assert 0.05 < found["ols_cr1"] < 0.11
-    assert found["mixed_kenward_roger"] == pytest.approx(0.05, abs=0.008)
 
 
 @pytest.mark.parametrize(

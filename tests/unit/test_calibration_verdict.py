@@ -12,7 +12,7 @@ import pytest
 from groupwise.calibration.disagreements import SOURCES
 from groupwise.calibration.measures import CALIBRATION
 from groupwise.calibration.rules import JUDGEMENTS, Rules
-from groupwise.calibration.verdict import Verdict, verdict
+from groupwise.calibration.verdict import Verdict, answering, uncalibrated, verdict
 
 N = 10_000
 NULLS = ("null, icc 0.000", "null, icc 0.200")
@@ -149,7 +149,7 @@ def test_headline_is_the_most_powerful_that_holds_its_level() -> None:
     assert found.most_powerful == ("group_means", "mixed_kenward_roger")  # within 0.01
     assert found.sentences[-1] == (
         "It finds 70.5% of the assumed effects; no method that holds its level finds more, "
-        "and Group means finds about as many."
+        "and the t test of group means finds about as many."
     )
 
 
@@ -248,3 +248,51 @@ def test_a_disagreement_is_said_in_a_sentence() -> None:
     assert found.sentence.startswith("B − A: 1 of 2 methods finds it significant. None of these")
     assert found.sentence.endswith("The headline has p\u00a0=\u00a0.390.")
     assert found.significant == ("ols_classical",)
+
+
+# ---- without a simulation, and under departures --------------------------------------------------
+
+
+def test_without_a_simulation_nothing_is_judged_and_the_preferred_method_leads() -> None:
+    rows = estimates(ols_cr2=0.2, group_means=0.3, ols_classical=0.01)
+    found = uncalibrated(rows, "Too large.")
+    assert not found.calibrated and found.methods.empty and found.headline == "group_means"
+    assert found.sentences[1:] == ("Too large.", "The t test of group means leads by default.")
+    assert "level" not in found.disagreements[0].sources
+    chosen = uncalibrated(rows, "Too large.", chosen="ols_cr2")
+    assert chosen.headline == "ols_cr2" and chosen.chosen
+    assert chosen.sentences == (*found.sentences[:1], "Too large.")
+
+
+def test_some_method_leads_where_none_holds_its_level() -> None:
+    rates = {"mixed_wald": {"rates": (0.2, 0.2)}, "ols_cr2": {"rates": (0.2, 0.2)}}
+    answered = estimates(mixed_wald=0.1, ols_cr2=0.1)
+    found = verdict(calibration(rates), answered)
+    assert found.headline is None
+    assert found.lead(answered, Rules()) == "ols_cr2"
+    assert found.lead(answered.assign(p_value=np.nan), Rules()) == "mixed_wald"
+
+
+def test_methods_that_answer_some_comparisons_only_do_not_lead() -> None:
+    rows = estimates(group_means=0.3, ols_cr2=0.2)
+    part = rows.assign(contrast="C - A", p_value=np.where(rows["method"] == "ols_cr2", 0.2, np.nan))
+    assert answering(pd.concat([rows, part])) == ("ols_cr2",)
+
+
+def test_departures_are_judged_and_do_not_count() -> None:
+    usual = {"mixed_kenward_roger": {}, "ols_cr2": {"power": 0.5}}
+    departed = {
+        "mixed_kenward_roger": {"rates": (0.2, 0.2), "dgp": "skewed_groups"},
+        "ols_cr2": {"dgp": "skewed_groups"},
+    }
+    other = calibration(departed)
+    other["scenario"] = "departed " + other["scenario"]
+    both = pd.concat([calibration(usual), other], ignore_index=True)
+    found = verdict(both, estimates(mixed_kenward_roger=0.3, ols_cr2=0.3))
+    assert found.headline == "mixed_kenward_roger"
+    assert found.departures == (
+        "If group effects are skewed (exponential), 1 of 2 methods hold their level. The mixed model "
+        "with Kenward-Roger df does not hold its level: it rejects a true null 20.0% of the time where "
+        "the intraclass correlation is 0.00.",
+    )
+    assert found.methods.groupby("dgp").size().to_dict() == {"normal": 2, "skewed_groups": 2}

@@ -13,13 +13,25 @@ from experiments import ROOT, draw, fit_all, sample_of
 from jsonschema import Draft202012Validator
 
 from groupwise import tidy
-from groupwise.report.document import ABSENT, ALWAYS, SHORT, document, encoded, schema, text
+from groupwise.report.document import ALWAYS, SHORT, document, encoded, schema, text
 
 SCHEMA_FILE = ROOT / "workflow" / "schemas" / "results.schema.json"
 VALIDATOR = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 PARTS: dict[str, dict[str, Any]] = {
     "design": {"dataset": "test", "title": "“Tést”", "note": "", "source": {}, "arms": {"A": 1}},
     "provenance": {"seed": None},
+    "calibration": {"simulated": False, "message": "None is asked for."},
+    "verdict": {
+        "headline": None,
+        "lead": "mixed_wald",
+        "chosen": False,
+        "calibrated": False,
+        "most_powerful": [],
+        "sentences": ["None is recommended."],
+        "departures": [],
+        "disagreements": [{"contrast": "B - A"}],
+        "rules": {"level": 0.05},
+    },
 }
 
 
@@ -28,12 +40,12 @@ def tables() -> dict[str, pd.DataFrame]:
     fitted = fit_all(sample_of(draw(arms=2, groups=6)), ["pooled", "dummy", "mixed"])
     checks = [("test", "one", np.nan, np.inf, "ok", "")]
     fitted["diagnostics"] = pd.DataFrame(checks, columns=list(tidy.TABLES["diagnostics"]))
-    return {name: table for name, table in fitted.items() if name not in ABSENT}
+    return {name: fitted.get(name, tidy.table(name, [])) for name in ALWAYS}
 
 
 @pytest.fixture(scope="module")
 def made(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    return document(tables, PARTS, headline="mixed_wald")
+    return document(tables, PARTS)
 
 
 def test_numbers_that_json_does_not_have() -> None:
@@ -64,7 +76,7 @@ def test_every_table_comes_back_from_its_json(
 
 
 def test_there_is_a_line_for_each_record_and_column(made: dict[str, Any]) -> None:
-    lines = text(made).splitlines()
+    lines = text(made).partition('"tables": {\n')[2].splitlines()
     for name, table in made["tables"].items():
         first = lines.index(next(line for line in lines if line.startswith(f'"{name}": ')))
         inside = lines[first + 1 : first + 1 + len(table)]
@@ -80,15 +92,23 @@ def test_what_is_said_twice_is_left_out(made: dict[str, Any]) -> None:
 
 def test_rows_of_individuals_are_not_in_it() -> None:
     assert "residuals" not in schema()["properties"]["tables"]["properties"]
-    assert set(ALWAYS) <= set(tidy.TABLES)
+    assert set(SHORT) <= set(ALWAYS)
+
+
+def test_headline_is_what_the_verdict_leads_with(made: dict[str, Any]) -> None:
+    assert made["headline"] == made["verdict"]["lead"] == "mixed_wald"
+    assert made["verdict"] == PARTS["verdict"] and made["calibration"] == PARTS["calibration"]
+    wrong = json.loads(text(made))
+    del wrong["verdict"]["calibrated"]
+    assert not VALIDATOR.is_valid(wrong)
 
 
 def test_further_tables_and_parts_are_taken_in(tables: dict[str, pd.DataFrame]) -> None:
-    more = tables | {"influence": pd.DataFrame({"left_out": ["1"], "estimate": [np.inf]})}
-    found = document(more, PARTS | {"verdict": {"power": np.nan}}, headline="mixed_wald")
-    assert found["tables"]["influence"] == {"left_out": ["1"], "estimate": ["Inf"]}
-    assert found["columns"]["influence"] == {"left_out": "string", "estimate": "number"}
-    assert found["verdict"] == {"power": None}
+    more = tables | {"further": pd.DataFrame({"left_out": ["1"], "estimate": [np.inf]})}
+    found = document(more, PARTS | {"another": {"power": np.nan}})
+    assert found["tables"]["further"] == {"left_out": ["1"], "estimate": ["Inf"]}
+    assert found["columns"]["further"] == {"left_out": "string", "estimate": "number"}
+    assert found["another"] == {"power": None}
     assert VALIDATOR.is_valid(json.loads(text(found)))
 
 
@@ -110,7 +130,9 @@ def test_schema_refuses_what_is_wrong(
     assert not VALIDATOR.is_valid(wrong)
 
 
-@pytest.mark.parametrize("key", ["schema_version", "headline", "provenance", "tables"])
+@pytest.mark.parametrize(
+    "key", ["schema_version", "headline", "provenance", "verdict", "calibration", "tables"]
+)
 def test_schema_misses_what_is_missing(made: dict[str, Any], key: str) -> None:
     assert not VALIDATOR.is_valid({name: each for name, each in made.items() if name != key})
 

@@ -19,11 +19,19 @@ PER_DATASET = {
     "fit_specification",
     "combine_results",
     "check_model",
+    "simulate_calibration",
+    "gather_calibration",
+    "judge_methods",
+    "plan_experiment",
     "draw_figure",
     "record_provenance",
     "render_report",
     "write_json",
 }
+
+
+JUDGED = {"judge_methods", "draw_figure", "render_report", "render_index", "write_json"}
+"""What follows from another verdict."""
 
 
 def append(project: Project, name: str, text: str = COMMENT) -> None:
@@ -165,7 +173,7 @@ def test_edited_specification_is_the_only_one_fitted(copied: Project) -> None:
 
 def test_another_headline_fits_nothing(copied: Project) -> None:
     copied.edit("config.yaml", "headline: mixed_wald", "headline: ols_classical")
-    assert set(plan(copied)) == {"draw_figure", "render_report", "render_index", "write_json"}
+    assert set(plan(copied)) == JUDGED
 
 
 @pytest.mark.parametrize(
@@ -195,3 +203,24 @@ def test_removed_file_is_missed(copied: Project, file: str, rule: str, job: str)
 def test_checksum_of_another_file_changes_nothing(copied: Project) -> None:
     copied.write("data/raw/SHA256SUMS", f"{'0' * 64}  another.csv\n")
     assert plan(copied) == {}
+
+
+def test_another_number_of_jobs_simulates_anew_and_changes_nothing_else(copied: Project) -> None:
+    copied.edit("config.yaml", "jobs: 2", "jobs: 3")
+    assert plan(copied)["simulate_calibration"] == {
+        f"{dataset}/{chunk}/3" for dataset in DATASETS for chunk in (1, 2, 3)
+    }
+
+
+def test_rules_of_the_verdict_simulate_nothing(copied: Project) -> None:
+    copied.edit("config.yaml", "headline: mixed_wald", "verdict: {allowance: 0.02}")
+    assert set(plan(copied)) == JUDGED
+
+
+def test_assumed_effects_are_simulated_anew_for_their_dataset(copied: Project) -> None:
+    before = "file: data/raw/tiny.csv"
+    copied.edit("config.yaml", before, f"{before}\n    assumed_effects: {{treated: 5}}")
+    jobs = plan(copied)
+    assert datasets_in(jobs) == {"measured"}
+    assert {"simulate_calibration", "plan_experiment"} <= set(jobs)
+    assert not {"fit_specification", "ingest_data"} & set(jobs)

@@ -1,4 +1,4 @@
-# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/*.csv, design.json, truth.json
+# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/*.csv, design.json, verdict.json, truth.json
 # Outputs: results/{dataset}/figures/{figure}.svg, .png and .txt (the alt text)
 
 
@@ -10,6 +10,15 @@ rule draw_figure:
         marginal_means="results/{dataset}/marginal_means.csv",
         random_effects="results/{dataset}/random_effects.csv",
         residuals="results/{dataset}/residuals.parquet",
+        variance_components="results/{dataset}/variance_components.csv",
+        calibration="results/{dataset}/calibration.csv",
+        planning="results/{dataset}/planning.csv",
+        verdict="results/{dataset}/verdict.csv",
+        lead="results/{dataset}/verdict.json",
+        fit_statistics="results/{dataset}/fit_statistics.csv",
+        influence="results/{dataset}/influence.csv",
+        profile="results/{dataset}/profile.csv",
+        randomization="results/{dataset}/randomization.csv",
         truth=branch(
             lookup("datasets/{dataset}/simulate", within=config, default=False),
             then="results/{dataset}/truth.json",
@@ -17,6 +26,7 @@ rule draw_figure:
         ),
         package=package(
             "words.py",
+            "svg.py",
             "figures/__init__.py",
             "figures/style.py",
             "figures/{figure}.py",
@@ -29,8 +39,6 @@ rule draw_figure:
         "logs/draw_figure/{dataset}/{figure}.log",
     conda:
         "../../environment.yml"
-    params:
-        headline=config["headline"],
     message:
         "{wildcards.dataset}: draw {wildcards.figure}"
     script:

@@ -6,6 +6,8 @@
 KNOWN = [
     "results/{dataset}/design.json",
     "results/{dataset}/provenance.json",
+    "results/{dataset}/calibration.json",
+    "results/{dataset}/verdict.json",
     *(f"results/{{dataset}}/{table}.csv" for table in [*SHOWN_TABLES, "coefficients"]),
 ]
 MADE += expand("reports/rendered/{dataset}.json", dataset=config["datasets"])
@@ -26,8 +28,6 @@ rule write_json:
         "logs/write_json/{dataset}.log",
     conda:
         "../../environment.yml"
-    params:
-        headline=config["headline"],
     message:
         "{wildcards.dataset}: write the results as JSON"
     script:

@@ -14,6 +14,7 @@ MODEL_TABLES = {
         "random_effects",
         "aliasing",
         "fit_statistics",
+        "randomization",
         "residuals",
     )
 }
@@ -87,7 +88,13 @@ rule check_model:
             )
         },
         missing="data/processed/missing/{dataset}.parquet",
-        package=package("algebra.py", "words.py", "diagnostics"),
+        package=package(
+            "algebra.py",
+            "words.py",
+            "diagnostics/__init__.py",
+            "diagnostics/checks.py",
+            "diagnostics/missingness.py",
+        ),
     output:
         diagnostics="results/{dataset}/diagnostics.csv",
     log:

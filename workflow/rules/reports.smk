@@ -1,5 +1,5 @@
 # Inputs:  results/{dataset}/*, reports/*.qmd with their references and theme
-# Outputs: reports/rendered/{dataset}.html, reports/rendered/index.html
+# Outputs: reports/rendered/{dataset}.html, reports/rendered/index.html; with Quarto {dataset}.pdf
 
 import shutil
 
@@ -16,13 +16,20 @@ SHOWN_TABLES = [
     "random_effects",
     "aliasing",
     "fit_statistics",
+    "randomization",
     "diagnostics",
+    "calibration",
+    "verdict",
+    "planning",
+    *SENSITIVITY_TABLES,
 ]
 SHOWN = [
     *(f"results/{{dataset}}/{table}.csv" for table in SHOWN_TABLES),
     *(f"results/{{dataset}}/figures/{figure}.svg" for figure in FIGURES),
     *(f"results/{{dataset}}/figures/{figure}.txt" for figure in FIGURES),
     "results/{dataset}/provenance.json",
+    "results/{dataset}/calibration.json",
+    "results/{dataset}/verdict.json",
 ]
 # What `all` asks for. The pages alone would not do: where an older page is there, Snakemake does
 # not miss what a failed job should have made for it.
@@ -39,6 +46,7 @@ MADE_EACH = [
     *SHOWN,
     *(f"results/{{dataset}}/figures/{figure}.png" for figure in FIGURES),
     "reports/rendered/{dataset}.html",
+    *(["reports/rendered/{dataset}.pdf"] if QUARTO else []),
 ]
 MADE = [
     "results/families.csv",
@@ -48,7 +56,13 @@ MADE = [
 RENDERER = [
     "reports/_quarto.yml",
     "reports/references.bib",
+    "reports/page.html",
+    "reports/page.lua",
+    "reports/scroll.lua",
+    "reports/pdf.typ",
     "reports/theme.scss",
+    "reports/theme-light.scss",
+    "reports/theme-dark.scss",
     *sorted(
         f"workflow/scripts/preview/{path.name}"
         for path in (SCRIPTS / "preview").iterdir()
@@ -80,12 +94,23 @@ rule render_report:
     conda:
         "../../environment.yml"
     params:
-        headline=config["headline"],
         quarto=QUARTO,
     message:
         "{wildcards.dataset}: write the report"
     script:
         "../scripts/render_report.py"
+
+
+# Asked for by `all` where Quarto is found; nothing else makes a PDF.
+use rule render_report as render_pdf with:
+    output:
+        pdf="reports/rendered/{dataset}.pdf",
+    log:
+        "logs/render_pdf/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/render_pdf/{dataset}.jsonl"
+    message:
+        "{wildcards.dataset}: write the report as PDF"
 
 
 rule render_index:
@@ -105,7 +130,6 @@ rule render_index:
         "../../environment.yml"
     params:
         datasets=list(config["datasets"]),
-        headline=config["headline"],
         quarto=QUARTO,
     message:
         "write the index page"

@@ -6,7 +6,20 @@ from job import logged, read_json, read_result, write_text
 from groupwise import figures
 
 ROLES = ("outcome", "treatment", "group", "block")
-TABLES = ("estimates", "marginal_means", "random_effects", "residuals")
+TABLES = (
+    "estimates",
+    "marginal_means",
+    "random_effects",
+    "residuals",
+    "calibration",
+    "planning",
+    "verdict",
+    "variance_components",
+    "fit_statistics",
+    "influence",
+    "profile",
+    "randomization",
+)
 
 if __name__ == "__main__":
     with logged(snakemake):
@@ -16,7 +29,7 @@ if __name__ == "__main__":
             data=pd.read_parquet(snakemake.input.data, columns=list(filter(None, columns))),
             design=design,
             results={name: read_result(snakemake.input[name], name) for name in TABLES},
-            headline=snakemake.params.headline,
+            headline=read_json(snakemake.input.lead)["lead"],
             truth=read_json(truth) if truth else None,
         )
         figure = figures.draw(snakemake.wildcards.figure, tables)

@@ -1,16 +1,14 @@
 """Fit one specification to one dataset: every table its methods fill."""
 
-import pandas as pd
-from job import logged, read_json, write_table
+from job import logged, write_table
+from sample_data import read_sample
 
-from groupwise.specifications import fit_tables, sample_of
+from groupwise.specifications import fit_tables
 
 if __name__ == "__main__":
     with logged(snakemake):
-        sample = sample_of(
-            pd.read_parquet(snakemake.input.data),
-            read_json(snakemake.input.design),
-            snakemake.params.resampling,
+        sample = read_sample(
+            snakemake.input.data, snakemake.input.design, snakemake.params.resampling
         )
         tables = fit_tables(snakemake.wildcards.specification, sample)
         for name, path in snakemake.output.items():

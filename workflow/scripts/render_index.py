@@ -12,7 +12,7 @@ if __name__ == "__main__":
             Path(snakemake.input.qmd),
             Path(snakemake.output.html),
             datasets=datasets,
-            parameters={"datasets": ",".join(datasets), "headline": snakemake.params.headline},
+            parameters={"datasets": ",".join(datasets)},
             further=[snakemake.input.families],
             quarto=snakemake.params.quarto,
         )

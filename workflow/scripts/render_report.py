@@ -1,4 +1,4 @@
-"""Render the report of one dataset."""
+"""Render the report of one dataset, as HTML or PDF."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ if __name__ == "__main__":
         dataset = snakemake.wildcards.dataset
         render_page(
             Path(snakemake.input.qmd),
-            Path(snakemake.output.html),
+            Path(snakemake.output[0]),
             datasets=[dataset],
-            parameters={"dataset": dataset, "headline": snakemake.params.headline},
+            parameters={"dataset": dataset},
             title=read_json(snakemake.input.design)["title"],
             quarto=snakemake.params.quarto,
         )

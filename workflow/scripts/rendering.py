@@ -18,8 +18,13 @@ from pathlib import Path
 
 from groupwise.report.markdown import escape
 
-SHARED = ("_quarto.yml", "references.bib", "theme.scss")
+SHARED = (
+    "_quarto.yml", "references.bib", "page.html", "page.lua", "scroll.lua", "pdf.typ",
+    "theme.scss", "theme-light.scss", "theme-dark.scss",
+)  # fmt: skip
 SCRIPTS = Path(__file__).parent
+# Quarto's format by the suffix of the page.
+FORMATS = {".html": "html", ".pdf": "typst"}
 
 
 def render_page(
@@ -32,13 +37,20 @@ def render_page(
     title: str | None = None,
     further: Sequence[str] = (),
 ) -> None:
-    """Render `qmd`, with results beside it, to `output` (an HTML file).
+    """Render `qmd`, with results beside it, to `output` (HTML, or with Quarto also PDF).
 
     These are the folders of `datasets` and the files `further`, relative to the project.
 
     `quarto` is the path of the executable, or None for the preview renderer; `title`, a plain
     text, takes the place of the document's own.
+
+    Raises
+    ------
+    RuntimeError
+        If Quarto fails, or a PDF is asked for where there is no Quarto.
     """
+    if quarto is None and output.suffix != ".html":
+        raise RuntimeError(f"{output}: a PDF needs Quarto, which was not found: run `make quarto`.")
     with tempfile.TemporaryDirectory(prefix="groupwise-") as folder:
         stage = Path(folder)
         for name in SHARED:
@@ -50,11 +62,11 @@ def render_page(
         for file in further:
             (stage / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, stage / file)
-        page = stage / f"{output.stem}.html"
+        page = stage / output.name
         if quarto is None:
             _preview(copy, page, parameters)
         else:
-            _quarto(quarto, copy, parameters)
+            _quarto(quarto, copy, parameters, FORMATS[output.suffix])
         output.parent.mkdir(parents=True, exist_ok=True)
         partial = output.with_name(f".{output.name}.{os.getpid()}")
         shutil.copyfile(page, partial)
@@ -96,8 +108,8 @@ def _preview(qmd: Path, page: Path, parameters: Mapping[str, str]) -> None:
     preview.render(qmd, page, parameters=given, metadata={}, env=_environment())
 
 
-def _quarto(quarto: str, qmd: Path, parameters: Mapping[str, str]) -> None:
-    command = [quarto, "render", qmd.name, "--to", "html"]
+def _quarto(quarto: str, qmd: Path, parameters: Mapping[str, str], to: str) -> None:
+    command = [quarto, "render", qmd.name, "--to", to]
     for key, value in parameters.items():
         command += ["-P", f"{key}:{json.dumps(value)}"]  # read as YAML: quoted, `no` is a word
     done = subprocess.run(

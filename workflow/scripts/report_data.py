@@ -19,11 +19,18 @@ TABLES = (
     "random_effects",
     "aliasing",
     "fit_statistics",
+    "randomization",
     "diagnostics",
+    "calibration",
+    "verdict",
+    "planning",
+    "influence",
+    "sensitivity",
+    "profile",
 )
 
 
-def load(dataset: str, headline: str, results: str | Path = "results") -> Facts:
+def load(dataset: str, results: str | Path = "results") -> Facts:
     """The facts of one dataset, from its folder below `results`."""
     folder = Path(results) / dataset
     truth = folder / "truth.json"
@@ -35,7 +42,8 @@ def load(dataset: str, headline: str, results: str | Path = "results") -> Facts:
             path.stem: path.read_text(encoding="utf-8")
             for path in (folder / "figures").glob("*.txt")
         },
-        headline=headline,
+        verdict=read_json(folder / "verdict.json"),
+        calibration=read_json(folder / "calibration.json"),
         truth=read_json(truth) if truth.is_file() else None,
     )
 

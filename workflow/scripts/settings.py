@@ -15,6 +15,7 @@ class Settings:
     """The checked configuration; methods take Snakemake's wildcards, as input functions do."""
 
     def __init__(self, config: Mapping[str, Any], files: Sequence[str]) -> None:
+        self.config = config
         self.datasets: Mapping[str, Any] = config["datasets"]
         self.files = files
 
@@ -46,6 +47,26 @@ class Settings:
             | {key: block.get(key) for key in as_written}
             | {key: block[key] for key in with_default},
         }
+
+    def headline(self, wildcards: Any) -> str:
+        """The method that was chosen to lead a dataset's report, or `auto`."""
+        chosen: str = self.datasets[wildcards.dataset].get("headline", self.config["headline"])
+        return chosen
+
+    def calibration(self, wildcards: Any) -> dict[str, Any]:
+        """What is simulated for a dataset; into how many jobs it is cut changes nothing."""
+        shared = {k: v for k, v in self.config["calibration"].items() if k != "jobs"}
+        block = self.datasets[wildcards.dataset]
+        effects = block.get("assumed_effects", block.get("simulate", {}).get("effects"))
+        lists = {k: tuple(v) for k, v in shared.items() if isinstance(v, list)}
+        return shared | lists | {"effects": effects}
+
+    def effects_are(self, wildcards: Any) -> str:
+        """Where the effects come from that power is computed for."""
+        block = self.datasets[wildcards.dataset]
+        if "assumed_effects" in block:
+            return "assumed"
+        return "true" if "simulate" in block else "estimated"
 
 
 def package(*parts: str) -> list[str]:

@@ -13,6 +13,5 @@ if __name__ == "__main__":
         made = document(
             {path.stem: read_result(path, path.stem) for path in files if path.suffix == ".csv"},
             {path.stem: read_json(path) for path in files if path.suffix == ".json"},
-            headline=snakemake.params.headline,
         )
         write_text(snakemake.output.json, text(made))

@@ -11,6 +11,7 @@ local FLOATS = { fig = true, tbl = true, lst = true }
 local entries, counters = {}, {}
 local section, first_level = { 0, 0, 0, 0, 0, 0, 0 }, 2
 local options, number_sections, number_depth = {}, false, 6
+local unnamed = 0
 
 local function warn(message)
   io.stderr:write("WARNING: " .. message .. "\n")
@@ -85,10 +86,13 @@ local function captioned_above(attr, caption, content)
     pandoc.RawBlock("html", '<figure class="table-figure"' .. open .. ">"),
   })
   if #caption > 0 then
-    local inlines = pandoc.Inlines({ pandoc.RawInline("html", "<figcaption>") })
+    unnamed = unnamed + 1
+    local name = (id ~= "" and id or "table-" .. unnamed) .. "-caption"
+    local inlines = pandoc.Inlines({ pandoc.RawInline("html", '<figcaption id="' .. name .. '">') })
     inlines:extend(caption)
     inlines:insert(pandoc.RawInline("html", "</figcaption>"))
     blocks:insert(pandoc.Plain(inlines))
+    content = { pandoc.Div(content, pandoc.Attr("", {}, { { "aria-describedby", name } })) }
   end
   blocks:extend(content)
   blocks:insert(pandoc.RawBlock("html", "</figure>"))
@@ -96,15 +100,6 @@ local function captioned_above(attr, caption, content)
     return pandoc.Blocks({ pandoc.Div(blocks, pandoc.Attr("", attr.classes)) })
   end
   return blocks
-end
-
-local function name_tables(blocks, caption)
-  return blocks:walk({
-    Table = function(tbl)
-      tbl.attributes.label = tbl.attributes.label or pandoc.utils.stringify(caption)
-      return tbl
-    end,
-  })
 end
 
 local function is_image_paragraph(block)
@@ -221,7 +216,7 @@ local function float_div(div, kind)
   if kind == "fig" then
     blocks:insert(pandoc.Figure(content, { pandoc.Plain(caption) }, attr))
   else
-    blocks:extend(captioned_above(attr, caption, name_tables(content, caption)))
+    blocks:extend(captioned_above(attr, caption, content))
   end
   return blocks, false
 end
@@ -299,7 +294,7 @@ local function tables(tbl)
   end
   local attr = pandoc.Attr(identifier, tbl.classes)
   tbl.identifier, tbl.caption.long = "", {}
-  return captioned_above(attr, caption, name_tables(pandoc.Blocks({ tbl }), caption)), false
+  return captioned_above(attr, caption, pandoc.Blocks({ tbl })), false
 end
 
 -- Equations ----------------------------------------------------------------------------------

@@ -13,15 +13,20 @@ import pypandoc  # type: ignore[import-untyped, unused-ignore]
 
 from preview import cells, notebook
 from preview.errors import PreviewError
-from preview.metadata import execute_defaults, page_metadata
+from preview.metadata import as_list, execute_defaults, page_metadata
 from preview.selfcontained import violations
 from preview.source import FENCE, read_qmd
 
 HERE = Path(__file__).parent
 FILTERS = ("syntax.lua", "crossref.lua", "finish.lua")
+# Where a document's own filters can run: before these, and after them.
+ENTRY_POINTS = ("pre-ast", "post-render")
 NOWHERE = "http://127.0.0.1:9"
 # Keys that Quarto acts on and Pandoc must not see as metadata of the page.
-NOT_FOR_PANDOC = ("format", "execute", "jupyter", "filters", "toc", "css", "theme", "template")
+NOT_FOR_PANDOC = (
+    "format", "execute", "jupyter", "filters", "toc", "css", "theme", "template",
+    "include-after-body",
+)  # fmt: skip
 
 
 def render(
@@ -55,6 +60,7 @@ def render(
     """
     front, chunks = read_qmd(qmd)
     page = page_metadata(qmd, front, metadata)
+    page["filters"] = _filters(page, qmd.name)
     options = execute_defaults(page)
     nb = notebook.build(chunks, parameters)
     with tempfile.TemporaryDirectory(prefix="preview-") as name:
@@ -70,8 +76,20 @@ def render(
         )
         markdown = fence_html_tables(cells.to_markdown(nb, options, scratch))
         html = _pandoc(markdown, page, qmd, scratch)
-    _refuse_violations(html, qmd.name)
+    _refuse_violations(html, qmd.name, _included(page, qmd))
     _replace(output, html)
+
+
+def _filters(page: dict[str, Any], name: str) -> dict[str, list[str]]:
+    """The document's own Lua filters by the entry point at which they run."""
+    filters: dict[str, list[str]] = {point: [] for point in ENTRY_POINTS}
+    for entry in as_list(page.get("filters")):
+        path, at = (entry.get("path"), entry.get("at")) if isinstance(entry, dict) else (entry, "")
+        if at not in ENTRY_POINTS:
+            known = " or ".join(ENTRY_POINTS)
+            raise PreviewError(f"{name}: the filter {path} should run at {known} in a preview.")
+        filters[at].append(str(path))
+    return filters
 
 
 def fence_html_tables(markdown: str) -> str:
@@ -139,7 +157,12 @@ def _arguments(page: dict[str, Any], scratch: Path, metadata_file: Path) -> list
     ]
     if page.get("toc"):
         arguments += ["--toc", f"--toc-depth={page.get('toc-depth', 3)}"]
-    arguments += [f"--lua-filter={HERE / name}" for name in FILTERS]
+    own = page["filters"]
+    filters = [*own["pre-ast"], *(HERE / name for name in FILTERS), *own["post-render"]]
+    arguments += [f"--lua-filter={path}" for path in filters]
+    arguments += [
+        f"--include-after-body={path}" for path in as_list(page.get("include-after-body"))
+    ]
     if page.get("bibliography") or page.get("references"):
         arguments.append("--citeproc")
     return arguments
@@ -151,8 +174,15 @@ def _offline() -> dict[str, str]:
     return {**os.environ, **proxies, "no_proxy": "", "NO_PROXY": "", "SOURCE_DATE_EPOCH": "0"}
 
 
-def _refuse_violations(html: str, name: str) -> None:
-    found = violations(html)
+def _included(page: dict[str, Any], qmd: Path) -> str:
+    """What the page's settings put at its end: the one place for a script."""
+    folder = qmd.resolve().parent
+    paths = [folder / path for path in as_list(page.get("include-after-body"))]
+    return "".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def _refuse_violations(html: str, name: str, included: str) -> None:
+    found = violations(html, included)
     if found:
         raise PreviewError(f"{name}: the page would not be self-contained: {found[0]}.")
 

@@ -1,5 +1,4 @@
--- The HTML that Pandoc does not write by itself: alt texts, tables that scroll in their own box
--- and name the scope of their headers, callouts that fold.
+-- The HTML that Pandoc does not write by itself: alt texts, and callouts that fold.
 
 local function raw(html)
   return pandoc.RawBlock("html", html)
@@ -48,48 +47,6 @@ local function named(el)
   end
 end
 
--- Equations: a long one scrolls in its own box -----------------------------------------------
-
-local function math(el)
-  if el.mathtype == "DisplayMath" then
-    return pandoc.Span({ el }, { class = "equation-body" })
-  end
-end
-
--- Tables -------------------------------------------------------------------------------------
-
-local function set_scope(row, scope, n_cells)
-  for i, cell in ipairs(row.cells) do
-    if i <= n_cells and #cell.contents > 0 then
-      cell.attributes.scope = scope
-    end
-  end
-end
-
-local function scoped(tbl)
-  for _, row in ipairs(tbl.head.rows) do
-    set_scope(row, "col", #row.cells)
-  end
-  for _, body in ipairs(tbl.bodies) do
-    for _, row in ipairs(body.head) do
-      set_scope(row, "col", #row.cells)
-    end
-    for _, row in ipairs(body.body) do
-      set_scope(row, "row", body.row_head_columns)
-    end
-  end
-  return tbl
-end
-
--- The keyboard can only scroll a box that takes the focus, and such a box needs a name.
-local function scrolling(tbl)
-  local label = tbl.attributes.label or "Table"
-  tbl.attributes.label = nil
-  return pandoc.Div({ scoped(tbl) }, pandoc.Attr("", { "table-scroll" }, {
-    { "role", "region" }, { "tabindex", "0" }, { "aria-label", label },
-  }))
-end
-
 -- Callouts -----------------------------------------------------------------------------------
 
 local function callout(div)
@@ -116,7 +73,7 @@ local function callout(div)
 end
 
 return {
-  { Image = image, Math = math },
+  { Image = image },
   { Figure = figure },
-  { Image = named, Table = scrolling, Div = callout },
+  { Image = named, Div = callout },
 }

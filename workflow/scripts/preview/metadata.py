@@ -17,6 +17,7 @@ EXECUTE = {
     "include": True,
     "error": False,
 }
+PATHS = ("bibliography", "csl", "filters", "include-after-body")
 # These would make the page depend on the day it was made.
 MOVING_DATES = ("today", "now", "last-modified")
 
@@ -93,9 +94,15 @@ def _project(folder: Path) -> dict[str, Any]:
 
 def _rebase(project: dict[str, Any], prefix: str) -> dict[str, Any]:
     # Paths in the project file are relative to it, while Pandoc runs in the document's folder.
-    for key in ("bibliography", "csl"):
-        if key in project:
-            project[key] = [os.path.normpath(f"{prefix}/{path}") for path in as_list(project[key])]
+    def moved(path: Any) -> Any:
+        if isinstance(path, dict):
+            return {**path, "path": moved(path["path"])}
+        return os.path.normpath(f"{prefix}/{path}")
+
+    for settings in (project, (project.get("format") or {}).get("html")):
+        for key in PATHS:
+            if isinstance(settings, dict) and key in settings:
+                settings[key] = [moved(path) for path in as_list(settings[key])]
     return project
 
 

@@ -8,32 +8,43 @@ LOADING = ("src", "srcset", "poster", "data", "background")
 CSS_LOADS = re.compile(r"@import|url\(\s*['\"]?(?!data:|#)", re.IGNORECASE)
 
 
-def violations(html: str) -> list[str]:
-    """Reasons why `html` is not a self-contained page without scripts; empty if it is one."""
-    parser = _Checker()
+def violations(html: str, included: str = "") -> list[str]:
+    """Reasons why `html` is not a self-contained page; empty if it is one.
+
+    Its only scripts are those written out in `included`.
+    """
+    parser = _Checker(scripts_of(included))
     parser.feed(html)
     parser.close()
     return parser.found
 
 
+def scripts_of(html: str) -> set[str]:
+    """The texts of scripts that are written out."""
+    return {text.strip() for text in re.findall(r"<script>(.*?)</script>", html, re.DOTALL)}
+
+
 class _Checker(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, scripts: set[str]) -> None:
         super().__init__()
         self.found: list[str] = []
-        self.in_style = False
+        self.scripts = scripts
+        self.within = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.in_style = tag == "style"
-        if tag in FORBIDDEN:
+        self.within = tag
+        if tag in FORBIDDEN and (tag != "script" or attrs):
             self.found.append(f"it contains a <{tag}> element")
         for name, value in attrs:
             self._check_attribute(tag, name, value or "")
 
     def handle_endtag(self, tag: str) -> None:
-        self.in_style = False
+        self.within = ""
 
     def handle_data(self, data: str) -> None:
-        if self.in_style and CSS_LOADS.search(data):
+        if self.within == "script" and data.strip() not in self.scripts:
+            self.found.append("it contains a <script> element")
+        if self.within == "style" and CSS_LOADS.search(data):
             self.found.append("a style sheet loads another file")
 
     def _check_attribute(self, tag: str, name: str, value: str) -> None:

@@ -46,8 +46,10 @@ def analyse(
     missing: str = "drop",
     conf_level: float = 0.95,
     methods: Sequence[str] | None = None,
-    headline: str | None = None,
+    headline: str = "auto",
     resampling: Mapping[str, int] | None = None,
+    assumed_effects: Mapping[str, float] | None = None,
+    effect_to_find: float | None = None,
     true_effects: Mapping[str, float] | None = None,
     dataset: str = "data",
 ) -> Analysis:
@@ -69,9 +71,12 @@ def analyse(
         Those to ask, all if not given. The wild bootstrap, the parametric bootstrap, profile
         likelihood and randomisation take longest.
     headline
-        The method the summary leads with: mixed_kenward_roger, or if that is not asked the first.
+        The method the summary leads with. With auto it is mixed_kenward_roger, or if that has no
+        answer the next that usually holds its level; after `calibrate` the verdict's.
     resampling
         Seed and effort of the methods that draw, as in config.yaml.
+    assumed_effects, effect_to_find
+        Of arms, and the difference between two, for the power that `calibrate` and `plan` tell.
     true_effects
         Of arms, where data were simulated: figures show them. An arm not listed has effect 0.
     dataset
@@ -87,7 +92,7 @@ def analyse(
     with arguments.named():
         arguments.check(given)
         asked = arguments.methods(methods)
-        leads = arguments.headline(headline, asked)
+        chosen = arguments.headline(headline, asked)
         arguments.check_resampling(resampling)
         taken = take_in(
             table,
@@ -96,7 +101,9 @@ def analyse(
             reading=arguments.reading(given),
             modelling=arguments.modelling(given),
         )
-        truth = arguments.truth(true_effects, list(taken.understood["arms"]))
+        arms = list(taken.understood["arms"])
+        truth = arguments.truth(true_effects, arms)
+        arguments.check_effects("assumed_effects", assumed_effects, arms)
     understood = {"dataset": dataset, "title": dataset, "note": ""} | dict(taken.understood)
     # Checks of the mixed model look at its first fit, asked or not.
     sample = sample_of(taken.table, understood, resampling, (*asked, "mixed_wald"))
@@ -105,8 +112,10 @@ def analyse(
     return Analysis(
         data=taken.table,
         design=understood,
-        headline=leads,
         truth=truth,
+        chosen=chosen,
+        effects=_effects(assumed_effects, true_effects),
+        effect_to_find=effect_to_find,
         sample=sample,
         diagnostics=as_written(run_checks(dataset, tables, further)),
         **{name: _of(asked, name, tables[name]) for name in MODEL_TABLES},
@@ -129,6 +138,15 @@ def simulate(
     with arguments.named():
         made = arguments.recipe(recipe)
         return draw(made, outcome=outcome, treatment=treatment, group=group)
+
+
+def _effects(
+    assumed: Mapping[str, float] | None, true: Mapping[str, float] | None
+) -> tuple[str, Mapping[str, float] | None]:
+    """Those that power is computed for, and where they are from."""
+    if assumed is not None:
+        return "assumed", assumed
+    return ("estimated", None) if true is None else ("true", true)
 
 
 def _fitted(sample: Sample) -> dict[str, pd.DataFrame]:

@@ -16,8 +16,6 @@ from groupwise.data.simulate import Recipe
 from groupwise.data.validate import ROLES, Roles
 from groupwise.words import METHODS, listing
 
-HEADLINE = "mixed_kenward_roger"
-
 CHOICES: dict[str, tuple[Any, ...]] = {
     "outcome_as": ("raw", "log", "standardized"),
     "blocks_as": ("fixed", "random"),
@@ -69,6 +67,10 @@ def check(given: Mapping[str, Any]) -> None:
     level = given["conf_level"]
     if not isinstance(level, float) or not 0 < level < 1:
         raise InputError("conf_level", f"{level!r} is no level", "give a number such as 0.95")
+    effect = given["effect_to_find"]
+    if not (effect is None or (isinstance(effect, int | float) and effect > 0)):
+        fix = "give a difference in units of the outcome, above 0"
+        raise InputError("effect_to_find", f"{effect!r} is no difference", fix)
     if given["reference"] is None and given["levels"] is None:
         fix = "name an arm, or give `levels`, the arms in order"
         raise InputError("reference", "nothing says what the arms are compared with", fix)
@@ -107,13 +109,11 @@ def methods(asked: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(method for method in METHODS if method in several(asked))
 
 
-def headline(chosen: str | None, asked: tuple[str, ...]) -> str:
-    """The method that leads."""
-    if chosen is None:
-        return HEADLINE if HEADLINE in asked else asked[0]
-    if chosen not in asked:
+def headline(chosen: str, asked: tuple[str, ...]) -> str:
+    """The method that was chosen to lead, or `auto`."""
+    if chosen not in ("auto", *asked):
         what = "is not asked" if chosen in METHODS else "is no method"
-        raise InputError("headline", f"'{chosen}' {what}", _near(chosen, asked))
+        raise InputError("headline", f"'{chosen}' {what}", _near(chosen, ["auto", *asked]))
     return chosen
 
 
@@ -128,13 +128,18 @@ def check_resampling(settings: Mapping[str, int] | None) -> None:
             raise InputError(f"resampling[{key!r}]", f"{value!r} is too little or no number", fix)
 
 
+def check_effects(key: str, effects: Mapping[str, float] | None, arms: Sequence[str]) -> None:
+    """Effects are of arms there are."""
+    for arm in effects or {}:
+        if arm not in arms:
+            raise InputError(key, f"'{arm}' is not an arm", _near(arm, arms))
+
+
 def truth(effects: Mapping[str, float] | None, arms: list[str]) -> dict[str, Any] | None:
     """The true effect of every contrast, where those of the arms are known."""
+    check_effects("true_effects", effects, arms)
     if effects is None:
         return None
-    for arm in effects:
-        if arm not in arms:
-            raise InputError("true_effects", f"'{arm}' is not an arm", _near(arm, arms))
     of = {arm: float(effects.get(arm, 0.0)) for arm in arms}
     return {"effects": {f"{b} - {a}": of[b] - of[a] for a, b in combinations(arms, 2)}}
 

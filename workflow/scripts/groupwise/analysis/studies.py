@@ -1,28 +1,29 @@
-"""Simulation and planning on top of an analysis: its own design, the process it estimated."""
+"""Simulation and planning on top of an analysis, kept beside it for its tables, figures and words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import blocks, gather, run_block
-from groupwise.calibration.rules import Rules
-from groupwise.calibration.scenario import (
-    PROCESSES,
-    Scenario,
-    dataset_scenarios,
-    estimate_process,
-)
-from groupwise.calibration.verdict import Verdict, verdict
+from groupwise import tidy
+from groupwise.calibration.judgement import judged, rules_for, said
+from groupwise.calibration.overview import gathered, not_simulated
+from groupwise.calibration.scenario import PROCESSES
+from groupwise.calibration.verdict import Verdict
+from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
 from groupwise.data.errors import InputError, nearest
-from groupwise.design import Design
-from groupwise.planning.plans import Variation
-from groupwise.planning.tables import at_hand
+from groupwise.outlook import NotPlanned, planned
+from groupwise.results import as_written
 from groupwise.specifications import Sample
+
+NOT_YET = "Call calibrate() to simulate it."
+
+FEWEST_DRAWS = 99
+"""As in config.yaml."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,86 +33,99 @@ class Calibration:
     Attributes
     ----------
     calibration : a row per scenario, method, contrast and measure, with its Monte Carlo error
+    overview : what was simulated, as in calibration.json
     verdict : which methods can be trusted
-    scenarios : what was simulated
+    said : the verdict as in verdict.json
     """
 
     calibration: pd.DataFrame
+    overview: Mapping[str, Any]
     verdict: Verdict
-    scenarios: tuple[Scenario, ...]
+    said: Mapping[str, Any]
 
     def _repr_markdown_(self) -> str:
-        return "\n".join(f"- {sentence}" for sentence in self.verdict.methods["sentence"])
+        methods = self.verdict.methods
+        each = methods.loc[methods["dgp"] == "normal", "sentence"]
+        lines = [f"- {sentence}" for sentence in [*each, *self.verdict.departures]]
+        return "\n".join([" ".join(self.verdict.sentences), *(["", *lines] if lines else [])])
 
     def __repr__(self) -> str:
         return self._repr_markdown_()
 
 
+@dataclass
+class Studies:
+    """What was computed beyond the analysis: nothing at first."""
+
+    calibration: Calibration | None = None
+    planning: pd.DataFrame | None = None
+
+
+def not_calibrated(estimates: pd.DataFrame, headline: str, conf_level: float) -> Calibration:
+    """What there is to say before anything was simulated."""
+    nothing = tidy.table("calibration", [])
+    return _concluded(nothing, not_simulated(NOT_YET), estimates, headline, conf_level)
+
+
 def calibrated(
-    sample: Sample,
-    estimates: pd.DataFrame,
-    *,
-    headline: str,
-    replicates: int,
-    slow_replicates: int,
-    effects: Mapping[str, float] | None,
-    iccs: Sequence[float],
-    processes: Sequence[str],
-    seed: int,
+    sample: Sample, estimates: pd.DataFrame, options: Options, *, headline: str, effects_are: str
 ) -> Calibration:
     """Simulate, analyse and judge; the methods are those that have rows in `estimates`."""
-    for name in processes:
-        if name not in PROCESSES:
-            hint = nearest(str(name), PROCESSES)
-            raise InputError("processes", f"there is no process '{name}'", hint)
-    if not 0 <= slow_replicates <= replicates or replicates < 2:
-        problem = f"{replicates} replicates, and {slow_replicates} for methods that draw"
-        raise InputError("replicates", problem, "2 or more are needed, and the latter no more")
-    found = estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
-    scenarios = dataset_scenarios(
-        sample.design,
-        found,
-        effects=_by_arm(effects, sample.design),
-        iccs=tuple(iccs),
-        processes=tuple(processes),
-        seed=seed,
-    )
+    _check(options)
     methods = tuple(dict.fromkeys(estimates["method"]))
-    parts = [
-        run_block(scenario, block, methods=methods, conf_level=sample.conf_level)
-        for scenario in scenarios
-        for block in blocks(replicates, slow_replicates)
-    ]
-    table = measures(gather(parts), scenarios)
-    rules = Rules(conf_level=sample.conf_level)
-    said = verdict(table, estimates, rules, chosen=headline, icc=found.icc)
-    return Calibration(table, said, tuple(scenarios))
+    try:
+        workload, _ = dataset_workload(
+            sample.design, sample.y, options, conf_level=sample.conf_level
+        )
+        parts = [replace(workload, methods=methods).run_share(1, 1)]
+    except NotSimulated:
+        parts = []  # `gathered` says why
+    table, overview = gathered(sample, options, effects_are, parts)
+    return _concluded(as_written(table), overview, estimates, headline, sample.conf_level)
 
 
-def planned(
-    sample: Sample, estimates: pd.DataFrame, *, effect: float, power: float
+def plan_for(
+    sample: Sample,
+    options: Options,
+    effect: float | None,
+    *,
+    power: float,
+    methods: Sequence[str],
 ) -> pd.DataFrame:
-    """The power of the design at hand, a table with `planning.tables.COLUMNS`."""
+    """Table `planning`."""
     if not 0 < power < 1:
         raise InputError("power", f"{power!r} is no power", "give a number such as 0.8")
-    if not (np.isfinite(effect) and effect != 0):
+    if effect is not None and not (np.isfinite(effect) and effect > 0):
         raise InputError("effect", f"{effect!r} is no effect", "give one in units of the outcome")
-    if sample.design.random_slopes != "none":
-        problem = "power is not known where groups differ in the effect of the treatment"
-        raise InputError("random_slopes", problem, "use calibrate, which simulates this design")
-    found = estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
-    sd = float(np.sqrt(found.background.variance))
-    iccs = {"estimate": found.icc, "low": found.icc_low, "high": found.icc_high}
-    known = {name: Variation(sd, icc) for name, icc in iccs.items() if 0 <= icc < 1}
-    methods = tuple(dict.fromkeys(estimates["method"]))
-    level = round(1 - sample.conf_level, 10)
-    return at_hand(sample.design, known, effect, power=power, level=level, methods=methods)
+    try:
+        return as_written(planned(sample, options, effect, power, methods))
+    except NotPlanned as reason:
+        raise ValueError(str(reason)) from None
 
 
-def _by_arm(effects: Mapping[str, float] | None, design: Design) -> np.ndarray | None:
-    if effects is None:
-        return None
-    for arm in effects:
-        if arm not in design.arm_labels:
-            raise InputError("effects", f"'{arm}' is not an arm", nearest(arm, design.arm_labels))
-    return np.array([float(effects.get(arm, 0.0)) for arm in design.arm_labels])
+def _concluded(
+    table: pd.DataFrame,
+    overview: Mapping[str, Any],
+    estimates: pd.DataFrame,
+    headline: str,
+    conf_level: float,
+) -> Calibration:
+    rules = rules_for(conf_level)
+    found = judged(table, overview, estimates, rules, headline)
+    return Calibration(table, overview, found, said(found, estimates, rules))
+
+
+def _check(options: Options) -> None:
+    """What a schema says of the same settings in a configuration."""
+    for name in options.departures:
+        if name not in PROCESSES:
+            hint = nearest(str(name), PROCESSES)
+            raise InputError("departures", f"there is no process '{name}'", hint)
+    replicates, slow = options.replicates, options.slow_replicates
+    if not 0 <= slow <= replicates or replicates < 2:
+        problem = f"{replicates} replicates, and {slow} for methods that draw"
+        raise InputError("replicates", problem, "2 or more are needed, and the latter no more")
+    if options.draws < FEWEST_DRAWS:
+        raise InputError(
+            "draws", f"{options.draws!r} is too little", f"give {FEWEST_DRAWS} or more"
+        )

@@ -46,11 +46,17 @@ APART = 0.5
 
 
 def disagreements(
-    estimates: pd.DataFrame, holds: Mapping[str, bool], headline: str | None, rules: Rules
+    estimates: pd.DataFrame,
+    holds: Mapping[str, bool],
+    headline: str | None,
+    rules: Rules,
+    *,
+    calibrated: bool = True,
 ) -> tuple[Disagreement, ...]:
     """One for every contrast that some methods find significant and others do not.
 
-    `estimates` are rows of estimates.csv; `holds` says which methods hold their level.
+    `estimates` are rows of estimates.csv; `holds` says which methods hold their level, where that
+    was `calibrated`.
     """
     known = estimates[np.isfinite(estimates["p_value"])]
     found = []
@@ -58,7 +64,7 @@ def disagreements(
         significant = rows["p_value"] < rules.level
         if significant.all() or not significant.any():
             continue
-        sources = _sources(rows, holds, rules)
+        sources = _sources(rows, holds, rules, calibrated)
         found.append(_disagreement(str(contrast), rows, significant, sources, headline))
     return tuple(found)
 
@@ -83,13 +89,15 @@ def _disagreement(
     return Disagreement(contrast, yes, no, sources, sentence)
 
 
-def _sources(rows: pd.DataFrame, holds: Mapping[str, bool], rules: Rules) -> tuple[str, ...]:
+def _sources(
+    rows: pd.DataFrame, holds: Mapping[str, bool], rules: Rules, calibrated: bool
+) -> tuple[str, ...]:
     significant = rows["p_value"] < rules.level
     yes, no = rows[significant], rows[~significant]
     near = rows["p_value"].between(rules.level / CLOSE, rules.level * CLOSE)
     spread = rows["estimate"].max() - rows["estimate"].min()
     apply = {
-        "level": not any(holds.get(method, False) for method in yes["method"]),
+        "level": calibrated and not any(holds.get(method, False) for method in yes["method"]),
         "reference": any(_same(a, b) for _, a in yes.iterrows() for _, b in no.iterrows()),
         "estimate": spread > APART * rows["std_error"].median(),
         "threshold": bool(near.all()),

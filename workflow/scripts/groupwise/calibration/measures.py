@@ -12,24 +12,12 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from groupwise import tidy
 from groupwise.calibration.partial import LEVELS, totals
 from groupwise.calibration.scenario import Scenario
 from groupwise.words import method_order
 
-CALIBRATION: dict[str, type] = {
-    "scenario": str,
-    "icc": float,
-    "n_groups": int,
-    "group_size": float,
-    "dgp": str,
-    "method": str,
-    "contrast": str,
-    "measure": str,
-    "value": float,
-    "mcse": float,
-    "n_replicates": int,
-    "n_failed": int,
-}
+CALIBRATION = tidy.TABLES["calibration"]
 """Columns of calibration.csv; `n_replicates` counts failures too, `group_size` is the mean size."""
 
 MEASURES = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.words import method_label
+from groupwise.words import capital, method_phrase
 
 
 @dataclass(frozen=True)
@@ -111,29 +111,29 @@ ROUNDING = 1e-12
 """A rate that is exactly at a threshold has not crossed it."""
 
 JUDGEMENTS: tuple[tuple[str, Callable[[Evidence, Rules], bool], bool, str], ...] = (
-    ("no answer", _no_answer, False, "{label} does not apply to this design."),
-    ("fails", _fails, False, "{label} gives no answer to {failed} of outcomes in one scenario."),
-    ("liberal", _liberal, False, "{label} does not hold its level: {rate}."),
+    ("no answer", _no_answer, False, "{method} does not apply to this design."),
+    ("fails", _fails, False, "{method} gives no answer to {failed} of outcomes in one scenario."),
+    ("liberal", _liberal, False, "{method} does not hold its level: {rate}."),
     (
         "undecided",
         _undecided,
         False,
-        "Whether {label} holds its level is open: {rate}, which so few replicates do not tell "
+        "Whether {method} holds its level is open: {rate}, which so few replicates do not tell "
         "from {nominal}.",
     ),
     (
         "careful",
         _careful,
         True,
-        "{label} holds its level, and errs on the careful side: it rejects a true null {lowest} of "
-        "the time where the intraclass correlation is {icc_lowest}.",
+        "{method} holds its level, and errs on the careful side: it rejects a true null {highest} of "
+        "the time at most, and {lowest} where the intraclass correlation is {icc_lowest}.",
     ),
     (
         "holds",
         _holds,
         True,
-        "{label} holds its level within Monte Carlo error: it rejects a true null {highest} of the time "
-        "at most.",
+        "{method} holds its level within Monte Carlo error: it rejects a true null {highest} of the "
+        "time at most.",
     ),
 )
 """Name, rule, whether the level holds, sentence; in order: the first that is true is the judgement."""
@@ -143,7 +143,7 @@ def judge(evidence: Evidence, rules: Rules) -> tuple[str, bool, str]:
     """The judgement, whether the level holds, and a sentence that says so."""
     name, _, holds, sentence = next(row for row in JUDGEMENTS if row[1](evidence, rules))
     said = sentence.format(
-        label=method_label(evidence.method),
+        method=method_phrase(evidence.method),
         failed=percent(evidence.failed),
         rate=_rate(evidence, rules),
         nominal=percent(rules.level if _rejects(evidence, rules) else rules.conf_level),
@@ -151,7 +151,7 @@ def judge(evidence: Evidence, rules: Rules) -> tuple[str, bool, str]:
         lowest=percent(evidence.lowest),
         icc_lowest=f"{evidence.icc_lowest:.2f}",
     )
-    return name, holds, said
+    return name, holds, capital(said)
 
 
 def _rejects(evidence: Evidence, rules: Rules) -> bool:

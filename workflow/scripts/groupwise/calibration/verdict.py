@@ -8,14 +8,16 @@ stays, and the verdict only comments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from groupwise import tidy
 from groupwise.calibration.disagreements import Disagreement, disagreements
 from groupwise.calibration.rules import ROUNDING, Evidence, Rules, judge, percent
-from groupwise.words import method_label, method_order
+from groupwise.words import PROCESSES, capital, method_order, method_phrase
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,10 @@ class Verdict:
     headline : the method to lead with; None where no method holds its level
     chosen : whether it was chosen beforehand
     most_powerful : those that hold their level and are as powerful as the best
-    methods : columns method, judgement, holds, sentence, and the fields of `Evidence`
+    methods : table `verdict` of the schema: judgement, evidence and a sentence, for every process
     sentences : about the headline, to be quoted
+    departures : about the headline where outcomes are not as the models have them
+    calibrated : whether there was a simulation to judge by
     """
 
     headline: str | None
@@ -37,6 +41,13 @@ class Verdict:
     methods: pd.DataFrame
     disagreements: tuple[Disagreement, ...]
     sentences: tuple[str, ...]
+    departures: tuple[str, ...] = ()
+    calibrated: bool = True
+
+    def lead(self, estimates: pd.DataFrame, rules: Rules) -> str:
+        """The headline, or what is shown in its place: some method has to come first."""
+        first = str(estimates["method"].iloc[0])
+        return self.headline or _preferred(answering(estimates), rules) or first
 
 
 def verdict(
@@ -58,14 +69,60 @@ def verdict(
     """
     rules = rules or Rules()
     table = _judged(calibration, rules, icc)
-    answered = set(estimates.loc[np.isfinite(estimates["p_value"]), "method"])
+    answered = answering(estimates)
     candidates = table[table["holds"] & table["method"].isin(answered)]
     best = _most_powerful(candidates, rules)
     headline = chosen if chosen is not None else _preferred(best, rules)
     said = _sentences(table, headline, chosen is not None, best, rules)
     holds = dict(zip(table["method"], table["holds"], strict=True))
     found = disagreements(estimates, holds, headline, rules)
-    return Verdict(headline, chosen is not None, best, table, found, said)
+    others = [name for name in dict.fromkeys(calibration["dgp"]) if name not in rules.dgps]
+    departed = [_judged(calibration, replace(rules, dgps=(name,)), icc) for name in others]
+    return Verdict(
+        headline=headline,
+        chosen=chosen is not None,
+        most_powerful=best,
+        methods=tidy.concat("verdict", [table, *departed]),
+        disagreements=found,
+        sentences=said,
+        departures=tuple(departure(rows, headline) for rows in departed),
+    )
+
+
+def uncalibrated(
+    estimates: pd.DataFrame, reason: str, rules: Rules | None = None, *, chosen: str | None = None
+) -> Verdict:
+    """The verdict where nothing was simulated: none, and why."""
+    rules = rules or Rules()
+    headline = chosen or _preferred(answering(estimates), rules)
+    said = ["Nothing was simulated for this design, so no method was judged.", reason]
+    if chosen is None and headline is not None:
+        said.append(f"{capital(method_phrase(headline))} leads by default.")
+    return Verdict(
+        headline=headline,
+        chosen=chosen is not None,
+        most_powerful=(),
+        methods=tidy.table("verdict", []),
+        disagreements=disagreements(estimates, {}, headline, rules, calibrated=False),
+        sentences=tuple(said),
+        calibrated=False,
+    )
+
+
+def answering(estimates: pd.DataFrame) -> tuple[str, ...]:
+    """Methods with a p-value for every contrast."""
+    known = np.isfinite(estimates["p_value"]).groupby(estimates["method"], sort=False).all()
+    return tuple(known.index[known])
+
+
+def departure(rows: pd.DataFrame, headline: str | None) -> str:
+    """What becomes of the headline, and of the others, under one process that is not the models'."""
+    name = str(rows["dgp"].iloc[0])
+    judged = rows[rows["judgement"] != "no answer"]
+    holding = int(judged["holds"].sum())
+    said = [f"If {PROCESSES.get(name, name)}, {holding} of {len(judged)} methods hold their level."]
+    said += [str(each) for each in judged.loc[judged["method"] == headline, "sentence"]]
+    return " ".join(said)
 
 
 # ---- evidence ------------------------------------------------------------------------------------
@@ -73,12 +130,13 @@ def verdict(
 
 def _judged(calibration: pd.DataFrame, rules: Rules, icc: float | None) -> pd.DataFrame:
     wide = _wide(calibration, rules)
-    rows = []
+    wide, rows = wide[wide["dgp"].isin(rules.dgps)], []
     for method in sorted(wide["method"].unique(), key=method_order):
         evidence = _evidence(wide[wide["method"] == method], method, rules, icc)
         name, holds, said = judge(evidence, rules)
-        rows.append({"judgement": name, "holds": holds, "sentence": said} | vars(evidence))
-    return pd.DataFrame(rows)
+        judged = {"dgp": rules.dgps[0], "judgement": name, "holds": holds, "sentence": said}
+        rows.append(judged | vars(evidence))
+    return tidy.table("verdict", rows)
 
 
 def _wide(calibration: pd.DataFrame, rules: Rules) -> pd.DataFrame:
@@ -96,8 +154,7 @@ def _wide(calibration: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index()
 
 
-def _evidence(rows: pd.DataFrame, method: str, rules: Rules, icc: float | None) -> Evidence:
-    own = rows[rows["dgp"].isin(rules.dgps)]
+def _evidence(own: pd.DataFrame, method: str, rules: Rules, icc: float | None) -> Evidence:
     null = own[own["truth"] == 0]
     rejection = null["rejection"].to_numpy()
     rates = np.concatenate([rejection - rules.level, rules.conf_level - own["coverage"]])
@@ -163,7 +220,7 @@ def _most_powerful(candidates: pd.DataFrame, rules: Rules) -> tuple[str, ...]:
     return tuple(candidates.loc[close, "method"])
 
 
-def _preferred(methods: tuple[str, ...], rules: Rules) -> str | None:
+def _preferred(methods: Sequence[str], rules: Rules) -> str | None:
     ordered = [*rules.preference, *sorted(methods, key=method_order)]
     return next((method for method in ordered if method in methods), None)
 
@@ -175,9 +232,11 @@ def _sentences(
         return ("No method holds its level for this design; none is recommended.",)
     rows = table.set_index("method")
     if headline not in rows.index:
-        return (f"{method_label(headline)} was chosen beforehand; it was not calibrated.",)
-    own, label = rows.loc[headline], method_label(headline)
-    said = [f"{label} was chosen beforehand, and stays the headline."] if chosen else []
+        return (
+            f"{capital(method_phrase(headline))} was chosen beforehand; it was not calibrated.",
+        )
+    own, label = rows.loc[headline], method_phrase(headline)
+    said = [f"{capital(label)} was chosen beforehand, and stays the headline."] if chosen else []
     said.append(str(own["sentence"]))
     said += _about_power(own, rows, best, rules)
     return tuple(said)
@@ -191,17 +250,17 @@ def _about_power(
     if not others and own.name not in best:
         return ["No other method holds its level either."]
     if not np.isfinite(own["power"]):
-        good = method_label(str(_preferred(best, rules)))
-        return [] if own["holds"] else [f"{good} holds its level."]
+        good = method_phrase(str(_preferred(best, rules)))
+        return [] if own["holds"] else [f"{capital(good)} holds its level."]
     if own.name in best:
         first = f"It finds {percent(own['power'])} of the assumed effects"
         return [f"{first}; no method that holds its level finds more{_as_many(others)}."]
     first = rows.loc[_preferred(best, rules)]
     found = f"finds {percent(first['power'])} of the assumed effects"
     if not own["holds"]:
-        return [f"{method_label(str(first.name))} holds its level, and {found}."]
+        return [f"{capital(method_phrase(str(first.name)))} holds its level, and {found}."]
     return [
-        f"{method_label(str(first.name))} holds its level too, and {found}, "
+        f"{capital(method_phrase(str(first.name)))} holds its level too, and {found}, "
         f"the headline {percent(own['power'])}."
     ]
 
@@ -211,5 +270,5 @@ def _as_many(others: list[str]) -> str:
         return ""
     if len(others) > 2:
         return f", and {len(others)} find about as many"
-    names = " and ".join(method_label(method) for method in others)
+    names = " and ".join(method_phrase(method) for method in others)
     return f", and {names} {'finds' if len(others) == 1 else 'find'} about as many"

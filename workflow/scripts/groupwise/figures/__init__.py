@@ -16,6 +16,8 @@ import matplotlib
 import pandas as pd
 from plotnine import ggplot, theme
 
+from groupwise import svg
+
 PNG_DPI = 200
 
 
@@ -76,4 +78,6 @@ def render(figure: Figure, file_format: str) -> bytes:
             limitsize=False,
             metadata=metadata,
         )
+    if file_format == "svg":
+        return svg.themed(buffer.getvalue().decode()).encode()
     return buffer.getvalue()

@@ -15,15 +15,19 @@ from plotnine import (
     ggplot,
     labs,
     scale_color_manual,
+    scale_shape_manual,
     scale_x_continuous,
     scale_y_continuous,
 )
 
 from groupwise.figures import Figure, Tables
-from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, wrap
+from groupwise.figures.style import GREYED, INK, MUTED, OKABE_ITO, WIDTH, look, wrap
 from groupwise.words import contrast_label, method_label, method_order, number
 
 UNIDENTIFIED, MANY_CONTRASTS = "not identified", 6
+HEADLINE, HOLDS, OFF = "headline", "other", "off its level"
+COLORS = {HEADLINE: OKABE_ITO[0], HOLDS: INK, OFF: GREYED}
+SHAPES = {HEADLINE: "o", HOLDS: "o", OFF: "X"}
 
 
 def _shown(tables: Tables) -> list[str]:
@@ -32,6 +36,19 @@ def _shown(tables: Tables) -> list[str]:
     if len(contrasts) <= MANY_CONTRASTS:
         return contrasts
     return contrasts[: len(tables.design["arms"]) - 1]
+
+
+def _off_level(tables: Tables) -> set[str]:
+    """Methods that were found not to hold their level in this design."""
+    verdict = tables.results["verdict"]
+    off = (verdict["dgp"] == "normal") & (verdict["judgement"] == "liberal")
+    return set(verdict.loc[off, "method"])
+
+
+def _mark(method: str, tables: Tables, off: set[str]) -> str:
+    if method == tables.headline:
+        return HEADLINE
+    return OFF if method in off else HOLDS
 
 
 def _panel(contrast: str) -> str:
@@ -43,12 +60,12 @@ def draw(tables: Tables) -> Figure:
     """One row per method in a panel per contrast; the headline method stands out."""
     contrasts = _shown(tables)
     rows = tables.results["estimates"]
-    rows = rows[rows["contrast"].isin(contrasts)].copy()
+    rows, off = rows[rows["contrast"].isin(contrasts)].copy(), _off_level(tables)
     methods = sorted(rows["method"].unique(), key=method_order)
     panels = [_panel(contrast) for contrast in contrasts]
     rows["panel"] = pd.Categorical(rows["contrast"].map(_panel), categories=panels)
     rows["y"] = [len(methods) - methods.index(method) for method in rows["method"]]
-    rows["lead"] = np.where(rows["method"] == tables.headline, "headline", "other")
+    rows["lead"] = [_mark(method, tables, off) for method in rows["method"]]
     known, silent = rows[rows["estimate"].notna()], rows[rows["estimate"].isna()]
     words = silent.assign(
         label=np.where(
@@ -57,7 +74,7 @@ def draw(tables: Tables) -> Figure:
         x=known["conf_low"].min(),
     )
     plot = (
-        ggplot(known, aes("estimate", "y", color="lead"))
+        ggplot(known, aes("estimate", "y", color="lead", shape="lead"))
         + geom_vline(xintercept=0, color=MUTED, size=0.7)
         + geom_segment(aes(x="conf_low", xend="conf_high", yend="y"), size=1.4)
         + geom_point(size=3.4)
@@ -65,7 +82,8 @@ def draw(tables: Tables) -> Figure:
             aes(x="x", label="label"), data=words, color=MUTED, size=10.5, ha="left", label_size=0
         )
         + facet_wrap("panel", ncol=1)
-        + scale_color_manual({"headline": OKABE_ITO[0], "other": INK}, guide=None)
+        + scale_color_manual(COLORS, guide=None)
+        + scale_shape_manual(SHAPES, guide=None)
         + scale_y_continuous(
             breaks=list(range(len(methods), 0, -1)),
             labels=[method_label(method) for method in methods],
@@ -113,6 +131,9 @@ def _alt(tables: Tables, known: pd.DataFrame, silent: pd.DataFrame) -> str:
         )
         parts.append(f"{contrast_label(str(contrast))}: {said}.")
     text = "Estimates with intervals by method, one panel per comparison. " + " ".join(parts)
+    off = [method_label(method) for method in sorted(_off_level(tables), key=method_order)]
+    if off:
+        text += f" Crosses mark methods that do not hold their level here: {', '.join(off)}."
     if len(silent):
         names = dict.fromkeys(method_label(method) for method in silent["method"])
         text += f" No estimate: {', '.join(names)}."

@@ -8,7 +8,6 @@ from plotnine import (
     aes,
     element_blank,
     geom_hline,
-    geom_linerange,
     geom_point,
     geom_segment,
     ggplot,
@@ -34,7 +33,7 @@ from groupwise.figures.style import (
 )
 from groupwise.words import number
 
-RAW, BLUP = "raw deviation", "shrunken (BLUP, 95% interval)"
+RAW, BLUP = "raw deviation", "shrunken (BLUP)"
 
 
 NOTHING = "The mixed model could not be fitted: there are 0 group effects to show."
@@ -48,8 +47,6 @@ def draw(tables: Tables) -> Figure:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
     effects = effects.sort_values(["estimate", "level"], ignore_index=True)
     effects["x"] = np.arange(1, len(effects) + 1)
-    effects["low"] = effects["estimate"] - 1.959964 * effects["std_error"]
-    effects["high"] = effects["estimate"] + 1.959964 * effects["std_error"]
     points = sample(effects, MOST_GROUPS)
     long = pd.concat(
         [
@@ -63,9 +60,6 @@ def draw(tables: Tables) -> Figure:
     plot = (
         ggplot(points, aes("x"))
         + geom_hline(yintercept=0, color=MUTED, size=0.7)
-        + geom_linerange(
-            aes(ymin="low", ymax="high"), color=OKABE_ITO[0], alpha=0.3, size=0.8 if many else 2.6
-        )
         + geom_segment(
             aes(xend="x", y="raw", yend="estimate"), color=MUTED, size=0.25 if many else 0.6
         )

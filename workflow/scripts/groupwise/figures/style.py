@@ -30,7 +30,7 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "
 
 SHAPES = ("o", "s", "^", "D", "v", "P", "X")
 
-INK, MUTED, GRID = "#1a1a1a", "#5a5a5a", "#e4e4e4"
+INK, MUTED, GREYED, GRID = "#1a1a1a", "#5a5a5a", "#9a9a9a", "#e4e4e4"
 
 WIDTH = 7.5
 """Width of a figure in inches; text is set so that it stays readable at half of it."""
@@ -110,6 +110,14 @@ def clear_legend(labels: Sequence[str] = ()) -> guides:
 def wrap(label: str, width: int = 24) -> str:
     """A label on several lines."""
     return textwrap.fill(label, width)
+
+
+def row_label(label: str, width: int = 20, lines: int = 2) -> str:
+    """The name of a row: on a few lines, and shortened in its middle where these do not hold it."""
+    most = width * lines
+    if len(label) > most:
+        label = f"{label[: most // 2 - 1]}\u2026{label[-(most // 2) :]}"
+    return "\n".join(textwrap.wrap(label, width)[:lines]) if len(label) > width else label
 
 
 @dataclass(frozen=True)

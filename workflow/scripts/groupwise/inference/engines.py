@@ -13,6 +13,7 @@ import numpy as np
 
 from groupwise.design import Design
 from groupwise.inference.bootstrap import bootstrap_joint, draw_t, studentised
+from groupwise.inference.held_sd import HeldSd, hold_effect, hold_one_intercept
 from groupwise.inference.kenward_roger import KenwardRoger, kenward_roger
 from groupwise.inference.lmm_bootstrap import bootstrap_joint_lmm, draw_t_lmm
 from groupwise.inference.lmm_profile import (
@@ -23,9 +24,11 @@ from groupwise.inference.lmm_profile import (
 from groupwise.inference.outliers import Studentised, studentise
 from groupwise.inference.profile import (
     GroupVarianceTest,
+    Limits,
     group_variance_test,
     likelihood_ratio_test,
     profile_contrasts,
+    profile_sd_group,
 )
 from groupwise.inference.random_intercept_df import SmallSample
 from groupwise.inference.satterthwaite import satterthwaite, satterthwaite_joint
@@ -34,6 +37,7 @@ from groupwise.inference.variance_intervals import (
     lmm_components,
     one_intercept_components,
 )
+from groupwise.inference.variance_profile import Estimate, effect_sd
 from groupwise.inference.variance_test import group_variance_test_lmm
 from groupwise.inference.wald import wald
 from groupwise.models.lmm import LmmFit, fit_lmm
@@ -74,6 +78,14 @@ class Engine(Protocol):
     def components(self, *, reml: bool, conf_level: float) -> list[Component]: ...
     def group_variance_test(self, draws: Draws) -> GroupVarianceTest: ...
     def unusual_groups(self) -> Studentised: ...
+    @property
+    def group_effects(self) -> tuple[str, ...]: ...
+    def sd_limits(self, effect: int, *, reml: bool, conf_level: float) -> Limits: ...
+    def hold_sd(self, effect: int, sd: np.ndarray, *, reml: bool) -> HeldSd: ...
+    @property
+    def residual(self) -> np.ndarray: ...
+    @property
+    def work(self) -> int: ...
 
 
 def engine(design: Design, y: np.ndarray) -> Engine:
@@ -195,6 +207,31 @@ class OneIntercept:
         variance = known - float(fit.var_residual) * weight**2 * leverage
         return studentise(blup, *(np.sqrt(np.maximum(each, 0)) for each in (known, variance)))
 
+    @property
+    def group_effects(self) -> tuple[str, ...]:
+        """What differs between groups: the intercept, and with random slopes the arms' effects."""
+        return ("Intercept",)
+
+    def sd_limits(self, effect: int, *, reml: bool, conf_level: float) -> Limits:
+        """Profile interval (1,) of the sd of one of the `group_effects`."""
+        return profile_sd_group(self.model, self.y[None], reml=reml, conf_level=conf_level)
+
+    def hold_sd(self, effect: int, sd: np.ndarray, *, reml: bool) -> HeldSd:
+        """The model with that sd held at `sd` (m,)."""
+        return hold_one_intercept(self.model, self.y, sd, reml=reml)
+
+    @property
+    def residual(self) -> np.ndarray:
+        """(n,) what effects and predicted group effects leave."""
+        blup, _ = self.small.fit.blups()
+        left: np.ndarray = self.y - self.model.X @ self.beta - blup[self.model.group]
+        return left
+
+    @property
+    def work(self) -> int:
+        """What a fit costs beyond a pass over the data, in products of random effects."""
+        return 0
+
 
 @dataclass(frozen=True)
 class GeneralEngine:
@@ -276,3 +313,25 @@ class GeneralEngine:
         known = own.covariance[0, 0] - effects.std_error[:, 0] ** 2
         known = np.sqrt(np.maximum(known, 0))
         return studentise(effects.estimate[:, 0], known, effects.spread[:, 0])
+
+    @property
+    def group_effects(self) -> tuple[str, ...]:
+        return next(term.colnames for term in self.fit.structure.terms if term.name == "group")
+
+    def sd_limits(self, effect: int, *, reml: bool, conf_level: float) -> Limits:
+        names = [term.name for term in self.fit.structure.terms]
+        at = Estimate.of(self.fit, reml=reml)
+        return effect_sd(at, names.index("group"), effect, conf_level=conf_level)
+
+    def hold_sd(self, effect: int, sd: np.ndarray, *, reml: bool) -> HeldSd:
+        return hold_effect(self.fit, "group", effect, sd, reml=reml)
+
+    @property
+    def residual(self) -> np.ndarray:
+        return self.fit.residual
+
+    @property
+    def work(self) -> int:
+        """Products of the effects of the factor that is eliminated first with all others, squared."""
+        G, q, m = self.fit.products.C.shape
+        return int(G * q * max(q, m) ** 2)

@@ -16,7 +16,7 @@ asymptotically valid for an average effect of zero (Wu and Ding 2021; with covar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,6 +42,12 @@ FULL_LEVERAGE = 1 - 1e-9
 
 FEW = 5_000
 """With fewer assignments an interval looks at every root of every polynomial."""
+
+BINS = 30
+"""Bins of a histogram on either side of 0."""
+
+TAILS = 8.0
+"""A histogram ends so many times the median distance from 0 at most: few statistics lie further out."""
 
 MONTE_CARLO_LEVEL = 0.95
 """Of the interval of a p-value that was estimated from random draws."""
@@ -300,12 +306,51 @@ class ShiftCurve:
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """Statistics of all assignments, counted; the outer bins also hold all that lies beyond them.
+
+    The statistic of the assignment made and its opposite are edges, so that the assignments as
+    extreme as it are those in the bins beyond these two.
+
+    Attributes
+    ----------
+    edges : (b + 1,) from the lowest to the highest
+    count : (b,)
+    extreme : (b,) is the bin beyond the statistic of the assignment made?
+    """
+
+    edges: np.ndarray
+    count: np.ndarray
+    extreme: np.ndarray
+
+    @classmethod
+    def of(cls, made: float, found: np.ndarray) -> Histogram:
+        """Of the statistics `found` (k,) of all assignments."""
+        edges, inner = _edges(abs(made), np.abs(found))
+        as_large, size = _as_large(np.square(made), np.square(found)), np.abs(found)
+        # What is as large within rounding stands outside, whatever its last digits are.
+        inside = np.minimum(size, np.nextafter(edges[inner], 0))
+        size = np.where(as_large, np.clip(size, edges[inner], edges[-1]), inside)
+        below, above = (np.histogram(size[side], edges)[0] for side in (found < 0, found >= 0))
+        extreme = np.arange(len(above)) >= inner
+        return cls(
+            edges=np.concatenate([-edges[:0:-1], edges]),
+            count=np.concatenate([below[::-1], above]),
+            extreme=np.concatenate([extreme[::-1], extreme]),
+        )
+
+    def reversed(self) -> Histogram:
+        """Of the statistics with the other sign."""
+        return Histogram(-self.edges[::-1], self.count[::-1], self.extreme[::-1])
+
+
+@dataclass(frozen=True)
 class PairTest:
     """Two arms compared; arrays have the shape (...) of the replicates.
 
     `p_low`, `p_high`: Monte Carlo interval of the p-value, the p-value itself where every
     assignment was enumerated. `gaps`: the set of effects that are not rejected is no interval;
-    the one given is its hull.
+    the one given is its hull. `histogram` of the statistics of all assignments, where asked for.
     """
 
     plan: Plan | None
@@ -319,11 +364,13 @@ class PairTest:
     p_high: np.ndarray
     conf_low: np.ndarray
     conf_high: np.ndarray
+    histogram: Histogram | None = field(default=None, kw_only=True)
 
     def reversed(self) -> PairTest:
         """The same test of a - b."""
         return replace(
             self,
+            histogram=None if self.histogram is None else self.histogram.reversed(),
             estimate=-self.estimate,
             statistic=-self.statistic,
             conf_low=-self.conf_high,
@@ -381,6 +428,7 @@ def compare_pair(
     *,
     effort: Effort,
     conf_level: float | None = 0.95,
+    histogram: bool = False,
 ) -> PairTest:
     """Arm b against arm a, for pair = (a, b): test of no effect and interval of a constant one.
 
@@ -388,6 +436,7 @@ def compare_pair(
     ----------
     values : (..., u) outcomes of the units, see `Units.values`
     conf_level : None leaves the intervals out, which saves time in simulations
+    histogram : keep the statistics of all assignments, counted, for values (u,)
 
     Returns
     -------
@@ -397,15 +446,20 @@ def compare_pair(
     """
     if pair[0] > pair[1]:
         other_way = (pair[1], pair[0])
-        return compare_pair(
-            units, values, other_way, effort=effort, conf_level=conf_level
-        ).reversed()
+        found = compare_pair(
+            units, values, other_way, effort=effort, conf_level=conf_level, histogram=histogram
+        )
+        return found.reversed()
     shape, comparison = values.shape[:-1], Comparison.of(units, pair)
     if comparison.problem:
         no, gaps = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
         return PairTest(None, comparison.problem, gaps, *[no] * 8)
     curve = shift_curve(comparison, values.reshape(-1, values.shape[-1]), effort.apart(*pair))
-    return _pair_test(curve, shape, conf_level)
+    found = _pair_test(curve, shape, conf_level)
+    if not histogram:
+        return found
+    (made,), (statistics,) = curve.statistics()
+    return replace(found, histogram=Histogram.of(float(made), statistics))
 
 
 def _pair_test(curve: ShiftCurve, shape: tuple[int, ...], conf_level: float | None) -> PairTest:
@@ -535,6 +589,22 @@ def _as_large(made: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Is a squared statistic as large as that of the assignment made, ties included?"""
     as_large: np.ndarray = 1 / (1 + found) <= 1 / (1 + made) + TIE
     return as_large
+
+
+def _edges(made: float, found: np.ndarray) -> tuple[np.ndarray, int]:
+    """Edges (BINS + 1,) of distances from 0, and the place among them of that of the one made.
+
+    Bins are equally wide up to there, and beyond. A statistic without end has the last bin.
+    """
+    finite = found[found < FAR]
+    top = min(finite.max(initial=0), TAILS * float(np.median(finite)) if len(finite) else 0)
+    if not made < FAR:
+        return np.linspace(0, max(top, 1e-9), BINS + 1), BINS - 1
+    top = max(top, 1.15 * made, 1e-9)
+    inner = int(np.clip(round(BINS * made / top), 1, BINS - 1)) if made > 1e-9 * top else 0
+    inside = np.linspace(0, made, inner + 1)[:-1] if inner else np.empty(0)
+    first = made if inner else 0.0
+    return np.concatenate([inside, np.linspace(first, top, BINS - inner + 1)]), inner
 
 
 def _p_value(exceed: np.ndarray, plan: Plan) -> np.ndarray:

@@ -443,10 +443,7 @@ def cr_answers(
     clusters = clusters or design_clusters(design)
 
     def infer(L: np.ndarray) -> tidy.Inference:
-        contrasts = make_contrasts(clusters, L, kind)
-        found = robust(contrasts, y)
-        df = degrees_of_freedom(contrasts)
-        return t_inference(found.estimate, found.std_error, df, conf_level)
+        return cr_inference(clusters, L, y, kind, conf_level)
 
     joint = make_contrasts(clusters, design.omnibus, kind)
     tests = joint_tests(joint, robust(joint, y))
@@ -458,6 +455,16 @@ def cr_answers(
             float(tests.statistic), tests.df_num, tests.df_den, float(tests.p_value)
         ),
     )
+
+
+def cr_inference(
+    clusters: Clusters, L: np.ndarray, y: np.ndarray, kind: str, conf_level: float
+) -> tidy.Inference:
+    """t tests of every row of L beta, L (k, p), by one kind of sandwich, for one outcome y (n,)."""
+    contrasts = make_contrasts(clusters, L, kind)
+    found = robust(contrasts, y)
+    df = degrees_of_freedom(contrasts)
+    return t_inference(found.estimate, found.std_error, df, conf_level)
 
 
 def unknown(design: Design, answers: tidy.Answers) -> str:

@@ -193,18 +193,42 @@ def residual_sd(at: Estimate, *, conf_level: float) -> Limits:
 
 def effect_sd(at: Estimate, t: int, i: int, *, conf_level: float) -> Limits:
     """Profile interval of the sd of column i of term t; 0 where it is not told from 0."""
-    at, r = (at, _parameter(at, t, i)) if _own_theta(at, t, i) else (_first(at, t, i), None)
-    r = _parameter(at, t, 0) if r is None else r
-    parameters = at.structure.parameters
-    unit = at.outcome.scale / parameters.scale[r]
-
-    def least(sd: float, start: np.ndarray) -> Minimum:
-        return at.least(hold_sd(r, sd / unit, at.k), start)
-
-    estimate = np.array([at.phi[r] * np.exp(at.phi[-1]) * unit])
-    deviance = followed(least, float(estimate[0]), at.without(r))
-    step = np.maximum(0.25 * estimate, 0.05 * unit * np.exp(at.phi[-1]))
+    own = own_sd(at, t, i)
+    at, estimate = own.at, np.array([own.estimate])
+    deviance = followed(own.least, own.estimate, at.without(own.r))
+    step = np.maximum(0.25 * estimate, 0.05 * own.unit * np.exp(at.phi[-1]))
     return from_zero(deviance, estimate, step, np.array([at.deviance]), conf_level)
+
+
+@dataclass(frozen=True)
+class OwnSd:
+    """A sd that theta_r sigma stands for: `unit` times that. The fit has its column in first place."""
+
+    at: Estimate
+    r: int
+
+    @property
+    def unit(self) -> float:
+        return float(self.at.outcome.scale / self.at.structure.parameters.scale[self.r])
+
+    @property
+    def estimate(self) -> float:
+        return float(self.at.phi[self.r] * np.exp(self.at.phi[-1]) * self.unit)
+
+    def least(self, sd: float, start: np.ndarray) -> Minimum:
+        """The least deviance where it is `sd`, sought from `start` (k,)."""
+        return self.at.least(self.hold(sd), start)
+
+    def hold(self, sd: float) -> Hold:
+        return hold_sd(self.r, sd / self.unit, self.at.k)
+
+
+def own_sd(at: Estimate, t: int, i: int) -> OwnSd:
+    """The sd of column i of term t, in a fit that has a theta for it alone."""
+    if _own_theta(at, t, i):
+        return OwnSd(at, _parameter(at, t, i))
+    first = _first(at, t, i)
+    return OwnSd(first, _parameter(first, t, 0))
 
 
 def _own_theta(at: Estimate, t: int, i: int) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from groupwise import tidy
 from groupwise.design import Design
 from groupwise.planning.experiments import Experiment, plan_experiment
 from groupwise.planning.plans import Plan, Variation
@@ -28,10 +29,7 @@ from groupwise.planning.sample_size import (
 )
 from groupwise.words import METHODS
 
-COLUMNS = (
-    "question", "scenario", "method", "contrast", "sd", "icc", "groups", "n_groups", "size", "effect",
-    "wanted_power", "nominal_level", "power", "level", "minimum_detectable_effect", "how", "message",
-)  # fmt: skip
+COLUMNS = tuple(tidy.TABLES["planning"])
 """groups: in the reference arm; size: mean members of a group; scenario: which ICC this is, e.g.
 `estimate`, `low`, `high`; power, level: probabilities to reject where there is an effect, and none."""
 
@@ -73,7 +71,7 @@ def at_hand(
         known |= {"groups": groups, "size": float(design.group_size.mean())}
         found = _rows(Experiment(design, variation), methods, asked)
         rows += [known | row for method in methods for row in found[method]]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return table_of(rows)
 
 
 def needed(
@@ -98,7 +96,7 @@ def needed(
         known |= {"size": plan.size} if what == "groups" else {"groups": plan.groups}
         for method in methods:
             rows.append(known | {"method": method} | _needed(plan, variation, method, asked))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return table_of(rows)
 
 
 def power_curves(
@@ -123,7 +121,14 @@ def power_curves(
                 continue
             found = _rows(plan_experiment(plan, variation), methods, asked)
             rows += [known | _weakest(found[method]) for method in methods]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return table_of(rows)
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of the schema: numbers that a row does not have are NaN, texts are empty."""
+    empty = {name: "" for name, kind in tidy.TABLES["planning"].items() if kind is str}
+    filled = [empty | dict(row) for row in rows]
+    return tidy.table("planning", pd.DataFrame(filled, columns=list(COLUMNS)))
 
 
 @dataclass(frozen=True)
@@ -138,11 +143,12 @@ class Asked:
     n_draws: int
 
     def row(self, variation: Variation) -> dict[str, Any]:
+        return self.plain_row() | {"sd": variation.sd, "icc": variation.icc}
+
+    def plain_row(self) -> dict[str, Any]:
         return {
             "question": self.question,
             "scenario": self.scenario,
-            "sd": variation.sd,
-            "icc": variation.icc,
             "effect": self.effect,
             "wanted_power": self.power,
             "nominal_level": self.level,

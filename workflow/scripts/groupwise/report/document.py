@@ -29,29 +29,31 @@ SHORT = (
     "agreement",
     "fit_statistics",
     "diagnostics",
+    "verdict",
 )
 """Tables of records. All others, which grow with groups, terms or scenarios, are columns."""
 
-ALWAYS = (*SHORT, "coefficients", "random_effects", "aliasing")
-"""Tables that every document has."""
-
 ABSENT = ("residuals", "families")
 """Rows of individuals, and what is about several datasets."""
+
+ALWAYS = tuple(name for name in tidy.TABLES if name not in ABSENT)
+"""Tables that every document has."""
 
 TYPES = {"f": "number", "i": "integer", "b": "boolean"}
 """By the kind of a column; any other is a string."""
 
 
 def document(
-    tables: Mapping[str, pd.DataFrame], parts: Mapping[str, Mapping[str, Any]], *, headline: str
+    tables: Mapping[str, pd.DataFrame], parts: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The document of one dataset.
 
     Parameters
     ----------
     tables : results tables by name, see `tidy.TABLES`
-    parts : `design` (the content of design.json), `provenance`, for simulated data `truth`, others
-    headline : the method the report leads with
+    parts
+        The contents of JSON files by name: `design`, `verdict`, `calibration`, `provenance`, for
+        simulated data `truth`, others.
     """
     design = dict(parts["design"])
     head = {name: design.pop(name) for name in ("dataset", "title", "note")}
@@ -61,7 +63,7 @@ def document(
     return {
         "schema_version": VERSION,
         **head,
-        "headline": headline,
+        "headline": parts["verdict"]["lead"],
         "methods": {method: method_label(method) for method in asked},
         **{name: _plain(known[name]) for name in sorted(known)},
         "columns": {name: _types(table) for name, table in tables.items()},
@@ -101,7 +103,7 @@ def schema() -> dict[str, Any]:
             "The results tables: lists of records, or objects of columns.",
             type="object",
             required=list(ALWAYS),
-            properties={name: _table_schema(name) for name in tidy.TABLES if name not in ABSENT},
+            properties={name: _table_schema(name) for name in ALWAYS},
             additionalProperties={"type": ["array", "object"]},
         ),
     }
@@ -140,9 +142,38 @@ def _head_schemas() -> dict[str, Any]:
             additionalProperties={"type": "string"},
         ),
         "design": _said("What was understood of the experiment, as in design.json.", type="object"),
+        "verdict": _verdict_schema(),
+        "calibration": _said(
+            "What was simulated for the verdict, as in calibration.json; or why nothing was.",
+            type="object",
+            required=["simulated", "message"],
+            properties={"simulated": {"type": "boolean"}, "message": {"type": "string"}},
+        ),
         "provenance": _said("The source and its sha256, seed, versions, commit.", type="object"),
         "truth": _said("True values of simulated data, null for others.", type=["object", "null"]),
     }
+
+
+def _verdict_schema() -> dict[str, Any]:
+    """Of verdict.json."""
+    sentences = {"type": "array", "items": {"type": "string"}}
+    properties = {
+        "headline": _said("Null: no method holds its level.", enum=[*METHODS, None]),
+        "lead": _said("What is shown first all the same.", enum=list(METHODS)),
+        "chosen": _said("Was it chosen beforehand?", type="boolean"),
+        "calibrated": _said("Was there a simulation to judge by?", type="boolean"),
+        "most_powerful": {"type": "array", "items": {"enum": list(METHODS)}},
+        "sentences": sentences,
+        "departures": sentences,
+        "disagreements": {"type": "array", "items": {"type": "object"}},
+        "rules": {"type": "object"},
+    }
+    return _said(
+        "Why this method leads, as in verdict.json; the table `verdict` says it of every method.",
+        type="object",
+        required=list(properties),
+        properties=properties,
+    )
 
 
 def _table_schema(name: str) -> dict[str, Any]:

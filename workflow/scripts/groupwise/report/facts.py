@@ -15,14 +15,24 @@ from groupwise.words import contrast_label, noun
 
 @dataclass(frozen=True)
 class Facts:
-    """One dataset: design.json, the results tables, provenance, and the truth if it is known."""
+    """One dataset: design.json, the results tables, and the other files of its folder.
+
+    `verdict` says which method leads, `calibration` what was simulated; `truth` is known of data
+    that were simulated themselves.
+    """
 
     design: Mapping[str, Any]
     results: Mapping[str, pd.DataFrame]
     provenance: Mapping[str, Any]
     alt: Mapping[str, str]
-    headline: str
+    verdict: Mapping[str, Any]
+    calibration: Mapping[str, Any]
     truth: Mapping[str, Any] | None = None
+
+    @property
+    def headline(self) -> str:
+        """The method that comes first."""
+        return str(self.verdict["lead"])
 
     def role(self, name: str) -> str:
         """The column that plays a role, as a word."""

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import re
 from collections.abc import Sequence
+
+import pandas as pd
+
+MOST_DATA = 64_000
+"""Bytes of a CSV that a page carries itself; a larger one is found by its path."""
 
 CITATION = re.compile(r"(\[@[A-Za-z][\w:-]*\])")
 
@@ -40,26 +48,87 @@ def table(
     label: str,
     caption: str,
     text_columns: int = 1,
+    data: pd.DataFrame | None = None,
+    path: str = "",
 ) -> str:
     """A pipe table with a numbered caption; the first columns are text, the rest numbers.
 
-    `label` is the reference without its prefix: `@tbl-label` finds the table.
+    `label` is the reference without its prefix: `@tbl-label` finds the table. `data` are what it
+    was made of, from the file at `path`: see `data_link`.
     """
     align = [":---" if j < text_columns else "---:" for j in range(len(headers))]
     lines = [headers, align, *rows]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"\n{body}\n\n: {caption} {{#tbl-{label}}}\n"
+    return f"\n{body}\n\n: {caption} {{#tbl-{label}}}\n{data_link(data, path)}"
 
 
-def figure(path: str, *, label: str, caption: str, alt: str) -> str:
-    """A numbered figure with alt text; `@fig-label` finds it."""
+def figure(
+    image: str,
+    *,
+    label: str,
+    caption: str,
+    alt: str,
+    data: pd.DataFrame | None = None,
+    path: str = "",
+) -> str:
+    """A numbered figure with alt text; `@fig-label` finds it. `data` and `path` as of a table."""
     alt = alt.strip().replace("\\", "").replace('"', "'").replace("\n", " ")
-    return f'\n![{caption}]({path}){{#fig-{label} fig-alt="{alt}"}}\n'
+    picture = f'\n![{caption}]({image}){{#fig-{label} fig-alt="{alt}"}}\n'
+    return picture + data_link(data, path)
 
 
-def callout(kind: str, title: str, body: str) -> str:
-    """A Quarto callout: note, tip, important, warning or caution."""
-    return f'\n::: {{.callout-{kind} title="{title}"}}\n{body}\n:::\n'
+def data_link(data: pd.DataFrame | None, path: str) -> str:
+    """A link in the page that saves `data` as CSV, under the last name of `path`.
+
+    More than `MOST_DATA` bytes are not put into the page: it says `path` then. Without `data`
+    and without `path` there is nothing to say.
+    """
+    if data is None and not path:
+        return ""
+    content = b"" if data is None else _csv(data).encode()
+    if not content or len(content) > MOST_DATA:
+        return f"\n::: {{.data-link}}\nData: `{path}`\n:::\n"
+    address = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(content).decode()}"
+    name = path.rpartition("/")[2]
+    link = f'<p class="data-link">Data: <a download="{name}" href="{address}">{name}</a></p>'
+    return f"\n```{{=html}}\n{link}\n```\n"
+
+
+def _csv(data: pd.DataFrame) -> str:
+    """What is missing is empty, and numbers have all their digits."""
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(data.columns)
+    table.writerows(data.astype(object).where(data.notna(), "").itertuples(index=False))
+    return buffer.getvalue()
+
+
+def callout(kind: str, title: str, body: str, *, folded: bool = False) -> str:
+    """A Quarto callout: note, tip, important, warning or caution; folded, a click opens it."""
+    title = re.sub(r'(?<!\\)"', r"\"", title)
+    fold = ' collapse="true"' if folded else ""
+    return f'\n::: {{.callout-{kind} title="{title}"{fold}}}\n{body}\n:::\n'
+
+
+def answer(body: str) -> str:
+    """The box at the top of a report."""
+    return f"\n::: {{.answer}}\n{body}\n:::\n"
+
+
+def methods_note(body: str) -> str:
+    """What only a methodologist needs to read, set small."""
+    return f"\n::: {{.methods-note}}\n{body}\n:::\n"
+
+
+def explained(label: str, meaning: str) -> str:
+    """Words that say what they mean when one points at them; say it in a note or a table too."""
+    meaning = re.sub(r'(?<!\\)"', r"\"", " ".join(meaning.split()))
+    return f'[{label}]{{.term title="{meaning}"}}'
+
+
+def definitions(pairs: Sequence[tuple[str, str]]) -> str:
+    """A list of terms, each with what it means."""
+    return "\n" + "\n".join(f"{term}\n:   {meaning}\n" for term, meaning in pairs)
 
 
 def equation(latex: str, label: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from groupwise.report import prose
+from groupwise.report.calibration import JUDGEMENTS
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, figure, table
 from groupwise.words import (
@@ -16,6 +17,7 @@ from groupwise.words import (
     decimals_for,
     fixed,
     method_label,
+    method_phrase,
     number,
     p_value,
     span,
@@ -37,20 +39,32 @@ def summary(every: Sequence[Facts]) -> str:
                     fixed(row["estimate"], k),
                     span(fixed(row["conf_low"], k), fixed(row["conf_high"], k)),
                     p_value(row["p_value"]),
+                    method_label(facts.headline),
+                    _holds(facts),
                 ]
             )
-    method = method_label(every[0].headline)
-    caption = f"Treatment effects against the reference arm by the headline method ({method})."
-    headers = ["report", "comparison", "estimate", "interval", "p"]
+    caption = (
+        "Treatment effects against the reference arm by each report's headline method, and whether "
+        "it holds its level in that design."
+    )
+    headers = ["report", "comparison", "estimate", "interval", "p", "method", "holds its level"]
     return table(headers, rows, label="summary", caption=caption, text_columns=2)
 
 
+def _holds(facts: Facts) -> str:
+    """The verdict on the headline method, in a word."""
+    judged = facts.results["verdict"]
+    own = judged[(judged["dgp"] == "normal") & (judged["method"] == facts.headline)]
+    return "not simulated" if own.empty else JUDGEMENTS[own["judgement"].iloc[0]]
+
+
 def families(every: Sequence[Facts], adjusted: pd.DataFrame) -> str:
-    """Per family, the headline method's p-values as they are and by Holm over all of its tests."""
-    return "\n".join(
-        _family(str(name), part, {facts.design["dataset"]: facts for facts in every})
-        for name, part in adjusted[adjusted["method"] == every[0].headline].groupby("family")
-    )
+    """Per family, p-values as they are and by Holm over all tests, by its first headline method."""
+    by_name, found = {facts.design["dataset"]: facts for facts in every}, []
+    for name, part in adjusted.groupby("family"):
+        lead = by_name[part["dataset"].iloc[0]].headline
+        found.append(_family(str(name), part[part["method"] == lead], by_name))
+    return "\n".join(found)
 
 
 def _family(name: str, part: pd.DataFrame, every: Mapping[str, Facts]) -> str:
@@ -68,7 +82,8 @@ def _family(name: str, part: pd.DataFrame, every: Mapping[str, Facts]) -> str:
         )
     tests = count(int(part["n_tests"].iloc[0]), "comparison")
     caption = (
-        f"Family {escape(name)}: {tests} tested together; the last column allows for all of them."
+        f"Family {escape(name)}: {tests} tested together, by {method_phrase(part['method'].iloc[0])}; "
+        f"the last column allows for all of them."
     )
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower())
     headers = ["outcome or subset", "comparison", "estimate", "p", "p (Holm)"]

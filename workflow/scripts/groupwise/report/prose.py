@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from groupwise.report.calibration import verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape, escape_cited_note, escape_note
 from groupwise.words import (
@@ -45,7 +46,8 @@ def answer(facts: Facts) -> str:
         f"Differences in {escape(facts.role('outcome'))} with {facts.interval} intervals, by the "
         f"headline method ({method_label(facts.headline)}):"
     )
-    return callout("important", "The answer", f"{how}\n{bullets(items)}\n{disagreement(facts)}")
+    said = f"{how}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
+    return callout("important", "The answer", said)
 
 
 def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]

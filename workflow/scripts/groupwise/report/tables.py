@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from groupwise.report.facts import Facts
-from groupwise.report.markdown import escape, figure, table
+from groupwise.report.markdown import escape, explained, figure, table
 from groupwise.report.prose import bound
 from groupwise.words import (
     METHODS,
@@ -37,6 +38,34 @@ CHECKS = {
     "outlying_groups": "No group is out of line",
 }
 
+FIGURE_DATA = {
+    "scores_by_group": "data/processed/{dataset}.parquet",
+    "effects_forest": "results/{dataset}/estimates.csv",
+    "arm_means": "results/{dataset}/marginal_means.csv",
+    "shrinkage": "results/{dataset}/random_effects.csv",
+    "residuals_fitted": "results/{dataset}/residuals.parquet",
+    "qq_plots": "results/{dataset}/residuals.parquet",
+}
+"""What each figure is drawn from; a page carries what none of its tables does."""
+
+
+def _data(facts: Facts, name: str) -> dict[str, Any]:
+    """One of the results, to be saved from the page, and where it is."""
+    path = f"results/{facts.design['dataset']}/{name}.csv"
+    return {"data": facts.results[name], "path": path}
+
+
+def _method(facts: Facts, method: str) -> str:
+    """A method's name, which says on being pointed at what the method assumes."""
+    return explained(method_label(method), assumption(facts, method))
+
+
+def assumption(facts: Facts, method: str) -> str:
+    """What one has to believe to use a method, in the words of the data."""
+    group = facts.role("group")
+    words = {"group": group, "groups": plural(group), "Groups": plural(group).capitalize()}
+    return escape(METHODS[method].assumes.format(**words))
+
 
 def arms(facts: Facts) -> str:
     group = facts.role("group")
@@ -58,7 +87,7 @@ def estimates(facts: Facts) -> str:
         for method in facts.methods:
             row = facts.estimates(method).loc[contrast]
             rows.append(
-                [escape(contrast_label(contrast)), method_label(method), *_inference(row, k)]
+                [escape(contrast_label(contrast)), _method(facts, method), *_inference(row, k)]
             )
     headers = [
         "comparison",
@@ -74,7 +103,14 @@ def estimates(facts: Facts) -> str:
         f"correction for several comparisons. df: degrees of freedom of the t distribution, ∞ for "
         f"the normal, – where there is none. A row without numbers: see the remarks."
     )
-    return table(headers, rows, label="estimates", caption=caption, text_columns=2)
+    return table(
+        headers,
+        rows,
+        label="estimates",
+        caption=caption,
+        text_columns=2,
+        **_data(facts, "estimates"),
+    )
 
 
 def _inference(row: pd.Series, k: int) -> list[str]:
@@ -114,7 +150,7 @@ def adjusted(facts: Facts) -> str:
         f"All pairs at once by the headline method ({method_label(facts.headline)}): with "
         f"{len(facts.contrasts)} comparisons, some correction is needed for all to hold together."
     )
-    return table(headers, rows, label="adjusted", caption=caption)
+    return table(headers, rows, label="adjusted", caption=caption, **_data(facts, "adjusted"))
 
 
 MODELS = {"pooled": "pooled OLS", "mixed": "mixed"}
@@ -138,7 +174,14 @@ def agreement(facts: Facts) -> str:
         "standard error, the others relatively; above 0.0001 is an alarm, unless a variance is 0."
     )
     headers = ["model", "quantity", "statsmodels", "Groupwise", "difference", "verdict"]
-    return table(headers, rows, label="agreement", caption=caption, text_columns=2)
+    return table(
+        headers,
+        rows,
+        label="agreement",
+        caption=caption,
+        text_columns=2,
+        **_data(facts, "agreement"),
+    )
 
 
 def _quantity(facts: Facts, name: str) -> str:
@@ -154,7 +197,7 @@ def _quantity(facts: Facts, name: str) -> str:
 def omnibus(facts: Facts) -> str:
     rows = [
         [
-            method_label(row["method"]),
+            _method(facts, row["method"]),
             fixed(row["statistic"], 2),
             _df(row["df_num"]),
             _df(row["df_den"]),
@@ -163,7 +206,8 @@ def omnibus(facts: Facts) -> str:
         for _, row in facts.results["omnibus"].iterrows()
     ]
     caption = f"Test that the {escape(facts.role('treatment'))} makes no difference at all."
-    return table(["method", "F", "df", "df error", "p"], rows, label="omnibus", caption=caption)
+    headers = ["method", "F", "df", "df error", "p"]
+    return table(headers, rows, label="omnibus", caption=caption, **_data(facts, "omnibus"))
 
 
 def marginal_means(facts: Facts) -> str:
@@ -174,12 +218,12 @@ def marginal_means(facts: Facts) -> str:
     for method in facts.methods:
         at = data[data["method"] == method].set_index("arm").loc[facts.arms]
         if at["estimate"].notna().any():
-            rows.append([method_label(method), *(_mean(row, k) for _, row in at.iterrows())])
+            rows.append([_method(facts, method), *(_mean(row, k) for _, row in at.iterrows())])
     caption = f"Mean {escape(facts.role('outcome'))} of each arm (standard error) by method."
     if facts.design["n_blocks"] or facts.design["roles"]["covariates"]:
         caption += " Covariates are held at their mean, blocks and categories count equally."
     headers = ["method", *(escape(arm) for arm in facts.arms)]
-    return table(headers, rows, label="means", caption=caption)
+    return table(headers, rows, label="means", caption=caption, **_data(facts, "marginal_means"))
 
 
 def _mean(row: pd.Series, k: int) -> str:
@@ -219,13 +263,11 @@ def models(facts: Facts, spent: dict[str, str]) -> str:
 
 def methods(facts: Facts) -> str:
     """What one has to believe to use each method, and what its interval rests on."""
-    group = facts.role("group")
-    words = {"group": group, "groups": plural(group), "Groups": plural(group).capitalize()}
     rows = []
     for method in facts.methods:
         row = facts.estimates(method).iloc[0]
-        assumes = METHODS[method].assumes.format(**words)
-        rows.append([method_label(method), escape(assumes), row["vcov_type"], row["df_method"]])
+        assumes = assumption(facts, method)
+        rows.append([method_label(method), assumes, row["vcov_type"], row["df_method"]])
     headers = ["method", "what it assumes", "standard error", "reference distribution"]
     caption = "The methods: a specification, a standard error and a reference distribution."
     return table(headers, rows, label="methods", caption=caption, text_columns=4)
@@ -248,7 +290,8 @@ def aliasing(facts: Facts) -> str:
         if facts.between
         else "Three conventions of the dummy model; they agree on what is identified."
     )
-    return table(["coefficient", *CONVENTIONS.values()], rows, label="aliasing", caption=caption)
+    headers = ["coefficient", *CONVENTIONS.values()]
+    return table(headers, rows, label="aliasing", caption=caption, **_data(facts, "aliasing"))
 
 
 def variance_components(facts: Facts) -> str:
@@ -280,7 +323,9 @@ def variance_components(facts: Facts) -> str:
         "Variance components (REML), with profile-likelihood intervals of the standard deviations "
         "and of the shares; the share of the groups is the intraclass correlation."
     )
-    return table(headers, rows, label="variances", caption=caption)
+    return table(
+        headers, rows, label="variances", caption=caption, **_data(facts, "variance_components")
+    )
 
 
 def _limits(low: float, high: float, shown: Callable[[float], str]) -> str:
@@ -304,6 +349,7 @@ def diagnostics(facts: Facts) -> str:
         label="checks",
         caption=caption,
         text_columns=3,
+        **_data(facts, "diagnostics"),
     )
 
 
@@ -328,5 +374,10 @@ def provenance(facts: Facts) -> str:
 
 def picture(facts: Facts, name: str, caption: str) -> str:
     """A figure of the dataset, with the alt text made beside it."""
-    path = f"results/{facts.design['dataset']}/figures/{name}.svg"
-    return figure(path, label=name.replace("_", "-"), caption=caption, alt=facts.alt[name])
+    dataset = facts.design["dataset"]
+    image = f"results/{dataset}/figures/{name}.svg"
+    data = {"path": FIGURE_DATA[name].format(dataset=dataset)} if name in FIGURE_DATA else {}
+    if name == "shrinkage":
+        data = _data(facts, "random_effects")
+    label = name.replace("_", "-")
+    return figure(image, label=label, caption=caption, alt=facts.alt[name], **data)

@@ -150,6 +150,7 @@ MODEL_TABLES = (
     "random_effects",
     "aliasing",
     "fit_statistics",
+    "randomization",
     "residuals",
 )
 

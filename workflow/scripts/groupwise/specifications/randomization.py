@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from groupwise import tidy
 from groupwise.algebra import estimable, row_space
@@ -34,7 +36,12 @@ def fit(sample: Sample) -> SpecificationFit:
     place = np.argsort(np.argsort(design.arm_labels))
     pairs = [
         compare_pair(
-            units, values, (place[a], place[b]), effort=effort, conf_level=sample.conf_level
+            units,
+            values,
+            (place[a], place[b]),
+            effort=effort,
+            conf_level=sample.conf_level,
+            histogram=True,
         )
         for a, b in combinations(range(len(design.arm_labels)), 2)
     ]
@@ -57,7 +64,26 @@ def fit(sample: Sample) -> SpecificationFit:
         converged=bool(np.isfinite(contrasts.p_value).all()),
         message=_message(sample, pairs, omnibus),
     )
-    return SpecificationFit([method])
+    return SpecificationFit([method], {"randomization": _distributions(sample, pairs)})
+
+
+def _distributions(sample: Sample, pairs: list[PairTest]) -> pd.DataFrame:
+    """The statistics of all assignments as histograms, a row per bin; of no test one row."""
+    tables = []
+    for label, each in zip(sample.design.contrast_labels, pairs, strict=True):
+        rows: dict[str, Any] = sample.who("randomization", "randomization") | {"contrast": label}
+        rows |= {"statistic": float(each.statistic), "p_value": float(each.p_value)}
+        if each.histogram is None or each.plan is None:
+            nothing = {"bin_low": np.nan, "bin_high": np.nan, "count": 0, "extreme": False}
+            none = {"n_assignments": 0, "exact": False, "message": each.problem}
+            tables.append(tidy.table("randomization", [rows | nothing | none]))
+            continue
+        edges = each.histogram.edges
+        rows |= {"bin_low": edges[:-1], "bin_high": edges[1:], "count": each.histogram.count}
+        rows |= {"extreme": each.histogram.extreme, "message": ""}
+        rows |= {"n_assignments": each.plan.size, "exact": each.plan.exact}
+        tables.append(tidy.table("randomization", rows))
+    return tidy.concat("randomization", tables)
 
 
 def _units(sample: Sample) -> tuple[Units, np.ndarray]:

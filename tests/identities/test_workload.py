@@ -1,0 +1,115 @@
+"""What is simulated for a dataset: shares of it add up, and there is no more of it than allowed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from groupwise.calibration.measures import measures
+from groupwise.calibration.partial import gather
+from groupwise.calibration.study import between_design
+from groupwise.calibration.workload import (
+    LEAST_REPLICATES,
+    NotSimulated,
+    Options,
+    dataset_workload,
+)
+from groupwise.data.errors import InputError
+
+DESIGN = between_design(3, 4, 6)
+Y = np.random.default_rng(5).normal(size=4)[DESIGN.group % 4] + np.random.default_rng(6).normal(
+    size=DESIGN.n_obs
+)
+FEW = Options(replicates=1100, slow_replicates=3, draws=19, departures=("skewed_groups",))
+
+
+@pytest.fixture(scope="module")
+def whole() -> pd.DataFrame:
+    return dataset_workload(DESIGN, Y, FEW)[0].run_share(1, 1)
+
+
+@pytest.mark.parametrize("chunks", [2, 7])
+def test_shares_of_any_number_of_jobs_are_the_whole(whole: pd.DataFrame, chunks: int) -> None:
+    workload, _ = dataset_workload(DESIGN, Y, FEW)
+    parts = [workload.run_share(chunk, chunks) for chunk in range(chunks, 0, -1)]
+    pd.testing.assert_frame_equal(gather(parts), whole, check_exact=True)
+    table = measures(gather(parts), workload.scenarios)
+    pd.testing.assert_frame_equal(table, measures(whole, workload.scenarios), check_exact=True)
+
+
+def test_more_jobs_than_tasks_leave_some_without_work() -> None:
+    workload, _ = dataset_workload(DESIGN, Y, FEW)
+    n = len(workload.tasks())
+    assert workload.share(n + 1, n + 1) == [] and workload.run_share(n + 1, n + 1).empty
+    with pytest.raises(ValueError, match="no chunk 3 of 2"):
+        workload.share(3, 2)
+
+
+def test_scenarios_do_not_depend_on_one_another(whole: pd.DataFrame) -> None:
+    """One more intraclass correlation, and the numbers of the others stay."""
+    more, _ = dataset_workload(DESIGN, Y, replace(FEW, iccs=(0.77,)))
+    table = more.run_share(1, 1)
+    kept = table[table["scenario"].isin(whole["scenario"])].reset_index(drop=True)
+    assert set(table["scenario"]) - set(whole["scenario"]) == {
+        "null, icc 0.770",
+        "effect, icc 0.770",
+    }
+    pd.testing.assert_frame_equal(kept, whole, check_exact=True)
+
+
+def test_more_replicates_keep_the_first_blocks(whole: pd.DataFrame) -> None:
+    more, _ = dataset_workload(DESIGN, Y, replace(FEW, replicates=1500))
+    table = more.run_share(1, 1)
+    for number in (0, 1):
+        same = [each[each["block"] == number].reset_index(drop=True) for each in (table, whole)]
+        pd.testing.assert_frame_equal(*same, check_exact=True)
+
+
+def test_scenarios_are_those_of_the_issue() -> None:
+    workload, found = dataset_workload(DESIGN, Y, FEW)
+    iccs = {each.icc for each in workload.scenarios}
+    wanted = {0.0, found.icc, found.icc_low, min(found.icc_high, 0.95)}
+    assert iccs == {round(each, 3) for each in wanted}
+    for icc in iccs:
+        effects = [each.effects for each in workload.scenarios if each.icc == icc]
+        assert any(each.any() for each in effects) and not all(each.any() for each in effects)
+    np.testing.assert_allclose(workload.scenarios[1].effects, found.effects)
+
+
+def test_assumed_effects_take_the_place_of_the_estimated_ones() -> None:
+    workload, _ = dataset_workload(DESIGN, Y, replace(FEW, effects={"C": 3.0}))
+    assert workload.scenarios[1].truth.tolist() == [0.0, 3.0, 3.0]
+
+
+def test_effect_of_no_arm_is_refused() -> None:
+    with pytest.raises(
+        InputError, match="assumed_effects: there is no arm 'D'; there are: A, B, C"
+    ):
+        dataset_workload(DESIGN, Y, replace(FEW, effects={"D": 3.0}))
+
+
+@pytest.mark.parametrize(
+    ("most", "replicates", "slow"), [(10**6, 1100, 3), (72 * 300, 300, 3), (72 * 10, 0, 0)]
+)
+def test_replicates_are_rationed(most: int, replicates: int, slow: int) -> None:
+    options = replace(FEW, most_outcomes=most)
+    if not replicates:
+        with pytest.raises(NotSimulated, match=f"{LEAST_REPLICATES} replicates are more than"):
+            dataset_workload(DESIGN, Y, options)
+        return
+    workload, _ = dataset_workload(DESIGN, Y, options)
+    assert (workload.replicates, workload.slow_replicates) == (replicates, slow)
+
+
+def test_slow_methods_are_rationed_first() -> None:
+    options = replace(FEW, slow_replicates=1000, most_outcomes=72 * 2000)
+    workload, _ = dataset_workload(DESIGN, Y, options)
+    assert (workload.replicates, workload.slow_replicates) == (1000, 200)
+
+
+def test_nothing_is_simulated_where_nothing_is_asked_for() -> None:
+    with pytest.raises(NotSimulated, match=r"calibration\.replicates"):
+        dataset_workload(DESIGN, Y, replace(FEW, replicates=0))

@@ -1,0 +1,142 @@
+# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json, estimates.csv
+# Outputs: results/{dataset}/calibration.csv and .json, verdict.csv and .json, planning.csv
+
+# A dataset's simulations in so many jobs; an interrupted run goes on with those that are missing.
+CHUNKS = config["calibration"]["jobs"]
+
+
+rule simulate_calibration:
+    input:
+        data="data/processed/{dataset}.parquet",
+        design="results/{dataset}/design.json",
+        package=package(
+            "algebra.py",
+            "words.py",
+            "design.py",
+            "models",
+            "inference",
+            "specifications/__init__.py",
+            "specifications/group_means.py",
+            "calibration",
+        ),
+    output:
+        sums="results/{dataset}/calibration/{chunk}-of-{chunks}.parquet",
+    log:
+        "logs/simulate_calibration/{dataset}/{chunk}-of-{chunks}.log",
+    benchmark:
+        "benchmarks/jobs/simulate_calibration/{dataset}/{chunk}-of-{chunks}.jsonl"
+    wildcard_constraints:
+        chunk="[0-9]+",
+        chunks="[0-9]+",
+    conda:
+        "../../environment.yml"
+    params:
+        config_file=SETTINGS.config_file,
+        options=SETTINGS.calibration,
+    message:
+        "{wildcards.dataset}: simulate, part {wildcards.chunk} of {wildcards.chunks}"
+    script:
+        "../scripts/simulate_calibration.py"
+
+
+rule gather_calibration:
+    input:
+        data="data/processed/{dataset}.parquet",
+        design="results/{dataset}/design.json",
+        sums=expand(
+            "results/{{dataset}}/calibration/{chunk}-of-{chunks}.parquet",
+            chunk=range(1, CHUNKS + 1),
+            chunks=CHUNKS,
+        ),
+        package=package(
+            "algebra.py",
+            "words.py",
+            "design.py",
+            "models",
+            "inference",
+            "specifications/__init__.py",
+            "specifications/group_means.py",
+            "calibration",
+        ),
+    output:
+        calibration="results/{dataset}/calibration.csv",
+        overview="results/{dataset}/calibration.json",
+    log:
+        "logs/gather_calibration/{dataset}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        config_file=SETTINGS.config_file,
+        options=SETTINGS.calibration,
+        effects_are=SETTINGS.effects_are,
+    message:
+        "{wildcards.dataset}: put the simulations together"
+    script:
+        "../scripts/gather_calibration.py"
+
+
+rule judge_methods:
+    input:
+        calibration="results/{dataset}/calibration.csv",
+        overview="results/{dataset}/calibration.json",
+        estimates="results/{dataset}/estimates.csv",
+        design="results/{dataset}/design.json",
+        package=package(
+            "algebra.py",
+            "words.py",
+            "design.py",
+            "models",
+            "inference",
+            "specifications/__init__.py",
+            "specifications/group_means.py",
+            "calibration",
+        ),
+    output:
+        methods="results/{dataset}/verdict.csv",
+        verdict="results/{dataset}/verdict.json",
+    log:
+        "logs/judge_methods/{dataset}.log",
+    conda:
+        "../../environment.yml"
+    params:
+        headline=SETTINGS.headline,
+        rules=config["verdict"],
+    message:
+        "{wildcards.dataset}: judge the methods"
+    script:
+        "../scripts/judge_methods.py"
+
+
+rule plan_experiment:
+    input:
+        data="data/processed/{dataset}.parquet",
+        design="results/{dataset}/design.json",
+        package=package(
+            "algebra.py",
+            "words.py",
+            "design.py",
+            "models",
+            "inference",
+            "specifications/__init__.py",
+            "specifications/group_means.py",
+            "calibration",
+            "planning",
+            "outlook.py",
+        ),
+    output:
+        planning="results/{dataset}/planning.csv",
+    log:
+        "logs/plan_experiment/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/plan_experiment/{dataset}.jsonl"
+    conda:
+        "../../environment.yml"
+    params:
+        config_file=SETTINGS.config_file,
+        options=SETTINGS.calibration,
+        effect=lookup("datasets/{dataset}/effect_to_find", within=config, default=None),
+        power=config["planning"]["power"],
+    message:
+        "{wildcards.dataset}: plan an experiment like this"
+    script:
+        "../scripts/plan_experiment.py"

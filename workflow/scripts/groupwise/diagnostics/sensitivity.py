@@ -1,0 +1,123 @@
+"""Other models for the same data: without covariates, with other blocks, with other variances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.data.errors import InputError
+from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
+from groupwise.inference.engines import Engine
+from groupwise.inference.profile import Limits
+from groupwise.inference.wald import wald
+from groupwise.specifications import Sample
+
+BETWEEN = 8
+"""Values of a standard deviation besides 0, the estimate and the ends of its interval."""
+
+MOST_NUMBERS = 50_000_000
+"""Of the indicators of blocks in X: a model with more is not tried."""
+
+MOST_SLOPES = 3
+"""With more arms the standard deviations of so many effects are held: those of the first arms."""
+
+TAKEN_AS_KNOWN = "Normal reference: the variances are taken as known."
+NO_END = "Its interval has no end, and is cut at twice the estimate."
+
+
+Rows = list[dict[str, Any]]
+
+
+def sensitivity(experiment: Experiment) -> pd.DataFrame:
+    """A row per kind of change, variant, method and contrast."""
+    rows = [*_covariates(experiment), *_blocks(experiment), *_group_variance(experiment)]
+    return tidy.table("sensitivity", rows)
+
+
+def _covariates(experiment: Experiment) -> Rows:
+    """With and without them; nothing where there are none."""
+    roles = experiment.settings["roles"]
+    if not roles["covariates"]:
+        return []
+    without = experiment.changed(roles=dict(roles) | {"covariates": []})
+    variants = {"with covariates": experiment.whole, "without covariates": without}
+    rows = []
+    for method in methods_for(experiment.whole.design):
+        for variant, sample in variants.items():
+            rows += _rows(sample, answer(method, sample), "covariates", variant, method)
+    return rows
+
+
+def _blocks(experiment: Experiment) -> Rows:
+    """As fixed indicators and as a random term of the mixed model; nothing without blocks."""
+    whole, method, rows = experiment.whole, "mixed_kenward_roger", []
+    if whole.design.block is None:
+        return []
+    for way in ("fixed", "random"):
+        found = _with_blocks(experiment, way, method)
+        rows += _rows(whole, found, "blocks", f"{way} blocks", method)
+    return rows
+
+
+def _with_blocks(experiment: Experiment, way: str, method: str) -> Answer:
+    design = experiment.whole.design
+    if design.blocks_as == way:
+        return answer(method, experiment.whole)
+    numbers = design.n_obs * len(design.block_labels)
+    if way == "fixed" and numbers > MOST_NUMBERS:
+        return Answer.missing(len(design.L), f"Not tried: indicators of {numbers:,} numbers.")
+    try:
+        return answer(method, experiment.changed(blocks_as=way))
+    except InputError as error:
+        return Answer.missing(len(design.L), f"No answer: {error.problem}.")
+
+
+def _group_variance(experiment: Experiment) -> Rows:
+    """The mixed model with a standard deviation between groups held over its profile interval."""
+    sample, fitted = experiment.whole, experiment.fitted
+    if isinstance(fitted, str):
+        found = Answer.missing(len(sample.design.L), fitted)
+        return _rows(sample, found, "group_variance", "estimate", "mixed_wald")
+    names = fitted.group_effects
+    # With slopes it is theirs that comparisons of arms depend on.
+    effects = range(len(names)) if len(names) == 1 else range(1, min(len(names), MOST_SLOPES + 1))
+    return [row for i in effects for row in _held(sample, fitted, i)]
+
+
+def _held(sample: Sample, fitted: Engine, effect: int) -> Rows:
+    """One effect's standard deviation at 0, the estimate, both ends and in between."""
+    L, conf_level, name = sample.design.L, sample.conf_level, fitted.group_effects[effect]
+    limits = fitted.sd_limits(effect, reml=True, conf_level=conf_level)
+    points, note = _points(limits)
+    held = fitted.hold_sd(effect, np.array([value for _, value in points]), reml=True)
+    rows = []
+    for j, (variant, value) in enumerate(points):
+        found = wald(L, held.beta[j], held.vcov[j], df=np.inf, conf_level=conf_level)
+        text = variant if effect == 0 else f"{name}: {variant}"
+        rows += _rows(sample, Answer(found, note), "group_variance", text, "mixed_wald", value)
+    return rows
+
+
+def _points(limits: Limits) -> tuple[list[tuple[str, float]], str]:
+    """Names and values of standard deviations, ascending, and what there is to say of them."""
+    low, estimate, high = (
+        float(each[0]) for each in (limits.conf_low, limits.estimate, limits.conf_high)
+    )
+    note = TAKEN_AS_KNOWN
+    if not np.isfinite(high):
+        high, note = 2 * estimate, f"{TAKEN_AS_KNOWN} {NO_END}"
+    named = [("0", 0.0), ("lower limit", low), ("estimate", estimate), ("upper limit", high)]
+    inner = np.linspace(low, high, BETWEEN + 2)[1:-1]
+    points = [*named, *(("between", float(value)) for value in inner)]
+    return sorted(points, key=lambda point: point[1]), note
+
+
+def _rows(
+    sample: Sample, found: Answer, kind: str, variant: str, method: str, value: float = np.nan
+) -> Rows:
+    who = {"dataset": sample.dataset, "kind": kind, "variant": variant, "value": value}
+    labels = sample.design.contrast_labels
+    return [who | {"method": method} | row for row in found.rows(labels, labels)]

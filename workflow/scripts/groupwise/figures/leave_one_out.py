@@ -1,0 +1,139 @@
+"""The answer without each group in turn: how much hangs on one of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    element_blank,
+    facet_wrap,
+    geom_point,
+    geom_segment,
+    geom_vline,
+    ggplot,
+    labs,
+    scale_color_manual,
+    scale_shape_manual,
+    scale_y_continuous,
+)
+
+from groupwise.figures import Figure, Tables
+from groupwise.figures.style import (
+    INK,
+    MUTED,
+    OKABE_ITO,
+    WIDTH,
+    clear_legend,
+    look,
+    row_label,
+    sentence,
+    wrap,
+)
+from groupwise.words import contrast_label, equals_p, method_label, noun, number
+
+NOTHING = "No group could be left out: there are 0 answers to show."
+SAME, CHANGED = "as with all groups", "significance at the level changes"
+MOST_ROWS, LEAST_ROWS, MOST_PANELS = 40, 8, 8
+
+
+def draw(tables: Tables) -> Figure:
+    """A panel per comparison with the reference, a row per group left out; the line has all groups."""
+    method, rows = _rows(tables)
+    if rows.empty:
+        return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
+    contrasts = list(dict.fromkeys(rows["contrast"]))
+    columns = min(2, len(contrasts))
+    lines = -(-len(contrasts) // columns)
+    shown = _most_influential(rows, max(MOST_ROWS // lines, LEAST_ROWS))
+    titles = {c: wrap(contrast_label(c), 58 // columns) for c in contrasts}
+    points = rows[rows["left_out"].isin(shown)].assign(
+        panel=lambda t: pd.Categorical(t["contrast"].map(titles), categories=list(titles.values())),
+        y=lambda t: t["left_out"].map({label: -j for j, label in enumerate(shown)}),
+    )
+    whole = points.drop_duplicates("panel")
+    labels = [row_label(label) for label in shown]
+    said = _said(tables, len(shown))
+    plot = (
+        ggplot(points, aes("estimate", "y", color="kind", shape="kind"))
+        + geom_vline(xintercept=0, color=MUTED, size=0.6, linetype="dotted")
+        + geom_vline(aes(xintercept="all_groups"), data=whole, color=INK, size=0.9)
+        + geom_segment(
+            aes(x="conf_low", xend="conf_high", yend="y"), size=1.1, alpha=0.75, show_legend=False
+        )
+        + geom_point(size=2.4)
+        + facet_wrap("panel", ncol=columns)
+        + scale_color_manual({SAME: OKABE_ITO[0], CHANGED: OKABE_ITO[1]})
+        + scale_shape_manual({SAME: "o", CHANGED: "D"})
+        + scale_y_continuous(
+            breaks=[-j for j in range(len(shown))], labels=labels, expand=(0.01, 0.6)
+        )
+        + labs(
+            x=f"difference in {noun(tables.design['roles']['outcome'])}",
+            y=f"{noun(tables.design['roles']['group'])} left out",
+            caption=said,
+        )
+        + clear_legend()
+        + look(panel_grid_major_y=element_blank(), panel_spacing_x=0.04)
+    )
+    heads = max(1 + title.count("\n") for title in titles.values())
+    each = 0.2 * max(1 + label.count("\n") for label in labels)
+    height = 1.4 + lines * (0.2 + 0.22 * heads + each * max(len(shown), 2))
+    alt = _alt(tables, method, rows, shown)
+    return Figure(plot, WIDTH, height, f"{alt} {said}".rstrip())
+
+
+def _rows(tables: Tables) -> tuple[str, pd.DataFrame]:
+    """The method that is shown, and its answers to comparisons with the reference.
+
+    `all_groups` is the answer of the whole, `moved` how far an answer lies from it in its standard
+    errors, `kind` whether that changes significance.
+    """
+    table = tables.results["influence"]
+    method = tables.headline if tables.headline in set(table["method"]) else "mixed_kenward_roger"
+    wanted = list(tables.design["contrasts"])[: min(len(tables.design["arms"]) - 1, MOST_PANELS)]
+    own = (table["method"] == method) & table["contrast"].isin(wanted)
+    rows = table[own & table["estimate"].notna()]
+    estimates = tables.results["estimates"]
+    whole = estimates[estimates["method"] == method].set_index("contrast")
+    at = whole.reindex(rows["contrast"])
+    alpha = 1 - float(tables.design["conf_level"])
+    differs = (rows["p_value"].to_numpy() < alpha) != (at["p_value"].to_numpy() < alpha)
+    rows = rows.assign(
+        all_groups=at["estimate"].to_numpy(),
+        moved=(rows["estimate"].to_numpy() - at["estimate"].to_numpy())
+        / at["std_error"].to_numpy(),
+        kind=pd.Categorical(np.where(differs, CHANGED, SAME), categories=[SAME, CHANGED]),
+    )
+    return method, rows[rows["all_groups"].notna()]
+
+
+def _most_influential(rows: pd.DataFrame, most: int) -> list[str]:
+    """Labels of the groups that move any answer most, in the order of their own effect on the first."""
+    largest = rows.assign(size=rows["moved"].abs()).groupby("left_out", sort=False)["size"].max()
+    chosen = set(largest.sort_values(ascending=False, kind="stable").index[:most])
+    first = rows[rows["left_out"].isin(chosen)].drop_duplicates("left_out")
+    return list(first.sort_values("moved", ascending=False, kind="stable")["left_out"])
+
+
+def _said(tables: Tables, shown: int) -> str:
+    """That not all groups are shown; nothing where they are."""
+    total = int(tables.design["n_groups"])
+    if shown == total:
+        return ""
+    return f"Drawn: the {shown:,} of {total:,} groups that move the estimates most."
+
+
+def _alt(tables: Tables, method: str, rows: pd.DataFrame, shown: list[str]) -> str:
+    group, parts = noun(tables.design["roles"]["group"]), []
+    for contrast, part in rows.groupby("contrast", sort=False):
+        low, high = part.loc[part["estimate"].idxmin()], part.loc[part["estimate"].idxmax()]
+        changed = part[part["kind"] == CHANGED]
+        said = (
+            f"{contrast_label(str(contrast))}: with all groups {number(low['all_groups'])}, without one "
+            f"of them {number(low['estimate'])} (without {low['left_out']}, {equals_p(low['p_value'])}) "
+            f"to {number(high['estimate'])} (without {high['left_out']}, {equals_p(high['p_value'])})"
+        )
+        parts.append(f"{said}; significance changes without {len(changed)} of {len(part)}.")
+    start = f"Estimates with intervals by {method_label(method)}, each without one {group}."
+    return " ".join([start, *parts])

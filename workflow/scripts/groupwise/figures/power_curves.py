@@ -1,0 +1,100 @@
+"""Power by the number of groups, for an experiment like the one at hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    geom_hline,
+    geom_line,
+    geom_point,
+    geom_vline,
+    ggplot,
+    labs,
+    scale_color_manual,
+    scale_linetype_manual,
+    scale_x_log10,
+    scale_y_continuous,
+)
+
+from groupwise.figures import Figure, Tables
+from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, sentence
+from groupwise.words import method_phrase, percent, plural, signed
+
+SCENARIOS = ("low", "estimate", "high")
+BREAKS = (2, 3, 5, 10, 20, 30, 50, 100, 200, 500)
+
+
+def draw(tables: Tables) -> Figure:
+    """Lines: intraclass correlations at the estimate and its interval's ends, and other sizes."""
+    rows = tables.results["planning"]
+    rows = rows[(rows["question"] == "curve") & rows["power"].notna()].copy()
+    if rows.empty:
+        text = "There is no power curve for an experiment like this."
+        return Figure(sentence(text), WIDTH, 1.6, text)
+    group, at_hand = tables.design["roles"]["group"], _at_hand(tables)
+    own = _own_size(rows)
+    rows["correlation"] = _ordered(rows["icc"], "ICC {:.2f}")
+    rows["members"] = _ordered(rows["size"], "groups of {:.0f}")
+    first = rows.iloc[0]
+    where = "groups" if tables.design["kind"] == "within" else "groups in the reference arm"
+    others = iter(("dashed", "dotted", "dashdot"))
+    styles = [
+        "solid" if np.isclose(size, own) else next(others) for size in sorted(rows["size"].unique())
+    ]
+    plot = (
+        ggplot(rows, aes("groups", "power", color="correlation", linetype="members"))
+        + geom_hline(yintercept=first["wanted_power"], color=MUTED, size=0.7)
+        + geom_vline(xintercept=at_hand, color=INK, linetype="dotted", size=0.9)
+        + geom_line(size=1.2)
+        + geom_point(size=1.6)
+        + scale_color_manual(OKABE_ITO)
+        + scale_linetype_manual(styles)
+        + scale_x_log10(breaks=BREAKS, labels=lambda breaks: [f"{each:g}" for each in breaks])
+        + scale_y_continuous(
+            limits=(0, 1),
+            breaks=(0, 0.2, 0.4, 0.6, 0.8, 1),
+            labels=lambda v: [percent(x) for x in v],
+        )
+        + labs(
+            x=f"{where} ({plural(group)})", y=f"power for a difference of {signed(first['effect'])}"
+        )
+        + look(legend_box="vertical", legend_box_spacing=0.01)
+    )
+    return Figure(plot, WIDTH, 4.8, _alt(rows, at_hand, where))
+
+
+def _at_hand(tables: Tables) -> int:
+    """Groups of the experiment that is there, as the curve counts them."""
+    design = tables.design
+    if design["kind"] == "within":
+        return int(design["n_groups"])
+    return int(next(iter(design["arms"].values()))["n_groups"])
+
+
+def _own_size(rows: pd.DataFrame) -> float:
+    """The size at hand: the one all scenarios are computed for."""
+    several = rows.groupby("size")["scenario"].nunique()
+    return float(several.idxmax())
+
+
+def _ordered(values: pd.Series, words: str) -> pd.Categorical:
+    """Numbers as labels, in their order."""
+    labels = [words.format(value) for value in np.sort(values.unique())]
+    return pd.Categorical(values.map(words.format), categories=list(dict.fromkeys(labels)))
+
+
+def _alt(rows: pd.DataFrame, at_hand: int, where: str) -> str:
+    first, said = rows.iloc[0], []
+    for (icc, members), own in rows.groupby(["correlation", "members"], observed=True):
+        low, high = own.loc[own["groups"].idxmin()], own.loc[own["groups"].idxmax()]
+        said.append(
+            f"{icc}, {members}: {percent(low['power'])} with {low['groups']:.0f}, "
+            f"{percent(high['power'])} with {high['groups']:.0f}"
+        )
+    return (
+        f"Power of {method_phrase(first['method'])} for a difference of {signed(first['effect'])} by "
+        f"the number of {where}. {'; '.join(said)}. A dotted line marks the {at_hand} at hand, a line "
+        f"the wanted {percent(first['wanted_power'])}."
+    )

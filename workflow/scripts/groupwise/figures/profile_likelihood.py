@@ -1,0 +1,108 @@
+"""How well the data know the spread between groups: the profile of its likelihood."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    coord_cartesian,
+    facet_wrap,
+    geom_hline,
+    geom_line,
+    geom_point,
+    geom_segment,
+    ggplot,
+    labs,
+    scale_color_manual,
+    scale_linetype_manual,
+)
+
+from groupwise.figures import Figure, Tables
+from groupwise.figures.style import (
+    MUTED,
+    OKABE_ITO,
+    WIDTH,
+    look,
+    sentence,
+    wrap,
+)
+from groupwise.words import contrast_label, fixed, noun, number
+
+NOTHING = "The mixed model could not be fitted: there are 0 likelihoods to show."
+NAMES = {"reml": "restricted likelihood", "ml": "full likelihood"}
+TOP = 2.2
+"""The picture ends at so many times the cut."""
+
+
+def draw(tables: Tables) -> Figure:
+    """The deviance above its least; where a curve lies below the line, the interval has that value."""
+    curves = tables.results["profile"]
+    if curves.empty:
+        return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
+    group, reference = tables.design["roles"]["group"], next(iter(tables.design["arms"]))
+    terms = list(dict.fromkeys(curves["term"]))
+    names = {term: _name(group, term, reference, alone=len(terms) == 1) for term in terms}
+    cutoff = float(curves["cutoff"].iloc[0])
+    titles = [wrap(name, 60 if len(names) == 1 else 32) for name in names.values()]
+    curves = curves.assign(
+        panel=pd.Categorical(
+            curves["term"].map(dict(zip(names, titles, strict=True))), categories=titles
+        ),
+        likelihood=pd.Categorical(curves["estimator"].map(NAMES), categories=list(NAMES.values())),
+    )
+    lines = curves[curves["deviance"] <= 1.5 * TOP * cutoff]
+    one = curves.drop_duplicates(["estimator", "term"])
+    ends = pd.concat([one.assign(x=one[side]) for side in ("conf_low", "conf_high")])
+    at = ends[np.isfinite(ends["x"])].merge(
+        curves[["estimator", "term", "sd_group", "deviance"]].rename(
+            columns={"sd_group": "x", "deviance": "height"}
+        ),
+        on=["estimator", "term", "x"],
+    )
+    level = f"{100 * float(tables.design['conf_level']):g}%"
+    plot = (
+        ggplot(lines, aes("sd_group", "deviance", color="likelihood"))
+        + geom_hline(yintercept=cutoff, color=MUTED, linetype="dashed", size=0.8)
+        + geom_line(aes(linetype="likelihood"), size=1.4)
+        + geom_segment(
+            aes(x="x", xend="x", y=0, yend="height"), data=at, size=0.7, linetype="dotted"
+        )
+        + geom_point(aes(x="x", y="height"), data=at, size=3)
+        + geom_point(aes(x="estimate", y=0), data=one, size=3, shape="D")
+        + facet_wrap("panel", ncol=2 if len(names) > 1 else 1, scales="free_x")
+        + coord_cartesian(ylim=(0, TOP * cutoff))
+        + scale_color_manual(dict(zip(NAMES.values(), OKABE_ITO[:2], strict=True)))
+        + scale_linetype_manual(dict(zip(NAMES.values(), ["solid", "dashdot"], strict=True)))
+        + labs(
+            x=f"standard deviation, in units of {noun(tables.design['roles']['outcome'])}",
+            y="deviance above the least",
+            caption=f"Dashed: the cut of the {level} interval.",
+        )
+        + look()
+    )
+    rows = -(-len(names) // 2)
+    head = 0.25 * sum(1 + title.count("\n") for title in titles[::2])
+    return Figure(plot, WIDTH, 1.3 + head + rows * 2.4, _alt(one, names, level, cutoff))
+
+
+def _name(group: str, term: str, reference: str, *, alone: bool) -> str:
+    """What an effect's standard deviation is of."""
+    if alone:
+        return f"between groups ({noun(group)})"
+    if term == "Intercept":
+        return f"between groups ({noun(group)}), in {reference}"
+    return f"between groups ({noun(group)}), in {contrast_label(f'{term} - {reference}')}"
+
+
+def _alt(one: pd.DataFrame, names: dict[str, str], level: str, cutoff: float) -> str:
+    parts = [
+        f"{names[row.term]}, {NAMES[row.estimator]}: least at {number(row.estimate)}, below the cut "
+        f"from {number(row.conf_low)} to "
+        f"{number(row.conf_high) if np.isfinite(row.conf_high) else 'without end'}."
+        for row in one.itertuples()
+    ]
+    return (
+        f"Profile of the likelihood of the standard deviation, with the {level} cut at a deviance of "
+        f"{fixed(cutoff, 2)}. {' '.join(parts)}"
+    )

@@ -1,0 +1,121 @@
+"""Where the differences between individuals come from: treatment, groups, blocks, individuals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    element_blank,
+    geom_rect,
+    geom_text,
+    ggplot,
+    labs,
+    scale_fill_manual,
+    scale_x_continuous,
+    scale_y_continuous,
+)
+
+from groupwise.figures import Figure, Tables
+from groupwise.figures.style import INK, OKABE_ITO, WIDTH, look, sentence, wrap
+from groupwise.words import noun, number, percent
+
+NOTHING = "The mixed model could not be fitted: there are 0 shares of the variance to show."
+TREATMENT, INDIVIDUALS = "treatment", "individuals"
+
+
+def draw(tables: Tables) -> Figure:
+    """A bar per source: its share of the variance by the mixed model."""
+    parts = variance_parts(tables)
+    if parts.empty:
+        return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
+    k = len(parts)
+    labels = [wrap(f"{row.source}: {row.of}", 26) for row in parts.itertuples()]
+    parts = parts.assign(
+        y=np.arange(k, 0, -1),
+        said=[f"{percent(row.share)} (sd {number(row.sd)})" for row in parts.itertuples()],
+    )
+    plot = (
+        ggplot(parts, aes(y="y"))
+        + geom_rect(aes(xmin=0, xmax="share", ymin="y-0.33", ymax="y+0.33", fill="source"))
+        + geom_text(aes(x="share+0.015", label="said"), ha="left", size=11.5, color=INK)
+        + scale_fill_manual(dict(zip(parts["source"], _colors(k), strict=True)), guide=None)
+        + scale_y_continuous(breaks=list(parts["y"]), labels=labels, limits=(0.4, k + 0.6))
+        + scale_x_continuous(
+            breaks=[0, 0.25, 0.5, 0.75, 1],
+            labels=["0", "25%", "50%", "75%", "100%"],
+            limits=(0, 1.3),
+        )
+        + labs(x=f"share of the variance of {noun(tables.design['roles']['outcome'])}", y="")
+        + look(panel_grid_major_y=element_blank())
+    )
+    lines = sum(max(2, 1 + label.count("\n")) for label in labels)
+    return Figure(plot, WIDTH, max(0.9 + 0.25 * lines, 2), _alt(tables, parts))
+
+
+def _colors(k: int) -> list[str]:
+    """Treatment, groups, whatever else, individuals last."""
+    return [*OKABE_ITO[: k - 1], OKABE_ITO[-1]]
+
+
+def variance_parts(tables: Tables) -> pd.DataFrame:
+    """`source`, `of`, `variance`, `sd`, `share`: treatment first, individuals last; empty without fit.
+
+    Treatment: the variance, over individuals, of the estimated mean of their arm. Groups: that of
+    their effect, with random slopes averaged over the arms of the individuals. Fixed blocks and
+    covariates are taken off first.
+    """
+    components = tables.results["variance_components"]
+    components = components[components["estimator"] == "reml"]
+    means = tables.results["marginal_means"]
+    means = means[means["method"] == "mixed_wald"].set_index("arm")["estimate"]
+    if components.empty or means.isna().any() or means.empty:
+        return pd.DataFrame(columns=["source", "of", "variance", "sd", "share"])
+    roles, size = tables.design["roles"], _sizes(tables)
+    center = float(size @ means[list(tables.design["arms"])])
+    treatment = float(size @ (means[list(tables.design["arms"])].to_numpy() - center) ** 2)
+    rows = [(TREATMENT, noun(roles["treatment"]), treatment)]
+    rows.append(("groups", noun(roles["group"]), _group_variance(tables, components)))
+    for source, role in (("blocks", "block"), ("second grouping", "second_group")):
+        own = components[components["group"] == roles[role]]
+        if len(own):
+            rows.append((source, noun(roles[role]), float(own["variance"].iloc[0])))
+    residual = components.loc[components["group"] == "Residual", "variance"]
+    rows.append((INDIVIDUALS, "what is left", float(residual.iloc[0])))
+    parts = pd.DataFrame(rows, columns=["source", "of", "variance"])
+    return parts.assign(
+        sd=np.sqrt(parts["variance"]), share=parts["variance"] / parts["variance"].sum()
+    )
+
+
+def _sizes(tables: Tables) -> np.ndarray:
+    """(J,) share of the individuals in each arm."""
+    n = np.array([arm["n_obs"] for arm in tables.design["arms"].values()], dtype=float)
+    return n / n.sum()
+
+
+def _group_variance(tables: Tables, components: pd.DataFrame) -> float:
+    """Of a group's effect in the arm of an individual, averaged over individuals."""
+    own = components[components["group"] == tables.design["roles"]["group"]].set_index("term")
+    level, sd = float(own.loc["Intercept", "variance"]), own["std_dev"]
+    statistics = tables.results["fit_statistics"].set_index("statistic")["value"]
+    total = 0.0
+    for arm, size in zip(tables.design["arms"], _sizes(tables), strict=True):
+        here = level
+        if arm in own.index and arm != "Intercept":
+            r = float(statistics.get(f"correlation: Intercept, {arm}", 0.0))
+            r = 0.0 if np.isnan(r) else r
+            here += float(sd[arm] ** 2 + 2 * r * sd["Intercept"] * sd[arm])
+        total += size * here
+    return total
+
+
+def _alt(tables: Tables, parts: pd.DataFrame) -> str:
+    said = [
+        f"{row.source} ({row.of}) {percent(row.share)}, standard deviation {number(row.sd)}"
+        for row in parts.itertuples()
+    ]
+    return (
+        f"Shares of the variance of {noun(tables.design['roles']['outcome'])} by the mixed model: "
+        f"{'; '.join(said)}."
+    )

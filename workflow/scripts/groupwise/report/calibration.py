@@ -1,0 +1,294 @@
+"""How the methods behave in this design, and what an experiment like it would need."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from groupwise.report.facts import Facts
+from groupwise.report.markdown import bullets, escape, table
+from groupwise.words import (
+    METHODS,
+    article,
+    contrast_label,
+    count,
+    fixed,
+    listing,
+    method_label,
+    method_phrase,
+    number,
+    percent,
+    plural,
+    signed,
+    span,
+)
+
+JUDGEMENTS = {
+    "no answer": "does not apply",
+    "fails": "often no answer",
+    "liberal": "no",
+    "undecided": "open",
+    "careful": "yes, careful",
+    "holds": "yes",
+}
+"""Does it hold its level? By the names in `calibration.rules.JUDGEMENTS`."""
+
+SOURCES = {"assumed": "those assumed", "true": "the true ones", "estimated": "those estimated"}
+
+MOST_FAILED_SHOWN = 0.0005
+
+
+def verdict(facts: Facts) -> str:
+    """Why this method leads, in sentences that can be quoted."""
+    return " ".join(escape(sentence) for sentence in facts.verdict["sentences"])
+
+
+def simulated(facts: Facts) -> str:
+    """What was simulated, and how often."""
+    made = facts.calibration
+    if not made["simulated"]:
+        return f"Nothing was simulated. {escape(made['message'])}"
+    group, outcome = plural(escape(facts.role("group"))), escape(facts.role("outcome"))
+    scenarios = [each for each in made["scenarios"] if each["dgp"] == "normal"]
+    iccs = sorted({each["icc"] for each in scenarios})
+    shown = listing([f"{icc:.2f}" for icc in iccs])
+    kept = [f"{group}, their sizes and arms"]
+    if facts.design["n_blocks"]:
+        kept[0] += f", {plural(escape(facts.role('block')))}"
+    if facts.design["roles"]["covariates"]:
+        kept[0] += " and covariates"
+    effects = listing(
+        [
+            f"{escape(contrast_label(f'{arm} - {facts.arms[0]}'))}: {signed(round(value, 4))}"
+            for arm, value in made["effects"].items()
+            if arm != facts.arms[0]
+        ]
+    )
+    slow = ""
+    if made["slow_replicates"] < made["replicates"]:
+        slow = (
+            f" (methods that draw at random: {made['slow_replicates']:,}, with {made['draws']:,} "
+            "draws each)"
+        )
+    return (
+        f"The design was held fixed ({kept[0]}), new values of {outcome} were drawn by the mixed "
+        f"model, and every method answered by the code that answered for the data: "
+        f"{made['replicates']:,} times in each scenario{slow}. Scenarios are intraclass correlations "
+        f"of {shown} (0, the estimate and the ends of its interval), each without any effect and "
+        f"with {SOURCES[made['effects_are']]} ({effects}). Where there is no effect a method should "
+        f"reject {percent(facts.verdict['rules']['level'])} of the time; more is a level that does "
+        f"not hold, less is power lost."
+    )
+
+
+def methods(facts: Facts) -> str:
+    """One row per method: does it hold its level, how often does it reject, cover, find, fail?"""
+    judged = facts.results["verdict"]
+    judged = judged[judged["dgp"] == "normal"]
+    if judged.empty:
+        return ""
+    cover, width = _coverage(facts), _widths(facts)
+    rows = []
+    for row in judged.to_dict("records"):
+        method = row["method"]
+        rows.append(
+            [
+                method_label(method),
+                JUDGEMENTS[row["judgement"]],
+                _range(row["lowest"], row["highest"]),
+                cover.get(method, "–"),
+                "–" if np.isnan(row["power"]) else f"{100 * row['power']:.0f}%",
+                width.get(method, "–"),
+                "–" if row["failed"] < MOST_FAILED_SHOWN else f"{100 * row['failed']:.1f}%",
+            ]
+        )
+    headers = [
+        "method",
+        "holds its level",
+        "wrong rejections",
+        "coverage",
+        "power",
+        "width of intervals",
+        "no answer",
+    ]
+    caption = (
+        f"Behaviour in this design: least and greatest rate of wrong rejections (nominally "
+        f"{percent(facts.verdict['rules']['level'])}) and coverage (nominally {facts.interval}) over "
+        f"scenarios and comparisons; power and mean width of intervals at the intraclass correlation "
+        f"next to the estimate, means over comparisons. Monte Carlo standard errors stand in "
+        f"`calibration.csv`."
+    )
+    return table(headers, rows, label="calibration", caption=caption, text_columns=2)
+
+
+def _normal(facts: Facts, measure: str) -> pd.DataFrame:
+    data = facts.results["calibration"]
+    return data[(data["dgp"] == "normal") & (data["measure"] == measure) & data["value"].notna()]
+
+
+def _coverage(facts: Facts) -> dict[str, str]:
+    by = _normal(facts, "coverage").groupby("method")["value"]
+    return {str(name): _range(values.min(), values.max()) for name, values in by}
+
+
+def _widths(facts: Facts) -> dict[str, str]:
+    rows = _normal(facts, "width")
+    if rows.empty or not np.isfinite(facts.icc):
+        return {}
+    near = rows["icc"].iloc[(rows["icc"] - facts.icc).abs().argmin()]
+    return {
+        str(name): number(values.mean())
+        for name, values in rows[rows["icc"] == near].groupby("method")["value"]
+    }
+
+
+def _range(low: float, high: float) -> str:
+    if not np.isfinite([low, high]).all():
+        return "–"
+    ends = [f"{100 * each:.1f}" for each in (low, high)]
+    return f"{ends[0]}%" if ends[0] == ends[1] else span(ends[0], f"{ends[1]}%")
+
+
+def departures(facts: Facts) -> str:
+    """What becomes of the headline where outcomes are not as the model has them."""
+    said = facts.verdict["departures"]
+    if not said:
+        return ""
+    return (
+        "Outcomes need not be as the mixed model has them. Simulated without an effect, at the "
+        f"estimated intraclass correlation:\n{bullets([escape(each) for each in said])}"
+    )
+
+
+def disagreements(facts: Facts) -> str:
+    """Where the methods differ in significance, what that comes from."""
+    found = facts.verdict["disagreements"]
+    if not found:
+        return ""
+    return bullets([escape(each["sentence"]) for each in found])
+
+
+# ---- planning ------------------------------------------------------------------------------------
+
+
+def detectable(facts: Facts) -> str:
+    """What the experiment at hand could have found."""
+    rows = _planned(facts, "at_hand")
+    own = rows[(rows["method"] == facts.headline) & rows["power"].notna()]
+    if own.empty:
+        reason = rows.loc[rows["method"] == facts.headline, "message"]
+        if reason.empty:
+            return "No power was computed for this design."
+        return f"No power is computed for {method_phrase(facts.headline)}. {escape(reason.iloc[0])}"
+    at = own.groupby("scenario", sort=False)["minimum_detectable_effect"].max()
+    first = own.iloc[0]
+    text = (
+        f"By {method_phrase(facts.headline)} this design finds a difference of {_effect(first)} in "
+        f"{_chance(own, 'estimate')} of experiments like it; a difference of "
+        f"{number(at['estimate'])} it would find with a power of {percent(first['wanted_power'])} "
+        f"(the minimum detectable effect)."
+    )
+    if {"low", "high"} <= set(at.index):
+        text += (
+            f" Over the interval of the intraclass correlation that effect runs from "
+            f"{number(at['low'])} to {number(at['high'])}."
+        )
+    return text
+
+
+def _effect(row: pd.Series) -> str:
+    return signed(float(f"{row['effect']:.4g}"))
+
+
+def _chance(rows: pd.DataFrame, scenario: str) -> str:
+    power = rows.loc[rows["scenario"] == scenario, "power"]
+    low, high = percent(power.min()), percent(power.max())
+    return low if low == high else f"{low} to {high}"
+
+
+def _planned(facts: Facts, question: str) -> pd.DataFrame:
+    data = facts.results["planning"]
+    return data[data["question"] == question]
+
+
+def needed(facts: Facts) -> str:
+    """One row per method that can be planned for: power at hand, groups needed."""
+    here, groups, size = (_planned(facts, f"{name}") for name in QUESTIONS)
+    first = "estimate"
+    rows = []
+    for method in METHODS:
+        at, more, larger = (
+            part[(part["method"] == method) & (part["scenario"] == first)]
+            for part in (here, groups, size)
+        )
+        if at.empty or at["power"].isna().all():
+            continue
+        rows.append(
+            [
+                method_label(method),
+                fixed(100 * at["level"].max(), 1) + "%",
+                _chance(at, first),
+                number(at["minimum_detectable_effect"].max()),
+                _whole(more, "n_groups"),
+                _whole(larger, "size"),
+            ]
+        )
+    if not rows:
+        return ""
+    one, group = here.iloc[0], escape(facts.role("group"))
+    headers = [
+        "method",
+        "true level",
+        "power at hand",
+        "minimum detectable effect",
+        f"{plural(group)} needed",
+        f"or members of each {group}",
+    ]
+    caption = (
+        f"Planning by calculation, not simulation: the power to find a difference of {_effect(one)}, "
+        f"the effect found with a power of {percent(one['wanted_power'])}, and how many "
+        f"{plural(group)} of the present size in all, or how large as many {plural(group)} as there "
+        f"are, would give that power. A dash: no number up to 2,000 does. A method whose true level "
+        f"is above {percent(one['nominal_level'])} only seems to need less."
+    )
+    return table(headers, rows, label="planning", caption=caption)
+
+
+QUESTIONS = ("at_hand", "groups_needed", "size_needed")
+
+
+def _whole(rows: pd.DataFrame, column: str) -> str:
+    known = rows[column].dropna()
+    return f"{known.iloc[0]:,.0f}" if len(known) and rows["power"].notna().any() else "–"
+
+
+def plan(facts: Facts) -> str:
+    """How many groups the next experiment would need, at the estimate and over its interval."""
+    rows = _planned(facts, "groups_needed")
+    own = rows[(rows["method"] == facts.headline) & rows["power"].notna()].set_index("scenario")
+    if "estimate" not in own.index:
+        return ""
+    group, row = plural(escape(facts.role("group"))), own.loc["estimate"]
+    text = (
+        f"To find a difference of {_effect(row)} with a power of {percent(row['wanted_power'])}, an "
+        f"experiment like this one would need {count(int(row['n_groups']), 'group')} in all"
+    )
+    if {"low", "high"} <= set(own.index):
+        ends = sorted(int(own.loc[name, "n_groups"]) for name in ("low", "high"))
+        text += f" ({ends[0]:,} to {ends[1]:,} over the interval of the intraclass correlation)"
+    return f"{text}; it has {facts.design['n_groups']:,} {group}. {_more_members(facts)}"
+
+
+def _more_members(facts: Facts) -> str:
+    rows = _planned(facts, "size_needed")
+    own = rows[(rows["method"] == facts.headline) & (rows["scenario"] == "estimate")]
+    group = escape(facts.role("group"))
+    if own.empty or not facts.between:
+        return ""
+    if np.isfinite(own["power"].iloc[0]):
+        size = own["size"].iloc[0]
+        return f"With as many {plural(group)} as now, {size:,.0f} members of each would do."
+    return (
+        f"Larger {plural(group)} would not do it: what differs between {plural(group)} does not "
+        f"average out within {article(group)}."
+    )

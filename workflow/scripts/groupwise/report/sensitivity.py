@@ -1,0 +1,402 @@
+"""How much the answer depends on single groups, covariates, blocks and the group variance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from groupwise.report.facts import Facts
+from groupwise.report.markdown import bullets, escape, table
+from groupwise.words import (
+    article,
+    contrast_label,
+    count,
+    decimals_for,
+    equals_p,
+    fixed,
+    listing,
+    method_label,
+    noun,
+    number,
+    p_value,
+    plural,
+    span,
+)
+
+MIXED = "mixed_kenward_roger"
+
+MOST_CONTRASTS = 8
+"""With more arms, so many comparisons with the reference are told; the tables have all."""
+
+NOTHING = 0.01
+"""A move of fewer standard errors than this is none."""
+
+HEAD = "\n### {} {{#sec-{}}}\n\n"
+
+MOST_NAMED = 3
+"""So many groups are named; more are counted."""
+
+
+def shown_contrasts(facts: Facts) -> list[str]:
+    """All comparisons, or with many arms some of those with the reference."""
+    if len(facts.contrasts) <= MOST_CONTRASTS:
+        return facts.contrasts
+    return facts.contrasts[: min(len(facts.arms) - 1, MOST_CONTRASTS)]
+
+
+# ---- each group left out ---------------------------------------------------------------------------
+
+
+def influence_method(facts: Facts) -> str:
+    """The headline where each group was left out for it, else the mixed model."""
+    methods = set(facts.results["influence"]["method"])
+    return facts.headline if facts.headline in methods else MIXED
+
+
+def _influence(facts: Facts) -> pd.DataFrame:
+    """Answers without one group; `whole` estimates, `moved` by how much, `changed` significance."""
+    method = influence_method(facts)
+    rows = facts.results["influence"]
+    rows = rows[(rows["method"] == method) & rows["contrast"].isin(shown_contrasts(facts))]
+    whole = facts.estimates(method).loc[rows["contrast"]].reset_index(drop=True)
+    rows = rows.reset_index(drop=True).assign(whole=whole["estimate"], whole_p=whole["p_value"])
+    rows = rows.assign(
+        moved=rows["estimate"] - rows["whole"],
+        steps=(rows["estimate"] - rows["whole"]) / whole["std_error"],
+        changed=(rows["p_value"] < facts.alpha) != (rows["whole_p"] < facts.alpha),
+    )
+    return rows[rows["estimate"].notna() & rows["whole"].notna()]
+
+
+def leave_one_out(facts: Facts) -> str:
+    """How far the answer moves without one group, which one matters most, what becomes of it."""
+    group, rows = escape(facts.role("group")), _influence(facts)
+    method = method_label(influence_method(facts))
+    start = (
+        f"A result that rests on one {group} is no result about {plural(group)}. So each {group} is "
+        f"left out in turn, and the model fitted again ({method})"
+    )
+    if rows.empty:
+        return f"{start}. No fit gives an answer here. {_why(facts)}".rstrip()
+    tried, total = facts.results["influence"]["left_out"].nunique(), int(facts.design["n_groups"])
+    if tried < total:
+        start += (
+            f": of {total:,} {plural(group)} those {tried:,} that move the estimates most by a "
+        )
+        start += "quick approximation"
+    said = [f"{start}.", _most(rows, group), _unanswered(facts, rows, group)]
+    said.append(f"{_significance(facts, rows, group)} (@tbl-influence, @fig-leave-one-out).")
+    return " ".join(filter(None, said))
+
+
+def _most(rows: pd.DataFrame, group: str) -> str:
+    """The group that matters most."""
+    worst = rows.loc[rows["steps"].abs().idxmax()]
+    if abs(worst["steps"]) < NOTHING:
+        return f"No estimate moves by as much as {NOTHING:g} standard errors."
+    k = decimals_for(worst["std_error"])
+    return (
+        f"The {group} that matters most is {escape(worst['left_out'])}: without it "
+        f"{escape(contrast_label(worst['contrast']))} is {fixed(worst['estimate'], k)} in place of "
+        f"{fixed(worst['whole'], k)}, a move of {_steps(worst['steps'])}."
+    )
+
+
+def _unanswered(facts: Facts, rows: pd.DataFrame, group: str) -> str:
+    """How many groups there is no answer without; nothing where there always is."""
+    asked = facts.results["influence"]["left_out"].nunique() * rows["contrast"].nunique()
+    complete = rows.groupby("left_out").size() == rows["contrast"].nunique()
+    n = facts.results["influence"]["left_out"].nunique() - int(complete.sum())
+    if len(rows) == asked or not n:
+        return ""
+    return f"Without one of {count(n, group)} not every comparison has an answer. {_why(facts)}"
+
+
+def _why(facts: Facts) -> str:
+    said = facts.results["influence"]["message"]
+    said = said[said != ""]
+    return escape(str(said.iloc[0])) if len(said) else ""
+
+
+def _steps(steps: float) -> str:
+    return f"{fixed(abs(steps), 2)} standard errors"
+
+
+def _significance(facts: Facts, rows: pd.DataFrame, group: str) -> str:
+    """Whether significance at the level depends on one group; without its full stop."""
+    level = f"at the {100 * facts.alpha:g}% level"
+    changed, said = rows[rows["changed"]], []
+    if changed.empty:
+        of = "" if len(set(rows["contrast"])) == 1 else " of every comparison"
+        return f"Significance{of} {level} stays what it is, whichever {group} is left out"
+    for contrast, part in changed.groupby("contrast", sort=False):
+        verb = "loses" if part["whole_p"].iloc[0] < facts.alpha else "gains"
+        n = int((rows["contrast"] == contrast).sum())
+        who = _left_out(part, group, n)
+        name = escape(contrast_label(contrast))
+        said.append(f"{name} {verb} significance {level} when {who} is left out")
+    return "; ".join(said)
+
+
+def _left_out(part: pd.DataFrame, group: str, n: int) -> str:
+    """Groups with their p-values; many are counted."""
+    if len(part) > MOST_NAMED:
+        low, high = p_value(part["p_value"].min()), p_value(part["p_value"].max())
+        return f"any one of {len(part):,} of {count(n, group)} (p from {low} to {high})"
+    who = [f"{group} {escape(row.left_out)} ({equals_p(row.p_value)})" for row in part.itertuples()]
+    return " or ".join([", ".join(who[:-1]), who[-1]] if len(who) > 1 else who)
+
+
+def influence(facts: Facts) -> str:
+    """A row per comparison: all groups, the range without one, the group that matters most."""
+    rows, cells = _influence(facts), []
+    if rows.empty:
+        return ""
+    k = decimals_for(facts.estimates(influence_method(facts))["std_error"].min())
+    for contrast, part in rows.groupby("contrast", sort=False):
+        worst = part.loc[part["steps"].abs().idxmax()]
+        cells.append(
+            [
+                escape(contrast_label(contrast)),
+                escape(worst["left_out"]),
+                fixed(worst["whole"], k),
+                span(fixed(part["estimate"].min(), k), fixed(part["estimate"].max(), k)),
+                fixed(worst["estimate"], k),
+                fixed(worst["steps"], 2),
+                f"{int(part['changed'].sum()):,} of {len(part):,}",
+            ]
+        )
+    group = escape(facts.role("group"))
+    headers = [
+        "comparison",
+        "matters most",
+        "all groups",
+        "without one",
+        "without that one",
+        "move (std. errors)",
+        "significance changes",
+    ]
+    caption = (
+        f"Estimates without one {group} ({method_label(influence_method(facts))}): their range, the "
+        f"{group} that moves each most, and without how many of them significance at the "
+        f"{100 * facts.alpha:g}% level changes."
+    )
+    return table(headers, cells, label="influence", caption=caption, text_columns=2)
+
+
+# ---- the group variance held ------------------------------------------------------------------------
+
+
+def _held(facts: Facts) -> pd.DataFrame:
+    """The mixed model with a standard deviation held; `at` names its value, `effect` whose it is.
+
+    Of each comparison only what it depends on: with slopes the effect of its own arm.
+    """
+    rows = facts.results["sensitivity"]
+    rows = rows[(rows["kind"] == "group_variance") & rows["estimate"].notna()]
+    if rows.empty:
+        return rows.assign(at="", effect="")
+    # An arm's name may hold anything; what follows the last colon is ours.
+    parts = rows["variant"].str.rpartition(": ")
+    rows = rows.assign(at=parts[2], effect=parts[0])
+    own = rows["effect"].map(lambda arm: f"{arm} - {facts.arms[0]}") == rows["contrast"]
+    shown = rows["contrast"].isin(shown_contrasts(facts))
+    return rows[shown & ((rows["effect"] == "") | own)]
+
+
+def group_variance(facts: Facts) -> str:
+    """What the comparisons are if the spread between groups is any value of its interval."""
+    rows, group = _held(facts), escape(facts.role("group"))
+    if rows.empty:
+        return ""
+    what = f"far {plural(group)} differ"
+    if facts.slopes:
+        what = f"far {plural(group)} differ in the treatment's effect"
+    inside = rows[rows["at"] != "0"]
+    contrast, first = next(iter(inside.groupby("contrast", sort=False)))
+    low, high = first["std_error"].min(), first["std_error"].max()
+    k = decimals_for(low)
+    text = (
+        f"The mixed model has to estimate how {what}. Held at each value of its {facts.interval} "
+        f"interval in turn, that standard deviation {_moves(inside)}; the standard error of "
+        f"{escape(contrast_label(contrast))} runs from {fixed(low, k)} to {fixed(high, k)} "
+        f"(@tbl-group-variance). "
+    )
+    return text + _held_significance(facts, inside)
+
+
+def _moves(inside: pd.DataFrame) -> str:
+    each = inside.groupby(["effect", "contrast"], sort=False)
+    most = max(abs(_move(part)) for _, part in each)
+    if most < NOTHING:
+        return "does not move the estimates"
+    return f"moves the estimates by at most {_steps(most)}"
+
+
+def _move(part: pd.DataFrame) -> float:
+    """The largest change of the estimate, in standard errors at the estimate."""
+    at = part[part["at"] == "estimate"].iloc[0]
+    moved = (part["estimate"] - at["estimate"]) / at["std_error"]
+    return float(moved.loc[moved.abs().idxmax()])
+
+
+def _held_significance(facts: Facts, inside: pd.DataFrame) -> str:
+    depends = []
+    for contrast, part in inside.groupby("contrast", sort=False):
+        if len(set(part["p_value"] < facts.alpha)) > 1:
+            depends.append(escape(contrast_label(contrast)))
+    start = f"By the normal distribution, significance at the {100 * facts.alpha:g}% level"
+    if not depends:
+        return f"{start} does not depend on it."
+    return f"{start} of {listing(depends)} depends on it."
+
+
+def held(facts: Facts) -> str:
+    """Estimates and standard errors at 0, both ends of the interval, and the estimate."""
+    rows = _held(facts)
+    cells: list[list[str]] = []
+    if rows.empty:
+        return ""
+    k = decimals_for(rows["std_error"].min())
+    places = ("0", "lower limit", "estimate", "upper limit")
+    for (_, contrast), part in rows.groupby(["effect", "contrast"], sort=False):
+        at, name = part.drop_duplicates("at").set_index("at"), escape(contrast_label(contrast))
+        if facts.slopes or not cells:
+            about = name if facts.slopes else "every comparison"
+            cells.append([about, "sd held", *(number(at.loc[p, "value"]) for p in places)])
+        cells.append([name, "estimate", *(fixed(at.loc[p, "estimate"], k) for p in places)])
+        cells.append([name, "std. error", *(fixed(at.loc[p, "std_error"], k) for p in places)])
+    whose = "of the effect between groups" if facts.slopes else "between groups"
+    caption = (
+        f"The mixed model with the standard deviation {whose} (sd) held: at 0, at both ends of its "
+        f"{facts.interval} interval, and where it is estimated; all else at its best given that."
+    )
+    headers = ["comparison", "what", "at 0", "lower limit", "estimated", "upper limit"]
+    return table(headers, cells, label="group-variance", caption=caption, text_columns=2)
+
+
+# ---- other settings ---------------------------------------------------------------------------------
+
+
+def covariates(facts: Facts) -> str:
+    """The comparisons with and without covariates; nothing where there are none."""
+    names = [escape(noun(name)) for name in facts.design["roles"]["covariates"]]
+    if not names:
+        return ""
+    return HEAD.format("Covariates", "covariates") + _compared(
+        facts,
+        "covariates",
+        f"With and without {listing(names)}",
+        {"with covariates": "with", "without covariates": "without"},
+    )
+
+
+def blocks(facts: Facts) -> str:
+    """The comparisons with blocks as fixed and as random; nothing without blocks."""
+    if not facts.design["n_blocks"]:
+        return ""
+    block = escape(facts.role("block"))
+    return HEAD.format("Blocks", "blocks") + _compared(
+        facts,
+        "blocks",
+        f"With an indicator for each {block}, or {plural(block)} as a sample of them",
+        {"fixed blocks": "fixed", "random blocks": "random"},
+    )
+
+
+def _compared(facts: Facts, kind: str, start: str, words: dict[str, str]) -> str:
+    """A bullet per comparison with both variants of a setting."""
+    rows = facts.results["sensitivity"]
+    known = set(rows.loc[rows["kind"] == kind, "method"])
+    method = facts.headline if facts.headline in known else MIXED
+    rows = rows[(rows["kind"] == kind) & (rows["method"] == method)]
+    items = []
+    for contrast in shown_contrasts(facts):
+        at = rows[rows["contrast"] == contrast].set_index("variant")
+        said = [f"{word} {_answer(at.loc[variant])}" for variant, word in words.items()]
+        items.append(f"**{escape(contrast_label(contrast))}**: {', '.join(said)}")
+    return f"{start} ({method_label(method)}):\n{bullets(items)}"
+
+
+def _answer(row: pd.Series) -> str:
+    if np.isnan(row["estimate"]):
+        return f"no answer ({escape(str(row['message']).rstrip('.'))})"
+    k = decimals_for(row["std_error"])
+    return (
+        f"{fixed(row['estimate'], k)} (std. error {fixed(row['std_error'], k)}, "
+        f"{equals_p(row['p_value'])})"
+    )
+
+
+# ---- words beside the figures -----------------------------------------------------------------------
+
+
+def profile(facts: Facts) -> str:
+    """What the profile of the likelihood says of the spread between groups."""
+    curves, group = facts.results["profile"], escape(facts.role("group"))
+    curves = curves[curves["estimator"] == "reml"]
+    if curves.empty:
+        return ""
+    one = curves.iloc[0]
+    where = f" in {escape(facts.arms[0])}" if facts.slopes else ""
+    high = number(one["conf_high"]) if np.isfinite(one["conf_high"]) else "no end"
+    text = (
+        f"How far {plural(group)} differ is itself an estimate. @fig-profile-likelihood shows how well "
+        f"it is known: values from {number(one['conf_low'])} to {high} for the standard deviation between "
+        f"{plural(group)}{where} lie below the cut"
+    )
+    if one["conf_low"] > 0:
+        return f"{text}, and 0 does not."
+    return f"{text}: the data do not exclude that {plural(group)} do not differ at all."
+
+
+def split(facts: Facts) -> str:
+    """How the shares of the variance are defined."""
+    group = escape(facts.role("group"))
+    if facts.group_component is None:
+        return ""
+    text = (
+        "@fig-variance-split sets them side by side, by the mixed model. The treatment's share is "
+        "the variance, over all individuals, of the estimated mean of their arm: chance alone makes it "
+        f"larger than 0, the more the fewer {plural(group)} there are."
+    )
+    taken = [f"{plural(escape(facts.role('block')))}"] if _fixed_blocks(facts) else []
+    taken += [escape(noun(name)) for name in facts.design["roles"]["covariates"]]
+    if taken:
+        text += f" Differences between {listing(taken)} are taken off first."
+    if facts.slopes:
+        text += f" The share of the {plural(group)} is averaged over the arms."
+    return text
+
+
+def _fixed_blocks(facts: Facts) -> bool:
+    return bool(facts.design["n_blocks"]) and not facts.random_blocks
+
+
+def caterpillar(facts: Facts) -> str:
+    """How to read the intervals of predicted effects."""
+    effects, group = facts.group_effects, escape(facts.role("group"))
+    if effects.empty:
+        return ""
+    return (
+        f"@fig-caterpillar has the predictions with what is left unknown of them. An interval without 0 "
+        f"says that {article(group)} lies apart from the average one; it compares no two of them, and "
+        f"with {count(len(effects), group)} some would by chance."
+    )
+
+
+def randomization(facts: Facts) -> str:
+    """What the distribution of the statistic over the assignments shows."""
+    rows = facts.results["randomization"]
+    rows = rows[rows["bin_low"].notna()].drop_duplicates("contrast")
+    if rows.empty:
+        return ""
+    exact = bool(rows["exact"].all())
+    n = rows["n_assignments"]
+    many = f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
+    how = f"all {many}" if exact else f"{many}"
+    return (
+        f"@fig-randomization-distribution needs no model: it has the studentised difference under {how} "
+        f"assignments{'' if exact else ', drawn at random where there are too many,'} that keep the "
+        "design. The shaded tails are the p-value."
+    )

@@ -1,0 +1,20 @@
+"""Say which methods can be trusted for a dataset's design, and which one leads its report."""
+
+from job import logged, read_json, read_result, write_json, write_table
+
+from groupwise.calibration.judgement import judged, rules_for, said
+
+if __name__ == "__main__":
+    with logged(snakemake):
+        estimates = read_result(snakemake.input.estimates, "estimates")
+        conf_level = read_json(snakemake.input.design)["conf_level"]
+        rules = rules_for(conf_level, snakemake.params.rules)
+        found = judged(
+            read_result(snakemake.input.calibration, "calibration"),
+            read_json(snakemake.input.overview),
+            estimates,
+            rules,
+            snakemake.params.headline,
+        )
+        write_table(snakemake.output.methods, found.methods)
+        write_json(snakemake.output.verdict, said(found, estimates, rules))

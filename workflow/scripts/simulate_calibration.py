@@ -1,0 +1,39 @@
+"""Simulate a dataset's design, and let every method answer: one job's share of the replicates."""
+
+import time
+
+from job import logged, write_table
+from sample_data import read_sample
+
+from groupwise.calibration.partial import gather
+from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
+
+
+def run(workload, chunk, chunks):
+    """Partial sums of one share; what is done, and how long it took, goes to the log."""
+    parts = []
+    tasks = workload.share(chunk, chunks)
+    for number, (scenario, block) in enumerate(tasks, start=1):
+        start = time.perf_counter()
+        parts.append(workload.run(scenario, block))
+        took = f"{time.perf_counter() - start:.1f} s"
+        print(
+            f"{number} of {len(tasks)}: {scenario.name}, block {block.number}: {took}", flush=True
+        )
+    return gather(parts)
+
+
+if __name__ == "__main__":
+    wildcards, params = snakemake.wildcards, snakemake.params
+    with logged(snakemake, file=params.config_file, dataset=wildcards.dataset):
+        sample = read_sample(snakemake.input.data, snakemake.input.design)
+        try:
+            workload, _ = dataset_workload(
+                sample.design, sample.y, Options(**params.options), conf_level=sample.conf_level
+            )
+        except NotSimulated as reason:
+            print(reason)
+            sums = gather([])
+        else:
+            sums = run(workload, int(wildcards.chunk), int(wildcards.chunks))
+        write_table(snakemake.output.sums, sums)
