@@ -6,20 +6,28 @@ CORES ?= all
 PROFILE ?= none
 
 # Relative paths only: this works in a directory whose name has spaces.
-IN_ENV = PATH="$$PWD/.venv/bin:$$PATH" QUARTO_PYTHON="$$PWD/.venv/bin/python"
+# (VENV=/opt/groupwise/.venv, with -o $(STAMP), is for a container's environment: containers/run.sh.)
+VENV = .venv
+BIN = $(if $(filter /%,$(VENV)),$(VENV),$$PWD/$(VENV))/bin
+IN_ENV = PATH="$(BIN):$$PATH" QUARTO_PYTHON="$(BIN)/python"
 STAMP = .venv/.lock-stamp
+# profiles/NAME or a path, with a number of cores of its own; else Snakemake's profile of that name.
+OWN_PROFILE = $(firstword $(wildcard profiles/$(PROFILE)/config.yaml $(PROFILE)/config.yaml))
+PROFILE_PATH = $(if $(OWN_PROFILE),$(OWN_PROFILE:/config.yaml=),$(PROFILE))
+WITH_CORES = $(if $(OWN_PROFILE),$(if $(filter file,$(origin CORES)),,--cores $(CORES)),--cores $(CORES))
 SNAKEFILES = Snakefile workflow/rules
 EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report examples describe test bench screenshots lint format lock clean FORCE
+.PHONY: help env quarto report examples study describe archive verify validator test bench \
+	scaling screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
 	@echo "make TARGET, where TARGET is one of"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: PYTHON=python3.12 makes .venv with another Python; CORES=4; CONFIG=my.yaml is"
 	@echo "added to config.yaml; ARGS='...' goes to Snakemake (report), pytest (test), bench or uv (lock);"
-	@echo "PROFILE=slurm takes Snakemake's profile of that name; GROUPWISE_QUARTO=off: no Quarto."
+	@echo "PROFILE=slurm runs on a cluster, as profiles/slurm says; GROUPWISE_QUARTO=off: no Quarto."
 
 env: $(STAMP) ## Make .venv from requirements.lock
 
@@ -36,29 +44,57 @@ quarto: $(STAMP) ## Say which Quarto there is; where there is none, try to insta
 # The default profile's settings are repeated here because Snakemake announces a profile it reads.
 report: $(STAMP) ## Make every report that is not up to date: reports/rendered/index.html
 	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
-	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE)" \
+	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE_PATH)" \
 		--keep-going --rerun-incomplete --logger groupwise \
-		$(if $(CONFIG),--configfile "$(CONFIG)") --cores $(CORES) $(ARGS)
+		$(if $(CONFIG),--configfile "$(CONFIG)") $(WITH_CORES) $(ARGS)
 
 # Each examples/NAME.yaml describes the dataset NAME. Their reports are asked for by name, so that the
 # index page and its datasets stay as they are.
 examples: $(STAMP) ## Make the reports of examples/*.yaml: reports/rendered/NAME.html, .json
 	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
-	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE)" \
-		--keep-going --rerun-incomplete --logger groupwise --cores $(CORES) \
+	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE_PATH)" \
+		--keep-going --rerun-incomplete --logger groupwise $(WITH_CORES) \
 		--configfile $(EXAMPLES) $(ARGS) -- \
 		$(EXAMPLES:examples/%.yaml=reports/rendered/%.html) \
 		$(EXAMPLES:examples/%.yaml=reports/rendered/%.json)
 
+# A profile may bring its own study.yaml (profiles/full does): CONFIG is added to it.
+study: $(STAMP) ## Simulate all methods over many designs: reports/rendered/study.html
+	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
+	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE)" \
+		--keep-going --rerun-incomplete --logger groupwise --cores $(CORES) \
+		$(if $(CONFIG),--configfile $(wildcard $(PROFILE)/study.yaml) "$(CONFIG)") $(ARGS) -- study
+
 # FILE and FORMAT come through the environment, as they are.
 describe: $(STAMP) ## Say what stands in FILE=data/raw/clinics.csv, and draft its block of config.yaml
 	@$(IN_ENV) python workflow/scripts/describe_file.py "$$FILE" "$$FORMAT"
+
+# An archive of a checkout that was changed since its commit has to be asked for: DIRTY=1.
+archive: $(STAMP) ## Bring every report up to date, and put all of it in one file to deposit: archive/
+	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
+	@$(IN_ENV) PYTHONPATH=workflow/scripts python -m archive make --cores $(CORES) \
+		$(if $(DIRTY),--dirty) $(if $(CONFIG),--configfile "$(CONFIG)")
+
+# ENV=here takes the present environment; DATA names a folder with data that are not shared;
+# KEEP names a folder to unpack in, which is kept.
+verify: $(STAMP) ## Prove ARCHIVE=archive/groupwise-....zip: sums, crate, and the same numbers again
+	@$(IN_ENV) PYTHONPATH=workflow/scripts python -m archive verify "$$ARCHIVE" --cores $(CORES) \
+		--python "$(PYTHON)" $(if $(filter here,$(ENV)),--here) \
+		$(if $(DATA),--data "$$DATA") $(if $(KEEP),--keep "$$KEEP")
+
+validator: $(STAMP) ## Install roc-validator in .venv/crate, for verify and the tests
+	@.venv/bin/python -m venv --clear .venv/crate
+	@.venv/crate/bin/python -m pip install -qq --no-input --disable-pip-version-check \
+		--require-hashes -r requirements-crate.txt
 
 test: $(STAMP) ## Run the tests
 	@$(IN_ENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small sizes; --write: into docs/)
 	@$(IN_ENV) python benchmarks/run.py $(ARGS)
+
+scaling: $(STAMP) ## Measure how cost grows with rows and replicates (an hour; ARGS=--write: into docs/)
+	@$(IN_ENV) python benchmarks/scaling.py $(ARGS)
 
 screenshots: $(STAMP) ## Show every page at three widths, light and dark: reports/rendered/screenshots/
 	@$(IN_ENV) python tests/browser/screenshots.py

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 ARMS = ("control", "low dose", "high dose")
 EFFECTS = np.array([0.0, 0.3, 0.5])
 SLOPE, SD_GROUP, SD_RESIDUAL = 0.8, 1.0, 3.0
+SEED = 279
 BLOCK = 1_000_000
 """Rows that are drawn and written at a time."""
 
@@ -72,25 +73,34 @@ def write_table(path: Path, rows: int, groups: int, *, integers: bool, seed: int
     writer.close()
 
 
+def write_large(
+    folder: Path, rows: int, groups: int, *, integers: bool = False, seed: int = SEED
+) -> None:
+    """large.parquet with large.yaml, which describes it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder.resolve() / "large.parquet"
+    write_table(file, rows, groups, integers=integers, seed=seed)
+    text = CONFIG.format(
+        rows=rows,
+        groups=groups,
+        file=file,
+        reference=ARMS[0],
+        levels=LEVELS if integers else "",
+    )
+    (folder / "large.yaml").write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--groups", type=int, default=20_000)
     parser.add_argument("--integer-labels", action="store_true")
-    parser.add_argument("--seed", type=int, default=279)
+    parser.add_argument("--seed", type=int, default=SEED)
     given = parser.parse_args()
-    given.folder.mkdir(parents=True, exist_ok=True)
-    file = given.folder.resolve() / "large.parquet"
-    write_table(file, given.rows, given.groups, integers=given.integer_labels, seed=given.seed)
-    text = CONFIG.format(
-        rows=given.rows,
-        groups=given.groups,
-        file=file,
-        reference=ARMS[0],
-        levels=LEVELS if given.integer_labels else "",
+    write_large(
+        given.folder, given.rows, given.groups, integers=given.integer_labels, seed=given.seed
     )
-    (given.folder / "large.yaml").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

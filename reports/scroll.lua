@@ -6,10 +6,21 @@ if not FORMAT:match("html") then
   return {}
 end
 
+local SENTENCE = 40 -- characters
+
 local function scope(row, value, n_cells)
   for i, cell in ipairs(row.cells) do
     if i <= n_cells and #cell.contents > 0 then
       cell.attributes.scope = value
+    end
+  end
+end
+
+-- A sentence in a cell is not squeezed into a column of single words.
+local function widened(row)
+  for _, cell in ipairs(row.cells) do
+    if #pandoc.utils.stringify(cell.contents) > SENTENCE then
+      cell.attr.classes:insert("sentence")
     end
   end
 end
@@ -24,6 +35,7 @@ local function scoped(tbl)
     end
     for _, row in ipairs(body.body) do
       scope(row, "row", body.row_head_columns)
+      widened(row)
     end
   end
   return tbl

@@ -34,7 +34,7 @@ LONGEST = 45
 OUTSIDE = {
     "snakemake", "yaml", "pathlib", "os", "sys", "shutil", "subprocess", "tempfile", "glob", "socket",
     "urllib", "http", "requests", "configuration", "settings", "job", "raw_table", "rendering",
-    "report_data", "preview",
+    "report_data", "preview", "archive",
 }  # fmt: skip
 FILES = {
     "open", "read_csv", "read_parquet", "read_excel", "to_csv", "to_parquet", "read_text",
@@ -174,13 +174,23 @@ def chunk_imports(qmd: Path) -> list[str]:
     return [name for cell in cells for name in imports(ast.parse(cell))]
 
 
+PARTS = re.compile(r'[\w/{}]+\.py|"figures/study"')
+
+
 def dynamic(rule: str) -> list[tuple[dict[str, str], list[str]]]:
     """Wildcards of a rule, and the modules that they, or the document it renders, make it load."""
-    for wildcard, folder in (("specification", "specifications"), ("figure", "figures")):
-        if f"{folder}/{{{wildcard}}}.py" in rules()[rule]:
+    for wildcard, folder in (
+        ("specification", "specifications"),
+        ("figure", "figures/study"),
+        ("figure", "figures"),
+    ):
+        if {f"{folder}/{{{wildcard}}}.py", f'"{folder}"'} & set(PARTS.findall(rules()[rule])):
             stems = [path.stem for path in (SCRIPTS / "groupwise" / folder).glob("*.py")]
             names = sorted(set(stems) - {"__init__", "style"})
-            return [({wildcard: name}, [f"groupwise.{folder}.{name}"]) for name in names]
+            return [
+                ({wildcard: name}, [f"groupwise.{folder.replace('/', '.')}.{name}"])
+                for name in names
+            ]
     qmd = re.search(r'qmd="(reports/\w+\.qmd)"', rules()[rule])
     return [({}, chunk_imports(ROOT / qmd[1]) if qmd else [])]
 

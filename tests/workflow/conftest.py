@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_project import Project, make_project
+from tiny_project import ELSEWHERE, Project, commit_all, make_project
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +43,31 @@ def finished(shared: Path, template: Project) -> Project:
     return Project(folder)
 
 
+@pytest.fixture(scope="session")
+def elsewhere(shared: Path, template: Project) -> Project:
+    """The same project, made with everything different that may not matter: see ELSEWHERE."""
+    with _made_once(shared / "elsewhere" / "a folder, with a space") as (folder, missing):
+        if missing:
+            project = template.copy(folder)
+            env = {key: value for each in ELSEWHERE.values() for key, value in each.env.items()}
+            run = project.run(project.make_command(cores=ELSEWHERE["cores"].cores), env)
+            assert run.code == 0, run.console
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def archived(shared: Path, finished: Project) -> Project:
+    """A finished project in a repository of its own, with one archive of it."""
+    with _made_once(shared / "archived") as (folder, missing):
+        if missing:
+            project = finished.copy(folder)
+            commit_all(folder)
+            run = project.make("archive")
+            assert run.code == 0, run.console
+            project.write(".git/console.txt", run.console)
+    return Project(folder)
+
+
 @pytest.fixture
 def fresh(template: Project, tmp_path: Path) -> Project:
     """A project of the test's own, in which nothing was run."""
@@ -58,6 +83,7 @@ def copied(finished: Project, tmp_path: Path) -> Project:
 @contextlib.contextmanager
 def _made_once(folder: Path) -> Iterator[tuple[Path, bool]]:
     """A folder for the first worker that comes to fill, and whether this is the first."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     done = folder.with_suffix(".done")
     with folder.with_suffix(".lock").open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)

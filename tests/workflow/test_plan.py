@@ -23,6 +23,7 @@ PER_DATASET = {
     "gather_calibration",
     "judge_methods",
     "plan_experiment",
+    "check_sensitivity",
     "draw_figure",
     "record_provenance",
     "render_report",
@@ -143,11 +144,15 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ("reports/theme.scss", {"render_report", "render_index"}),
         (
             f"{PACKAGE}/specifications/pooled.py",
-            PER_DATASET - {"check_data", "ingest_data"} | {"render_index"},
+            PER_DATASET - {"check_data", "ingest_data", "check_sensitivity"} | {"render_index"},
         ),
         (
             f"{PACKAGE}/diagnostics/checks.py",
             {"check_model", "record_provenance", "render_report", "render_index", "write_json"},
+        ),
+        (
+            f"{PACKAGE}/diagnostics/influence.py",
+            {"check_sensitivity", "draw_figure", "render_report", "render_index", "write_json"},
         ),
         (
             f"{PACKAGE}/data/simulate.py",
@@ -182,6 +187,7 @@ def test_another_headline_fits_nothing(copied: Project) -> None:
         ("reports/rendered/drawn.html", "render_report", "drawn"),
         ("results/drawn/figures/arm_means.png", "draw_figure", "drawn/arm_means"),
         ("results/drawn/estimates.csv", "combine_results", "drawn"),
+        ("results/drawn/influence.csv", "check_sensitivity", "drawn"),
         (
             "results/drawn/specifications/pooled/omnibus.csv",
             "fit_specification",

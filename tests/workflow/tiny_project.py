@@ -9,20 +9,45 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "tests" / "config"
-PARTS = ("Snakefile", "Makefile", "environment.yml", "workflow", "profiles", "reports")
+PARTS = (
+    *("Snakefile", "Makefile", "environment.yml", "requirements.lock", "workflow", "profiles"),
+    *("reports", "LICENSE", "CITATION.cff", ".zenodo.json", ".gitignore"),
+)
 GENERATED = ("results", "data/processed", "reports/rendered")
 TINY_CSV = "data/raw/tiny.csv"
 # Of the caller's environment: what `make test` sets for its own, and Quarto's installation.
 OURS = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "CONFIG", "CORES", "PROFILE", "PYTHON")
 MARK = "groupwise: "
 PLAN = re.compile(r"^ *(\w+) +(\d+) {2}(.*?)(?: {2}\(.*\))?$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """One thing that may not change any result: where, how, and with which variables a run is made."""
+
+    folder: str = "project"
+    cores: int = 2
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+ELSEWHERE = {
+    "cores": Elsewhere(cores=1),
+    "folder": Elsewhere(folder="a folder, with a space"),
+    "locale": Elsewhere(env={"LANG": "C", "LC_ALL": "C"}),
+    "time zone": Elsewhere(env={"TZ": "Pacific/Auckland"}),
+    "hash seed": Elsewhere(env={"PYTHONHASHSEED": "7"}),
+    "threads of BLAS": Elsewhere(
+        env={"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    ),
+    "width of the console": Elsewhere(env={"COLUMNS": "60"}),
+}
 
 
 @dataclass(frozen=True)
@@ -69,13 +94,20 @@ class Project:
         yield self.make_report()
         yield self.snakemake("--cores", "2")
 
+    def make(self, *arguments: str, env: Mapping[str, str] | None = None) -> Run:
+        """`make` with another target."""
+        return self.run([*self.ready_make(), *arguments, "CORES=2"], env)
+
     def make_command(self, arguments: str = "", cores: int = 2) -> list[str]:
-        """The command of `make report`; .venv is the environment of these tests, ready to use."""
+        """The command of `make report`."""
+        return [*self.ready_make(), "report", f"CORES={cores}", f"ARGS={arguments}"]
+
+    def ready_make(self) -> list[str]:
+        """`make`, whose .venv is the environment of these tests, ready to use."""
         venv = self.folder / ".venv"
         if not venv.exists():
             venv.symlink_to(sys.prefix)
-        ready = ["-o", ".venv/.lock-stamp"]
-        return ["make", *ready, "report", f"CORES={cores}", f"ARGS={arguments}"]
+        return ["make", "-o", ".venv/.lock-stamp"]
 
     def run(self, command: list[str], env: Mapping[str, str] | None = None) -> Run:
         """Run a command in the project's folder."""
@@ -146,3 +178,12 @@ def make_project(folder: Path) -> Project:
     shutil.copy2(CONFIG / "tiny.csv", folder / TINY_CSV)
     (folder / "data" / "raw" / "SHA256SUMS").touch()
     return Project(folder)
+
+
+def commit_all(folder: Path) -> None:
+    """Make the folder a repository; the commit of the same files is the same on any machine."""
+    who = {"NAME": "Nobody", "EMAIL": "nobody@example.org", "DATE": "2026-01-02T03:04:05+00:00"}
+    env = {f"GIT_{role}_{key}": who[key] for role in ("AUTHOR", "COMMITTER") for key in who}
+    env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "--allow-empty", "-m", "Tiny"]):
+        subprocess.run(["git", *command], cwd=folder, env=os.environ | env, check=True)

@@ -30,6 +30,9 @@ rule simulate_calibration:
         chunks="[0-9]+",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("simulate_calibration"),
+        runtime=minutes("simulate_calibration"),
     params:
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,
@@ -65,6 +68,9 @@ rule gather_calibration:
         "logs/gather_calibration/{dataset}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("gather_calibration"),
+        runtime=minutes("gather_calibration"),
     params:
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,
@@ -98,6 +104,9 @@ rule judge_methods:
         "logs/judge_methods/{dataset}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("judge_methods"),
+        runtime=minutes("judge_methods"),
     params:
         headline=SETTINGS.headline,
         rules=config["verdict"],
@@ -131,6 +140,9 @@ rule plan_experiment:
         "benchmarks/jobs/plan_experiment/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("plan_experiment"),
+        runtime=minutes("plan_experiment"),
     params:
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,

@@ -12,6 +12,7 @@ from configuration import (
     modules,
     read_sums,
 )
+from resources import memory, minutes
 from settings import Settings, package
 
 try:
@@ -34,7 +35,7 @@ FIGURES = modules(SCRIPTS / "groupwise" / "figures", besides=["style"])
 
 
 wildcard_constraints:
-    dataset="[A-Za-z][A-Za-z0-9_]*",
+    dataset=r"(?!study\b)[A-Za-z][A-Za-z0-9_]*",  # results/study/ is the study's
     specification="[a-z_]+",
     figure="[a-z_]+",
 

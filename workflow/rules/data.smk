@@ -17,8 +17,13 @@ rule simulate_data:
         truth="results/{dataset}/truth.json",
     log:
         "logs/simulate_data/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/simulate_data/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("simulate_data"),
+        runtime=minutes("simulate_data"),
     params:
         config_file=SETTINGS.config_file,
         simulate=lookup("datasets/{dataset}/simulate", within=config),
@@ -42,8 +47,13 @@ rule check_data:
         checked="data/processed/checked/{dataset}.json",
     log:
         "logs/check_data/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/check_data/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("check_data"),
+        runtime=minutes("check_data"),
     params:
         settings=SETTINGS.ingest,
         sha256=listed_sha256,
@@ -65,8 +75,13 @@ rule ingest_data:
         design="results/{dataset}/design.json",
     log:
         "logs/ingest_data/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/ingest_data/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("ingest_data"),
+        runtime=minutes("ingest_data"),
     params:
         settings=SETTINGS.ingest,
         sha256=listed_sha256,

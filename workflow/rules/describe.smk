@@ -10,10 +10,15 @@ rule describe_file:
         page="results/describe/{file}.txt",
     log:
         "logs/describe_file/{file}.log",
+    benchmark:
+        "benchmarks/jobs/describe_file/{file}.jsonl"
     wildcard_constraints:
         file="[^/]+",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("describe_file"),
+        runtime=minutes("describe_file"),
     message:
         "{wildcards.file}: describe the file"
     script:

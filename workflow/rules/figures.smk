@@ -37,8 +37,13 @@ rule draw_figure:
         alt="results/{dataset}/figures/{figure}.txt",
     log:
         "logs/draw_figure/{dataset}/{figure}.log",
+    benchmark:
+        "benchmarks/jobs/draw_figure/{dataset}/{figure}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("draw_figure"),
+        runtime=minutes("draw_figure"),
     message:
         "{wildcards.dataset}: draw {wildcards.figure}"
     script:

@@ -28,6 +28,9 @@ rule write_json:
         "logs/write_json/{dataset}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("write_json"),
+        runtime=minutes("write_json"),
     message:
         "{wildcards.dataset}: write the results as JSON"
     script:

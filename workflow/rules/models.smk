@@ -44,6 +44,9 @@ rule fit_specification:
         "benchmarks/jobs/fit_specification/{dataset}/{specification}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("fit_specification"),
+        runtime=minutes("fit_specification"),
     params:
         resampling=config["resampling"],
     message:
@@ -67,8 +70,13 @@ rule combine_results:
         **{name: f"results/{{dataset}}/{file}" for name, file in MODEL_TABLES.items()},
     log:
         "logs/combine_results/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/combine_results/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("combine_results"),
+        runtime=minutes("combine_results"),
     message:
         "{wildcards.dataset}: put the results together"
     script:
@@ -99,8 +107,13 @@ rule check_model:
         diagnostics="results/{dataset}/diagnostics.csv",
     log:
         "logs/check_model/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/check_model/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("check_model"),
+        runtime=minutes("check_model"),
     message:
         "{wildcards.dataset}: check the model"
     script:
@@ -117,8 +130,13 @@ rule adjust_families:
         families="results/families.csv",
     log:
         "logs/adjust_families.log",
+    benchmark:
+        "benchmarks/jobs/adjust_families.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("adjust_families"),
+        runtime=minutes("adjust_families"),
     params:
         families=FAMILIES,
     message:
@@ -136,8 +154,13 @@ rule record_provenance:
         provenance="results/{dataset}/provenance.json",
     log:
         "logs/record_provenance/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/record_provenance/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("record_provenance"),
+        runtime=minutes("record_provenance"),
     params:
         seed=lookup("datasets/{dataset}/simulate/seed", within=config, default=None),
     message:

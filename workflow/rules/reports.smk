@@ -6,6 +6,9 @@ import shutil
 # The path of Quarto, or None: the preview renderer then. A report is made anew when this changes.
 QUARTO = shutil.which("quarto")
 
+# The index leads to the study where that has been made; nothing here makes it (see study.smk).
+STUDY_PAGE = Path("reports/rendered/study.html")
+
 SHOWN_TABLES = [
     "estimates",
     "marginal_means",
@@ -93,7 +96,11 @@ rule render_report:
         "benchmarks/jobs/render_report/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("render_report"),
+        runtime=minutes("render_report"),
     params:
+        teaching=lookup("datasets/{dataset}/teaching", within=config),
         quarto=QUARTO,
     message:
         "{wildcards.dataset}: write the report"
@@ -126,10 +133,16 @@ rule render_index:
         html="reports/rendered/index.html",
     log:
         "logs/render_index.log",
+    benchmark:
+        "benchmarks/jobs/render_index.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("render_index"),
+        runtime=minutes("render_index"),
     params:
         datasets=list(config["datasets"]),
+        study=STUDY_PAGE.is_file(),
         quarto=QUARTO,
     message:
         "write the index page"

@@ -30,6 +30,9 @@ rule check_sensitivity:
         "benchmarks/jobs/check_sensitivity/{dataset}.jsonl"
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=memory("check_sensitivity"),
+        runtime=minutes("check_sensitivity"),
     message:
         "{wildcards.dataset}: fit the models again"
     script:

@@ -21,7 +21,10 @@ from groupwise.data.errors import nearest, sentence
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 SUM = re.compile(r"(?P<sum>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)")
-INDEX = "index"  # the page of this name is the one that leads to the others
+TAKEN = {
+    "index": "the page that leads to all reports has this name",
+    "study": "the page of the general study has this name",
+}
 WEIGHTS = {"weight", "weights"}
 NO_WEIGHTS = "individuals cannot be weighted: none of the methods here is defined for it"
 UNWEIGHTED = "remove the key; adjust for what the weights are made of by `covariates`"
@@ -311,7 +314,7 @@ def _mistakes(datasets: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _name_mistakes(datasets: Mapping[str, Any]) -> Iterator[Mistake]:
     """A dataset's name is a file name, and some systems do not tell upper from lower case."""
-    seen = {INDEX: "the page that leads to all reports has this name"}
+    seen = dict(TAKEN)
     for parent, name, _ in _expanded(datasets):
         if name.casefold() in seen:
             what = "" if name == parent else f"its dataset '{name}' clashes: "

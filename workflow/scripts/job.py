@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,6 +18,16 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.data.errors import InputError
+
+NO_PLACE = {
+    errno.ENOSPC: "the disk is full; make room",
+    errno.EDQUOT: "your share of the disk is full; make room",
+    errno.EFBIG: "the file is larger than may be written here; raise the limit (ulimit -f)",
+    errno.EROFS: "the disk can only be read; work in a folder that can be written to",
+    errno.EACCES: "it may not be written; give yourself write access to its folder",
+    errno.EPERM: "it may not be written; give yourself write access to its folder",
+}
+"""Why a file could not be written, where that is not for the code to mend."""
 
 
 @contextlib.contextmanager
@@ -38,18 +50,47 @@ def logged(snakemake: Any, *, file: str = "", dataset: str = "") -> Iterator[Non
             return
         except InputError as error:
             print(f"groupwise: {file}: datasets.{dataset}.{error}", file=log)
+        except OSError as error:
+            if error.errno not in NO_PLACE:
+                traceback.print_exc(file=log)
+            else:
+                print(f"groupwise: {_no_place(error, snakemake)}", file=log)
         except Exception:  # the outermost frame of a job: nothing goes on, it exits with 1 below
             traceback.print_exc(file=log)
     sys.exit(1)
 
 
-def write_text(path: str | os.PathLike[str], text: str | bytes) -> None:
-    """Write whole or not at all."""
+def _no_place(error: OSError, snakemake: Any) -> str:
+    name = error.filename or snakemake.output[0]
+    return f"{_visible(Path(str(name)))}: {NO_PLACE[error.errno or 0]}, then run again."
+
+
+def _visible(partial: Path) -> Path:
+    """The file that a hidden one was going to be."""
+    hidden = re.fullmatch(r"\.(.+)\.\d+", partial.name)
+    return partial.with_name(hidden[1]) if hidden else partial
+
+
+@contextlib.contextmanager
+def whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A hidden file to write to, which takes its place in one step, or is removed."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}")
-    partial.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
-    os.replace(partial, target)
+    try:
+        yield partial
+        os.replace(partial, target)
+    except OSError as error:
+        error.filename = error.filename or str(target)
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str | bytes) -> None:
+    """Write whole or not at all."""
+    with whole(path) as partial:
+        partial.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
@@ -63,9 +104,8 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
     """CSV with 12 significant digits, or Parquet by the file's name."""
     if str(path).endswith(".parquet"):
-        partial = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
-        table.to_parquet(partial, index=False)
-        os.replace(partial, path)
+        with whole(path) as partial:
+            table.to_parquet(partial, index=False)
     else:
         write_text(path, table.to_csv(index=False, float_format=tidy.FLOAT_FORMAT))
 

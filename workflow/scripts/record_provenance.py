@@ -3,15 +3,22 @@
 import platform
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 
 from job import logged, read_json, write_json
 
+ARCHIVED = Path(".source.json")  # in an unpacked archive: the commit that it holds
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "statsmodels", "plotnine", "snakemake")
 
 
 def commit():
     """The commit of the code, and whether files were changed since; None outside a checkout."""
+    if ARCHIVED.is_file():
+        archived = read_json(ARCHIVED)
+        return {"commit": archived["commit"], "changed": archived["changed"]}
     try:
+        if Path(_git("rev-parse", "--show-toplevel")).resolve() != Path.cwd().resolve():
+            return {"commit": None, "changed": None}  # a repository around us is not ours
         head = _git("rev-parse", "HEAD")
         return {"commit": head, "changed": bool(_git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):

@@ -12,7 +12,10 @@ if __name__ == "__main__":
             Path(snakemake.input.qmd),
             Path(snakemake.output.html),
             datasets=datasets,
-            parameters={"datasets": ",".join(datasets)},
+            parameters={
+                "datasets": ",".join(datasets),
+                "study": "made" if snakemake.params.study else "",
+            },
             further=[snakemake.input.families],
             quarto=snakemake.params.quarto,
         )

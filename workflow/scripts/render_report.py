@@ -12,7 +12,7 @@ if __name__ == "__main__":
             Path(snakemake.input.qmd),
             Path(snakemake.output[0]),
             datasets=[dataset],
-            parameters={"dataset": dataset},
+            parameters={"dataset": dataset, "teaching": bool(snakemake.params.teaching)},
             title=read_json(snakemake.input.design)["title"],
             quarto=snakemake.params.quarto,
         )

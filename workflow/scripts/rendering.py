@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from job import whole
+
 from groupwise.report.markdown import escape
 
 SHARED = (
@@ -67,10 +69,8 @@ def render_page(
             _preview(copy, page, parameters)
         else:
             _quarto(quarto, copy, parameters, FORMATS[output.suffix])
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial = output.with_name(f".{output.name}.{os.getpid()}")
-        shutil.copyfile(page, partial)
-        os.replace(partial, output)
+        with whole(output) as partial:
+            shutil.copyfile(page, partial)
 
 
 def _retitled(document: str, title: str | None) -> str:

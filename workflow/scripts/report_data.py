@@ -8,6 +8,7 @@ import pandas as pd
 from job import read_json, read_result
 
 from groupwise.report.facts import Facts
+from groupwise.report.study import StudyFacts
 
 TABLES = (
     "estimates",
@@ -38,10 +39,7 @@ def load(dataset: str, results: str | Path = "results") -> Facts:
         design=read_json(folder / "design.json"),
         results={name: read_result(folder / f"{name}.csv", name) for name in TABLES},
         provenance=read_json(folder / "provenance.json"),
-        alt={
-            path.stem: path.read_text(encoding="utf-8")
-            for path in (folder / "figures").glob("*.txt")
-        },
+        alt=alt_texts(folder),
         verdict=read_json(folder / "verdict.json"),
         calibration=read_json(folder / "calibration.json"),
         truth=read_json(truth) if truth.is_file() else None,
@@ -51,3 +49,20 @@ def load(dataset: str, results: str | Path = "results") -> Facts:
 def load_families(results: str | Path = "results") -> pd.DataFrame:
     """P-values adjusted for the outcomes and subsets that are tested together."""
     return read_result(Path(results) / "families.csv", "families")
+
+
+def load_study(name: str, results: str | Path = "results") -> StudyFacts:
+    """The general study, from its folder below `results`."""
+    folder = Path(results) / name
+    return StudyFacts(
+        rates=read_result(folder / "rates.csv", "study_rates"),
+        overview=read_json(folder / "study.json"),
+        alt=alt_texts(folder),
+    )
+
+
+def alt_texts(folder: Path) -> dict[str, str]:
+    """What each figure of a folder shows, in words, by the figure's name."""
+    return {
+        path.stem: path.read_text(encoding="utf-8") for path in (folder / "figures").glob("*.txt")
+    }

@@ -22,7 +22,9 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 INDEX = "reports/rendered/index.html"
 TAIL = 15  # lines of a failed job's log that are shown
-TARGET_RULE = "all"  # gathers files and does nothing: neither counted nor shown
+STUDY = "reports/rendered/study.html"
+TARGET_RULES = ("all", "study")  # they gather files and do nothing: neither counted nor shown
+WIDTH = 200  # characters of each: Snakemake's own lists of files are longer
 MARK = "groupwise: "  # opens the one sentence about a user's mistake
 
 NOTHING_TO_DO = "Nothing to be done"
@@ -32,23 +34,39 @@ RUN_END = "Elapsed time: "
 JOBS_FAILED = "At least one job did not complete successfully."
 BAD_YAML = "Config file is not valid JSON or YAML"
 NO_CONFIG = re.compile(r"load_configfile.*FileNotFoundError: .*: '(.+)'", re.DOTALL)
+LOCKED = "Directory cannot be locked."
+UNLOCK = (
+    f"{MARK}this folder: another run is under way in it; wait for its end, or if it was killed, "
+    "say `make report ARGS=--unlock` and run again."
+)
+NO_PLACE = re.compile(r"\b(?:OSError|PermissionError): \[Errno \d+\] (.+?): '(.+)'")
+RESTART = re.compile(r"Trying to restart job (\S+)\.$")
+CLUSTER_LOGS = "slurm_logs"  # what a job wrote beside its own log; seldom of use
+CLUSTER_STATE = re.compile(r"SLURM status is: '(?!FAILED)(\w+)'")
 COMMAND_FAILED = "RuleException:\nCalledProcessError"
 NARRATION = re.compile(
     r"""(
     Assuming\ unrestricted\ shared\ filesystem\ usage
   | Building\ DAG\ of\ jobs
+  | Cleaning\ up\ SLURM\ log\ files
   | Complete\ log\(s\):
   | Conda\ environments:\ ignored
   | Config\ file\ .*\ is\ extended\ by\ additional\ config
   | Execute\ \d+\ jobs
   | Exiting\ because\ a\ job\ execution\ failed
+  | Guessed\ SLURM\ account
+  | Job\ \S+\ has\ been\ submitted\ with\ SLURM\ jobid
+  | No\ SLURM\ account\ given
+  | No\ account\ was\ given
   | Provided\ resources:
   | Removing\ output\ files\ of\ failed\ job
   | Rules\ with\ provenance\ triggered\ jobs:
+  | SLURM\ run\ ID:
   | Select\ jobs\ to\ execute
   | Shutting\ down,\ this\ might\ take\ some\ time
   | Some\ jobs\ were\ triggered\ by\ provenance\ information
   | Reasons:\n
+  | Unable\ to\ guess\ SLURM\ account
   | Using\ shell:
     )""",
     re.VERBOSE,
@@ -87,9 +105,14 @@ def format_duration(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
+def gathering(stats: Mapping[str, int]) -> int:
+    """Target rules of a plan."""
+    return sum(stats.get(rule, 0) for rule in TARGET_RULES)
+
+
 def count_jobs(stats: Mapping[str, int]) -> int:
-    """Jobs of a plan (Snakemake's stats: rule -> count, and `total`) without the target rule."""
-    return stats["total"] - stats.get(TARGET_RULE, 0)
+    """Jobs of a plan (Snakemake's stats: rule -> count, and `total`) without target rules."""
+    return stats["total"] - gathering(stats)
 
 
 def plural(count: int, noun: str) -> str:
@@ -135,18 +158,34 @@ def config_mistake(error: str, arguments: list[str]) -> str:
     return ""
 
 
+def disk_mistake(error: str) -> str:
+    """A sentence about a folder that is locked, full or read-only, or nothing."""
+    if LOCKED in error:
+        return UNLOCK
+    if found := NO_PLACE.search(error):
+        problem = found[1][:1].lower() + found[1][1:]
+        return f"{MARK}{found[2]}: {problem}; make room there, or give yourself write access."
+    return ""
+
+
 def read_logs(paths: Iterable[str], since: float) -> dict[str, str]:
-    """Texts of the logs written since a job began; what an earlier run left is no news."""
+    """Texts of the logs written since a job began; what an earlier run left is no news.
+
+    The cluster's log of a job is one of them only where the job wrote nothing itself.
+    """
     texts = {}
     for path in map(Path, paths):
         if path.is_file() and path.stat().st_mtime >= since - 1:
             texts[str(path)] = path.read_text(encoding="utf-8", errors="replace").strip()
-    return {path: text for path, text in texts.items() if text}
+    filled = {path: text for path, text in texts.items() if text}
+    own = {path: text for path, text in filled.items() if CLUSTER_LOGS not in path}
+    return own or filled
 
 
 def how_it_ended(command_error: str) -> str:
-    """How a command ended, where that is unusual (killed for want of memory, say), or nothing."""
+    """How a job ended, where that is unusual (killed for want of memory, say), or nothing."""
     found = re.search(r"(exit status \d+|died with .*)\.\s*$", command_error)
+    found = found or CLUSTER_STATE.search(command_error)
     return "" if found is None or found[1] == "exit status 1" else f" ({found[1]})"
 
 
@@ -161,7 +200,7 @@ class LogHandler(LogHandlerBase):
         self.finished: deque[tuple[int, float]] = deque()
         self.command_errors: deque[str] = deque()
         self.said: set[str] = set()
-        self.cores: int | None = None
+        self.where = ""
         self.hidden = 0
         self.done = 0
         self.total = 0
@@ -177,6 +216,8 @@ class LogHandler(LogHandlerBase):
             LogEvent.SHELLCMD: self.on_command,
             LogEvent.JOB_FINISHED: self.on_finished,
             LogEvent.PROGRESS: self.on_progress,
+            LogEvent.GROUP_INFO: self.ignore,
+            LogEvent.GROUP_ERROR: self.on_group_error,
             LogEvent.JOB_ERROR: self.on_job_error,
             LogEvent.ERROR: self.on_error,
             None: self.on_message,
@@ -236,16 +277,18 @@ class LogHandler(LogHandlerBase):
         self.began = record.created
 
     def on_resources(self, record: logging.LogRecord) -> None:
-        self.cores = getattr(record, "cores", self.cores)
+        if cores := getattr(record, "cores", None):
+            self.where = f" on {plural(cores, 'core')}"
+        elif getattr(record, "nodes", None):
+            self.where = " on the cluster"
 
     def on_plan(self, record: logging.LogRecord) -> None:
         if self.total:  # a dry run gives its plan twice
             return
-        self.hidden = record.stats.get(TARGET_RULE, 0)
+        self.hidden = gathering(record.stats)
         self.total = count_jobs(record.stats)
         verb = "would run" if self.common_settings.dryrun else "to run"
-        where = f" on {plural(self.cores, 'core')}" if self.cores else ""
-        self.write(f"{plural(self.total, 'job')} {verb}{where}")
+        self.write(f"{plural(self.total, 'job')} {verb}{self.where}")
 
     def on_job(self, record: logging.LogRecord) -> None:
         self.jobs[record.jobid] = describe_job(record)
@@ -263,7 +306,7 @@ class LogHandler(LogHandlerBase):
         while self.finished:
             jobid, moment = self.finished.popleft()
             job = self.jobs.get(jobid)
-            if job is None or job.rule == TARGET_RULE:
+            if job is None or job.rule in TARGET_RULES:
                 continue
             self.done += 1
             count = f"{self.done:{len(str(self.total))}}/{self.total}"
@@ -271,19 +314,43 @@ class LogHandler(LogHandlerBase):
 
     def on_job_error(self, record: logging.LogRecord) -> None:
         """A job failed: the user's mistake in a sentence, else the end of the job's log."""
-        error = self.command_errors.popleft() if self.command_errors else ""
-        if self.stopped:  # by the user: no fault of the job's
+        error = self.command_errors.popleft() if self.command_errors else record.rule_msg or ""
+        if self.stopped or record.indent:  # by the user, no fault of the job's; or told as a group
             return
         job = self.jobs.get(record.jobid)
         logs = read_logs(record.log, since=job.started if job else 0.0)
+        name = f"{job.rule}: {job.wildcards}" if job and job.wildcards else record.rule_name
+        self.say_failure(name, logs, error)
+
+    def on_group_error(self, record: logging.LogRecord) -> None:
+        """A submission of several jobs failed: those of them that did not make their files."""
+        if self.stopped:
+            return
+        failed = [
+            info
+            for info in record.job_error_info
+            if not all(Path(str(path)).exists() for path in info["output"])
+        ]
+        jobs = [self.jobs[info["jobid"]] for info in failed if info["jobid"] in self.jobs]
+        since = min((job.started for job in jobs), default=0.0)
+        paths = [str(path) for info in failed for path in info["log"]]
+        logs = read_logs([*paths, *map(str, filter(None, record.aux_logs))], since=since)
+        self.say_failure(f"group {record.groupid}", logs, "")
+
+    def say_failure(self, name: str, logs: Mapping[str, str], error: str) -> None:
+        """The mistakes that logs name, else how it ended with the ends of the logs."""
         if self.say_mistakes("\n".join(logs.values())):
             return
-        name = f"{job.rule}: {job.wildcards}" if job and job.wildcards else record.rule_name
         if not logs:
             self.write(f"{name} failed and wrote no log.\n{error}".rstrip())
         for path, text in logs.items():
             self.write(f"{name} failed{how_it_ended(error)}; the end of {path}:")
-            self.write("\n".join(f"    {line}" for line in text.splitlines()[-TAIL:]))
+            self.write("\n".join(f"    {line[:WIDTH]}" for line in text.splitlines()[-TAIL:]))
+
+    def say_restart(self, jobid: str) -> None:
+        """A job that failed is tried once more; groups have no number."""
+        job = self.jobs.get(int(jobid)) if jobid.isdigit() else None
+        self.write(f"Trying again: {job.label}" if job else "Trying again.")
 
     def say_mistakes(self, text: str) -> bool:
         """Write each mistake named in `text`, but none twice; False where there is none."""
@@ -301,7 +368,7 @@ class LogHandler(LogHandlerBase):
             self.command_errors.append(text)  # the JOB_ERROR that follows tells more
         elif self.ended and text.endswith(JOBS_FAILED):
             return
-        elif sentence := config_mistake(text, sys.argv[1:]):
+        elif sentence := config_mistake(text, sys.argv[1:]) or disk_mistake(text):
             self.write(sentence)
         elif "WorkflowError" not in text or not self.say_mistakes(text):
             self.write_as_it_is(record)
@@ -310,13 +377,16 @@ class LogHandler(LogHandlerBase):
         """A message without an event."""
         text = record.getMessage()
         if text.startswith(NOTHING_TO_DO):
-            self.write(f"Nothing to do: every report is up to date.{self.where_to_look()}")
+            what = "the study" if self.asked_for_study() else "every report"
+            self.write(f"Nothing to do: {what} is up to date.{self.where_to_look()}")
         elif text.startswith(DRY_RUN_END):
             self.write_plan()
         elif text.startswith(USER_STOP):
             self.say_stopping()
         elif text.startswith(RUN_END):
             self.write_summary(record.created - self.began)
+        elif restart := RESTART.match(text):
+            self.say_restart(restart[1])
         elif not NARRATION.match(text):
             self.write_as_it_is(record)
 
@@ -328,13 +398,18 @@ class LogHandler(LogHandlerBase):
 
     def where_to_look(self) -> str:
         """The report to open, where there is one."""
-        return f" Open {INDEX}" if Path(INDEX).is_file() else ""
+        page = STUDY if self.asked_for_study() else INDEX
+        return f" Open {page}" if Path(page).is_file() else ""
+
+    def asked_for_study(self) -> bool:
+        """Is this `make study`? It names its target last."""
+        return sys.argv[-2:] == ["--", "study"]
 
     def write_plan(self) -> None:
         """A dry run's jobs, a line per rule."""
         rules: dict[str, list[Job]] = {}
         for job in self.jobs.values():
-            if job.rule != TARGET_RULE:
+            if job.rule not in TARGET_RULES:
                 rules.setdefault(job.rule, []).append(job)
         width = max(map(len, rules), default=0)
         for rule, jobs in rules.items():

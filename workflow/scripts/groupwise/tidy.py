@@ -39,6 +39,13 @@ _FIT: dict[str, type] = {
     "software": str,
 }
 _METHOD: dict[str, type] = {"dataset": str, "specification": str, "method": str}
+_CELL: dict[str, type] = {
+    "groups_per_arm": int,
+    "size": int,
+    "imbalance": float,
+    "icc": float,
+    "effect": float,
+}
 
 TABLES: dict[str, dict[str, type]] = {
     "estimates": _METHOD | {"contrast": str, "estimand": str} | _INFERENCE | _FIT,
@@ -211,10 +218,25 @@ TABLES: dict[str, dict[str, type]] = {
         "conf_level": float,
         "message": str,
     },
+    "study_axes": {"scenario": str} | _CELL,
+    "study_rates": {"scenario": str}
+    | _CELL
+    | {
+        "method": str,
+        "rate": float,
+        "mcse": float,
+        "coverage": float,
+        "n_replicates": int,
+        "n_failed": int,
+        "judgement": str,
+    },
     "residuals": _METHOD
     | {"row": int, "group": str, "arm": str, "fitted": float, "residual": float},
 }
 """Columns and types of each table, in the order in which they are written."""
+
+SHARED = ("families", "study_axes", "study_rates")
+"""Tables that are not about one dataset."""
 
 
 @dataclass(frozen=True)

@@ -307,14 +307,14 @@ class Results(Mapping[str, pd.DataFrame]):
         self._analysis = analysis
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in tidy.TABLES or name == "families":
+        if name not in tidy.TABLES or name in tidy.SHARED:
             raise KeyError(name)
         table: pd.DataFrame = getattr(self._analysis, name)
         return table
 
     def __iter__(self) -> Iterator[str]:
         studies = self._analysis.studies
-        missing = {"families"}  # of several datasets
+        missing = set(tidy.SHARED)
         missing |= {"calibration"} if studies.calibration is None else set()
         missing |= {"planning"} if studies.planning is None else set()
         return (name for name in tidy.TABLES if name not in missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from groupwise import tidy
+from groupwise.calibration.replicates import Effort
 from groupwise.calibration.scenario import Background, Process, Scenario
+from groupwise.calibration.workload import Workload
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 
@@ -27,7 +30,7 @@ class Grid:
     """
 
     arms: int = 3
-    groups_per_arm: tuple[int, ...] = (3, 5, 10, 20)
+    groups_per_arm: tuple[int, ...] = (3, 5, 10, 20, 40)
     group_size: tuple[int, ...] = (5, 25)
     icc: tuple[float, ...] = (0.0, 0.05, 0.2)
     imbalance: tuple[float, ...] = (0.0, 0.6)
@@ -60,7 +63,36 @@ def study_axes(grid: Grid) -> pd.DataFrame:
     table = pd.DataFrame(list(axes), columns=list(names))
     label = "{} groups of {} an arm, sizes varying by {:g}, icc {:g}, effect {:g}".format
     table.insert(0, "scenario", [label(*row) for row in table.itertuples(index=False)])
-    return table
+    return tidy.table("study_axes", table)
+
+
+def study_workload(
+    grid: Grid, *, replicates: int, slow_replicates: int, draws: int, seed: int
+) -> Workload:
+    """Every scenario of the study, and how often each is simulated; tests at 5%, intervals of 95%."""
+    return Workload(
+        scenarios=tuple(study_scenarios(grid, seed=seed)),
+        replicates=replicates,
+        slow_replicates=min(slow_replicates, replicates),
+        conf_level=0.95,
+        effort=Effort(draws, draws, draws, seed=seed),
+    )
+
+
+LECTURE = {"groups_per_arm": 5, "size": 25, "imbalance": 0.0, "icc": 0.2}
+"""The cell that is shown by itself, with 3 arms the design of the lecture."""
+
+
+def example_cell(grid: Grid) -> dict[str, float]:
+    """The lecture's cell, or on every axis the value of the grid that is nearest to it."""
+    axes: Mapping[str, tuple[float, ...]] = {
+        "groups_per_arm": grid.groups_per_arm,
+        "size": grid.group_size,
+        "imbalance": grid.imbalance,
+        "icc": grid.icc,
+    }
+    wanted = LECTURE.items()
+    return {name: min(axes[name], key=lambda each: abs(each - value)) for name, value in wanted}
 
 
 def between_design(arms: int, groups_per_arm: int, size: int, imbalance: float = 0.0) -> Design:
@@ -85,5 +117,7 @@ def group_sizes(groups: int, mean: int, imbalance: float) -> np.ndarray:
     share = stats.gamma.ppf((np.arange(groups) + 0.5) / groups, shape)
     exact = np.cumsum(share / share.sum() * groups * mean)
     sizes = np.maximum(np.diff(np.round(exact), prepend=0).astype(int), 2)
-    sizes[-1] += groups * mean - sizes.sum()
+    sizes[-1] += max(groups * mean - sizes.sum(), 0)
+    while sizes.sum() > groups * mean:
+        sizes[groups - 1 - np.argmax(sizes[::-1])] -= 1
     return sizes

@@ -115,7 +115,7 @@ def dataset_workload(
             f"With {design.n_obs:,} individuals, {LEAST_REPLICATES} replicates are more than "
             f"`calibration.most_outcomes` allows ({options.most_outcomes:,})."
         )
-    slow = _affordable(options.slow_replicates, design.n_obs, options.most_outcomes // SLOW_SHARE)
+    slow = min(options.slow_replicates, options.most_outcomes // SLOW_SHARE // design.n_obs)
     try:
         estimated = estimate_process(design, y, conf_level=conf_level)
     except ValueError as reason:

@@ -24,7 +24,7 @@ from groupwise.specifications import Sample
 MOST_GROUPS, LEAST_GROUPS = 200, 5
 """So many groups are left out at most; with very many rows fewer, but not fewer than the latter."""
 
-MOST_ROWS, MOST_PRODUCTS, MOST_WORK = 20_000_000, 10_000_000_000, 2_000_000_000
+MOST_ROWS, MOST_PRODUCTS, MOST_WORK = 20_000_000, 4_000_000_000, 2_000_000_000
 """In all: rows; products in X'X; what the random effects cost (`Engine.work`)."""
 
 

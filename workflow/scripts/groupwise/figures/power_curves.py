@@ -58,11 +58,15 @@ def draw(tables: Tables) -> Figure:
             labels=lambda v: [percent(x) for x in v],
         )
         + labs(
-            x=f"{where} ({plural(group)})", y=f"power for a difference of {signed(first['effect'])}"
+            x=f"{where} ({plural(group)})", y=f"power for a difference of {_short(first['effect'])}"
         )
         + look(legend_box="vertical", legend_box_spacing=0.01)
     )
     return Figure(plot, WIDTH, 4.8, _alt(rows, at_hand, where))
+
+
+def _short(value: float) -> str:
+    return signed(float(f"{value:.3g}"))
 
 
 def _at_hand(tables: Tables) -> int:
@@ -94,7 +98,7 @@ def _alt(rows: pd.DataFrame, at_hand: int, where: str) -> str:
             f"{percent(high['power'])} with {high['groups']:.0f}"
         )
     return (
-        f"Power of {method_phrase(first['method'])} for a difference of {signed(first['effect'])} by "
+        f"Power of {method_phrase(first['method'])} for a difference of {_short(first['effect'])} by "
         f"the number of {where}. {'; '.join(said)}. A dotted line marks the {at_hand} at hand, a line "
         f"the wanted {percent(first['wanted_power'])}."
     )

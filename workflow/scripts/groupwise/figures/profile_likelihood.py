@@ -53,13 +53,7 @@ def draw(tables: Tables) -> Figure:
     )
     lines = curves[curves["deviance"] <= 1.5 * TOP * cutoff]
     one = curves.drop_duplicates(["estimator", "term"])
-    ends = pd.concat([one.assign(x=one[side]) for side in ("conf_low", "conf_high")])
-    at = ends[np.isfinite(ends["x"])].merge(
-        curves[["estimator", "term", "sd_group", "deviance"]].rename(
-            columns={"sd_group": "x", "deviance": "height"}
-        ),
-        on=["estimator", "term", "x"],
-    )
+    at = _ends(curves, one)
     level = f"{100 * float(tables.design['conf_level']):g}%"
     plot = (
         ggplot(lines, aes("sd_group", "deviance", color="likelihood"))
@@ -84,6 +78,15 @@ def draw(tables: Tables) -> Figure:
     rows = -(-len(names) // 2)
     head = 0.25 * sum(1 + title.count("\n") for title in titles[::2])
     return Figure(plot, WIDTH, 1.3 + head + rows * 2.4, _alt(one, names, level, cutoff))
+
+
+def _ends(curves: pd.DataFrame, one: pd.DataFrame) -> pd.DataFrame:
+    """Where the interval of each curve ends, and how high the curve is there."""
+    ends = pd.concat([one.assign(x=one[side]) for side in ("conf_low", "conf_high")])
+    heights = curves[["estimator", "term", "sd_group", "deviance"]].rename(
+        columns={"sd_group": "x", "deviance": "height"}
+    )
+    return ends[np.isfinite(ends["x"])].merge(heights, on=["estimator", "term", "x"])
 
 
 def _name(group: str, term: str, reference: str, *, alone: bool) -> str:

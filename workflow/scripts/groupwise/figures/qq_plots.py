@@ -20,6 +20,9 @@ from groupwise.figures.style import (
 )
 from groupwise.words import number
 
+SHOWS_INDIVIDUALS = True
+"""Where data are not shared, the archive leaves this figure out."""
+
 NOTHING = "The mixed model could not be fitted: there are 0 residuals to show."
 
 MOST_QUANTILES = 2_000

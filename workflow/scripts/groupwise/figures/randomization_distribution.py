@@ -61,20 +61,8 @@ def draw(tables: Tables) -> Figure:
             size=0.1,
         )
         + geom_vline(aes(xintercept="statistic"), data=observed, color=INK, size=1.1)
-        + geom_text(
-            aes(x="x", y="y", label="label"),
-            data=words[words["side"] < 0],
-            ha="left",
-            size=11.5,
-            color=INK,
-        )
-        + geom_text(
-            aes(x="x", y="y", label="label"),
-            data=words[words["side"] > 0],
-            ha="right",
-            size=11.5,
-            color=INK,
-        )
+        + _beside(words[words["side"] < 0], "left")
+        + _beside(words[words["side"] > 0], "right")
         + facet_wrap("panel", ncol=columns, scales="free")
         + scale_fill_manual(FILLS)
         + labs(x="t, studentised difference; height: share of the assignments", y="")
@@ -84,6 +72,11 @@ def draw(tables: Tables) -> Figure:
     rows = -(-len(one) // columns)
     lines = max(1 + title.count("\n") for title in titles)
     return Figure(plot, WIDTH, 1.2 + rows * (2.0 + 0.22 * lines), _alt(one))
+
+
+def _beside(words: pd.DataFrame, side: str) -> geom_text:
+    """What is said at the line of the statistic observed."""
+    return geom_text(aes(x="x", y="y", label="label"), data=words, ha=side, size=11.5, color=INK)
 
 
 def _bins(tables: Tables) -> pd.DataFrame:

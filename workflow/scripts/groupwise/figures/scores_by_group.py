@@ -43,6 +43,9 @@ from groupwise.figures.style import (
 )
 from groupwise.words import number
 
+SHOWS_INDIVIDUALS = True
+"""Where data are not shared, the archive leaves this figure out."""
+
 NAMED_GROUPS = 12
 """So many lines can be told apart by a name at their end."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -65,7 +67,9 @@ def simulated(facts: Facts) -> str:
         ]
     )
     slow = ""
-    if made["slow_replicates"] < made["replicates"]:
+    if made["slow_replicates"] == 0:
+        slow = " (the design is too large for methods that draw at random)"
+    elif made["slow_replicates"] < made["replicates"]:
         slow = (
             f" (methods that draw at random: {made['slow_replicates']:,}, with {made['draws']:,} "
             "draws each)"
@@ -99,9 +103,11 @@ def methods(facts: Facts) -> str:
                 cover.get(method, "–"),
                 "–" if np.isnan(row["power"]) else f"{100 * row['power']:.0f}%",
                 width.get(method, "–"),
-                "–" if row["failed"] < MOST_FAILED_SHOWN else f"{100 * row['failed']:.1f}%",
+                _failed(row),
             ]
         )
+    silent = [method for method in facts.methods if method not in set(judged["method"])]
+    rows += [[method_label(method), "not simulated", *["–"] * 5] for method in silent]
     headers = [
         "method",
         "holds its level",
@@ -118,7 +124,15 @@ def methods(facts: Facts) -> str:
         f"next to the estimate, means over comparisons. Monte Carlo standard errors stand in "
         f"`calibration.csv`."
     )
-    return table(headers, rows, label="calibration", caption=caption, text_columns=2)
+    data = {"data": judged, "path": f"results/{facts.design['dataset']}/verdict.csv"}
+    return table(headers, rows, label="calibration", caption=caption, text_columns=2, **data)
+
+
+def _failed(row: dict[str, Any]) -> str:
+    """The share of outcomes without an answer, of methods that give any."""
+    if row["judgement"] == "no answer" or row["failed"] < MOST_FAILED_SHOWN:
+        return "–"
+    return f"{100 * row['failed']:.1f}%"
 
 
 def _normal(facts: Facts, measure: str) -> pd.DataFrame:
@@ -251,7 +265,9 @@ def needed(facts: Facts) -> str:
         f"are, would give that power. A dash: no number up to 2,000 does. A method whose true level "
         f"is above {percent(one['nominal_level'])} only seems to need less."
     )
-    return table(headers, rows, label="planning", caption=caption)
+    path = f"results/{facts.design['dataset']}/planning.csv"
+    data = pd.concat([here, groups, size], ignore_index=True)
+    return table(headers, rows, label="planning", caption=caption, data=data, path=path)
 
 
 QUESTIONS = ("at_hand", "groups_needed", "size_needed")

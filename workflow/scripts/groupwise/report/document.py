@@ -33,8 +33,8 @@ SHORT = (
 )
 """Tables of records. All others, which grow with groups, terms or scenarios, are columns."""
 
-ABSENT = ("residuals", "families")
-"""Rows of individuals, and what is about several datasets."""
+ABSENT = ("residuals", *tidy.SHARED)
+"""Rows of individuals, and what is not about one dataset."""
 
 ALWAYS = tuple(name for name in tidy.TABLES if name not in ABSENT)
 """Tables that every document has."""

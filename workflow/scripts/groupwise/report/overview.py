@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from groupwise.report import prose
-from groupwise.report.calibration import JUDGEMENTS
+from groupwise.report.calibration import JUDGEMENTS, verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, figure, table
 from groupwise.words import (
@@ -91,16 +91,16 @@ def _family(name: str, part: pd.DataFrame, every: Mapping[str, Facts]) -> str:
 
 
 def entry(facts: Facts) -> str:
-    """A dataset's title, size, verdict and forest."""
+    """A dataset's title, size, disagreement, verdict and answer."""
     name, d = facts.design["dataset"], facts.design
     groups = f"{count(d['n_groups'], 'group')} ({escape(facts.role('group'))})"
     size = f"{count(d['n_obs'], 'individual')} in {groups}, {count(len(facts.arms), 'arm')}"
     icc = f", intraclass correlation {number(facts.icc, 2)}" if facts.icc == facts.icc else ""
     text = f"\n## {escape(d['title'])}\n\n{size}{icc}. {prose.disagreement(facts)}\n"
-    text += f"\n[Read the report]({name}.html)\n"
+    text += f"\n{verdict(facts)}\n\n[Read the report]({name}.html)\n"
     return text + figure(
-        f"results/{name}/figures/effects_forest.svg",
-        label=f"forest-{name.replace('_', '-')}",
-        caption=f"{escape(d['title'])}: the effect by every method.",
-        alt=facts.alt["effects_forest"],
+        f"results/{name}/figures/answer.svg",
+        label=f"answer-{name.replace('_', '-')}",
+        caption=f"{escape(d['title'])}: every comparison by {method_phrase(facts.headline)}.",
+        alt=facts.alt["answer"],
     )

@@ -342,8 +342,8 @@ def profile(facts: Facts) -> str:
     high = number(one["conf_high"]) if np.isfinite(one["conf_high"]) else "no end"
     text = (
         f"How far {plural(group)} differ is itself an estimate. @fig-profile-likelihood shows how well "
-        f"it is known: values from {number(one['conf_low'])} to {high} for the standard deviation between "
-        f"{plural(group)}{where} lie below the cut"
+        f"it is known: values from {number(one['conf_low'])} to {high} for the standard deviation "
+        f"between {plural(group)}{where} lie below the cut"
     )
     if one["conf_low"] > 0:
         return f"{text}, and 0 does not."

@@ -36,6 +36,7 @@ CHECKS = {
     "normal_group_effects": "Group effects are normal",
     "equal_spread": "Arms spread alike",
     "outlying_groups": "No group is out of line",
+    "differential_missingness": "Values are missing alike in all arms",
 }
 
 FIGURE_DATA = {
@@ -45,6 +46,14 @@ FIGURE_DATA = {
     "shrinkage": "results/{dataset}/random_effects.csv",
     "residuals_fitted": "results/{dataset}/residuals.parquet",
     "qq_plots": "results/{dataset}/residuals.parquet",
+    "answer": "results/{dataset}/estimates.csv",
+    "calibration_rates": "results/{dataset}/calibration.csv",
+    "power_curves": "results/{dataset}/planning.csv",
+    "leave_one_out": "results/{dataset}/influence.csv",
+    "profile_likelihood": "results/{dataset}/profile.csv",
+    "randomization_distribution": "results/{dataset}/randomization.csv",
+    "caterpillar": "results/{dataset}/random_effects.csv",
+    "variance_split": "results/{dataset}/variance_components.csv",
 }
 """What each figure is drawn from; a page carries what none of its tables does."""
 
@@ -342,7 +351,7 @@ def diagnostics(facts: Facts) -> str:
         ]
         for _, row in facts.results["diagnostics"].iterrows()
     ]
-    caption = "First checks of what the mixed model assumes."
+    caption = "Checks of what the mixed model assumes, and of missing values."
     return table(
         ["check", "verdict", "what was found", "p"],
         rows,

@@ -1,0 +1,390 @@
+"""docs/scaling.md and docs/scaling.svg, from the measurements in docs/scaling.csv."""
+
+from __future__ import annotations
+
+import platform
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    facet_wrap,
+    geom_line,
+    geom_point,
+    geom_text,
+    ggplot,
+    labs,
+    scale_color_manual,
+    scale_x_log10,
+    scale_y_log10,
+    theme,
+)
+from timing import quantity
+
+from groupwise.calibration.scenario import BLOCK
+from groupwise.figures import Figure, render
+from groupwise.figures.style import OKABE_ITO, look
+
+SPECIFICATIONS = ("pooled", "group_means", "dummy", "mixed", "gee", "randomization")
+STAGES = {
+    "check_data": "check the file",
+    "ingest_data": "read the data",
+    **{f"fit_specification {name}": f"fit: {name}" for name in SPECIFICATIONS},
+    "combine_results": "put the tables together",
+    "check_model": "diagnostics",
+    "draw_figure": "figures, all six",
+    "render_report": "report (preview)",
+}
+LIMITS = {
+    "check the file, read the data": """decoding and cleaning columns of text, finding and sorting
+        labels, one column after another; the whole table is in memory, which sets the peak""",
+    "fit: pooled": """the wild bootstrap, whose draws are a matrix of so many draws by groups, and up
+        to a million rows statsmodels' own fits""",
+    "fit: group_means": "one pass of sums by group over every column; then only groups count",
+    "fit: dummy": """passes of sums by group that take the group parameters out of every column; no
+        matrix of dummies is ever made""",
+    "fit: mixed": """as long as there are no more than 5,000 groups statsmodels, which is asked as a
+        second witness and solves for every group at every step; beyond, passes of sums by group, again
+        for the profile of each contrast, then the draws of the parametric bootstrap, whose cost is
+        that of groups, not of rows""",
+    "fit: gee": """up to a million rows statsmodels' loop over groups in Python; beyond, passes of sums
+        by group""",
+    "fit: randomization": "drawing 9,999 assignments of all groups: groups count, not rows",
+    "put the tables together, diagnostics, figures": """of more than 200,000 rows a sample of
+        residuals is kept, so that these stop growing but for reading columns of the data""",
+    "report": "starting a notebook's kernel; it reads tables only",
+}
+SMALLEST = 0.3
+"""Seconds: where a cost has grown by less, its growth is not told from that of other work."""
+
+CLOSE = 0.11
+"""Powers of ten between the names of lines."""
+
+FAST_METHODS = 8  # of "fast methods", see calibration.FAST
+
+
+@dataclass(frozen=True)
+class Study:
+    """A simulation study; slow methods draw or enumerate for every replicate."""
+
+    scenarios: int = 10_000
+    replicates: int = 100_000
+    slow_replicates: int = 10_000
+    contrasts: int = 3
+    cores: int = 1000
+    minutes: int = 5  # of one job
+
+
+FAST = ("fast methods", "dummy_nested", "gee_bias_reduced", "mixed_profile")
+SLOW = ("ols_wild_bootstrap", "randomization", "mixed_bootstrap")
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """The page, with its figure beside it."""
+    stages = by_stage(table)
+    runs = table[table["part"] == "rows"].groupby("size")["runs"].max().fillna(1).astype(int)
+    figure = draw(stages)
+    path.with_suffix(".svg").write_bytes(render(figure, "svg"))
+    lines = [*introduction(), *rows(stages, runs), *limits(), f"![{figure.alt}](scaling.svg)", ""]
+    lines += [*replicates(table), *study(table, Study())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def wrapped(text: str) -> Iterator[str]:
+    """Lines of a paragraph, or of a point of a list, and an empty line after a paragraph."""
+    text = " ".join(text.split())
+    point = text.startswith("- ")
+    yield from textwrap.wrap(
+        text, 100, subsequent_indent="  " if point else "", break_on_hyphens=False
+    )
+    if not point:
+        yield ""
+
+
+def introduction() -> Iterator[str]:
+    yield from ("# How the cost grows", "")
+    yield from wrapped(
+        """
+        Written by `make scaling ARGS=--write`, from docs/scaling.csv. The workflow itself runs on
+        tables made by benchmarks/make_large.py: three arms, fifty rows to a group up to 20,000
+        groups, one covariate, text labels, a Parquet file. What counts is the whole process of each
+        job's script, start and imports included, in processor seconds (user and system) on one core,
+        the least of several runs where there were several; an empty cell was not measured. The machine
+        was shared with other work meanwhile, which processor seconds feel less than the clock, but do
+        feel: on a quiet machine expect less ([docs/benchmarks.md](benchmarks.md) was measured on one).
+        """
+    )
+    yield f"{processor()}; Python {platform.python_version()}; {date.today().isoformat()}."
+    yield ""
+
+
+def processor() -> str:
+    """The machine's own name for its processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+# Rows -----------------------------------------------------------------------------------------------
+
+
+def by_stage(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns stage, size, cpu, peak_mb: the stages of the page, figures as one."""
+    some = table[table["part"] == "rows"].copy()
+    figure = some["stage"].str.startswith("draw_figure")
+    some["stage"] = some["stage"].where(~figure, "draw_figure").map(STAGES)
+    parts = some.groupby(["stage", "size"]).agg(cpu=("cpu", "sum"), peak_mb=("peak_mb", "max"))
+    order = pd.CategoricalDtype(list(STAGES.values()), ordered=True)
+    return parts.reset_index().astype({"stage": order}).sort_values(["stage", "size"])
+
+
+def exponent(costs: pd.Series) -> float:
+    """The power of the size with which a cost grows between the two largest sizes.
+
+    What the smallest size costs, which is starting a process and loading the program, is taken off.
+    NaN where the cost hardly grows.
+    """
+    costs = costs.sort_index().dropna()
+    grown = (costs - costs.iloc[0]).iloc[-2:]
+    if (grown < SMALLEST).any():
+        return np.nan
+    return float(np.log(grown.iloc[1] / grown.iloc[0]) / np.log(grown.index[1] / grown.index[0]))
+
+
+def cell(value: float, unit: str = "s") -> str:
+    """A quantity, or nothing where it was not measured."""
+    return "" if np.isnan(value) else quantity(value, unit)
+
+
+def power(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2f}"
+
+
+def rows(stages: pd.DataFrame, runs: pd.Series) -> Iterator[str]:
+    """Tables of seconds and of memory."""
+    seconds = stages.pivot_table(index="stage", columns="size", values="cpu", observed=True)
+    memory = stages.pivot_table(index="stage", columns="size", values="peak_mb", observed=True)
+    sizes = [f"{size:,}" for size in seconds]
+    yield from ("## By the number of rows", "")
+    yield from wrapped(
+        """
+        Processor seconds. The last column is the power of the number of rows with which the cost,
+        less that of a thousand rows, grows between the two largest sizes; - where it hardly grows.
+        """
+    )
+    yield f"| stage | {' | '.join(sizes)} | grows as rows^ |"
+    yield "|---|" + "---:|" * (len(sizes) + 1)
+    for stage, line in seconds.iterrows():
+        cells = [cell(value) for value in line]
+        yield f"| {stage} | {' | '.join(cells)} | {power(exponent(line))} |"
+    total = seconds.sum(skipna=False)
+    cells = [cell(value) for value in total]
+    yield f"| together | {' | '.join(cells)} | {power(exponent(total))} |"
+    longest = (
+        read_first(seconds)
+        + seconds.filter(like="fit: ", axis=0).max(skipna=False)
+        + finish(seconds)
+    )
+    cells = [cell(value) for value in longest]
+    yield f"| the longest chain, all else side by side | {' | '.join(cells)} | |"
+    yield f"| *runs* | {' | '.join(f'*{n}*' for n in runs)} | |"
+    yield ""
+    yield "Peak memory of the process:"
+    yield ""
+    yield f"| stage | {' | '.join(sizes)} |"
+    yield "|---|" + "---:|" * len(sizes)
+    for stage, line in memory.iterrows():
+        yield f"| {stage} | {' | '.join(cell(value, 'MB') for value in line)} |"
+    yield ""
+
+
+def read_first(seconds: pd.DataFrame) -> pd.Series:
+    return seconds.loc[["check the file", "read the data"]].sum(skipna=False)
+
+
+def finish(seconds: pd.DataFrame) -> pd.Series:
+    """After the slowest fit: a sixth of the figures, which do not wait for one another."""
+    last = seconds.loc[["put the tables together", "diagnostics", "report (preview)"]].sum(
+        skipna=False
+    )
+    return last + seconds.loc["figures, all six"] / 6
+
+
+def limits() -> Iterator[str]:
+    yield "What limits each stage for many rows, as seen by a sampling profiler:"
+    yield ""
+    for stage, why in LIMITS.items():
+        yield from wrapped(f"- **{stage}**: {why}.")
+    yield ""
+
+
+def draw(stages: pd.DataFrame) -> Figure:
+    """Seconds against rows: the fits in one panel, all else in the other, named at their right ends."""
+    panels = ("Specifications", "Other stages")
+    fit = stages["stage"].astype(str).str.startswith("fit: ")
+    panel = pd.Categorical(np.where(fit, *panels), categories=panels)
+    frame = stages.assign(panel=panel, stage=stages["stage"].astype(str).str.removeprefix("fit: "))
+    ends = frame.sort_values("size").groupby("stage").tail(1)
+    ends = pd.concat([apart(part) for _, part in ends.groupby("panel", observed=True)])
+    colours = {
+        name: OKABE_ITO[i]
+        for _, part in ends.groupby("panel", observed=True)
+        for i, name in enumerate(part["stage"])
+    }
+    smallest, largest = frame["size"].min(), frame["size"].max()
+    plot = (
+        ggplot(frame, aes("size", "cpu", color="stage"))
+        + geom_line(size=0.8)
+        + geom_point(size=2)
+        + geom_text(aes(y="place", label="stage"), ends, ha="left", size=10, nudge_x=0.12)
+        + facet_wrap("panel", ncol=2)
+        + scale_x_log10(
+            breaks=sorted(set(frame["size"])),
+            labels=lambda breaks: [ten_to(b) for b in breaks],
+            limits=(smallest, largest * (largest / smallest) ** 0.75),
+        )
+        + scale_y_log10(labels=lambda breaks: [f"{b:,.4g}" for b in breaks])
+        + scale_color_manual(values=colours)
+        + labs(x="Rows", y="Processor seconds")
+        + look()
+        + theme(legend_position="none")
+    )
+    return Figure(plot, 9.5, 4.6, describe(stages))
+
+
+def apart(ends: pd.DataFrame) -> pd.DataFrame:
+    """Column `place`: where names stand that would be too close to one another at their values."""
+    ends = ends.sort_values("cpu")
+    place = np.log10(ends["cpu"].to_numpy())
+    for i in range(1, len(place)):
+        place[i] = max(place[i], place[i - 1] + CLOSE)
+    return ends.assign(place=10**place)
+
+
+def ten_to(value: float) -> str:
+    return "10" + str(round(np.log10(value))).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def describe(stages: pd.DataFrame) -> str:
+    """The alternative text."""
+    last = stages[stages["size"] == stages["size"].max()].set_index("stage")["cpu"]
+    most, least = last.idxmax(), last.idxmin()
+    return (
+        "Processor seconds of each stage against the number of rows, both on logarithmic scales, "
+        f"from {stages['size'].min():,} to {stages['size'].max():,} rows: lines that rise little "
+        f"at first, then towards proportion. At the right end {last.max():,.0f} for '{most}', the "
+        f"most, and {last.min():.1f} for '{least}', the least."
+    )
+
+
+# Replicates -----------------------------------------------------------------------------------------
+
+
+def replicates(table: pd.DataFrame) -> Iterator[str]:
+    """The table of simulated and analysed replicates."""
+    some = table[table["part"] == "replicates"]
+    seconds = some.pivot_table(index="stage", columns="size", values="cpu").loc[[*FAST, *SLOW]]
+    yield from ("## By the number of replicates", "")
+    yield from wrapped(
+        f"""
+        Fifteen groups of 25, three arms: simulated and analysed, processor seconds once the program
+        is loaded. The {FAST_METHODS} fast methods (pooled, group means, mixed with every df) are
+        analysed together; the last three methods draw 999 times, or go through all 2^15 sign vectors,
+        for each replicate, so that a million of them were not run. Memory does not grow: blocks of
+        {BLOCK} replicates come one after another, and only their sums are kept.
+        """
+    )
+    sizes = [f"{size:,}" for size in seconds]
+    yield f"| methods | {' | '.join(sizes)} | for one | grows as replicates^ |"
+    yield "|---|" + "---:|" * (len(sizes) + 2)
+    for stage, line in seconds.iterrows():
+        cells = [cell(value) for value in line]
+        known = line.dropna()
+        last = known.iloc[-2:]
+        slope = np.log(last.iloc[1] / last.iloc[0]) / np.log(last.index[1] / last.index[0])
+        each = quantity(each_of(table, str(stage)), "s")
+        yield f"| {stage} | {' | '.join(cells)} | {each} | {slope:.2f} |"
+    yield ""
+
+
+def each_of(table: pd.DataFrame, stage: str) -> float:
+    """Seconds for one replicate, or for one row, at the largest size."""
+    last = table[table["stage"] == stage].nlargest(1, "size").iloc[0]
+    return float(last["cpu"] / last["size"])
+
+
+# A study --------------------------------------------------------------------------------------------
+
+
+def study(table: pd.DataFrame, wanted: Study) -> Iterator[str]:
+    """What a large study takes, with the arithmetic shown."""
+    fast = {name: each_of(table, name) for name in FAST}
+    slow = {name: each_of(table, name) for name in SLOW}
+    each = sum(fast.values()) * wanted.replicates + sum(slow.values()) * wanted.slow_replicates
+    total, length, cores = each * wanted.scenarios, 60 * wanted.minutes, wanted.cores
+    start = table[table["part"] == "start"]["cpu"].median()
+    loading = loading_seconds(table)
+    overhead = 2 * start + loading
+    jobs = int(np.ceil(total / length))
+    rounds = int(np.ceil(jobs / cores))
+    methods = FAST_METHODS + len(FAST) - 1
+    analysed = methods * wanted.replicates + len(SLOW) * wanted.slow_replicates
+    sums = wanted.scenarios * wanted.contrasts * analysed // BLOCK
+    one_sum = each_of(table, "rows of partial sums")
+    gathering = one_sum * sums
+    clock = rounds * (length + overhead) + gathering
+    yield from (f"## A study on {cores:,} cores", "")
+    yield from wrapped(
+        f"""
+        {wanted.scenarios:,} scenarios the size of the one above, {wanted.replicates:,} replicates of
+        each by the methods that do not draw, {wanted.slow_replicates:,} by the three that do. Computed
+        from the rates measured here, not run:
+        """
+    )
+    points = f"""
+        - One replicate by the {methods} methods that do not draw: {plus(fast)} = {seconds(fast)}.
+        - One replicate by those that draw: {plus(slow)} = {seconds(slow)}.
+        - One scenario: {wanted.replicates:,} x {seconds(fast)} +
+          {wanted.slow_replicates:,} x {seconds(slow)} = {each:,.0f} s.
+        - All: {wanted.scenarios:,} x {each:,.0f} s = {total / 3600:,.0f} core-hours; on {cores:,} cores
+          at best {total / cores / 60:,.1f} minutes by the clock.
+        - In jobs of {wanted.minutes} minutes: {jobs:,} of them. Each also starts Snakemake twice (the
+          submission and its step, {quantity(start, "s")} each) and loads the program
+          ({quantity(loading, "s")}): {overhead:.1f} s, {100 * overhead / length:.1f}% of the job.
+        - Gathering: {sums:,} rows of partial sums (a block of {BLOCK} replicates, a method, a contrast)
+          at {quantity(one_sum, "s")} each = {gathering / 60:.1f} minutes, on one core.
+        - By the clock: {jobs:,} jobs on {cores:,} cores are {rounds:,} rounds; with overhead and
+          gathering {clock / 60:,.0f} minutes, {100 * total / cores / clock:.0f}% of the best.
+    """
+    for point in points.split("\n        - ")[1:]:
+        yield from wrapped(f"- {point}")
+    yield ""
+    yield from wrapped(
+        """
+        What this leaves out: waiting in the queue, a shared file system slower than a local disk, the
+        scheduler's own limits (`jobs` in profiles/slurm is 100: ask for more), and that Snakemake
+        looks every 20 seconds or more whether jobs have ended. The last round is seldom full; smaller
+        jobs fill it better and cost more overhead. Nothing is exchanged between jobs, and every block
+        of replicates has a seed of its own, so that results do not depend on any of this.
+        """
+    )
+
+
+def loading_seconds(table: pd.DataFrame) -> float:
+    """A process that loads the program and does little with it."""
+    some = table[table["stage"] == "fit_specification group_means"]
+    return float(some.nsmallest(1, "size")["cpu"].iloc[0])
+
+
+def seconds(costs: Mapping[str, float]) -> str:
+    return quantity(sum(costs.values()), "s")
+
+
+def plus(costs: Mapping[str, float]) -> str:
+    return " + ".join(f"{quantity(value, 's')} ({name})" for name, value in costs.items())

@@ -1,0 +1,50 @@
+"""Put the shares of the general study together: how every method behaved in every design."""
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+
+import pandas as pd
+from job import logged, write_json, write_table
+from record_provenance import PACKAGES, commit
+from simulate_study import grid, workload
+
+from groupwise.calibration.judgement import rules_for
+from groupwise.calibration.measures import measures
+from groupwise.calibration.partial import gather
+from groupwise.calibration.study import LECTURE, Grid, example_cell, study_axes
+from groupwise.calibration.study_rates import study_rates
+
+
+def overview(options, work, rules):
+    """study.json: what was simulated, how it was judged, and with what."""
+    shown = example_cell(grid(options))
+    design = work.scenarios[0].design
+    return {
+        "arms": options["arms"],
+        "effect": options["effect"],
+        "replicates": work.replicates,
+        "slow_replicates": work.slow_replicates,
+        "draws": options["draws"],
+        "seed": options["seed"],
+        "power_of": design.contrast_labels[options["arms"] - 2],
+        "example": shown,
+        "example_is_lecture": shown == LECTURE and options["arms"] == Grid.arms,
+        "rules": asdict(rules),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "code": commit(),
+    }
+
+
+if __name__ == "__main__":
+    options = snakemake.params.options
+    with logged(snakemake):
+        work, axes = workload(options), study_axes(grid(options))
+        rules = rules_for(work.conf_level, snakemake.params.rules)
+        sums = gather(pd.read_parquet(part) for part in snakemake.input.sums)
+        table = measures(sums, work.scenarios)
+        write_table(snakemake.output.calibration, table)
+        write_table(snakemake.output.axes, axes)
+        write_table(snakemake.output.rates, study_rates(table, axes, rules))
+        write_json(snakemake.output.overview, overview(options, work, rules))

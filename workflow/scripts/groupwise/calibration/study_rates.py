@@ -1,0 +1,88 @@
+"""The general study in one number per design and method: its rate of rejections, and a judgement.
+
+Without an effect all comparisons are alike, and the rate is their mean; with one it is the power for
+the comparison of the two arms that differ most. Comparisons of one simulated experiment are not
+independent: Monte Carlo standard errors are those of a single comparison, which are too large rather
+than too small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.calibration.rules import ROUNDING, Evidence, Rules, judge
+from groupwise.words import method_order
+
+
+def study_rates(calibration: pd.DataFrame, axes: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Table `study_rates` of the schema: a row per scenario of `axes` and method.
+
+    Scenarios with an effect are not judged: their judgement is empty.
+    """
+    cells = {row["scenario"]: row for row in axes.to_dict("records")}
+    order = {name: i for i, name in enumerate(cells)}
+    keys = ["scenario", "method", "contrast"]
+    by_measure = calibration.set_index(keys).groupby("measure")["value"]
+    measured = pd.DataFrame({str(name): values for name, values in by_measure})
+    counted = calibration[calibration["measure"] == _rejection(rules)]
+    counts = counted.set_index(keys)[["n_replicates", "n_failed"]]
+    rows = []
+    for (scenario, method), own in measured.join(counts).groupby(level=["scenario", "method"]):
+        cell = {str(name): value for name, value in cells[scenario].items()}
+        rows.append(cell | {"method": method} | _rate(own, method, cell, rules))
+    rows.sort(key=lambda row: (order[row["scenario"]], method_order(str(row["method"]))))
+    return tidy.table("study_rates", rows)
+
+
+def _rejection(rules: Rules) -> str:
+    return f"rejection_{100 * rules.level:02.0f}"
+
+
+def _rate(
+    own: pd.DataFrame, method: str, cell: Mapping[str, object], rules: Rules
+) -> dict[str, object]:
+    """The numbers of one method in one scenario, whose contrasts are the rows."""
+    shown = own[own["truth"] == own["truth"].max()]
+    rate, coverage = (_mean(shown[name]) for name in (_rejection(rules), "coverage"))
+    replicates, failed = int(shown["n_replicates"].min()), int(shown["n_failed"].max())
+    answered = replicates - failed
+    judgement = "" if cell["effect"] else _judgement(method, rate, replicates, failed, rules)
+    return {
+        "rate": rate,
+        "mcse": np.sqrt(rate * (1 - rate) / answered) if answered else np.nan,
+        "coverage": coverage,
+        "n_replicates": replicates,
+        "n_failed": failed,
+        "judgement": judgement,
+    }
+
+
+def _mean(values: pd.Series) -> float:
+    """The mean of what is known; NaN where nothing is."""
+    return float(values.mean()) if values.notna().any() else np.nan
+
+
+def _judgement(method: str, rate: float, replicates: int, failed: int, rules: Rules) -> str:
+    """By the rules of the verdict, applied to the rate of a single scenario."""
+    excess = rate - rules.level
+    noise = float(np.sqrt(rules.level * (1 - rules.level) / max(replicates - failed, 1)))
+    beyond = excess > rules.allowance + ROUNDING
+    evidence = Evidence(
+        method=method,
+        failed=failed / replicates,
+        highest=rate,
+        lowest=rate,
+        icc_highest=np.nan,
+        icc_lowest=np.nan,
+        excess=excess,
+        noise=noise,
+        significant=excess / noise if beyond else -np.inf,
+        below=-excess / noise,
+        power=np.nan,
+        power_mcse=np.nan,
+    )
+    return judge(evidence, rules)[0]

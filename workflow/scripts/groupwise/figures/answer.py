@@ -1,0 +1,85 @@
+"""The answer in one picture: every comparison by the method that leads the report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    element_blank,
+    geom_point,
+    geom_segment,
+    geom_text,
+    geom_vline,
+    ggplot,
+    labs,
+    scale_x_continuous,
+    scale_y_continuous,
+)
+
+from groupwise.figures import Figure, Tables
+from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, sentence, wrap
+from groupwise.words import contrast_label, decimals_for, equals_p, fixed, method_phrase, number
+
+MOST_CONTRASTS = 10
+
+
+def draw(tables: Tables) -> Figure:
+    """A row per comparison: estimate, interval and p-value; a diamond at a truth that is known."""
+    rows = tables.results["estimates"]
+    rows = rows[rows["method"] == tables.headline]
+    contrasts = list(tables.design["contrasts"])
+    shown = (
+        contrasts
+        if len(contrasts) <= MOST_CONTRASTS
+        else contrasts[: len(tables.design["arms"]) - 1]
+    )
+    rows = rows.set_index("contrast").loc[shown].reset_index()
+    if not np.isfinite(rows["estimate"]).any():
+        text = f"There is no answer by {method_phrase(tables.headline)}."
+        return Figure(sentence(text), WIDTH, 1.6, text)
+    rows["y"] = np.arange(len(rows), 0, -1)
+    rows["said"] = [_said(row) for _, row in rows.iterrows()]
+    width = 34 if len(shown) > 1 else 30
+    plot = (
+        ggplot(rows, aes("estimate", "y"))
+        + geom_vline(xintercept=0, color=MUTED, size=0.7)
+        + geom_segment(aes(x="conf_low", xend="conf_high", yend="y"), size=1.8, color=OKABE_ITO[0])
+        + geom_point(size=4.4, color=OKABE_ITO[0])
+        + geom_text(aes(label="said"), nudge_y=0.34, size=11.5, color=INK)
+        + scale_y_continuous(
+            breaks=rows["y"].tolist(),
+            labels=[wrap(contrast_label(each), width) for each in shown],
+            limits=(0.5, len(rows) + 0.62),
+        )
+        + scale_x_continuous(expand=(0.14, 0))
+        + labs(x=f"difference in {tables.design['roles']['outcome']}", y="")
+        + look(panel_grid_major_y=element_blank())
+    )
+    plot = _with_truth(plot, tables, rows)
+    return Figure(plot, WIDTH, 0.8 + 0.62 * len(rows), _alt(tables, rows))
+
+
+def _said(row: pd.Series) -> str:
+    """Estimate and p-value, above the interval."""
+    return f"{fixed(row['estimate'], decimals_for(row['std_error']))}, {equals_p(row['p_value'])}"
+
+
+def _with_truth(plot: ggplot, tables: Tables, rows: pd.DataFrame) -> ggplot:
+    if tables.truth is None:
+        return plot
+    effects = [tables.truth["effects"][contrast] for contrast in rows["contrast"]]
+    known = rows.assign(truth=effects)
+    return plot + geom_point(
+        aes(x="truth"), data=known, shape="D", size=3.2, color=OKABE_ITO[1], fill="white", stroke=1
+    )
+
+
+def _alt(tables: Tables, rows: pd.DataFrame) -> str:
+    said = "; ".join(
+        f"{contrast_label(row.contrast)} {number(row.estimate)} ({number(row.conf_low)} to "
+        f"{number(row.conf_high)}, {equals_p(row.p_value)})"
+        for row in rows.itertuples()
+    )
+    text = f"Differences between arms by {method_phrase(tables.headline)}, with intervals: {said}."
+    return f"{text} Diamonds mark the true effects." if tables.truth is not None else text

@@ -1,0 +1,180 @@
+"""Rates of wrong rejections by the number of groups, a panel for each kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from plotnine import (
+    aes,
+    element_text,
+    expand_limits,
+    facet_wrap,
+    geom_line,
+    geom_point,
+    geom_ribbon,
+    geom_text,
+    ggplot,
+    labs,
+    scale_color_identity,
+    scale_fill_identity,
+    scale_x_log10,
+    scale_y_sqrt,
+)
+
+from groupwise.figures import Figure
+from groupwise.figures.study import StudyTables
+from groupwise.figures.style import MUTED, OKABE_ITO, WIDTH, look, sentence
+from groupwise.words import capital, method_label, method_order
+
+PANELS = {
+    "Pooled OLS": (
+        *("ols_classical", "ols_cr1", "ols_cr2", "ols_cr3"),
+        "ols_wild_bootstrap",
+    ),
+    "Mixed model": (
+        *("mixed_wald", "mixed_satterthwaite", "mixed_kenward_roger", "mixed_profile"),
+        "mixed_bootstrap",
+    ),
+    "Group means and dummies": ("group_means", "group_means_weighted", "dummy_nested", "dummy"),
+    "GEE and randomisation": ("gee_bias_reduced", "randomization"),
+}
+"""Methods by the panel they are drawn in."""
+
+BREAKS = (0, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.7, 1)
+PANEL = 2.5
+"""Height of a panel in inches."""
+
+APART = 0.085
+"""Least distance of two labels, as a share of a panel's height."""
+
+
+def draw(tables: StudyTables) -> Figure:
+    """Lines with bands of two Monte Carlo standard errors; a level line at the nominal rate."""
+    rows = colored(tables.curves(effect=False))
+    if rows.empty:
+        text = "No method gave an answer."
+        return Figure(sentence(text), WIDTH, 2, text)
+    level = rows[["groups_per_arm", "panel"]].assign(rate=tables.level)
+    plot = curves(rows, level, "solid") + scale_y_sqrt(breaks=BREAKS, labels=percentages)
+    plot = plot + labs(x="groups per arm", y="wrong rejections")
+    return Figure(plot, WIDTH, height(rows), _alt(rows, tables))
+
+
+def percentages(shares: Sequence[float]) -> list[str]:
+    """Labels of an axis."""
+    return [f"{100 * each:g}%" for each in shares]
+
+
+def height(rows: pd.DataFrame) -> float:
+    """Inches that the panels need."""
+    return 0.8 + PANEL * rows["panel"].nunique()
+
+
+def colored(rows: pd.DataFrame) -> pd.DataFrame:
+    """With each method's panel and colour, and the ends of its Monte Carlo band."""
+    place = {
+        method: (panel, OKABE_ITO[j])
+        for panel, methods in PANELS.items()
+        for j, method in enumerate(methods)
+    }
+    rows = rows[rows["method"].isin(place)].copy()
+    panels = [panel for panel in PANELS if panel in {place[each][0] for each in rows["method"]}]
+    rows["panel"] = pd.Categorical([place[each][0] for each in rows["method"]], categories=panels)
+    rows["color"] = [place[each][1] for each in rows["method"]]
+    rows["low"] = (rows["rate"] - 2 * rows["mcse"]).clip(lower=0)
+    rows["high"] = (rows["rate"] + 2 * rows["mcse"]).clip(upper=1)
+    return rows
+
+
+def curves(rows: pd.DataFrame, beside: pd.DataFrame, linetype: str, power: float = 0.5) -> ggplot:
+    """The lines of `colored` rows, each with its name at its right end, and a line to compare with.
+
+    `power` is that of the y axis: 0.5 for a square root, 1 for none.
+    """
+    groups = sorted(rows["groups_per_arm"].unique())
+    room = groups[-1] * (groups[-1] / groups[0]) ** 0.62 if len(groups) > 1 else 4 * groups[0]
+    return (
+        ggplot(rows, aes("groups_per_arm", "rate", color="color", group="method"))
+        + geom_line(
+            aes("groups_per_arm", "rate"),
+            data=beside,
+            inherit_aes=False,
+            color=MUTED,
+            linetype=linetype,
+            size=0.9,
+        )
+        + geom_ribbon(aes(ymin="low", ymax="high", fill="color"), alpha=0.15, color="none")
+        + geom_line(size=1.1)
+        + geom_point(size=1.8)
+        + geom_text(
+            aes("groups_per_arm", "y", label="label"),
+            data=end_labels(rows, power),
+            ha="left",
+            nudge_x=0.02,
+            size=11,
+        )
+        + facet_wrap("panel", ncol=1, scales="free_y")
+        + expand_limits(y=0)
+        + scale_color_identity()
+        + scale_fill_identity()
+        + scale_x_log10(breaks=groups, limits=(groups[0], room), minor_breaks=[])
+        + look(axis_title_x=element_text(ha="left", size=12.5))
+    )
+
+
+def end_labels(rows: pd.DataFrame, power: float) -> pd.DataFrame:
+    """Names of methods at the right ends of their lines, moved apart where they would meet."""
+    last = rows.sort_values("groups_per_arm").groupby("method", sort=False).tail(1).copy()
+    last["label"] = [_short(row.method, str(row.panel)) for row in last.itertuples()]
+    last["y"] = 0.0
+    tops = rows.groupby("panel", observed=True)["high"].max()
+    for panel, own in last.groupby("panel", observed=True):
+        places = (own["rate"].to_numpy() / tops[panel]) ** power
+        last.loc[own.index, "y"] = tops[panel] * moved_apart(places, APART) ** (1 / power)
+    return last
+
+
+def moved_apart(places: np.ndarray, least: float) -> np.ndarray:
+    """(k,) places between 0 and 1, moved as little as makes each `least` from the next."""
+    order = np.argsort(places, kind="stable")
+    steps = least * np.arange(len(places))
+    # Places less even steps must not decrease: the nearest such sequence pools its violators.
+    blocks: list[list[float]] = []
+    for value in places[order] - steps:
+        blocks.append([value])
+        while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    level = np.concatenate([np.full(len(each), np.mean(each)) for each in blocks])
+    low, high = least / 2, max(1 - least / 2 - steps[-1], least / 2)
+    moved = np.empty(len(places))
+    moved[order] = np.clip(level, low, high) + steps
+    return moved
+
+
+def _short(method: str, panel: str) -> str:
+    """A method's label without what its panel says already."""
+    label = method_label(method)
+    short = label.removeprefix(f"{panel}, ")
+    return capital(short) if len(short) > 1 else short
+
+
+def _alt(rows: pd.DataFrame, tables: StudyTables) -> str:
+    return (
+        f"Rates of wrong rejections, nominally {100 * tables.level:g}%, by groups per arm "
+        f"({tables.where}). {ends(rows)}."
+    )
+
+
+def ends(rows: pd.DataFrame) -> str:
+    """Every line in words: its rates with the fewest and the most groups."""
+    said = []
+    for method in sorted(rows["method"].unique(), key=method_order):
+        own = rows[rows["method"] == method]
+        first, last = own.iloc[0], own.iloc[-1]
+        said.append(
+            f"{method_label(method)}: {100 * first['rate']:.1f}% with {first['groups_per_arm']}, "
+            f"{100 * last['rate']:.1f}% with {last['groups_per_arm']}"
+        )
+    return "; ".join(said)

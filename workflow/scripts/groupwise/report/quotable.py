@@ -1,0 +1,95 @@
+"""Sentences to copy into a paper, in the style of the American Psychological Association."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from groupwise.report.facts import Facts
+from groupwise.report.markdown import bullets, escape
+from groupwise.words import (
+    capital,
+    contrast_label,
+    count,
+    decimals_for,
+    equals_p,
+    fixed,
+    method_phrase,
+)
+
+
+def sentences(facts: Facts) -> str:
+    """The headline method's results, the test of all arms, and how the design was simulated."""
+    if facts.headline not in facts.answering:
+        return ""
+    rows = facts.estimates(facts.headline)
+    said = [_contrast(facts, str(contrast), row) for contrast, row in rows.iterrows()]
+    return bullets([_model(facts), *said, *_omnibus(facts), *_calibration(facts)])
+
+
+def _model(facts: Facts) -> str:
+    d, group = facts.design, escape(facts.role("group"))
+    text = (
+        f"The {escape(facts.role('outcome'))} of {count(d['n_obs'], 'individual')} in "
+        f"{count(d['n_groups'], group)} was compared between {len(facts.arms)} arms by "
+        f"{method_phrase(facts.headline)}"
+    )
+    if np.isfinite(facts.icc):
+        text += f" (intraclass correlation {_bare(facts.icc, 2)})"
+    return f"{text}."
+
+
+def _contrast(facts: Facts, contrast: str, row: pd.Series) -> str:
+    k = max(decimals_for(row["std_error"]), 2)
+    low, high = fixed(row["conf_low"], k), fixed(row["conf_high"], k)
+    text = (
+        f"{escape(contrast_label(contrast))}: *b* = {fixed(row['estimate'], k)}, "
+        f"{facts.interval} CI \\[{low}, {high}\\]"
+    )
+    return f"{text}{_test(row)}, {_italic_p(row['p_value'])}."
+
+
+def _test(row: pd.Series) -> str:
+    """The statistic with its degrees of freedom, where it is compared with t or the normal."""
+    if not np.isfinite(row["statistic"]) or np.isnan(row["df"]):
+        return ""
+    if np.isinf(row["df"]):
+        return f", *z* = {fixed(row['statistic'], 2)}"
+    df = fixed(row["df"], 0 if row["df"] == np.round(row["df"]) else 1)
+    return f", *t*({df}) = {fixed(row['statistic'], 2)}"
+
+
+def _omnibus(facts: Facts) -> list[str]:
+    table = facts.results["omnibus"]
+    own = table[(table["method"] == facts.headline) & table["p_value"].notna()]
+    if own.empty or len(facts.arms) < 3 or not np.isfinite(own["df_den"].iloc[0]):
+        return []
+    row = own.iloc[0]
+    df = fixed(row["df_den"], 0 if row["df_den"] == np.round(row["df_den"]) else 1)
+    return [
+        f"All arms together: *F*({row['df_num']:.0f}, {df}) = {fixed(row['statistic'], 2)}, "
+        f"{_italic_p(row['p_value'])}."
+    ]
+
+
+def _calibration(facts: Facts) -> list[str]:
+    judged = facts.results["verdict"]
+    own = judged[(judged["dgp"] == "normal") & (judged["method"] == facts.headline)]
+    if own.empty or not np.isfinite(own["highest"].iloc[0]):
+        return []
+    row, made = own.iloc[0], facts.calibration
+    return [
+        f"In simulations of this design ({made['replicates']:,} replicates in each of "
+        f"{len(made['scenarios'])} scenarios), {method_phrase(facts.headline)} rejected a true null "
+        f"hypothesis in {100 * row['lowest']:.1f}% to {100 * row['highest']:.1f}% of samples at a "
+        f"nominal {100 * facts.verdict['rules']['level']:g}%."
+    ]
+
+
+def _italic_p(value: float) -> str:
+    return capital(equals_p(value)).replace("P", "*p*", 1)
+
+
+def _bare(value: float, decimals: int) -> str:
+    """Without the zero before the point: what cannot exceed 1."""
+    return fixed(value, decimals).replace("0.", ".", 1)

@@ -1,0 +1,465 @@
+"""The page of the general study: which methods hold their level, and in which designs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise.report.markdown import bullets, figure, table
+from groupwise.words import (
+    capital,
+    contrast_label,
+    count,
+    fixed,
+    listing,
+    method_label,
+    method_order,
+    method_phrase,
+    signed,
+    span,
+)
+
+JUDGED = {
+    "liberal": "no",
+    "fails": "often no answer",
+    "undecided": "open",
+    "careful": "yes, careful",
+    "holds": "yes",
+}
+"""Does it hold its level in a design?"""
+
+LARGE_SAMPLE = ("ols_cr1", "mixed_wald", "mixed_profile")
+"""Methods that are right for many groups: CR1, z and the likelihood ratio."""
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """The study: table `study_rates`, study.json, and the figures' alt texts."""
+
+    rates: pd.DataFrame
+    overview: Mapping[str, Any]
+    alt: Mapping[str, str]
+
+    @property
+    def level(self) -> float:
+        return float(self.overview["rules"]["level"])
+
+    @cached_property
+    def null(self) -> pd.DataFrame:
+        """Answers of every method in every design without an effect."""
+        rows = self.rates[(self.rates["effect"] == 0) & self.rates["rate"].notna()]
+        return rows.reset_index(drop=True)
+
+    @cached_property
+    def power(self) -> pd.DataFrame:
+        """The same with an effect, and whether the method is sound in that design."""
+        rows = self.rates[(self.rates["effect"] != 0) & self.rates["rate"].notna()]
+        own = [*CELL, "method"]
+        judged = self.null.set_index(own)["judgement"].rename("level_judged")
+        return rows.join(judged, on=own).reset_index(drop=True)
+
+    @property
+    def designs(self) -> int:
+        """Designs that were simulated, effects apart."""
+        return len(self.rates.loc[self.rates["effect"] == 0, list(CELL)].drop_duplicates())
+
+    @property
+    def methods(self) -> list[str]:
+        """Methods with an answer, in their order."""
+        return sorted(self.null["method"].unique(), key=method_order)
+
+    def liberal(self, method: str) -> pd.DataFrame:
+        """The designs in which a method does not hold its level, the worst first."""
+        rows = self._judged(method, "liberal")
+        return rows.sort_values("rate", ascending=False, kind="stable")
+
+    def silent(self, method: str) -> pd.DataFrame:
+        """The designs in which it has too often no answer."""
+        return self._judged(method, "fails")
+
+    def _judged(self, method: str, judgement: str) -> pd.DataFrame:
+        own = self.null["method"] == method
+        return self.null[own & (self.null["judgement"] == judgement)]
+
+    @property
+    def sound(self) -> list[str]:
+        """Methods that hold their level in every design, within Monte Carlo error."""
+        bad = self.null.loc[self.null["judgement"].isin(("liberal", "fails")), "method"]
+        return [method for method in self.methods if method not in set(bad)]
+
+    @property
+    def example(self) -> Mapping[str, float]:
+        example: Mapping[str, float] = self.overview["example"]
+        return example
+
+    def in_example(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows of the design that stands for others."""
+        for name in CELL:
+            rows = rows[rows[name] == self.example[name]]
+        return rows.set_index("method")
+
+
+CELL = ("groups_per_arm", "size", "imbalance", "icc")
+
+
+def percent(share: float) -> str:
+    """One decimal: 4.9%."""
+    return f"{fixed(100 * share, 1)}%"
+
+
+def cell(row: Mapping[str, Any]) -> str:
+    """A design in words: `3 groups of 5 an arm of unequal size, ICC 0.2`."""
+    unequal = f", sizes varying by {row['imbalance']:g}" if row["imbalance"] else ""
+    groups = count(int(row["groups_per_arm"]), "group")
+    return f"{groups} of {row['size']:g} an arm{unequal}, ICC {row['icc']:g}"
+
+
+# ---- the answer ----------------------------------------------------------------------------------
+
+
+def answer(facts: StudyFacts) -> str:
+    """Which methods hold their level everywhere, and how far the others are off at worst."""
+    sound, designs = facts.sound, _in_every(facts)
+    if not facts.methods:
+        return "No method gave an answer."
+    if not sound:
+        return f"**No method holds its level of {_level(facts)} {designs}.** {_worst(facts)}"
+    names = capital(listing([method_phrase(method) for method in sound]))
+    verb = "hold their level" if len(sound) > 1 else "holds its level"
+    text = f"**{names} {verb} of {_level(facts)} {designs}, within Monte Carlo error.**"
+    if len(sound) == len(facts.methods):
+        return f"{text} No method fails."
+    return f"{text} {_others(facts)} {_worst(facts)}"
+
+
+def _level(facts: StudyFacts) -> str:
+    return f"{100 * facts.level:g}%"
+
+
+def _in_every(facts: StudyFacts) -> str:
+    designs = facts.designs
+    return "in the one design simulated" if designs == 1 else f"in all {designs:,} designs"
+
+
+def _others(facts: StudyFacts) -> str:
+    """What is wrong with the methods that are not sound."""
+    liberal = sum(not facts.liberal(method).empty for method in facts.methods)
+    silent = len(facts.methods) - len(facts.sound) - liberal
+    said = []
+    if liberal:
+        one = "One does" if liberal == 1 else f"{liberal} do"
+        said.append(f"{one} not")
+    if silent:
+        one = "one does" if silent == 1 else f"{silent} do"
+        said.append(
+            f"{one} wherever answering, but in some designs too often {_has(silent)} no answer"
+        )
+    return f"{capital('; '.join(said))}."
+
+
+def _has(n: int) -> str:
+    return "has" if n == 1 else "have"
+
+
+def _worst(facts: StudyFacts) -> str:
+    """The highest rate there is."""
+    row = facts.null.loc[facts.null["rate"].idxmax()]
+    return (
+        f"At worst {method_phrase(row['method'])} rejects a true null {percent(row['rate'])} of the "
+        f"time ({cell(row)})."
+    )
+
+
+def simulated(facts: StudyFacts) -> str:
+    """What was simulated, how often, and what a rate has to be to hold."""
+    made, rules = facts.overview, facts.overview["rules"]
+    slow = ""
+    if made["slow_replicates"] < made["replicates"]:
+        slow = (
+            f" (methods that draw at random: {made['slow_replicates']:,}, with {made['draws']:,} "
+            f"draws each)"
+        )
+    values = {name: sorted(facts.rates[name].unique()) for name in CELL}
+    shown = {name: listing([f"{each:g}" for each in found]) for name, found in values.items()}
+    return (
+        f"Experiments of {count(made['arms'], 'arm')}, given to whole groups: {shown['groups_per_arm']} "
+        f"groups an arm, {shown['size']} members a group on average, group sizes with a coefficient of "
+        f"variation of {shown['imbalance']}, intraclass correlations (ICC) of {shown['icc']}. That "
+        f"makes {count(facts.designs, 'design')}, each without any effect and with one of "
+        f"{signed(made['effect'])} standard deviations between the arms that differ most. Outcomes are "
+        f"normal, by the mixed model, and drawn {made['replicates']:,} times for each{slow}. A method "
+        f"does not hold its level in a design where it rejects more than "
+        f"{percent(facts.level + rules['allowance'])} of true nulls and that is more than "
+        f"{rules['standard_errors']:g} Monte Carlo standard errors too many. Without an effect rates "
+        f"are means over comparisons; their standard errors, {_noise(facts)}, are those of a single "
+        f"comparison, so rather too large."
+    )
+
+
+def _noise(facts: StudyFacts) -> str:
+    """Monte Carlo standard errors of a rate at its nominal value, in percentage points."""
+    spread = facts.level * (1 - facts.level)
+    amounts = [facts.overview["replicates"], facts.overview["slow_replicates"]]
+    points = [fixed(100 * float(np.sqrt(spread / each)), 1) for each in amounts if each]
+    if len(set(points)) == 1:
+        return f"{points[0]} points at the level"
+    return f"{points[0]} points at the level ({points[1]} for methods that draw)"
+
+
+# ---- who fails where -----------------------------------------------------------------------------
+
+
+def failing(facts: StudyFacts) -> str:
+    """One line per method that does not hold its level: in how many designs, where, how far off."""
+    said = []
+    for method in facts.methods:
+        liberal, silent = facts.liberal(method), facts.silent(method)
+        if len(liberal):
+            said.append(_failure(facts, method, liberal))
+        if len(silent):
+            said.append(_silence(method, silent))
+    return (
+        f"Levels that do not hold, and answers that are missing:\n{bullets(said)}" if said else ""
+    )
+
+
+def _silence(method: str, rows: pd.DataFrame) -> str:
+    """Where a method has too often no answer."""
+    share = rows["n_failed"] / rows["n_replicates"]
+    worst = rows.loc[share.idxmax()]
+    return (
+        f"{capital(method_phrase(method))}: too often no answer in {count(len(rows), 'design')}, for "
+        f"{percent(share.max())} of experiments at worst ({cell(worst)})."
+    )
+
+
+def _failure(facts: StudyFacts, method: str, rows: pd.DataFrame) -> str:
+    worst = rows.iloc[0]
+    tried = len(facts.null[facts.null["method"] == method])
+    at_worst = f"{percent(worst['rate'])} ({cell(worst)})"
+    if len(rows) == 1:
+        return f"{capital(method_phrase(method))}: not in one of {tried:,}, {at_worst}."
+    return (
+        f"{capital(method_phrase(method))}: not in {len(rows):,} of {tried:,}. {_bounds(facts, rows)} "
+        f"At worst {at_worst}."
+    )
+
+
+def _bounds(facts: StudyFacts, rows: pd.DataFrame) -> str:
+    """From which correlation on, and up to how many groups, a method fails."""
+    said = []
+    icc, iccs = rows["icc"].min(), facts.null["icc"]
+    if icc > iccs.min():
+        said.append(f"an ICC of {icc:g}" if icc == iccs.max() else f"an ICC of {icc:g} on")
+    most, groups = rows["groups_per_arm"].max(), facts.null["groups_per_arm"]
+    first = f"It fails from {said[0]}" if said else "It fails whatever the ICC"
+    if said and not said[0].endswith(" on"):
+        first = f"It fails at {said[0]}"
+    if most == groups.max():
+        return f"{first}, also with {most} groups an arm."
+    return f"{first}, with up to {most} groups an arm."
+
+
+def few_groups(facts: StudyFacts) -> str:
+    """How many groups are too few for methods that need many."""
+    said = []
+    for method in LARGE_SAMPLE:
+        if method in facts.methods:
+            said.append(f"{capital(method_phrase(method))} {_too_few(facts, method)}")
+    return bullets(said) if said else ""
+
+
+def _too_few(facts: StudyFacts, method: str) -> str:
+    rows, groups = facts.liberal(method), sorted(facts.null["groups_per_arm"].unique())
+    if rows.empty:
+        return f"holds its level in every design, also with {groups[0]} groups an arm."
+    most = int(rows["groups_per_arm"].max())
+    worst = rows[rows["groups_per_arm"] == most].iloc[0]
+    text = (
+        f"does not hold its level with {most} groups an arm: {percent(worst['rate'])} at worst "
+        f"({cell(worst)})"
+    )
+    enough = [int(each) for each in groups if each > most]
+    if enough:
+        return f"{text}. With {enough[0]} it does."
+    return f"{text}, and more were not simulated."
+
+
+# ---- power ---------------------------------------------------------------------------------------
+
+
+def power(facts: StudyFacts) -> str:
+    """What methods that hold their level everywhere lose against the best of them."""
+    rows = facts.power[facts.power["method"].isin(facts.sound)]
+    if len(facts.sound) < 2 or rows.empty:
+        return "There are no two methods that hold their level everywhere, whose power to compare."
+    best = rows.groupby("scenario")["rate"].transform("max")
+    lost = rows.assign(lost=best - rows["rate"])
+    mean = lost.groupby("method")["lost"].mean().sort_values(kind="stable")
+    return f"{_average(mean)} {_greatest_loss(lost)}"
+
+
+def _average(mean: pd.Series) -> str:
+    """The least and the most powerful, over all designs."""
+    said = [f"{method_phrase(str(name))} {fixed(100 * value, 1)}" for name, value in mean.items()]
+    return (
+        "Of the methods that hold their level everywhere, how much less power than the best of them in "
+        f"the same design, on average, in percentage points: {listing(said)}."
+    )
+
+
+def _greatest_loss(lost: pd.DataFrame) -> str:
+    row = lost.loc[lost["lost"].idxmax()]
+    best = row["rate"] + row["lost"]
+    return (
+        f"The greatest loss is {method_phrase(row['method'])}'s: it finds {percent(row['rate'])} where "
+        f"the best finds {percent(best)} ({cell(row)})."
+    )
+
+
+# ---- the lecture's design ------------------------------------------------------------------------
+
+
+def example_title(facts: StudyFacts) -> str:
+    """The name of the design that is shown by itself."""
+    return "The lecture's design" if facts.overview["example_is_lecture"] else "One design"
+
+
+def example(facts: StudyFacts) -> str:
+    """One row per method in this design: level, coverage, power."""
+    null, power = facts.in_example(facts.null), facts.in_example(facts.power)
+    rows = []
+    for method in sorted(null.index, key=method_order):
+        own, found = null.loc[method], power["rate"].get(method, np.nan)
+        rows.append(
+            [
+                method_label(method),
+                JUDGED[own["judgement"]],
+                percent(own["rate"]),
+                fixed(100 * own["mcse"], 1),
+                _known(own["coverage"]),
+                _known(found),
+                f"{own['n_replicates']:,}",
+                f"{own['n_failed']:,}",
+            ]
+        )
+    headers = [
+        *("method", "holds its level", "wrong rejections", "standard error"),
+        *("coverage", "power", "replicates", "no answer"),
+    ]
+    caption = (
+        f"{count(facts.overview['arms'], 'arm')}, {cell(facts.example)}: wrong rejections (nominally "
+        f"{_level(facts)}) with their Monte Carlo standard error in points, coverage where there is no "
+        f"effect, power for {contrast_label(facts.overview['power_of'])} of "
+        f"{signed(facts.overview['effect'])} standard deviations."
+    )
+    return table(headers, rows, label="example", caption=caption, text_columns=2)
+
+
+def _known(share: float) -> str:
+    return "–" if np.isnan(share) else percent(share)
+
+
+def everywhere(facts: StudyFacts) -> str:
+    """One row per method over all designs: range and mean of the rates, where off, coverage."""
+    rows = []
+    for method in facts.methods:
+        own = facts.null[facts.null["method"] == method]
+        rates, cover = own["rate"], own["coverage"].dropna()
+        open_ = int((own["judgement"] == "undecided").sum())
+        rows.append(
+            [
+                method_label(method),
+                span(fixed(100 * rates.min(), 1), percent(rates.max())),
+                percent(rates.mean()),
+                f"{len(facts.liberal(method)):,}",
+                f"{open_:,}",
+                "–" if cover.empty else percent(cover.min()),
+            ]
+        )
+    headers = [
+        *("method", "wrong rejections", "mean", "designs with a level that does not hold"),
+        *("open", "least coverage"),
+    ]
+    caption = (
+        f"Over all {facts.designs:,} designs: least and greatest rate of wrong rejections, their mean, "
+        f"in how many designs the level does not hold, in how many replicates are too few to tell, and "
+        f"the least coverage of 95% intervals."
+    )
+    return table(headers, rows, label="everywhere", caption=caption)
+
+
+def coverage(facts: StudyFacts) -> str:
+    """Coverage says what the level says: how far the two are apart."""
+    rows = facts.null[facts.null["coverage"].notna()]
+    if rows.empty:
+        return ""
+    apart = (1 - rows["coverage"] - rows["rate"]).abs()
+    text = "Intervals that miss the truth and tests that reject it are the same thing"
+    if apart.max() < 0.0005:
+        return f"{text} for every method and design here, so coverage needs no map of its own."
+    row = rows.loc[apart.idxmax()]
+    return (
+        f"{text} for most methods here, so coverage needs no map of its own: the two rates are "
+        f"{fixed(100 * apart.max(), 1)} points apart at most ({method_phrase(row['method'])}; "
+        f"{cell(row)})."
+    )
+
+
+def failures(facts: StudyFacts) -> str:
+    """Who had no answer, and how often."""
+    rates, said = facts.rates, []
+    never = [name for name in _ordered(rates) if name not in facts.methods]
+    if never:
+        phrases = capital(listing([method_phrase(method) for method in never]))
+        said.append(f"{phrases} {_has(len(never))} no answer in any of these designs.")
+    some = rates[rates["method"].isin(facts.methods)].groupby("method")[
+        ["n_failed", "n_replicates"]
+    ]
+    sums = some.sum()
+    for method in sorted(sums.index[sums["n_failed"] > 0], key=method_order):
+        failed, asked = sums.loc[method]
+        said.append(
+            f"{capital(method_phrase(method))} had none for {failed:,} of {asked:,} simulated "
+            f"experiments."
+        )
+    every = "Every other answer was given." if said else "Every method answered always."
+    return " ".join([*said, every])
+
+
+def _ordered(rates: pd.DataFrame) -> list[str]:
+    return sorted(rates["method"].unique(), key=method_order)
+
+
+# ---- figures and how it was made -----------------------------------------------------------------
+
+
+def picture(facts: StudyFacts, name: str, caption: str) -> str:
+    """A figure of the study, with the alt text made beside it."""
+    path = f"results/study/figures/{name}.svg"
+    return figure(path, label=name.replace("_", "-"), caption=caption, alt=facts.alt[name])
+
+
+def provenance(facts: StudyFacts) -> str:
+    """Seed, replicates and versions."""
+    made = facts.overview
+    code = made["code"]
+    commit = "not a git checkout" if code["commit"] is None else f"`{code['commit'][:12]}`"
+    if code["changed"]:
+        commit += ", with uncommitted changes"
+    rows = [
+        ["seed", str(made["seed"])],
+        ["replicates of every scenario", f"{made['replicates']:,}"],
+        ["of methods that draw", f"{made['slow_replicates']:,}"],
+        ["their draws", f"{made['draws']:,}"],
+        ["code (commit)", commit],
+        ["Python", made["python"]],
+        *([name, version] for name, version in made["packages"].items()),
+    ]
+    caption = "What this study was made with."
+    return table(["what", "value"], rows, label="provenance", caption=caption, text_columns=2)

@@ -1,0 +1,101 @@
+"""What the jobs of each rule ask of a machine: memory, and time at most.
+
+A cluster's scheduler has to know both before a job starts. They grow with the data, and double with each
+attempt, so that a job that ran out of either is given more (`retries` in profiles/slurm). On one machine
+nobody asks for them. They say nothing of results, and changing them reruns nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HEADROOM = 1.5
+"""So many times what was measured is asked for; a test holds it against docs/scaling.csv."""
+
+PACKED = {".gz": 8, ".xlsx": 8}
+"""Megabytes that one of such a file stands for, beside a plain one."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Peaks of a rule's jobs as measured, in megabytes and minutes.
+
+    Attributes
+    ----------
+    mb, minutes : with a small table
+    mb_each, minutes_each : what a million rows add; or what 18 MB of a raw file add
+    """
+
+    mb: float
+    minutes: float
+    mb_each: float = 0
+    minutes_each: float = 0
+
+
+NEEDS = {
+    "simulate_data": Need(150, 2),
+    "check_data": Need(190, 2, 185, 0.5),
+    "ingest_data": Need(190, 2, 185, 0.5),
+    "fit_specification": Need(450, 3, 350, 2),
+    "combine_results": Need(280, 2, 10),
+    "check_model": Need(300, 2, 10),
+    "record_provenance": Need(120, 1),
+    "check_sensitivity": Need(400, 10, 600, 10),
+    "simulate_calibration": Need(400, 20, 350, 2),
+    "gather_calibration": Need(300, 5, 350, 2),
+    "judge_methods": Need(250, 2),
+    "plan_experiment": Need(300, 10, 350, 5),
+    "simulate_study": Need(450, 60),
+    "gather_study": Need(300, 5),
+    "draw_study": Need(300, 3),
+    "render_study": Need(340, 5),
+    "draw_figure": Need(300, 3, 60, 0.2),
+    "render_report": Need(340, 5),
+    "adjust_families": Need(180, 2),
+    "render_index": Need(340, 5),
+    "write_json": Need(190, 2, 10),
+    "describe_file": Need(200, 3, 185, 0.5),
+}
+
+
+def memory(rule: str) -> Callable[..., int]:
+    """Megabytes, as Snakemake asks for `mem_mb`."""
+    need = NEEDS[rule]
+    return lambda wildcards, input, attempt: asked(
+        need.mb + need.mb_each * millions(wildcards, input), attempt
+    )
+
+
+def minutes(rule: str) -> Callable[..., int]:
+    """Minutes at most, as Snakemake asks for `runtime`."""
+    need = NEEDS[rule]
+    return lambda wildcards, input, attempt: asked(
+        need.minutes + need.minutes_each * millions(wildcards, input), attempt
+    )
+
+
+def asked(measured: float, attempt: int) -> int:
+    return math.ceil(HEADROOM * measured) * 2 ** (attempt - 1)
+
+
+def millions(wildcards: Any, input: Any) -> float:
+    """Millions of rows of a job's dataset: by its raw file until it was read, 0 if that is to come."""
+    raw = input.get("raw")
+    if raw is not None:
+        return of_file(Path(raw))
+    design = Path(f"results/{wildcards.get('dataset')}/design.json")
+    if not design.is_file():
+        return 0
+    return float(json.loads(design.read_text(encoding="utf-8"))["n_obs"]) / 1e6
+
+
+def of_file(path: Path) -> float:
+    """Millions of rows in a raw file, of which one takes about 18 bytes."""
+    if not path.is_file():
+        return 0
+    return PACKED.get(path.suffix, 1) * path.stat().st_size / 18e6
