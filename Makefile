@@ -50,12 +50,13 @@ report: $(STAMP) ## Make every report that is not up to date: reports/rendered/i
 
 # Each examples/NAME.yaml describes the dataset NAME. Their reports are asked for by name, so that the
 # index page and its datasets stay as they are.
-examples: $(STAMP) ## Make the reports of examples/*.yaml: reports/rendered/NAME.html
+examples: $(STAMP) ## Make the reports of examples/*.yaml: reports/rendered/NAME.html, .json
 	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
 	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE_PATH)" \
 		--keep-going --rerun-incomplete --logger groupwise $(WITH_CORES) \
 		--configfile $(EXAMPLES) $(ARGS) -- \
-		$(EXAMPLES:examples/%.yaml=reports/rendered/%.html)
+		$(EXAMPLES:examples/%.yaml=reports/rendered/%.html) \
+		$(EXAMPLES:examples/%.yaml=reports/rendered/%.json)
 
 # A profile may bring its own study.yaml (profiles/full does): CONFIG is added to it.
 study: $(STAMP) ## Simulate all methods over many designs: reports/rendered/study.html

@@ -18,6 +18,7 @@ include: "workflow/rules/sensitivity.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/reports.smk"
 include: "workflow/rules/study.smk"
+include: "workflow/rules/machine.smk"
 
 
 rule all:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from gather_calibration import run as gathered
 from ingest_data import run as ingest_and_describe
-from judge_methods import rules_for, said
-from judge_methods import run as judged
 from plan_experiment import run as planned
 from sample_data import sample_of
 
 from groupwise import specifications, tidy
-from groupwise.calibration.rules import Rules
+from groupwise.calibration.judgement import judged, rules_for, said
+from groupwise.calibration.overview import gathered
 from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
 from groupwise.diagnostics import refit
 from groupwise.diagnostics.checks import run_checks
@@ -153,7 +150,7 @@ def calibrate(
     with contextlib.suppress(NotSimulated):
         parts = [dataset_workload(sample.design, sample.y, options)[0].run_share(1, 1)]
     results["calibration"], overview = gathered(sample, options, "estimated", parts)
-    rules = rules_for(sample.conf_level, {"preference": Rules.preference})
+    rules = rules_for(sample.conf_level)
     found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
     results["verdict"] = found.methods
     results["planning"] = planned(sample, options, None, 0.8, ("mixed_wald", "ols_cr2", "dummy"))
@@ -233,8 +230,7 @@ def fit_again(
     table: pd.DataFrame, design: Mapping[str, Any], *, fails: bool
 ) -> dict[str, pd.DataFrame]:
     """What the models say without each group, under other settings, with their variance held."""
-    build = partial(sample_of, resampling={})
-    experiment = refit.Experiment(table, design, build)
+    experiment = refit.Experiment(table, design, sample_of)
     tables = {
         "influence": influence(experiment),
         "sensitivity": sensitivity(experiment),

@@ -19,10 +19,12 @@ RULES = ROOT / "workflow" / "rules"
 LAYERS = (
     {"tidy", "words", "algebra", "svg", "data"},
     {"design"},
-    {"models"},
+    {"models", "intake", "results"},
     {"inference"},
     {"specifications"},
     {"diagnostics", "calibration", "planning", "figures", "report"},
+    {"outlook"},
+    {"analysis"},
 )
 """A module may import from earlier layers and from its own folder."""
 

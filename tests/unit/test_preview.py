@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import preview
 from preview import inline
 from preview.document import fence_html_tables
 from preview.metadata import page_metadata, scalar
+from preview.notebook import joined
 from preview.selfcontained import violations
 from preview.source import read_qmd
 
@@ -385,3 +387,23 @@ def test_html_tables_are_fenced_outside_code_only() -> None:
 def test_violations_are_found(html: str) -> None:
     assert violations(html)
     assert violations('<a href="https://example.org">x</a><img src="data:,">') == []
+
+
+# Prints -----------------------------------------------------------------------------------------
+
+
+def test_prints_that_come_late_are_one_output(tmp_path: Path) -> None:
+    cell = "```{{python}}\nimport time\nprint('one')\ntime.sleep({})\nprint('two')\n```\n"
+    pages = [render_text(tmp_path, cell.format(pause)) for pause in ("0.0", "0.7")]
+    at_once, late = (page.replace("0.7", "0.0") for page in pages)
+    assert late == at_once and "one\ntwo" in late
+
+
+def test_only_adjacent_prints_of_one_stream_are_joined() -> None:
+    def stream(name: str, text: str) -> nbformat.NotebookNode:
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    shown = nbformat.v4.new_output("display_data", data={"text/plain": "a figure"})
+    outputs = [stream("stdout", "a"), stream("stdout", "b"), stream("stderr", "c"), shown]
+    found = joined([*outputs, stream("stdout", "d"), stream("stdout", "e")])
+    assert [each.get("text") for each in found] == ["ab", "c", None, "de"]

@@ -27,7 +27,12 @@ PER_DATASET = {
     "draw_figure",
     "record_provenance",
     "render_report",
+    "write_json",
 }
+
+
+JUDGED = {"judge_methods", "draw_figure", "render_report", "render_index", "write_json"}
+"""What follows from another verdict."""
 
 
 def append(project: Project, name: str, text: str = COMMENT) -> None:
@@ -143,11 +148,11 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ),
         (
             f"{PACKAGE}/diagnostics/checks.py",
-            {"check_model", "record_provenance", "render_report", "render_index"},
+            {"check_model", "record_provenance", "render_report", "render_index", "write_json"},
         ),
         (
             f"{PACKAGE}/diagnostics/influence.py",
-            {"check_sensitivity", "draw_figure", "render_report", "render_index"},
+            {"check_sensitivity", "draw_figure", "render_report", "render_index", "write_json"},
         ),
         (
             f"{PACKAGE}/data/simulate.py",
@@ -173,7 +178,7 @@ def test_edited_specification_is_the_only_one_fitted(copied: Project) -> None:
 
 def test_another_headline_fits_nothing(copied: Project) -> None:
     copied.edit("config.yaml", "headline: mixed_wald", "headline: ols_classical")
-    assert set(plan(copied)) == {"judge_methods", "draw_figure", "render_report", "render_index"}
+    assert set(plan(copied)) == JUDGED
 
 
 @pytest.mark.parametrize(
@@ -215,7 +220,7 @@ def test_another_number_of_jobs_simulates_anew_and_changes_nothing_else(copied: 
 
 def test_rules_of_the_verdict_simulate_nothing(copied: Project) -> None:
     copied.edit("config.yaml", "headline: mixed_wald", "verdict: {allowance: 0.02}")
-    assert set(plan(copied)) == {"judge_methods", "draw_figure", "render_report", "render_index"}
+    assert set(plan(copied)) == JUDGED
 
 
 def test_assumed_effects_are_simulated_anew_for_their_dataset(copied: Project) -> None:

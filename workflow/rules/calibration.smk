@@ -130,6 +130,7 @@ rule plan_experiment:
             "specifications/group_means.py",
             "calibration",
             "planning",
+            "outlook.py",
         ),
     output:
         planning="results/{dataset}/planning.csv",

@@ -68,7 +68,7 @@ rule ingest_data:
         raw=SETTINGS.raw_file,
         reader=READER,
         checked="data/processed/checked/{dataset}.json",
-        package=package("algebra.py", "design.py"),
+        package=package("algebra.py", "design.py", "intake.py"),
     output:
         data="data/processed/{dataset}.parquet",
         missing="data/processed/missing/{dataset}.parquet",

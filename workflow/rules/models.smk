@@ -65,7 +65,7 @@ rule combine_results:
             )
             for name, file in MODEL_TABLES.items()
         },
-        package=package("words.py"),
+        package=package("words.py", "results.py"),
     output:
         **{name: f"results/{{dataset}}/{file}" for name, file in MODEL_TABLES.items()},
     log:

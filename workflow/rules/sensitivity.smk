@@ -8,7 +8,6 @@ rule check_sensitivity:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
-        sample="workflow/scripts/fit_specification.py",
         package=package(
             "algebra.py",
             "words.py",

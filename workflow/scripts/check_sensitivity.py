@@ -1,22 +1,20 @@
 """Fit the models again: without each group, with other settings, with the group variance held."""
 
-from functools import partial
-
 import pandas as pd
 from job import logged, read_json, write_table
-from sample_data import sample_of
 
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile import profile_table
 from groupwise.diagnostics.refit import Experiment
 from groupwise.diagnostics.sensitivity import sensitivity
+from groupwise.specifications import sample_of
 
 if __name__ == "__main__":
     with logged(snakemake):
         experiment = Experiment(
             table=pd.read_parquet(snakemake.input.data),
             settings=read_json(snakemake.input.design),
-            build=partial(sample_of, resampling={}),
+            build=sample_of,
         )
         write_table(snakemake.output.influence, influence(experiment))
         write_table(snakemake.output.sensitivity, sensitivity(experiment))

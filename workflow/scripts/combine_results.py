@@ -2,19 +2,10 @@
 
 from job import logged, read_result, write_table
 
-from groupwise import tidy
-from groupwise.words import method_order
-
-
-def run(name, parts):
-    """One results table; within a method the rows keep their order."""
-    table = tidy.concat(name, parts)
-    return table.sort_values("method", key=lambda m: m.map(method_order), kind="stable")
-
+from groupwise.results import combined
 
 if __name__ == "__main__":
     with logged(snakemake):
         for name, path in snakemake.output.items():
-            write_table(
-                path, run(name, [read_result(part, name) for part in snakemake.input[name]])
-            )
+            parts = [read_result(part, name) for part in snakemake.input[name]]
+            write_table(path, combined(name, parts))

@@ -6,10 +6,10 @@ from importlib.metadata import version
 
 import pandas as pd
 from job import logged, write_json, write_table
-from judge_methods import rules_for
 from record_provenance import PACKAGES, commit
 from simulate_study import grid, workload
 
+from groupwise.calibration.judgement import rules_for
 from groupwise.calibration.measures import measures
 from groupwise.calibration.partial import gather
 from groupwise.calibration.study import LECTURE, Grid, example_cell, study_axes

@@ -5,36 +5,20 @@ from pathlib import Path
 from job import logged, read_json, write_json, write_table
 from raw_table import also_read, read_raw
 
-from groupwise.data.ingest import ingest, missing_by_arm
 from groupwise.data.validate import Roles
-from groupwise.design import describe, make_design
+from groupwise.intake import take_in
 
 
 def run(raw, settings):
-    """The analysis table, what is missing where, and design.json."""
-    roles = Roles.from_settings(settings["roles"])
-    ingested = ingest(raw, roles, **settings["ingest"])
-    design = make_design(ingested.table, roles, **settings["design"])
-    found = describe(design)
-    understood = {
-        "roles": {"block": None, "second_group": None, "covariates": []} | dict(settings["roles"]),
-        "conf_level": settings["conf_level"],
-        "reference": design.arm_labels[0],
-        "n_read": ingested.n_read,
-        "where": settings["ingest"]["where"] or {},
-        "recode": _listed(settings["ingest"]["recode"] or {}),
-        "outcome": dict(ingested.outcome),
-        "dropped": dict(ingested.dropped),
-        "missing": missing_by_arm(ingested.missing),
-        "rank_deficient": settings["design"]["rank_deficient"],
-        "warnings": [*found["warnings"], *ingested.warnings],
-    }
-    return ingested.table, ingested.missing, found | understood
-
-
-def _listed(recodes):
-    """Recodes as [old, new] pairs: JSON has no keys that are numbers."""
-    return {column: [list(pair) for pair in pairs.items()] for column, pairs in recodes.items()}
+    """The analysis table, what is missing where, and what was understood of both."""
+    taken = take_in(
+        raw,
+        Roles.from_settings(settings["roles"]),
+        conf_level=settings["conf_level"],
+        reading=settings["ingest"],
+        modelling=settings["design"],
+    )
+    return taken.table, taken.missing, taken.understood
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ NEEDS = {
     "render_report": Need(340, 5),
     "adjust_families": Need(180, 2),
     "render_index": Need(340, 5),
+    "write_json": Need(190, 2, 10),
     "describe_file": Need(200, 3, 185, 0.5),
 }
 

@@ -235,6 +235,9 @@ TABLES: dict[str, dict[str, type]] = {
 }
 """Columns and types of each table, in the order in which they are written."""
 
+SHARED = ("families", "study_axes", "study_rates")
+"""Tables that are not about one dataset."""
+
 
 @dataclass(frozen=True)
 class Inference:

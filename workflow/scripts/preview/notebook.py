@@ -113,12 +113,25 @@ def _parameterize(nb: NotebookNode, parameters: dict[str, str]) -> NotebookNode:
 def _execute_cell(client: NotebookClient, cell: NotebookNode, index: int, name: str) -> None:
     try:
         client.execute_cell(cell, index)
+        cell.outputs = joined(cell.outputs)
     except CellExecutionError as error:
         line = cell.metadata.line + _failing_line(error.traceback) - 1
         reason = _last_line(f"{error.ename}: {error.evalue}")
         raise PreviewError(f"{name}: {_which(cell)} failed at line {line}: {reason}") from error
     except DeadKernelError as error:
         raise PreviewError(f"{name}: Python died while it ran {_which(cell)}.") from error
+
+
+def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """A cell's outputs, each run of prints as one: the kernel sends slow ones in pieces."""
+    found: list[NotebookNode] = []
+    for output in outputs:
+        last = found[-1] if found else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def _execute_inline(client: NotebookClient, cell: NotebookNode, name: str) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.calibration.disagreements import Disagreement, disagreements
 from groupwise.calibration.rules import ROUNDING, Evidence, Rules, judge, percent
-from groupwise.words import METHODS, PROCESSES, capital, method_order, method_phrase
+from groupwise.words import PROCESSES, capital, method_order, method_phrase
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class Verdict:
     departures: tuple[str, ...] = ()
     calibrated: bool = True
 
-    def lead(self, answered: Sequence[str], rules: Rules) -> str:
+    def lead(self, estimates: pd.DataFrame, rules: Rules) -> str:
         """The headline, or what is shown in its place: some method has to come first."""
-        return self.headline or _preferred(answered, rules) or next(iter(METHODS))
+        first = str(estimates["method"].iloc[0])
+        return self.headline or _preferred(answering(estimates), rules) or first
 
 
 def verdict(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import importlib
 import io
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
 import pandas as pd
-from plotnine import ggplot
+from plotnine import ggplot, theme
 
 from groupwise import svg
 
@@ -39,6 +40,15 @@ class Figure:
     width: float
     height: float
     alt: str
+
+    def sized(self) -> ggplot:
+        """The plot with its size in it, to be displayed by itself."""
+        return self.plot + theme(figure_size=(self.width, self.height))
+
+
+def names() -> list[str]:
+    """Every figure there is."""
+    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"style"})
 
 
 def draw(name: str, tables: Tables) -> Figure:

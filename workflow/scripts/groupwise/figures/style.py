@@ -55,10 +55,18 @@ def drawn(shown: int, total: int, things: str) -> str:
     return "" if shown == total else f"Drawn: {counted(shown, total, things)}."
 
 
+class Plain(theme_minimal):
+    """In which a dollar in a label is a dollar, also where a notebook displays the plot."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)
+        self._rcParams["text.parse_math"] = False
+
+
 def look(**more: object) -> theme:
     """The theme of every figure, with a figure's own settings over it."""
     return (
-        theme_minimal(base_size=13, base_family="DejaVu Sans")
+        Plain(base_size=13, base_family="DejaVu Sans")
         + theme(
             text=element_text(color=INK),
             axis_text=element_text(color=INK, size=11.5),

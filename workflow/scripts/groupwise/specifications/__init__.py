@@ -11,13 +11,15 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from groupwise import tidy
 from groupwise.data.sampling import sampled_rows
-from groupwise.design import Design
+from groupwise.data.validate import Roles
+from groupwise.design import Design, make_design
 from groupwise.inference.multiplicity import adjusted
 
 
@@ -42,7 +44,10 @@ class Resampling:
 
 @dataclass(frozen=True)
 class Sample:
-    """A design and its outcome y, shape (n,), with the words the result tables need."""
+    """A design and its outcome y, shape (n,), with the words the result tables need.
+
+    `methods` are those that are asked; None is all of them.
+    """
 
     design: Design
     y: np.ndarray
@@ -52,6 +57,11 @@ class Sample:
     conf_level: float = 0.95
     second_name: str | None = None
     resampling: Resampling = Resampling()
+    methods: tuple[str, ...] | None = None
+
+    def asks(self, method: str) -> bool:
+        """Is a method wanted? Those that take long are left out where they are not."""
+        return self.methods is None or method in self.methods
 
     def who(self, specification: str, method: str) -> dict[str, str]:
         return {"dataset": self.dataset, "specification": specification, "method": method}
@@ -72,6 +82,37 @@ class SpecificationFit:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
+def sample_of(
+    table: pd.DataFrame,
+    understood: Mapping[str, Any],
+    resampling: Mapping[str, int] | None = None,
+    methods: tuple[str, ...] | None = None,
+) -> Sample:
+    """What specifications are fitted to: an analysis table, and what design.json says of it.
+
+    `resampling` has settings of `Resampling`.
+    """
+    roles = Roles.from_settings(understood["roles"])
+    design = make_design(
+        table,
+        roles,
+        blocks_as=understood["blocks_as"] or "fixed",
+        random_slopes=understood["random_slopes"],
+        rank_deficient=understood["rank_deficient"],
+    )
+    return Sample(
+        design=design,
+        y=table[roles.outcome].to_numpy(dtype=float),
+        dataset=understood["dataset"],
+        group_name=roles.group,
+        block_name=roles.block,
+        conf_level=understood["conf_level"],
+        second_name=roles.second_group,
+        resampling=Resampling(**(resampling or {})),
+        methods=methods,
+    )
+
+
 def names() -> list[str]:
     """Every specification there is."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
@@ -82,15 +123,16 @@ def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
     module = importlib.import_module(f"{__name__}.{specification}")
     fit: SpecificationFit = module.fit(sample)
     design = sample.design
+    methods = [each for each in fit.methods if sample.asks(each.method)]
     tables = tidy.method_tables(
-        fit.methods,
+        methods,
         dataset=sample.dataset,
         contrasts=design.contrast_labels,
         arms=design.arm_labels,
         n_obs=design.n_obs,
         n_groups=design.n_groups,
     )
-    tables["adjusted"] = _adjusted(sample, fit.methods)
+    tables["adjusted"] = _adjusted(sample, methods)
     for name in MODEL_TABLES:
         if name not in tables:
             tables[name] = fit.tables.get(name, tidy.table(name, []))

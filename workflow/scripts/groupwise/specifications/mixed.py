@@ -80,7 +80,8 @@ def fit(sample: Sample) -> SpecificationFit:
         more = fit_statistics(sample, WHO[0], WHO[1], **statistics)
         tables["fit_statistics"] = tidy.concat("fit_statistics", [tables["fit_statistics"], more])
         tables["agreement"] = _agreement(sample, model, found)
-    return SpecificationFit([wald, *(_answer(sample, found, name) for name in ANSWERS)], tables)
+    asked = [_answer(sample, found, name) for name in ANSWERS if sample.asks(name)]
+    return SpecificationFit([wald, *asked], tables)
 
 
 def _reported(sample: Sample) -> tuple[tidy.MethodResult, Reported | None]:

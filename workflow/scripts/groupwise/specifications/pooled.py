@@ -74,6 +74,12 @@ def _robust(sample: Sample, clusters: Clusters) -> list[tidy.MethodResult]:
     for kind, name in SANDWICHES.items():
         answers = cr_answers(sample.design, sample.y, kind, sample.conf_level, clusters)
         methods.append(_method(sample, name, answers, *HOW[name], unknown(sample.design, answers)))
+    if sample.asks("ols_wild_bootstrap"):
+        methods.append(_wild(sample, clusters))
+    return methods
+
+
+def _wild(sample: Sample, clusters: Clusters) -> tidy.MethodResult:
     asked, most = sample.resampling.wild_draws, MOST_WEIGHTS // clusters.n_groups
     effort = {"draws": min(asked, max(most, LEAST_DRAWS)), "seed": sample.resampling.seed}
     answers, note = wild_answers(
@@ -84,8 +90,7 @@ def _robust(sample: Sample, clusters: Clusters) -> list[tidy.MethodResult]:
         fewer = f"{weights.draws:,} draws in place of {asked:,}, because there are so many groups."
         note = " ".join(filter(None, (note, fewer)))
     draws = weights.describe()
-    wild = _method(sample, "ols_wild_bootstrap", answers, CR1, draws, "groupwise", note)
-    return [*methods, wild]
+    return _method(sample, "ols_wild_bootstrap", answers, CR1, draws, "groupwise", note)
 
 
 def _method(

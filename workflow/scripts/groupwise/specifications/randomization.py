@@ -24,6 +24,8 @@ from groupwise.specifications import Sample, SpecificationFit
 
 def fit(sample: Sample) -> SpecificationFit:
     """Randomisation tests of all pairs of arms and of all arms at once, intervals by inversion."""
+    if not sample.asks("randomization"):
+        return SpecificationFit([])
     design, resampling = sample.design, sample.resampling
     effort = Effort(
         max_assignments=resampling.max_assignments,

@@ -1,0 +1,37 @@
+# Inputs:  results/{dataset}/*.csv and *.json, see KNOWN
+# Outputs: reports/rendered/{dataset}.json
+
+# All that the JSON of a dataset holds: a further table, whose columns tidy.py lists, or a further
+# JSON file is taken in by its name. (Tables that reports show: see reports.smk.)
+KNOWN = [
+    "results/{dataset}/design.json",
+    "results/{dataset}/provenance.json",
+    "results/{dataset}/calibration.json",
+    "results/{dataset}/verdict.json",
+    *(f"results/{{dataset}}/{table}.csv" for table in [*SHOWN_TABLES, "coefficients"]),
+]
+MADE += expand("reports/rendered/{dataset}.json", dataset=config["datasets"])
+
+
+rule write_json:
+    input:
+        known=KNOWN,
+        truth=branch(
+            lookup("datasets/{dataset}/simulate", within=config, default=False),
+            then="results/{dataset}/truth.json",
+            otherwise=[],
+        ),
+        package=package("words.py", "report/__init__.py", "report/document.py"),
+    output:
+        json="reports/rendered/{dataset}.json",
+    log:
+        "logs/write_json/{dataset}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory("write_json"),
+        runtime=minutes("write_json"),
+    message:
+        "{wildcards.dataset}: write the results as JSON"
+    script:
+        "../scripts/write_json.py"

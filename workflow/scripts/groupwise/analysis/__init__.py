@@ -1,0 +1,168 @@
+"""From a data frame to the tables and figures of a report, as in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from groupwise.analysis import arguments
+from groupwise.analysis.result import Analysis
+from groupwise.data.simulate import simulate as draw
+from groupwise.diagnostics.checks import run_checks
+from groupwise.diagnostics.missingness import differential_missingness
+from groupwise.intake import take_in
+from groupwise.results import as_written, combined
+from groupwise.specifications import MODEL_TABLES, Sample, fit_tables, names, sample_of
+
+__all__ = ["Analysis", "analyse", "simulate"]
+
+ANSWERS = ("estimates", "marginal_means", "coefficients", "omnibus", "adjusted")
+"""Tables with rows for every method; of the others each is one specification's."""
+
+
+def analyse(
+    table: pd.DataFrame,
+    *,
+    outcome: str,
+    treatment: str,
+    group: str,
+    reference: str | None = None,
+    block: str | None = None,
+    second_group: str | None = None,
+    covariates: Sequence[str] = (),
+    levels: Sequence[str] | Mapping[Any, str] | None = None,
+    where: Mapping[str, Any] | None = None,
+    recode: Mapping[str, Mapping[Any, Any]] | None = None,
+    outcome_as: str = "raw",
+    categorical: Sequence[str] = (),
+    numeric: Sequence[str] = (),
+    blocks_as: str = "fixed",
+    random_slopes: bool | str = False,
+    rank_deficient: str = "error",
+    singletons: str = "keep",
+    one_arm_blocks: str = "keep",
+    missing: str = "drop",
+    conf_level: float = 0.95,
+    methods: Sequence[str] | None = None,
+    headline: str = "auto",
+    resampling: Mapping[str, int] | None = None,
+    assumed_effects: Mapping[str, float] | None = None,
+    effect_to_find: float | None = None,
+    true_effects: Mapping[str, float] | None = None,
+    dataset: str = "data",
+) -> Analysis:
+    """Everything the report says of a dataset, by the code that makes the report.
+
+    Options have the names, meanings and defaults of config.yaml (README.md lists them).
+
+    Parameters
+    ----------
+    table
+        One row per individual; it is not changed.
+    outcome, treatment, group, block, second_group, covariates
+        Names of its columns.
+    reference
+        The arm the others are compared with; the first of `levels` if not given.
+    levels
+        The arms in order, or a mapping from the values in the data to labels.
+    methods
+        Those to ask, all if not given. The wild bootstrap, the parametric bootstrap, profile
+        likelihood and randomisation take longest.
+    headline
+        The method the summary leads with. With auto it is mixed_kenward_roger, or if that has no
+        answer the next that usually holds its level; after `calibrate` the verdict's.
+    resampling
+        Seed and effort of the methods that draw, as in config.yaml.
+    assumed_effects, effect_to_find
+        Of arms, and the difference between two, for the power that `calibrate` and `plan` tell.
+    true_effects
+        Of arms, where data were simulated: figures show them. An arm not listed has effect 0.
+    dataset
+        What the column `dataset` of every table says.
+
+    Raises
+    ------
+    InputError
+        A ValueError: for every mistake in the data or the arguments, one sentence that names the
+        argument.
+    """
+    given = dict(locals())  # every argument by its name
+    with arguments.named():
+        arguments.check(given)
+        asked = arguments.methods(methods)
+        chosen = arguments.headline(headline, asked)
+        arguments.check_resampling(resampling)
+        taken = take_in(
+            table,
+            arguments.roles(given),
+            conf_level=conf_level,
+            reading=arguments.reading(given),
+            modelling=arguments.modelling(given),
+        )
+        arms = list(taken.understood["arms"])
+        truth = arguments.truth(true_effects, arms)
+        arguments.check_effects("assumed_effects", assumed_effects, arms)
+    understood = {"dataset": dataset, "title": dataset, "note": ""} | dict(taken.understood)
+    # Checks of the mixed model look at its first fit, asked or not.
+    sample = sample_of(taken.table, understood, resampling, (*asked, "mixed_wald"))
+    tables = _fitted(sample)
+    further = {"differential_missingness": differential_missingness(taken.missing)}
+    return Analysis(
+        data=taken.table,
+        design=understood,
+        truth=truth,
+        chosen=chosen,
+        effects=_effects(assumed_effects, true_effects),
+        effect_to_find=effect_to_find,
+        sample=sample,
+        diagnostics=as_written(run_checks(dataset, tables, further)),
+        **{name: _of(asked, name, tables[name]) for name in MODEL_TABLES},
+    )
+
+
+def simulate(
+    *, outcome: str = "outcome", treatment: str = "arm", group: str = "group", **recipe: Any
+) -> pd.DataFrame:
+    """Draw a grouped experiment; `recipe` is what config.yaml says under `simulate`.
+
+    These are seed, groups_per_arm, group_size, mean, effects, sd_group and sd_residual, and if you
+    like sd_effect, noise, group_covariate, individual_covariate and decimals.
+
+    Raises
+    ------
+    InputError
+        A ValueError, for a recipe that is incomplete or contradicts itself.
+    """
+    with arguments.named():
+        made = arguments.recipe(recipe)
+        return draw(made, outcome=outcome, treatment=treatment, group=group)
+
+
+def _effects(
+    assumed: Mapping[str, float] | None, true: Mapping[str, float] | None
+) -> tuple[str, Mapping[str, float] | None]:
+    """Those that power is computed for, and where they are from."""
+    if assumed is not None:
+        return "assumed", assumed
+    return ("estimated", None) if true is None else ("true", true)
+
+
+def _fitted(sample: Sample) -> dict[str, pd.DataFrame]:
+    """The tables that models fill; numbers as they stand in the workflow's files."""
+    fits = [fit_tables(specification, sample) for specification in names()]
+    tables = {}
+    for name in MODEL_TABLES:
+        parts = [fit[name] for fit in fits]
+        # Rows of individuals are written in full.
+        parts = parts if name == "residuals" else [as_written(part) for part in parts]
+        tables[name] = combined(name, parts)
+    return tables
+
+
+def _of(asked: tuple[str, ...], name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A table without the answers of methods that were not asked."""
+    if name not in ANSWERS:
+        return table
+    return table[table["method"].isin(asked)].reset_index(drop=True)

@@ -1,0 +1,201 @@
+"""Checks of what `analyse` and `simulate` are given; each failure names the argument."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from groupwise.data.errors import InputError, nearest
+from groupwise.data.simulate import Recipe
+from groupwise.data.validate import ROLES, Roles
+from groupwise.words import METHODS, listing
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "outcome_as": ("raw", "log", "standardized"),
+    "blocks_as": ("fixed", "random"),
+    "random_slopes": (True, False, "diagonal"),
+    "rank_deficient": ("drop", "error"),
+    "singletons": ("keep", "drop"),
+    "one_arm_blocks": ("keep", "drop"),
+    "missing": ("drop", "error"),
+}
+CONDITIONS = ("min", "max", "not", "missing")
+LEAST = {
+    "seed": 0,
+    "wild_draws": 99,
+    "bootstrap_draws": 99,
+    "randomization_draws": 99,
+    "max_assignments": 1,
+}
+"""The smallest value of each setting of `resampling`."""
+
+READING = ("reference", "missing", "where", "outcome_as", "singletons", "one_arm_blocks")
+MODELLING = ("blocks_as", "random_slopes", "rank_deficient")
+PLACES = {"file": "table", "roles": "table"}
+"""Arguments for keys of a configuration that are no arguments."""
+
+
+@contextlib.contextmanager
+def named() -> Iterator[None]:
+    """Mistakes in a dataset's block of a configuration, said of the arguments of the same names."""
+    try:
+        yield
+    except InputError as error:
+        key = error.key.removeprefix("roles.").removeprefix("simulate.")
+        fix = re.sub(r"`(\w+): (\w+)`", r'`\1="\2"`', error.fix)
+        problem, fix = (re.sub(r"\broles\.(?=\w)", "", part) for part in (error.problem, fix))
+        raise InputError(PLACES.get(key, key), problem, fix) from None
+
+
+def check(given: Mapping[str, Any]) -> None:
+    """What a schema says of the same settings in a configuration."""
+    _check_table(given["table"])
+    for role in ROLES:
+        _check_name(role, given[role], optional=role not in ("outcome", "treatment", "group"))
+    for key in ("covariates", "categorical", "numeric"):
+        for name in several(given[key]):
+            _check_name(key, name)
+    for key, allowed in CHOICES.items():
+        if not any(given[key] is each or given[key] == each for each in allowed):
+            raise InputError(key, f"{given[key]!r} is no choice", _one_of(allowed))
+    level = given["conf_level"]
+    if not isinstance(level, float) or not 0 < level < 1:
+        raise InputError("conf_level", f"{level!r} is no level", "give a number such as 0.95")
+    effect = given["effect_to_find"]
+    if not (effect is None or (isinstance(effect, int | float) and effect > 0)):
+        fix = "give a difference in units of the outcome, above 0"
+        raise InputError("effect_to_find", f"{effect!r} is no difference", fix)
+    if given["reference"] is None and given["levels"] is None:
+        fix = "name an arm, or give `levels`, the arms in order"
+        raise InputError("reference", "nothing says what the arms are compared with", fix)
+    _check_conditions(given["where"] or {})
+
+
+def roles(given: Mapping[str, Any]) -> Roles:
+    return Roles(**{role: given[role] for role in ROLES}, covariates=several(given["covariates"]))
+
+
+def reading(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How the table is read: settings of `data.ingest.ingest`."""
+    settings = {key: given[key] for key in READING}
+    settings |= {key: several(given[key]) for key in ("categorical", "numeric")}
+    return settings | {
+        "reference": None if given["reference"] is None else str(given["reference"]),
+        "levels": _levels(given["levels"]),
+        "recode": given["recode"],
+    }
+
+
+def modelling(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What models are like: settings of `design.make_design`."""
+    return {key: given[key] for key in MODELLING}
+
+
+def methods(asked: Sequence[str] | None) -> tuple[str, ...]:
+    """Those that are asked, in the order of tables."""
+    if asked is None:
+        return tuple(METHODS)
+    for method in several(asked):
+        if method not in METHODS:
+            raise InputError("methods", f"there is no method '{method}'", _near(method, METHODS))
+    if not several(asked):
+        raise InputError("methods", "no method is asked", "name some, or leave the argument out")
+    return tuple(method for method in METHODS if method in several(asked))
+
+
+def headline(chosen: str, asked: tuple[str, ...]) -> str:
+    """The method that was chosen to lead, or `auto`."""
+    if chosen not in ("auto", *asked):
+        what = "is not asked" if chosen in METHODS else "is no method"
+        raise InputError("headline", f"'{chosen}' {what}", _near(chosen, ["auto", *asked]))
+    return chosen
+
+
+def check_resampling(settings: Mapping[str, int] | None) -> None:
+    """Seed and effort of methods that draw."""
+    for key, value in (settings or {}).items():
+        if key not in LEAST:
+            problem = f"there is no setting '{key}'"
+            raise InputError("resampling", problem, _near(key, LEAST))
+        if not isinstance(value, int) or isinstance(value, bool) or value < LEAST[key]:
+            fix = f"give a whole number, {LEAST[key]} or more"
+            raise InputError(f"resampling[{key!r}]", f"{value!r} is too little or no number", fix)
+
+
+def check_effects(key: str, effects: Mapping[str, float] | None, arms: Sequence[str]) -> None:
+    """Effects are of arms there are."""
+    for arm in effects or {}:
+        if arm not in arms:
+            raise InputError(key, f"'{arm}' is not an arm", _near(arm, arms))
+
+
+def truth(effects: Mapping[str, float] | None, arms: list[str]) -> dict[str, Any] | None:
+    """The true effect of every contrast, where those of the arms are known."""
+    check_effects("true_effects", effects, arms)
+    if effects is None:
+        return None
+    of = {arm: float(effects.get(arm, 0.0)) for arm in arms}
+    return {"effects": {f"{b} - {a}": of[b] - of[a] for a, b in combinations(arms, 2)}}
+
+
+def recipe(settings: Mapping[str, Any]) -> Recipe:
+    """A recipe that has all it needs."""
+    known = {each.name: each for each in fields(Recipe)}
+    for key in settings:
+        if key not in known:
+            raise InputError(key, "simulations have no such setting", _near(key, known))
+    for key, each in known.items():
+        no_default = each.default is MISSING and each.default_factory is MISSING
+        if no_default and key not in settings:
+            raise InputError(key, "a simulation needs it", "see `simulate` in config.yaml")
+    return Recipe.from_settings(settings)
+
+
+def several(names: Any) -> tuple[Any, ...]:
+    """Names as a tuple; one alone may stand for itself."""
+    return (names,) if isinstance(names, str) else tuple(names or ())
+
+
+def _check_table(table: Any) -> None:
+    if not isinstance(table, pd.DataFrame):
+        problem = f"a pandas DataFrame is needed, and this is a {type(table).__name__}"
+        raise InputError("table", problem, "make one of it, a row per individual")
+    if table.columns.nlevels > 1 or not table.columns.is_unique:
+        problem = "columns have several levels of names, or several have one name"
+        raise InputError("table", problem, "give each column one name of its own")
+
+
+def _check_name(key: str, name: Any, *, optional: bool = False) -> None:
+    if not (isinstance(name, str) or (optional and name is None)):
+        raise InputError(key, f"{name!r} is no column's name", "give the name of a column, a text")
+
+
+def _check_conditions(where: Mapping[str, Any]) -> None:
+    for column, condition in where.items():
+        for word in condition if isinstance(condition, Mapping) else ():
+            if word not in CONDITIONS:
+                problem = f"there is no condition '{word}'"
+                raise InputError(f"where[{column!r}]", problem, _one_of(CONDITIONS))
+
+
+def _levels(levels: Any) -> Any:
+    """Labels are texts, as the data's are read."""
+    if levels is None:
+        return None
+    if isinstance(levels, Mapping):
+        return {old: str(new) for old, new in levels.items()}
+    return [str(level) for level in several(levels)]
+
+
+def _near(word: object, known: Any) -> str:
+    return nearest(str(word), known)
+
+
+def _one_of(allowed: Sequence[Any]) -> str:
+    return f"one of them is wanted: {listing([repr(each) for each in allowed])}"

@@ -1,0 +1,131 @@
+"""Simulation and planning on top of an analysis, kept beside it for its tables, figures and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.calibration.judgement import judged, rules_for, said
+from groupwise.calibration.overview import gathered, not_simulated
+from groupwise.calibration.scenario import PROCESSES
+from groupwise.calibration.verdict import Verdict
+from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
+from groupwise.data.errors import InputError, nearest
+from groupwise.outlook import NotPlanned, planned
+from groupwise.results import as_written
+from groupwise.specifications import Sample
+
+NOT_YET = "Call calibrate() to simulate it."
+
+FEWEST_DRAWS = 99
+"""As in config.yaml."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration:
+    """How every method fares on data simulated for a design.
+
+    Attributes
+    ----------
+    calibration : a row per scenario, method, contrast and measure, with its Monte Carlo error
+    overview : what was simulated, as in calibration.json
+    verdict : which methods can be trusted
+    said : the verdict as in verdict.json
+    """
+
+    calibration: pd.DataFrame
+    overview: Mapping[str, Any]
+    verdict: Verdict
+    said: Mapping[str, Any]
+
+    def _repr_markdown_(self) -> str:
+        methods = self.verdict.methods
+        each = methods.loc[methods["dgp"] == "normal", "sentence"]
+        lines = [f"- {sentence}" for sentence in [*each, *self.verdict.departures]]
+        return "\n".join([" ".join(self.verdict.sentences), *(["", *lines] if lines else [])])
+
+    def __repr__(self) -> str:
+        return self._repr_markdown_()
+
+
+@dataclass
+class Studies:
+    """What was computed beyond the analysis: nothing at first."""
+
+    calibration: Calibration | None = None
+    planning: pd.DataFrame | None = None
+
+
+def not_calibrated(estimates: pd.DataFrame, headline: str, conf_level: float) -> Calibration:
+    """What there is to say before anything was simulated."""
+    nothing = tidy.table("calibration", [])
+    return _concluded(nothing, not_simulated(NOT_YET), estimates, headline, conf_level)
+
+
+def calibrated(
+    sample: Sample, estimates: pd.DataFrame, options: Options, *, headline: str, effects_are: str
+) -> Calibration:
+    """Simulate, analyse and judge; the methods are those that have rows in `estimates`."""
+    _check(options)
+    methods = tuple(dict.fromkeys(estimates["method"]))
+    try:
+        workload, _ = dataset_workload(
+            sample.design, sample.y, options, conf_level=sample.conf_level
+        )
+        parts = [replace(workload, methods=methods).run_share(1, 1)]
+    except NotSimulated:
+        parts = []  # `gathered` says why
+    table, overview = gathered(sample, options, effects_are, parts)
+    return _concluded(as_written(table), overview, estimates, headline, sample.conf_level)
+
+
+def plan_for(
+    sample: Sample,
+    options: Options,
+    effect: float | None,
+    *,
+    power: float,
+    methods: Sequence[str],
+) -> pd.DataFrame:
+    """Table `planning`."""
+    if not 0 < power < 1:
+        raise InputError("power", f"{power!r} is no power", "give a number such as 0.8")
+    if effect is not None and not (np.isfinite(effect) and effect > 0):
+        raise InputError("effect", f"{effect!r} is no effect", "give one in units of the outcome")
+    try:
+        return as_written(planned(sample, options, effect, power, methods))
+    except NotPlanned as reason:
+        raise ValueError(str(reason)) from None
+
+
+def _concluded(
+    table: pd.DataFrame,
+    overview: Mapping[str, Any],
+    estimates: pd.DataFrame,
+    headline: str,
+    conf_level: float,
+) -> Calibration:
+    rules = rules_for(conf_level)
+    found = judged(table, overview, estimates, rules, headline)
+    return Calibration(table, overview, found, said(found, estimates, rules))
+
+
+def _check(options: Options) -> None:
+    """What a schema says of the same settings in a configuration."""
+    for name in options.departures:
+        if name not in PROCESSES:
+            hint = nearest(str(name), PROCESSES)
+            raise InputError("departures", f"there is no process '{name}'", hint)
+    replicates, slow = options.replicates, options.slow_replicates
+    if not 0 <= slow <= replicates or replicates < 2:
+        problem = f"{replicates} replicates, and {slow} for methods that draw"
+        raise InputError("replicates", problem, "2 or more are needed, and the latter no more")
+    if options.draws < FEWEST_DRAWS:
+        raise InputError(
+            "draws", f"{options.draws!r} is too little", f"give {FEWEST_DRAWS} or more"
+        )

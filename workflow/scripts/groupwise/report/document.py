@@ -1,0 +1,226 @@
+"""Everything that is known of one dataset as one JSON document, and the schema it keeps to.
+
+A table is a list of records, or where it may be long an object of columns. Numbers that are not
+known are null; infinity, which JSON has not, is the text "Inf" or "-Inf", as R's jsonlite writes and
+reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.words import METHODS, method_label
+
+VERSION = "1.0"
+"""The first number changes when a reader has to change, the second when something is added."""
+
+SHORT = (
+    "estimates",
+    "marginal_means",
+    "omnibus",
+    "variance_components",
+    "adjusted",
+    "agreement",
+    "fit_statistics",
+    "diagnostics",
+    "verdict",
+)
+"""Tables of records. All others, which grow with groups, terms or scenarios, are columns."""
+
+ABSENT = ("residuals", *tidy.SHARED)
+"""Rows of individuals, and what is not about one dataset."""
+
+ALWAYS = tuple(name for name in tidy.TABLES if name not in ABSENT)
+"""Tables that every document has."""
+
+TYPES = {"f": "number", "i": "integer", "b": "boolean"}
+"""By the kind of a column; any other is a string."""
+
+
+def document(
+    tables: Mapping[str, pd.DataFrame], parts: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The document of one dataset.
+
+    Parameters
+    ----------
+    tables : results tables by name, see `tidy.TABLES`
+    parts
+        The contents of JSON files by name: `design`, `verdict`, `calibration`, `provenance`, for
+        simulated data `truth`, others.
+    """
+    design = dict(parts["design"])
+    head = {name: design.pop(name) for name in ("dataset", "title", "note")}
+    design.pop("source", None)  # also in the provenance
+    asked = dict.fromkeys(tables["estimates"]["method"])
+    known: dict[str, Any] = {"truth": None} | dict(parts) | {"design": design}
+    return {
+        "schema_version": VERSION,
+        **head,
+        "headline": parts["verdict"]["lead"],
+        "methods": {method: method_label(method) for method in asked},
+        **{name: _plain(known[name]) for name in sorted(known)},
+        "columns": {name: _types(table) for name, table in tables.items()},
+        "tables": {name: encoded(name, table) for name, table in tables.items()},
+    }
+
+
+def encoded(name: str, table: pd.DataFrame) -> list[dict[str, Any]] | dict[str, list[Any]]:
+    """A table as records or as columns."""
+    columns = {column: [_plain(value) for value in table[column].tolist()] for column in table}
+    if name not in SHORT:
+        return columns
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def text(made: Mapping[str, Any]) -> str:
+    """The document as text, the same bytes each time: a line for each part, record and column."""
+    rest = {name: value for name, value in made.items() if name != "tables"}
+    lines = [f"{_dumped(name)}: {_dumped(value)}" for name, value in rest.items()]
+    tables = [f"{_dumped(name)}: {_lines(table)}" for name, table in made["tables"].items()]
+    inside = ",\n".join(tables)
+    return "{\n" + ",\n".join([*lines, f'"tables": {{\n{inside}\n}}']) + "\n}\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the document, made from the columns of the results tables."""
+    properties = _head_schemas() | {
+        "columns": _said(
+            "Of each table, the type of each column.",
+            type="object",
+            additionalProperties={
+                "type": "object",
+                "additionalProperties": {"enum": [*TYPES.values(), "string"]},
+            },
+        ),
+        "tables": _said(
+            "The results tables: lists of records, or objects of columns.",
+            type="object",
+            required=list(ALWAYS),
+            properties={name: _table_schema(name) for name in ALWAYS},
+            additionalProperties={"type": ["array", "object"]},
+        ),
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Groupwise: the results of one dataset",
+        "description": (
+            'Null is a number that is not known; the texts "Inf" and "-Inf" are infinite. Further '
+            "parts and tables may come in within one major version."
+        ),
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "additionalProperties": {"type": ["object", "array", "null"]},
+        "$defs": {
+            "number": {"anyOf": [{"type": ["number", "null"]}, {"enum": ["Inf", "-Inf"]}]},
+            "integer": {"type": "integer"},
+            "boolean": {"type": "boolean"},
+            "string": {"type": "string"},
+        },
+    }
+
+
+def _head_schemas() -> dict[str, Any]:
+    """Of all that is no table."""
+    return {
+        "schema_version": _said("Version of this schema: major.minor.", const=VERSION),
+        "dataset": _said("The dataset's name, also in the column `dataset`.", type="string"),
+        "title": _said("The report's title.", type="string"),
+        "note": _said("The user's sentences about the data, or nothing.", type="string"),
+        "headline": _said("The method the report leads with.", enum=list(METHODS)),
+        "methods": _said(
+            "The methods that were asked, in order, with the labels that reports show.",
+            type="object",
+            propertyNames={"enum": list(METHODS)},
+            additionalProperties={"type": "string"},
+        ),
+        "design": _said("What was understood of the experiment, as in design.json.", type="object"),
+        "verdict": _verdict_schema(),
+        "calibration": _said(
+            "What was simulated for the verdict, as in calibration.json; or why nothing was.",
+            type="object",
+            required=["simulated", "message"],
+            properties={"simulated": {"type": "boolean"}, "message": {"type": "string"}},
+        ),
+        "provenance": _said("The source and its sha256, seed, versions, commit.", type="object"),
+        "truth": _said("True values of simulated data, null for others.", type=["object", "null"]),
+    }
+
+
+def _verdict_schema() -> dict[str, Any]:
+    """Of verdict.json."""
+    sentences = {"type": "array", "items": {"type": "string"}}
+    properties = {
+        "headline": _said("Null: no method holds its level.", enum=[*METHODS, None]),
+        "lead": _said("What is shown first all the same.", enum=list(METHODS)),
+        "chosen": _said("Was it chosen beforehand?", type="boolean"),
+        "calibrated": _said("Was there a simulation to judge by?", type="boolean"),
+        "most_powerful": {"type": "array", "items": {"enum": list(METHODS)}},
+        "sentences": sentences,
+        "departures": sentences,
+        "disagreements": {"type": "array", "items": {"type": "object"}},
+        "rules": {"type": "object"},
+    }
+    return _said(
+        "Why this method leads, as in verdict.json; the table `verdict` says it of every method.",
+        type="object",
+        required=list(properties),
+        properties=properties,
+    )
+
+
+def _table_schema(name: str) -> dict[str, Any]:
+    """Exactly the columns of one results table."""
+    kinds = {float: "number", int: "integer", bool: "boolean", str: "string"}
+    columns: dict[str, Any] = {
+        column: {"$ref": f"#/$defs/{kinds[kind]}"} for column, kind in tidy.TABLES[name].items()
+    }
+    if name not in SHORT:
+        columns = {column: {"type": "array", "items": each} for column, each in columns.items()}
+    record = {
+        "type": "object",
+        "required": list(columns),
+        "properties": columns,
+        "additionalProperties": False,
+    }
+    return {"type": "array", "items": record} if name in SHORT else record
+
+
+def _said(description: str, **rules: Any) -> dict[str, Any]:
+    return {"description": description, **rules}
+
+
+def _types(table: pd.DataFrame) -> dict[str, str]:
+    return {str(column): TYPES.get(table[column].dtype.kind, "string") for column in table}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it, whatever it holds."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    if math.isnan(value):
+        return None
+    return "Inf" if value > 0 else "-Inf"
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _lines(table: list[dict[str, Any]] | dict[str, list[Any]]) -> str:
+    """A record, or a column, in each line."""
+    if isinstance(table, list):
+        return "[" + ",".join(f"\n{_dumped(record)}" for record in table) + "\n]"
+    columns = (f"\n{_dumped(name)}: {_dumped(values)}" for name, values in table.items())
+    return "{" + ",".join(columns) + "\n}"
