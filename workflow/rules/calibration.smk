@@ -66,6 +66,8 @@ rule gather_calibration:
         overview="results/{dataset}/calibration.json",
     log:
         "logs/gather_calibration/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/gather_calibration/{dataset}.jsonl"
     conda:
         "../../environment.yml"
     resources:
@@ -102,6 +104,8 @@ rule judge_methods:
         verdict="results/{dataset}/verdict.json",
     log:
         "logs/judge_methods/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/judge_methods/{dataset}.jsonl"
     conda:
         "../../environment.yml"
     resources:

@@ -26,6 +26,8 @@ rule write_json:
         json="reports/rendered/{dataset}.json",
     log:
         "logs/write_json/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/write_json/{dataset}.jsonl"
     conda:
         "../../environment.yml"
     resources:

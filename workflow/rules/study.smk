@@ -75,6 +75,8 @@ rule gather_study:
         overview="results/study/study.json",
     log:
         "logs/gather_study.log",
+    benchmark:
+        "benchmarks/jobs/gather_study.jsonl"
     conda:
         "../../environment.yml"
     resources:
@@ -106,6 +108,8 @@ rule draw_study:
         alt="results/study/figures/{figure}.txt",
     log:
         "logs/draw_study/{figure}.log",
+    benchmark:
+        "benchmarks/jobs/draw_study/{figure}.jsonl"
     conda:
         "../../environment.yml"
     resources:
