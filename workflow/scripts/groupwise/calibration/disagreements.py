@@ -24,7 +24,7 @@ class Disagreement:
 
 
 SOURCES = {
-    "level": "None of these holds its level for this design.",
+    "level": "Not one of these holds its level for this design.",
     "reference": (
         "Some methods share their estimate and standard error, and differ in the distribution they "
         "compare the statistic with."

@@ -36,8 +36,8 @@ def draw(tables: Tables) -> Figure:
     )
     rows = rows.set_index("contrast").loc[shown].reset_index()
     if not np.isfinite(rows["estimate"]).any():
-        text = f"There is no answer by {method_phrase(tables.headline)}."
-        return Figure(sentence(text), WIDTH, 1.6, text)
+        text = f"{len(shown)} comparisons without an answer by {method_phrase(tables.headline)}."
+        return Figure(sentence(text), WIDTH, 2, text)
     rows["y"] = np.arange(len(rows), 0, -1)
     rows["said"] = [_said(row) for _, row in rows.iterrows()]
     width = 34 if len(shown) > 1 else 30
@@ -57,7 +57,7 @@ def draw(tables: Tables) -> Figure:
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, rows)
-    return Figure(plot, WIDTH, 0.8 + 0.62 * len(rows), _alt(tables, rows))
+    return Figure(plot, WIDTH, max(2.0, 0.8 + 0.62 * len(rows)), _alt(tables, rows))
 
 
 def _said(row: pd.Series) -> str:

@@ -35,8 +35,8 @@ def draw(tables: Tables) -> Figure:
     """A dot for every simulated rate; bands are what Monte Carlo error makes of the nominal level."""
     level, rates = _level(tables), _rates(tables)
     if rates.empty:
-        plot = sentence("Nothing was simulated for this design.")
-        return Figure(plot, WIDTH, 1.6, "Nothing was simulated for this design.")
+        text = f"Nothing was simulated for this design of {tables.design['n_groups']:,} groups."
+        return Figure(sentence(text), WIDTH, 2, text)
     methods = sorted(rates["method"].unique(), key=method_order)
     rates["y"] = [len(methods) - methods.index(method) for method in rates["method"]]
     rates["judged"] = pd.Categorical(rates["judged"], categories=_used(rates["judged"]))

@@ -31,8 +31,9 @@ def draw(tables: Tables) -> Figure:
     rows = tables.results["planning"]
     rows = rows[(rows["question"] == "curve") & rows["power"].notna()].copy()
     if rows.empty:
-        text = "There is no power curve for an experiment like this."
-        return Figure(sentence(text), WIDTH, 1.6, text)
+        n = tables.design["n_groups"]
+        text = f"There is no power curve for an experiment like this one with {n:,} groups."
+        return Figure(sentence(text), WIDTH, 2, text)
     group, at_hand = tables.design["roles"]["group"], _at_hand(tables)
     own = _own_size(rows)
     rows["correlation"] = _ordered(rows["icc"], "ICC {:.2f}")
