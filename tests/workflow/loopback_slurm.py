@@ -20,13 +20,14 @@ from pathlib import Path
 
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "runuser")
-MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
+MUNGE_FOLDER = Path("/run/munge")
 CPUS, MEMORY = 4, 16_000
 SECONDS = 60
 """For each of the daemons to answer."""
 
 # What the machine has is not asked for (config_overrides): jobs are small, whatever they request.
 # The gatherer of accounting data for Linux ends slurmd's steps with a crash on some kernels.
+MARK = "# Written by tests/workflow/loopback_slurm.py.\n"
 TEXT = """\
 ClusterName=loopback
 SlurmctldHost=localhost(127.0.0.1)
@@ -62,8 +63,10 @@ def why_not() -> str:
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         return f"not installed: {', '.join(missing)} (Debian: slurm-wlm, munge)"
-    if CONFIGURATION.exists():
+    if CONFIGURATION.exists() and not CONFIGURATION.read_text().startswith(MARK):
         return f"{CONFIGURATION} is another Slurm's"
+    if CONFIGURATION.exists() and answers("scontrol", "ping"):
+        return "another run of these tests has started Slurm"
     return ""
 
 
@@ -114,13 +117,14 @@ def running_slurm(folder: Path) -> Iterator[None]:
         (folder / part).mkdir(parents=True)
     controller, node = free_ports(2)
     CONFIGURATION.write_text(
-        TEXT.format(folder=folder, controller=controller, node=node, cpus=CPUS, memory=MEMORY)
+        MARK
+        + TEXT.format(folder=folder, controller=controller, node=node, cpus=CPUS, memory=MEMORY)
     )
     try:
-        if not MUNGE_SOCKET.exists():
-            MUNGE_SOCKET.parent.mkdir(exist_ok=True)
-            shutil.chown(MUNGE_SOCKET.parent, "munge", "munge")
-            started.append(start(folder, "runuser", "-u", "munge", "--", "munged", "-F"))
+        if not answers("munge", "--no-input"):
+            MUNGE_FOLDER.mkdir(exist_ok=True)
+            shutil.chown(MUNGE_FOLDER, "munge", "munge")
+            started.append(start(folder, "runuser", "-u", "munge", "--", "munged", "-F", "--force"))
             wait_for("munge", "--no-input")
         started.append(start(folder, "slurmctld", "-D"))
         wait_for("scontrol", "ping")
@@ -150,15 +154,20 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+def answers(*command: str) -> bool:
+    """Whether a command succeeds; `scontrol ping` does so too where it finds nobody."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode == 0 and "DOWN" not in done.stdout
+
+
 def wait_for(*command: str) -> None:
     """Until a command succeeds."""
     end = time.monotonic() + SECONDS
     while True:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0 and "DOWN" not in done.stdout:
+        if answers(*command):
             return
         if time.monotonic() > end:
-            raise TimeoutError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+            raise TimeoutError(f"{' '.join(command)} does not succeed")
         time.sleep(0.2)
 
 
