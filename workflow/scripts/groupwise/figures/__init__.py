@@ -47,8 +47,9 @@ class Figure:
 
 
 def names() -> list[str]:
-    """Every figure there is."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"style"})
+    """Every figure of a dataset; those of the study have a folder of their own."""
+    modules = {each.name for each in pkgutil.iter_modules(__path__) if not each.ispkg}
+    return sorted(modules - {"style"})
 
 
 def draw(name: str, tables: Tables) -> Figure:
