@@ -22,7 +22,8 @@ BLOCK = re.compile(
 )
 NEW_FILE = re.compile(r"`(?P<file>[^`]+)`:")
 EDIT = re.compile(
-    r"In `(?P<file>[^`]+)`, (?P<where>above|below|in place of) (?P<which>the|each) line\s`(?P<line>[^`]+)`:"
+    r"In `(?P<file>[^`]+)`, (?P<where>above|below|in place of) (?P<which>the|each) line\s"
+    r"`(?P<line>[^`]+)`:"
 )
 SMALL = {"replicates": 100, "slow_replicates": 5, "draws": 99, "jobs": 1, "departures": []}
 METHOD, FIGURE, DATASET = "group_medians", "group_sizes", "clinics"
@@ -100,12 +101,8 @@ def result(project: Project, name: str) -> pd.DataFrame:
 
 def test_every_block_of_the_page_is_tried() -> None:
     titles = ("A dataset", "A figure", "A method")
-    tried = [block.code for title in titles for block in section(title)]
-    fences = re.findall(r"^`{3,}\w", PAGE, re.M)
-    assert (
-        sum(len(re.findall(r"^`{3,}[{\w]", code, re.M)) for code in tried) == 1
-    )  # the report's cell
-    assert len(tried) == len(fences) == 10
+    tried = [block for title in titles for block in section(title)]
+    assert len(tried) == len(re.findall(r"^`{3,}\w", PAGE, re.M)) > 0
 
 
 def test_dataset_is_read_and_estimated(project: Project) -> None:
@@ -146,7 +143,7 @@ def test_method_stands_where_its_words_put_it(project: Project) -> None:
 def test_method_is_calibrated(project: Project) -> None:
     """Normal medians, equal sizes: an exact test, whose level is .05 to within simulation error."""
     rows = result(project, "calibration")
-    assert rows["scenario"].nunique() > 1
+    assert len(set(rows["scenario"])) > 1
     assert (rows["n_replicates"] == SMALL["replicates"]).all() and (rows["n_failed"] == 0).all()
     level = rows[rows["measure"] == "type_one_error"]
     assert len(level) and (level["value"] - 0.05).abs().max() < 5 * np.sqrt(0.05 * 0.95 / 100)
