@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import sys
@@ -22,10 +23,11 @@ BLOCK = re.compile(
 )
 NEW_FILE = re.compile(r"`(?P<file>[^`]+)`:")
 EDIT = re.compile(
-    r"In `(?P<file>[^`]+)`, (?P<where>above|below|in place of) (?P<which>the|each) "
-    r"line\s`(?P<line>[^`]+)`:"
+    r"In `(?P<file>[^`]+)`, (?P<where>above|below|in place of) (?P<which>the|each) line\s"
+    r"`(?P<line>[^`]+)`:"
 )
-SMALL = {"replicates": 100, "slow_replicates": 5, "draws": 99, "jobs": 1, "departures": []}
+REPLICATES = 100
+SMALL = {"replicates": REPLICATES, "slow_replicates": 5, "draws": 99, "jobs": 1, "departures": []}
 METHOD, FIGURE, DATASET = "group_medians", "group_sizes", "clinics"
 
 
@@ -101,12 +103,8 @@ def result(project: Project, name: str) -> pd.DataFrame:
 
 def test_every_block_of_the_page_is_tried() -> None:
     titles = ("A dataset", "A figure", "A method")
-    tried = [block.code for title in titles for block in section(title)]
-    fences = re.findall(r"^`{3,}\w", PAGE, re.M)
-    assert (
-        sum(len(re.findall(r"^`{3,}[{\w]", code, re.M)) for code in tried) == 1
-    )  # the report's cell
-    assert len(tried) == len(fences) == 10
+    tried = [block for title in titles for block in section(title)]
+    assert len(tried) == len(re.findall(r"^`{3,}\w", PAGE, re.M)) > 0
 
 
 def test_dataset_is_read_and_estimated(project: Project) -> None:
@@ -145,17 +143,19 @@ def test_method_stands_where_its_words_put_it(project: Project) -> None:
 
 
 def test_method_is_calibrated(project: Project) -> None:
-    """Normal medians, equal sizes: an exact test, whose level is .05 to within simulation error."""
+    """Groups of one size have medians of one distribution: intervals hold the truth as they should."""
     rows = result(project, "calibration")
+    rows = rows[rows["measure"] == "coverage"]
     assert len(set(rows["scenario"])) > 1
-    assert (rows["n_replicates"] == SMALL["replicates"]).all() and (rows["n_failed"] == 0).all()
-    level = rows[rows["measure"] == "type_one_error"]
-    assert len(level) and (level["value"] - 0.05).abs().max() < 5 * np.sqrt(0.05 * 0.95 / 100)
+    assert (rows["n_replicates"] == REPLICATES).all() and (rows["n_failed"] == 0).all()
+    assert (rows["value"] - 0.95).abs().max() < 5 * np.sqrt(0.95 * 0.05 / REPLICATES)
 
 
 def test_method_is_not_planned_for_and_says_so(project: Project) -> None:
-    rows = result(project, "planning")
-    assert len(rows) and rows["message"].str.startswith("Not planned for").all()
+    messages = set(result(project, "planning")["message"])
+    assert [text.partition(";")[0] for text in messages] == [
+        "Not planned for: there is no formula for its distribution"
+    ]
 
 
 def test_method_may_lead_a_report(project: Project) -> None:
@@ -187,8 +187,6 @@ def test_figure_is_drawn_and_shown(copied: Project) -> None:
     assert "<svg" in drawn.with_suffix(".svg").read_text(encoding="utf-8")
     alt = drawn.with_suffix(".txt").read_text(encoding="utf-8")
     sizes = pd.read_csv(copied.folder / "data/raw/tiny.csv").groupby("class").size()
-    assert (
-        alt
-        == f"Sizes of {len(sizes)} groups: {sizes.min()}\u00a0to\u00a0{sizes.max()} individuals.\n"
-    )
-    assert alt.strip() in copied.read("reports/rendered/measured.html").replace("&nbsp;", "\u00a0")
+    span = f"{sizes.min()}\u00a0to\u00a0{sizes.max()}"
+    assert alt == f"Sizes of {len(sizes)} groups: {span} individuals.\n"
+    assert alt.strip() in html.unescape(copied.read("reports/rendered/measured.html"))
