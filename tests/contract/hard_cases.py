@@ -141,8 +141,8 @@ def calibrate(
     Nothing is simulated from a model that fails.
     """
     options = Options(
-        replicates=0 if fails else 100,
-        slow_replicates=4,
+        replicates=0 if fails else 40,
+        slow_replicates=1,
         draws=19,
         departures=("skewed_groups",),
     )

@@ -40,7 +40,8 @@ def draw(tables: Tables) -> Figure:
         return Figure(sentence(text), WIDTH, 2, text)
     rows["y"] = np.arange(len(rows), 0, -1)
     rows["said"] = [_said(row) for _, row in rows.iterrows()]
-    width = 34 if len(shown) > 1 else 30
+    labels = [wrap(contrast_label(each), 32) for each in shown]
+    row = max(0.62, 0.15 + 0.22 * max(1 + label.count("\n") for label in labels))
     plot = (
         ggplot(rows, aes("estimate", "y"))
         + geom_vline(xintercept=0, color=MUTED, size=0.7)
@@ -49,7 +50,7 @@ def draw(tables: Tables) -> Figure:
         + geom_text(aes(label="said"), nudge_y=0.34, size=11.5, color=INK)
         + scale_y_continuous(
             breaks=rows["y"].tolist(),
-            labels=[wrap(contrast_label(each), width) for each in shown],
+            labels=labels,
             limits=(0.5, len(rows) + 0.62),
         )
         + scale_x_continuous(expand=(0.14, 0))
@@ -57,7 +58,7 @@ def draw(tables: Tables) -> Figure:
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, rows)
-    return Figure(plot, WIDTH, max(2.0, 0.8 + 0.62 * len(rows)), _alt(tables, rows))
+    return Figure(plot, WIDTH, max(2.0, 0.8 + row * len(rows)), _alt(tables, rows))
 
 
 def _said(row: pd.Series) -> str:

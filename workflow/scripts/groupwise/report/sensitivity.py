@@ -16,7 +16,6 @@ from groupwise.words import (
     fixed,
     listing,
     method_label,
-    noun,
     number,
     p_value,
     plural,
@@ -280,7 +279,7 @@ def held(facts: Facts) -> str:
 
 def covariates(facts: Facts) -> str:
     """The comparisons with and without covariates; nothing where there are none."""
-    names = [escape(noun(name)) for name in facts.design["roles"]["covariates"]]
+    names = [escape(name) for name in facts.design["roles"]["covariates"]]
     if not names:
         return ""
     return HEAD.format("Covariates", "covariates") + _compared(
@@ -361,7 +360,7 @@ def split(facts: Facts) -> str:
         f"larger than 0, the more the fewer {plural(group)} there are."
     )
     taken = [f"{plural(escape(facts.role('block')))}"] if _fixed_blocks(facts) else []
-    taken += [escape(noun(name)) for name in facts.design["roles"]["covariates"]]
+    taken += [escape(name) for name in facts.design["roles"]["covariates"]]
     if taken:
         text += f" Differences between {listing(taken)} are taken off first."
     if facts.slopes:
