@@ -84,8 +84,8 @@ UNKNOWN_KEYS = [
     Mistake(
         "of a dataset, like none",
         "datasets.measured.xyz: unknown key; there are: title, note, simulate, file, format, roles, "
-        "family, subsets, where, recode, outcome_as, categorical, numeric, reference, levels, "
-        "blocks_as, random_slopes, rank_deficient, singletons, one_arm_blocks, and more.",
+        "headline, teaching, assumed_effects, effect_to_find, family, subsets, where, recode, "
+        "outcome_as, categorical, numeric, reference, levels, blocks_as, and more.",
         add("xyz: age"),
     ),
     Mistake(
@@ -279,7 +279,7 @@ UNQUOTED = [
 NAMES = [
     Mistake(
         "given twice",
-        "datasets.drawn: the key appears twice (again in line 18); rename or remove one of them.",
+        "datasets.drawn: the key appears twice (again in line 19); rename or remove one of them.",
         replace("  measured:\n", "  drawn:\n"),
     ),
     Mistake(
@@ -410,18 +410,18 @@ SIMULATIONS = [
 SYNTAX = [
     Mistake(
         "bracket",
-        "line 22: this is not valid YAML (expected ',' or '}', but got ':'); check indentation, "
+        "line 23: this is not valid YAML (expected ',' or '}', but got ':'); check indentation, "
         "colons, brackets and quotes there and in the line before.",
         measured("class}", "class"),
     ),
     Mistake(
         "tab",
-        "line 22: a tab stands where YAML wants spaces; indent with spaces.",
+        "line 23: a tab stands where YAML wants spaces; indent with spaces.",
         measured("    reference", "\treference"),
     ),
     Mistake(
         "colon in a text",
-        "line 19: a colon stands where none can be; put a text that holds a colon in quotes, and "
+        "line 20: a colon stands where none can be; put a text that holds a colon in quotes, and "
         "check the indentation.",
         replace("Tiny, from a file", "Tiny: from a file"),
     ),
