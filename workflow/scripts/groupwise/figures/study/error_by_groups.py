@@ -97,16 +97,7 @@ def curves(rows: pd.DataFrame, beside: pd.DataFrame, linetype: str, power: float
     room = groups[-1] * (groups[-1] / groups[0]) ** 0.62 if len(groups) > 1 else 4 * groups[0]
     return (
         ggplot(rows, aes("groups_per_arm", "rate", color="color", group="method"))
-        + geom_line(
-            aes("groups_per_arm", "rate"),
-            data=beside,
-            inherit_aes=False,
-            color=MUTED,
-            linetype=linetype,
-            size=0.9,
-        )
-        + geom_ribbon(aes(ymin="low", ymax="high", fill="color"), alpha=0.15, color="none")
-        + geom_line(size=1.1)
+        + (_lines(beside, linetype) if len(groups) > 1 else [])
         + geom_point(size=1.8)
         + geom_text(
             aes("groups_per_arm", "y", label="label"),
@@ -122,6 +113,20 @@ def curves(rows: pd.DataFrame, beside: pd.DataFrame, linetype: str, power: float
         + scale_x_log10(breaks=groups, limits=(groups[0], room), minor_breaks=[])
         + look(axis_title_x=element_text(ha="left", size=12.5))
     )
+
+
+def _lines(beside: pd.DataFrame, linetype: str) -> list[geom_line | geom_ribbon]:
+    """What joins the points of one method; one point alone has no line."""
+    compared = geom_line(
+        aes("groups_per_arm", "rate"),
+        data=beside,
+        inherit_aes=False,
+        color=MUTED,
+        linetype=linetype,
+        size=0.9,
+    )
+    band = geom_ribbon(aes(ymin="low", ymax="high", fill="color"), alpha=0.15, color="none")
+    return [compared, band, geom_line(size=1.1)]
 
 
 def end_labels(rows: pd.DataFrame, power: float) -> pd.DataFrame:

@@ -77,7 +77,7 @@ def heat_map(tables: StudyTables, imbalance: float) -> Figure:
         )
     )
     height = 1.0 + panels * (0.27 * len(methods) + 0.1)
-    return Figure(plot, WIDTH, height, _alt(answered, tables.level))
+    return Figure(plot, WIDTH, max(2.0, height), _alt(answered, tables.level))
 
 
 def _tiles(rows: pd.DataFrame, level: float) -> pd.DataFrame:
