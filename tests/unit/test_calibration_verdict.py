@@ -245,7 +245,7 @@ def test_a_disagreement_is_said_in_a_sentence() -> None:
     found = verdict(
         calibration(METHODS), estimates(ols_classical=0.009, mixed_kenward_roger=0.39)
     ).disagreements[0]
-    assert found.sentence.startswith("B − A: 1 of 2 methods finds it significant. None of these")
+    assert found.sentence.startswith("B − A: 1 of 2 methods finds it significant. Not one of these")
     assert found.sentence.endswith("The headline has p\u00a0=\u00a0.390.")
     assert found.significant == ("ols_classical",)
 

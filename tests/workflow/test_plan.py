@@ -31,6 +31,8 @@ PER_DATASET = {
 }
 
 
+READ = {"check_data", "ingest_data"}
+SIMULATED = {"simulate_calibration", "gather_calibration", "plan_experiment"}
 JUDGED = {"judge_methods", "draw_figure", "render_report", "render_index", "write_json"}
 """What follows from another verdict."""
 
@@ -144,7 +146,7 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ("reports/theme.scss", {"render_report", "render_index"}),
         (
             f"{PACKAGE}/specifications/pooled.py",
-            PER_DATASET - {"check_data", "ingest_data", "check_sensitivity"} | {"render_index"},
+            PER_DATASET - READ - SIMULATED - {"check_sensitivity"} | {"render_index"},
         ),
         (
             f"{PACKAGE}/diagnostics/checks.py",
