@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import resource
 import shutil
@@ -23,7 +24,10 @@ from archive import roc, verify
 from archive.container import SUMS, find_damage, sums_of, write_zip
 from archive.verify import FAILED, IN_PART, PROVED, Report, Wanted
 
-pytestmark = pytest.mark.slow
+LONG = pytest.mark.skipif(
+    not os.environ.get("GROUPWISE_LONG_TESTS"), reason="takes minutes: set GROUPWISE_LONG_TESTS=1"
+)
+pytestmark = [pytest.mark.slow, LONG]
 CLOSED = (
     "results/measured/residuals.parquet",
     "data/processed/measured.parquet",
