@@ -487,6 +487,8 @@ READ_SENTENCES = """
     })"""
 # Limits that sentences name: they stand in the code.
 LIMITS = {"0.0001"}
+# Long tables that no sentence quotes: among so many numbers any would be found.
+UNQUOTED = {"calibration", "profile", "randomization", "random_effects", "coefficients"}
 
 
 def all_values(folder: Path) -> np.ndarray:
@@ -504,8 +506,13 @@ def all_values(folder: Path) -> np.ndarray:
         elif isinstance(value, (int, float)):
             values.append(abs(float(value)))
 
+    lead = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))["lead"]
     for path in folder.glob("*.csv"):
-        collect(pd.read_csv(path).to_numpy(dtype=object).tolist())
+        table = pd.read_csv(path)
+        if path.stem == "planning":  # sentences are about the method that leads
+            table = table[(table["method"] == lead) & (table["question"] != "curve")]
+        if path.stem not in UNQUOTED:
+            collect(table.to_numpy(dtype=object).tolist())
     for path in folder.glob("*.json"):
         collect(json.loads(path.read_text(encoding="utf-8")))
     return np.unique([value for value in values if np.isfinite(value)])
@@ -537,9 +544,9 @@ def test_numbers_in_sentences_come_from_the_results(project: Path, tab: Page, na
     values = all_values(project / "results" / name)
     assert len(sizes) >= 5
     assert unknown(sizes, values) == []
-    # The test can fail: with another last digit, some numbers are nobody's.
+    # The test can fail: most numbers with another last digit are nobody's.
     changed = [f"{size[:-1]}{(int(size[-1]) + 5) % 10}" for size in sizes]
-    assert len(unknown(changed, values)) > len(changed) / 10
+    assert len(unknown(changed, values)) > len(changed) / 2
 
 
 def test_index_takes_its_numbers_from_the_results(project: Path, pages: dict[str, Seen]) -> None:

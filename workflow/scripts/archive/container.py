@@ -158,16 +158,30 @@ def _opened(content: Content) -> Iterator[IO[bytes]]:
 @contextlib.contextmanager
 def _reader(path: Path) -> Iterator[zipfile.ZipFile]:
     """The opened zip; what is none, or cannot be read as one, is damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
+    with _open(path) as archive:
+        try:
             yield archive
+        except zipfile.BadZipFile as error:
+            raise _damaged(path, error) from None
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
     except FileNotFoundError:
         fix = "name the file: make verify ARCHIVE=archive/groupwise-....zip"
         raise ArchiveError(str(path), "there is no such archive", fix) from None
     except (IsADirectoryError, PermissionError) as error:
         raise ArchiveError(str(path), f"it cannot be read ({error.strerror})", AGAIN) from None
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
-        raise ArchiveError(str(path), f"{DAMAGED}: {error}".rstrip("."), AGAIN) from None
+    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
+        raise _damaged(path, error) from None
+    except NotImplementedError as error:
+        # zipfile's word for an entry of a version later than its own: we write none, so a byte is wrong.
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> ArchiveError:
+    return ArchiveError(str(path), f"{DAMAGED}: {error}".rstrip("."), AGAIN)
 
 
 def _safe(path: Path, info: zipfile.ZipInfo) -> str:
@@ -203,7 +217,11 @@ def _digest(archive: zipfile.ZipFile, name: str) -> str | None:
 
 
 def _listed_sums(archive: zipfile.ZipFile) -> dict[str, str]:
-    lines = archive.read(SUMS).decode("utf-8").splitlines()
+    """Sums by name; none where the list is no text."""
+    try:
+        lines = archive.read(SUMS).decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        return {}
     return {name: listed for listed, _, name in (line.partition("  ") for line in lines)}
 
 
