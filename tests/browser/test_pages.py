@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -488,34 +488,56 @@ READ_SENTENCES = """
 # Limits that sentences name: they stand in the code.
 LIMITS = {"0.0001"}
 # Long tables that no sentence quotes: among so many numbers any would be found.
-UNQUOTED = {"calibration", "profile", "randomization", "random_effects", "coefficients"}
+UNQUOTED = {
+    *("calibration", "profile", "randomization", "random_effects", "coefficients", "adjusted"),
+    *("marginal_means", "agreement", "aliasing"),
+}
 
 
-def all_values(folder: Path) -> np.ndarray:
-    """The size of every number in a dataset's results, those in messages too."""
-    values: list[float] = []
+# Methods that sentences quote besides the one that leads; of the others only p-values and messages.
+QUOTED = {"ols_classical", "ols_cr2", "group_means", "dummy", "dummy_nested", "mixed_wald"}
+BARE = ("p_value", "p_holm", "icc")
 
-    def collect(value: object) -> None:
+
+def all_values(folder: Path) -> dict[bool, np.ndarray]:
+    """The size of every number in a dataset's results, those in messages too.
+
+    Under True those that are written without a zero before the point: p-values and correlations.
+    """
+    values: dict[bool, list[float]] = {False: [], True: []}
+
+    def collect(value: object, bare: bool = False) -> None:
         if isinstance(value, dict):
-            value = list(value.values())
+            for key, each in value.items():
+                collect(each, bare or str(key) in BARE)
         if isinstance(value, list):
             for each in value:
-                collect(each)
+                collect(each, bare)
         elif isinstance(value, str):
-            values.extend(abs(as_number(number)) for number in NUMBER.finditer(value))
+            for number in NUMBER.finditer(value):
+                values[number["size"].startswith(".")].append(abs(as_number(number)))
         elif isinstance(value, (int, float)):
-            values.append(abs(float(value)))
+            values[bare].append(abs(float(value)))
 
     lead = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))["lead"]
     for path in folder.glob("*.csv"):
         table = pd.read_csv(path)
-        if path.stem == "planning":  # sentences are about the method that leads
-            table = table[(table["method"] == lead) & (table["question"] != "curve")]
+        if path.stem in ("planning", "influence", "verdict"):
+            table = table[table["method"] == lead]  # sentences are about the one that leads
+        if path.stem == "planning":
+            table = table[table["question"] != "curve"]
+        if path.stem in ("influence", "sensitivity"):
+            table = table.drop(columns=["std_error", "df", "conf_low", "conf_high"])
         if path.stem not in UNQUOTED:
-            collect(table.to_numpy(dtype=object).tolist())
+            own = table[table["method"].isin({lead, *QUOTED})] if "method" in table else table
+            for column in table:
+                rows = table if column in (*BARE, "message") else own
+                collect(rows[column].tolist(), column in BARE)
+            # Sentences have correlations with a zero before the point, too.
+            collect(table.get("icc", pd.Series()).tolist())
     for path in folder.glob("*.json"):
         collect(json.loads(path.read_text(encoding="utf-8")))
-    return np.unique([value for value in values if np.isfinite(value)])
+    return {bare: np.unique([v for v in found if np.isfinite(v)]) for bare, found in values.items()}
 
 
 def telling_numbers(sentences: Sequence[str]) -> list[str]:
@@ -530,10 +552,10 @@ def telling_numbers(sentences: Sequence[str]) -> list[str]:
     return [size for size, counted in digits.items() if len(counted) >= 3 and size not in LIMITS]
 
 
-def unknown(sizes: Sequence[str], values: np.ndarray) -> list[str]:
+def unknown(sizes: Sequence[str], values: Mapping[bool, np.ndarray]) -> list[str]:
     """Those that no result rounds to."""
     half = [0.5 * 10.0 ** -len(size.partition(".")[2]) * (1 + 1e-6) for size in sizes]
-    nearest = [np.min(np.abs(values - float(size))) for size in sizes]
+    nearest = [np.min(np.abs(values[size.startswith(".")] - float(size))) for size in sizes]
     return [size for size, d, most in zip(sizes, nearest, half, strict=True) if d > most]
 
 
