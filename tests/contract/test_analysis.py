@@ -346,7 +346,7 @@ def test_studies_and_figures_refuse_what_makes_no_sense(result: groupwise.Analys
         result.calibrate(departures=["cauchy"])
     with pytest.raises(ValueError, match=r"^draws: 9 is too little"):
         result.calibrate(draws=9)
-    with pytest.raises(ValueError, match=r"^assumed_effects: there is no arm 'D'"):
+    with pytest.raises(ValueError, match=r"^assumed_effects: 'D' is not an arm"):
         result.calibrate(assumed_effects={"D": 1})
     with pytest.raises(ValueError, match=r"^methods: 'ols_cr4' was not asked; did you mean"):
         result.plan(methods=["ols_cr4"])

@@ -85,9 +85,7 @@ def test_assumed_effects_take_the_place_of_the_estimated_ones() -> None:
 
 
 def test_effect_of_no_arm_is_refused() -> None:
-    with pytest.raises(
-        InputError, match="assumed_effects: there is no arm 'D'; there are: A, B, C"
-    ):
+    with pytest.raises(InputError, match="assumed_effects: 'D' is not an arm; there are: A, B, C"):
         dataset_workload(DESIGN, Y, replace(FEW, effects={"D": 3.0}))
 
 

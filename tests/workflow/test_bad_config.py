@@ -306,6 +306,26 @@ NAMES = [
     ),
 ]
 
+EFFECTS = [
+    Mistake(
+        "of no arm of a simulation",
+        "datasets.drawn.assumed_effects: 'treatd' is not an arm of groups_per_arm; did you mean "
+        "'treated'?",
+        replace("  measured:\n", "    assumed_effects: {treatd: 2}\n\n  measured:\n"),
+    ),
+    Mistake(
+        "of no arm in a file",
+        "datasets.measured.assumed_effects: 'treatd' is not an arm; did you mean 'treated'?",
+        add("assumed_effects: {treatd: 2}"),
+    ),
+    Mistake(
+        "to find, below 0",
+        "datasets.measured.effect_to_find: -1 does not fit; this key holds: the difference between "
+        "two arms that an experiment like this is to find, in units of the outcome; the largest of "
+        "those assumed, if left out.",
+        add("effect_to_find: -1"),
+    ),
+]
 SOURCES = [
     Mistake(
         "both",
@@ -451,6 +471,7 @@ MISTAKES = {
         "wrong value": WRONG_VALUES,
         "without quotes": UNQUOTED,
         "name": NAMES,
+        "effects": EFFECTS,
         "source": SOURCES,
         "roles": ROLES,
         "simulation": SIMULATIONS,

@@ -1,14 +1,40 @@
-# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json, estimates.csv
+# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json, estimates.csv; assumed effects
 # Outputs: results/{dataset}/calibration.csv and .json, verdict.csv and .json, planning.csv
 
 # A dataset's simulations in so many jobs; an interrupted run goes on with those that are missing.
 CHUNKS = config["calibration"]["jobs"]
 
 
+# A rule of its own, as for the data: a mistake must not cost earlier results.
+rule check_effects:
+    input:
+        design="results/{dataset}/design.json",
+        package=package(),
+    output:
+        checked="data/processed/checked/{dataset}.effects.json",
+    log:
+        "logs/check_effects/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/check_effects/{dataset}.jsonl"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory("check_effects"),
+        runtime=minutes("check_effects"),
+    params:
+        config_file=SETTINGS.config_file,
+        effects=lookup("datasets/{dataset}/assumed_effects", within=config, default={}),
+    message:
+        "{wildcards.dataset}: check the assumed effects"
+    script:
+        "../scripts/check_effects.py"
+
+
 rule simulate_calibration:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
+        effects=SETTINGS.checked_effects,
         package=package(
             "algebra.py",
             "words.py",
@@ -46,6 +72,7 @@ rule gather_calibration:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
+        effects=SETTINGS.checked_effects,
         sums=expand(
             "results/{{dataset}}/calibration/{chunk}-of-{chunks}.parquet",
             chunk=range(1, CHUNKS + 1),
@@ -124,6 +151,7 @@ rule plan_experiment:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
+        effects=SETTINGS.checked_effects,
         package=package(
             "algebra.py",
             "words.py",

@@ -399,6 +399,7 @@ def _arm_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) -> Iterat
         ("reference",): [block["reference"]],
         ("levels",): _labels(block.get("levels", ())),
         ("simulate", "effects"): recipe["effects"],
+        ("assumed_effects",): block.get("assumed_effects", ()),
     }
     if isinstance(recipe["sd_residual"], Mapping):
         named["simulate", "sd_residual"] = recipe["sd_residual"]

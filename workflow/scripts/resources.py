@@ -46,6 +46,7 @@ NEEDS = {
     "check_model": Need(300, 2, 10),
     "record_provenance": Need(120, 1),
     "check_sensitivity": Need(400, 10, 600, 10),
+    "check_effects": Need(120, 1),
     "simulate_calibration": Need(400, 20, 350, 2),
     "gather_calibration": Need(300, 5, 350, 2),
     "judge_methods": Need(250, 2),

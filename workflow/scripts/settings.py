@@ -61,6 +61,12 @@ class Settings:
         lists = {k: tuple(v) for k, v in shared.items() if isinstance(v, list)}
         return shared | lists | {"effects": effects}
 
+    def checked_effects(self, wildcards: Any) -> list[str]:
+        """The note that effects assumed for the arms of a file are of its arms; else nothing."""
+        block = self.datasets[wildcards.dataset]
+        asked = "assumed_effects" in block and "file" in block
+        return [f"data/processed/checked/{wildcards.dataset}.effects.json"] if asked else []
+
     def effects_are(self, wildcards: Any) -> str:
         """Where the effects come from that power is computed for."""
         block = self.datasets[wildcards.dataset]

@@ -5,13 +5,14 @@ python -m archive.citation --write .zenodo.json
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from archive.output import print_or_write
 
 SOURCE = "CITATION.cff"
 
@@ -53,15 +54,8 @@ def author_name(author: Mapping[str, str]) -> str:
 
 def main() -> None:
     """Print the metadata, or write them into a file."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--write", type=Path, metavar="FILE")
-    target = parser.parse_args().write
     citation = read_citation(Path(SOURCE).read_text(encoding="utf-8"))
-    text = json.dumps(zenodo(citation), indent=2, ensure_ascii=False) + "\n"
-    if target is None:
-        print(text, end="")
-    else:
-        target.write_text(text, encoding="utf-8")
+    print_or_write(json.dumps(zenodo(citation), indent=2, ensure_ascii=False) + "\n", __doc__)
 
 
 if __name__ == "__main__":

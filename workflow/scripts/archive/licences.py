@@ -8,13 +8,13 @@ the lock has for other systems or other Pythons, and is not installed here, is l
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from archive.lock import Locked, normalise, read_lock
+from archive.output import print_or_write
 
 LOCK = "requirements.lock"
 
@@ -173,17 +173,11 @@ def _is_licence(name: str) -> bool:
 
 def main() -> None:
     """Print the page, or write it into a file."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--write", type=Path, metavar="FILE")
-    target = parser.parse_args().write
     try:
         text = page(rows(Path(LOCK).read_text(encoding="utf-8")))
     except UnknownLicenceError as error:
         raise SystemExit(f"{LOCK}: {error}.") from None
-    if target is None:
-        print(text, end="")
-    else:
-        target.write_text(text, encoding="utf-8")
+    print_or_write(text, __doc__)
 
 
 if __name__ == "__main__":

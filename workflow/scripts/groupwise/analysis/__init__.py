@@ -10,6 +10,7 @@ import pandas as pd
 from groupwise.analysis import arguments
 from groupwise.analysis.result import Analysis
 from groupwise.data.simulate import simulate as draw
+from groupwise.data.validate import check_effects
 from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.intake import take_in
@@ -103,7 +104,7 @@ def analyse(
         )
         arms = list(taken.understood["arms"])
         truth = arguments.truth(true_effects, arms)
-        arguments.check_effects("assumed_effects", assumed_effects, arms)
+        check_effects("assumed_effects", assumed_effects or {}, arms)
     understood = {"dataset": dataset, "title": dataset, "note": ""} | dict(taken.understood)
     # Checks of the mixed model look at its first fit, asked or not.
     sample = sample_of(taken.table, understood, resampling, (*asked, "mixed_wald"))

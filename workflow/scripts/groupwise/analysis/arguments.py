@@ -13,7 +13,7 @@ import pandas as pd
 
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.simulate import Recipe
-from groupwise.data.validate import ROLES, Roles
+from groupwise.data.validate import ROLES, Roles, check_effects
 from groupwise.words import METHODS, listing
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -128,16 +128,9 @@ def check_resampling(settings: Mapping[str, int] | None) -> None:
             raise InputError(f"resampling[{key!r}]", f"{value!r} is too little or no number", fix)
 
 
-def check_effects(key: str, effects: Mapping[str, float] | None, arms: Sequence[str]) -> None:
-    """Effects are of arms there are."""
-    for arm in effects or {}:
-        if arm not in arms:
-            raise InputError(key, f"'{arm}' is not an arm", _near(arm, arms))
-
-
 def truth(effects: Mapping[str, float] | None, arms: list[str]) -> dict[str, Any] | None:
     """The true effect of every contrast, where those of the arms are known."""
-    check_effects("true_effects", effects, arms)
+    check_effects("true_effects", effects or {}, arms)
     if effects is None:
         return None
     of = {arm: float(effects.get(arm, 0.0)) for arm in arms}

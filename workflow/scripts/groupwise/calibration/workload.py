@@ -16,7 +16,7 @@ from groupwise.calibration.scenario import (
     dataset_scenarios,
     estimate_process,
 )
-from groupwise.data.errors import InputError, nearest
+from groupwise.data.validate import check_effects
 from groupwise.design import Design
 from groupwise.words import METHODS
 
@@ -145,10 +145,7 @@ def assumed_effects(design: Design, options: Options) -> np.ndarray | None:
     """
     if options.effects is None:
         return None
-    for label in options.effects:
-        if label not in design.arm_labels:
-            fix = nearest(label, design.arm_labels)
-            raise InputError("assumed_effects", f"there is no arm '{label}'", fix)
+    check_effects("assumed_effects", options.effects, design.arm_labels)
     return np.array([options.effects.get(label, 0.0) for label in design.arm_labels])
 
 

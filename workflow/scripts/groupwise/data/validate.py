@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,3 +131,10 @@ def check_groups(table: pd.DataFrame, roles: Roles) -> None:
         problem = f"the arm '{arm}' has {n} group{'' if n == 1 else 's'}"
         fix = "the spread between groups needs two groups in every arm: drop the arm or merge arms"
         raise InputError("roles.treatment", problem, fix)
+
+
+def check_effects(key: str, effects: Iterable[str], arms: Sequence[str]) -> None:
+    """Effects are given for arms that there are."""
+    for arm in effects:
+        if arm not in arms:
+            raise InputError(key, f"'{arm}' is not an arm", nearest(arm, arms))
