@@ -5,6 +5,7 @@ No image is built here, as that needs a container engine.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -58,7 +59,11 @@ def image(tmp_path: Path) -> Path:
 
 
 def sh(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    """What a command says as one gives it by hand, also where make runs the tests."""
+    env = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def test_steps_are_those_of_the_readme() -> None:

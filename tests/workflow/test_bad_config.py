@@ -320,9 +320,7 @@ EFFECTS = [
     ),
     Mistake(
         "to find, below 0",
-        "datasets.measured.effect_to_find: -1 does not fit; this key holds: the difference between "
-        "two arms that an experiment like this is to find, in units of the outcome; the largest of "
-        "those assumed, if left out.",
+        "datasets.measured.effect_to_find: -1 does not fit; this key holds: a number above 0.",
         add("effect_to_find: -1"),
     ),
 ]
