@@ -144,7 +144,8 @@ def snakemake(folder: Path, *options: str) -> list[str]:
     own = [sys.executable, str(ROOT / "benchmarks" / "timed_jobs.py"), account]
     where = ["--directory", str(folder), "--snakefile", str(folder / "Snakefile")]
     how = ["--workflow-profile", "none", "--cores", "1", "--quiet", "all", "--forceall"]
-    return [*own, *where, *how, *options, "--", "reports/rendered/large.html"]
+    made = [f"reports/rendered/large.{kind}" for kind in ("html", "json")]
+    return [*own, *where, *how, *options, "--", *made]
 
 
 def run(folder: Path) -> pd.DataFrame:

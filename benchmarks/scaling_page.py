@@ -37,9 +37,19 @@ STAGES = {
     **{f"fit_specification {name}": f"fit: {name}" for name in SPECIFICATIONS},
     "combine_results": "put the tables together",
     "check_model": "diagnostics",
-    "draw_figure": "figures, all six",
+    "check_sensitivity": "sensitivity",
+    "check_effects": "check the assumed effects",
+    "simulate_calibration": "calibration",
+    "gather_calibration": "gather the calibration",
+    "judge_methods": "verdict",
+    "plan_experiment": "planning",
+    "record_provenance": "provenance",
+    "draw_figure": "figures, all of them",
     "render_report": "report (preview)",
+    "write_json": "results as JSON",
 }
+IN_PARTS = ("draw_figure", "simulate_calibration")
+"""Rules with several jobs for a dataset, of which the page shows the sum."""
 LIMITS = {
     "check the file, read the data": """decoding and cleaning columns of text, finding and sorting
         labels, one column after another; the whole table is in memory, which sets the peak""",
@@ -57,6 +67,9 @@ LIMITS = {
     "fit: randomization": "drawing 9,999 assignments of all groups: groups count, not rows",
     "put the tables together, diagnostics, figures": """of more than 200,000 rows a sample of
         residuals is kept, so that these stop growing but for reading columns of the data""",
+    "sensitivity": "every group left out and fitted again, from sums by group: groups count",
+    "calibration": """replicates are rationed (`calibration.most_outcomes`, four million individuals in
+        a scenario); beyond 40,000 rows fewer than a hundred would be left, and none are made""",
     "report": "starting a notebook's kernel; it reads tables only",
 }
 SMALLEST = 0.3
@@ -114,9 +127,9 @@ def introduction() -> Iterator[str]:
         tables made by benchmarks/make_large.py: three arms, fifty rows to a group up to 20,000
         groups, one covariate, text labels, a Parquet file. What counts is the whole process of each
         job's script, start and imports included, in processor seconds (user and system) on one core,
-        the least of several runs where there were several; an empty cell was not measured. The machine
-        was shared with other work meanwhile, which processor seconds feel less than the clock, but do
-        feel: on a quiet machine expect less ([docs/benchmarks.md](benchmarks.md) was measured on one).
+        the least of several runs where there were several; an empty cell was not measured. Other work on
+        a machine is felt by processor seconds too, if less than by the clock: small steps between
+        neighbouring sizes may be nothing else.
         """
     )
     yield f"{processor()}; Python {platform.python_version()}; {date.today().isoformat()}."
@@ -135,12 +148,12 @@ def processor() -> str:
 
 
 def by_stage(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns stage, size, cpu, peak_mb: the stages of the page, figures as one."""
+    """Columns stage, size, cpu, peak_mb, jobs: the stages of the page, several jobs of a rule as one."""
     some = table[table["part"] == "rows"].copy()
-    figure = some["stage"].str.startswith("draw_figure")
-    some["stage"] = some["stage"].where(~figure, "draw_figure").map(STAGES)
+    rule = some["stage"].str.split().str[0]
+    some["stage"] = some["stage"].where(~rule.isin(IN_PARTS), rule).map(STAGES)
     jobs = some.groupby(["stage", "size"])
-    parts = jobs.agg(cpu=("cpu", "sum"), peak_mb=("peak_mb", "max"))
+    parts = jobs.agg(cpu=("cpu", "sum"), peak_mb=("peak_mb", "max"), jobs=("cpu", "size"))
     all_of_them = jobs.size().groupby("stage").transform("max")  # an unfinished run has fewer
     parts = parts[jobs.size() == all_of_them]
     order = pd.CategoricalDtype(list(STAGES.values()), ordered=True)
@@ -189,12 +202,8 @@ def rows(stages: pd.DataFrame, runs: pd.Series) -> Iterator[str]:
     total = seconds.sum(skipna=False)
     cells = [cell(value) for value in total]
     yield f"| together | {' | '.join(cells)} | {power(exponent(total))} |"
-    longest = (
-        read_first(seconds)
-        + seconds.filter(like="fit: ", axis=0).max(skipna=False)
-        + finish(seconds)
-    )
-    cells = [cell(value) for value in longest]
+    jobs = stages.pivot_table(index="stage", columns="size", values="jobs", observed=True)
+    cells = [cell(value) for value in longest_chain(seconds, jobs)]
     yield f"| the longest chain, all else side by side | {' | '.join(cells)} | |"
     yield f"| *runs* | {' | '.join(f'*{n}*' for n in runs)} | |"
     yield ""
@@ -207,16 +216,26 @@ def rows(stages: pd.DataFrame, runs: pd.Series) -> Iterator[str]:
     yield ""
 
 
-def read_first(seconds: pd.DataFrame) -> pd.Series:
-    return seconds.loc[["check the file", "read the data"]].sum(skipna=False)
+def longest_chain(seconds: pd.DataFrame, jobs: pd.DataFrame) -> pd.Series:
+    """Seconds of stages that wait for one another, where all others run beside them.
 
+    Estimates and simulations do not wait for each other; figures, and the parts of a simulation, are
+    jobs of their own.
+    """
+    one = seconds / jobs
 
-def finish(seconds: pd.DataFrame) -> pd.Series:
-    """After the slowest fit: a sixth of the figures, which do not wait for one another."""
-    last = seconds.loc[["put the tables together", "diagnostics", "report (preview)"]].sum(
-        skipna=False
-    )
-    return last + seconds.loc["figures, all six"] / 6
+    def longest(*names: str) -> pd.Series:
+        return one.loc[list(names)].max(skipna=False)
+
+    fits = [name for name in one.index if name.startswith("fit: ")]
+    estimates = longest(*fits) + longest("put the tables together")
+    estimates += longest("diagnostics", "sensitivity")
+    simulations = longest("check the assumed effects") + longest("calibration")
+    simulations += longest("gather the calibration")
+    middle = pd.concat([estimates, simulations], axis=1).max(axis=1, skipna=False)
+    read = longest("check the file") + longest("read the data")
+    shown = longest("figures, all of them") + longest("report (preview)")
+    return read + middle + longest("verdict", "planning") + shown
 
 
 def limits() -> Iterator[str]:
@@ -228,9 +247,12 @@ def limits() -> Iterator[str]:
 
 
 def draw(stages: pd.DataFrame) -> Figure:
-    """Seconds against rows: the fits in one panel, all else in the other, named at their right ends."""
+    """Seconds against rows: the fits in one panel, the costliest others beside, named at their ends."""
     panels = ("Specifications", "Other stages")
     fit = stages["stage"].astype(str).str.startswith("fit: ")
+    most = stages[~fit].groupby("stage", observed=True)["cpu"].max().nlargest(len(OKABE_ITO))
+    stages = stages[fit | stages["stage"].isin(most.index)]
+    fit = fit[stages.index]
     panel = pd.Categorical(np.where(fit, *panels), categories=panels)
     frame = stages.assign(panel=panel, stage=stages["stage"].astype(str).str.removeprefix("fit: "))
     ends = frame.sort_values("size").groupby("stage").tail(1)

@@ -22,7 +22,7 @@ JOB = "--job"
 def written_log(script: str) -> list[str]:
     """Rule, dataset and what else tells a job from others, from the log its script names."""
     with open(script, "rb") as stream:
-        found = re.search(rb"logs/([\w/]+)\.log", stream.read())
+        found = re.search(rb"logs/([\w/-]+)\.log", stream.read())
     assert found is not None, script
     return found[1].decode().split("/")
 

@@ -23,10 +23,12 @@ from groupwise.models.lmm_structure import LmmStructure
 from groupwise.planning.experiments import Experiment, plan_experiment
 from groupwise.planning.least_squares import sandwich
 from groupwise.planning.noncentral import beta_nodes, noncentral_f_sf, two_sided_power
+from groupwise.planning.plan_curves import EXTRAPOLATED, plan_curves, plan_why_not
 from groupwise.planning.plans import Plan, Variation, group_sizes
 from groupwise.planning.power import (
     lost_df,
     minimum_detectable_effect,
+    noncentral_curves,
     omnibus_power,
     power,
     why_not,
@@ -382,6 +384,50 @@ def test_drawn_curves_are_inverted_too() -> None:
     for row, curve, variance in zip(found.itertuples(), *made, strict=True):
         again = curve(row.minimum_detectable_effect**2 / variance)
         assert abs(again - 0.8) < 1e-8
+
+
+# ---- many blocks ---------------------------------------------------------------------------------
+
+MANY_BLOCKS = {
+    "pairs": (Plan(160, 6, per_block=1), 1e-9, 1e-4),
+    "pairs, unequal": (Plan(160, 6, size_cv=0.6, per_block=1), 0.02, 5e-3),
+    "two and one": (Plan(320, 6, (1, 0.5), per_block=2), 1e-9, 1e-4),
+    "three arms, unequal": (Plan(160, 6, (1, 1, 1), size_cv=0.4, per_block=1), 0.02, 5e-3),
+}
+
+
+@pytest.mark.parametrize("case", MANY_BLOCKS)
+@pytest.mark.parametrize("icc", [0.02, 0.3])
+@pytest.mark.parametrize("method", METHODS)
+def test_many_blocks_are_extrapolated_to_what_their_design_says(
+    case: str, icc: float, method: str
+) -> None:
+    """With equal sizes to four digits; unequal ones are rounded in each plan by themselves."""
+    (plan, of_variance, of_power), variation = MANY_BLOCKS[case], Variation(10, icc)
+    whole = experiment(plan, variation)
+    assert plan_why_not(plan, variation, method) == why_not(whole, method)
+    if why_not(whole, method):
+        return
+    made, variance, _ = plan_curves(plan, variation, [method], level=0.05, n_draws=0)[method]
+    found = precision(whole, method, whole.design.L)
+    exact, wanted = noncentral_curves(found, 0, level=0.05)
+    assert_allclose(variance, wanted, rtol=of_variance)
+    for curve, true, v, w in zip(made, exact, variance, wanted, strict=True):
+        for effect in (0.0, 1.5, 2.5):
+            assert abs(curve(effect**2 / v) - true(effect**2 / w)) < of_power
+
+
+def test_blocks_needed_beyond_those_that_are_designed_say_so() -> None:
+    """A thousand pairs are searched through without ever making them."""
+    plan, variation = Plan(9, 6, per_block=1), Variation(10, 0.3)
+    methods = ["group_means", "mixed_kenward_roger"]
+    table = needed(plan, {"estimate": variation}, 0.7, methods=methods)
+    assert table["groups"].between(400, 2000).all() and (table["power"] >= 0.8).all()
+    assert (table["message"] == EXTRAPOLATED).all() and (table["how"] == "noncentral t").all()
+    # As for n independent differences of pairs: n = (z_.975 + z_.8)^2 sd^2 / effect^2.
+    of_pair = 2 * (variation.var_group + variation.var_residual / 6)
+    normal = (stats.norm.isf(0.025) + stats.norm.isf(0.2)) ** 2 * of_pair / 0.7**2
+    assert (abs(table["groups"] - normal) < 5).all()
 
 
 @given(

@@ -66,6 +66,10 @@ class Plan:
         """`groups` comes in multiples of this."""
         return max(1, self.per_block)
 
+    @property
+    def n_blocks(self) -> int:
+        return self.groups // self.per_block if self.per_block else 0
+
     def with_groups(self, groups: int) -> Plan:
         return replace(self, groups=groups)
 

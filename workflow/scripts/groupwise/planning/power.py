@@ -11,6 +11,7 @@ from scipy import optimize
 from groupwise import words
 from groupwise.planning.experiments import Experiment
 from groupwise.planning.least_squares import QuadraticTest
+from groupwise.planning.moments import Precision
 from groupwise.planning.noncentral import beta_nodes, critical_f, noncentral_f_sf
 from groupwise.planning.precision import (
     JOINT_METHODS,
@@ -121,10 +122,16 @@ def curves(
     Exact where standard errors are quadratic forms, there are no planned covariates and no more than
     `EXACT_UP_TO` groups.
     """
-    lost = lost_df(experiment, method)
     if _is_exact(experiment, method):
         return _exact_curves(QUADRATIC[method](experiment, L), level)
     found = precision(experiment, method, L)
+    return noncentral_curves(found, lost_df(experiment, method), level=level)
+
+
+def noncentral_curves(
+    found: Precision, lost: int, *, level: float
+) -> tuple[list[Curve], np.ndarray]:
+    """As `curves`, of combinations that are estimated so precisely, `lost` df going to covariates."""
     df_true = found.df_true - lost
     df = found.df if np.isinf(found.df).all() else found.df - lost
     made: list[Curve] = []

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from groupwise.planning.experiments import plan_experiment
+from groupwise.planning.plan_curves import plan_curves, plan_why_not
 from groupwise.planning.plans import Plan, Variation
-from groupwise.planning.power import why_not
-from groupwise.planning.rejection import best_curves
 
 MOST_GROUPS = 2_000
 """Groups of the reference arm beyond which no plan is looked for."""
@@ -37,10 +35,10 @@ def plan_power(
     """
     if too_small(plan, variation):
         return 0.0
-    experiment = plan_experiment(plan, variation)
-    if reason := why_not(experiment, method):
+    if reason := plan_why_not(plan, variation, method):
         raise ValueError(f"{method}: {reason}")
-    made, variance, _ = best_curves(experiment, [method], level=level, n_draws=n_draws)[method]
+    found = plan_curves(plan, variation, [method], level=level, n_draws=n_draws)
+    made, variance, _ = found[method]
     return min(curve(effect**2 / v) for curve, v in zip(made, variance, strict=True))
 
 
@@ -108,7 +106,11 @@ def _smallest(enough: Callable[[int], bool], most: int) -> int | None:
         if high >= most:
             return None
         high = min(2 * high, most)
-    low = high // 2  # not enough, or 0
+    return _between(enough, high // 2, high)
+
+
+def _between(enough: Callable[[int], bool], low: int, high: int) -> int:
+    """The smallest number that is enough, where `low` is not (or is 0) and `high` is."""
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
@@ -116,17 +118,21 @@ def _smallest(enough: Callable[[int], bool], most: int) -> int | None:
 
 
 def _nearby(enough: Callable[[int], bool], start: int, most: int) -> int | None:
-    """As `_smallest`, by single steps from a number that is close."""
-    number = start
-    if enough(number):
-        while number > 1 and enough(number - 1):
-            number -= 1
-        return number
-    while number < most:
-        number += 1
-        if enough(number):
-            return number
-    return None
+    """As `_smallest`, from a number that is close: in steps that double, then in halves between."""
+    step = 1
+    if enough(start):
+        high, low = start, start - 1
+        while low > 0 and enough(low):
+            high, step = low, 2 * step
+            low = max(0, low - step)
+    else:
+        low, high = start, start + 1
+        while high <= most and not enough(high):
+            low, step = high, 2 * step
+            high = min(high + step, most) if high < most else most + 1
+        if high > most:
+            return None
+    return _between(enough, low, high)
 
 
 def too_small(plan: Plan, variation: Variation) -> bool:
@@ -134,6 +140,5 @@ def too_small(plan: Plan, variation: Variation) -> bool:
     arms = len(plan.allocation)
     if plan.kind == "within":
         return plan.groups <= (arms if plan.random_slopes else 1) or plan.size < arms
-    blocks = plan.groups // plan.per_block if plan.per_block else 1
-    df = plan.n_groups - arms - (blocks - 1) - variation.planned_covariates
+    df = plan.n_groups - arms - max(0, plan.n_blocks - 1) - variation.planned_covariates
     return df < 1 or round(plan.size) < 2

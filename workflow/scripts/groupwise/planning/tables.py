@@ -16,7 +16,14 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.design import Design
-from groupwise.planning.experiments import Experiment, plan_experiment
+from groupwise.planning.experiments import Experiment
+from groupwise.planning.plan_curves import (
+    EXTRAPOLATED,
+    is_extrapolated,
+    plan_curves,
+    plan_why_not,
+    typical,
+)
 from groupwise.planning.plans import Plan, Variation
 from groupwise.planning.power import APPROXIMATE, Curve, detectable, why_not
 from groupwise.planning.rejection import N_DRAWS, best_curves
@@ -119,7 +126,7 @@ def power_curves(
             if too_small(plan, variation):
                 rows += [known | {"method": method, "message": TOO_SMALL} for method in methods]
                 continue
-            found = _rows(plan_experiment(plan, variation), methods, asked)
+            found = _plan_rows(plan, variation, methods, asked)
             rows += [known | _weakest(found[method]) for method in methods]
     return table_of(rows)
 
@@ -159,13 +166,38 @@ def _rows(
     experiment: Experiment, methods: Sequence[str], asked: Asked
 ) -> dict[str, list[dict[str, Any]]]:
     """A row for each contrast, by method."""
-    labels, n_groups = experiment.design.contrast_labels, experiment.design.n_groups
     reasons = {method: why_not(experiment, method) for method in methods}
     possible = [method for method in methods if not reasons[method]]
     found = best_curves(experiment, possible, level=asked.level, n_draws=asked.n_draws)
+    return _told(experiment.design, experiment.design.n_groups, reasons, found, asked)
+
+
+def _plan_rows(
+    plan: Plan, variation: Variation, methods: Sequence[str], asked: Asked
+) -> dict[str, list[dict[str, Any]]]:
+    """As `_rows`, of a plan."""
+    reasons = {method: plan_why_not(plan, variation, method) for method in methods}
+    possible = [method for method in methods if not reasons[method]]
+    found = plan_curves(plan, variation, possible, level=asked.level, n_draws=asked.n_draws)
+    rows = _told(typical(plan, variation).design, plan.n_groups, reasons, found, asked)
+    if is_extrapolated(plan):
+        for row in (row for method in possible for row in rows[method]):
+            row["message"] = " ".join(filter(None, (row["message"], EXTRAPOLATED)))
+    return rows
+
+
+def _told(
+    design: Design,
+    n_groups: int,
+    reasons: Mapping[str, str],
+    found: Mapping[str, tuple[Sequence[Curve], np.ndarray, str]],
+    asked: Asked,
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows by method: numbers, or the reason why there are none."""
+    labels = design.contrast_labels
     rows = {}
-    for method in methods:
-        known = {"method": method, "n_groups": n_groups, "message": reasons[method]}
+    for method, reason in reasons.items():
+        known = {"method": method, "n_groups": n_groups, "message": reason}
         numbers = _numbers(method, *found[method], asked) if method in found else [{}] * len(labels)
         rows[method] = [
             known | {"contrast": label} | each for label, each in zip(labels, numbers, strict=True)
@@ -191,7 +223,7 @@ def _numbers(
 
 def _needed(plan: Plan, variation: Variation, method: str, asked: Asked) -> dict[str, Any]:
     """What is particular to the smallest plan that is enough, or why there is none."""
-    if reason := why_not(plan_experiment(plan, variation), method):
+    if reason := plan_why_not(plan, variation, method):
         return {"message": reason}
     search = groups_needed if asked.question == "groups_needed" else size_needed
     found = search(
@@ -205,7 +237,7 @@ def _needed(plan: Plan, variation: Variation, method: str, asked: Asked) -> dict
     )
     if found is None:
         return {"message": NOT_FOUND[asked.question]}
-    rows = _rows(plan_experiment(found, variation), [method], asked)[method]
+    rows = _plan_rows(found, variation, [method], asked)[method]
     return _weakest(rows) | {"groups": found.groups, "size": found.size}
 
 
