@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,8 +114,25 @@ class Experiment:
     calibration: Mapping[str, Any]
 
 
+SHARED: Path | None = None
+"""A folder that all processes of a test run share; conftest.py says which."""
+
+
 def make(name: str) -> Experiment:
-    """The experiment of this name, with every table of the results."""
+    """The experiment of this name, with every table of the results: made once for all processes."""
+    if SHARED is None:
+        return analysed(name)
+    path = SHARED / f"{name}.pickle"
+    with path.with_suffix(".lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        if not path.exists():
+            path.write_bytes(pickle.dumps(analysed(name)))
+    found: Experiment = pickle.loads(path.read_bytes())
+    return found
+
+
+def analysed(name: str) -> Experiment:
+    """An experiment, simulated and analysed."""
     recipe = RECIPES[name]
     raw = simulate(recipe)
     settings = settings_of(recipe)

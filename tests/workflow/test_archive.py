@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import resource
 import shutil
@@ -24,10 +23,7 @@ from archive import roc, verify
 from archive.container import SUMS, find_damage, sums_of, write_zip
 from archive.verify import FAILED, IN_PART, PROVED, Report, Wanted
 
-LONG = pytest.mark.skipif(
-    not os.environ.get("GROUPWISE_LONG_TESTS"), reason="takes minutes: set GROUPWISE_LONG_TESTS=1"
-)
-pytestmark = [pytest.mark.slow, LONG]
+pytestmark = pytest.mark.slow
 CLOSED = (
     "results/measured/residuals.parquet",
     "data/processed/measured.parquet",
@@ -184,11 +180,11 @@ def rewritten(path: Path, target: Path, changed: dict[str, bytes]) -> Path:
     return target
 
 
-def test_run_elsewhere_proves_the_archive(archived: Project, tmp_path: Path) -> None:
+def test_run_elsewhere_proves_the_archive(another: Project) -> None:
     """All of it for real: unpacked, run again on other settings, compared."""
-    path = archive_of(archived)
-    command = [*archived.ready_make(), "verify", f"ARCHIVE={path}", "ENV=here", "CORES=2"]
-    run = archived.run(command, {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7"})
+    path = archive_of(another)
+    command = [*another.ready_make(), "verify", f"ARCHIVE={path}", "ENV=here", "CORES=2"]
+    run = another.run(command, {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7"})
     assert run.code == 0, run.console
     assert "PROVED: the archive is whole" in run.console
     counts = re.findall(r"^  (\w+) +(\d+) (.+)$", run.console, re.MULTILINE)
@@ -196,7 +192,7 @@ def test_run_elsewhere_proves_the_archive(archived: Project, tmp_path: Path) -> 
     assert sum(int(number) for _, number, _ in counts) > 150
     if roc.python_with_validator():
         assert "workflow-run-crate-0.5: all required checks pass" in run.console
-    kept = archived.read(f"archive/verified-{path.stem}.txt")
+    kept = another.read(f"archive/verified-{path.stem}.txt")
     assert kept.rstrip() in run.console.replace("\r", "") or kept.splitlines()[-1] in run.console
 
 

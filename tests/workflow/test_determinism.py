@@ -7,16 +7,12 @@ the cause.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from tiny_project import ELSEWHERE, Project
 
-LONG = pytest.mark.skipif(
-    not os.environ.get("GROUPWISE_LONG_TESTS"), reason="takes minutes: set GROUPWISE_LONG_TESTS=1"
-)
-pytestmark = [pytest.mark.slow, LONG]
+pytestmark = pytest.mark.slow
 
 
 def differing(one: Project, other: Project) -> list[str]:

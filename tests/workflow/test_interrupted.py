@@ -21,11 +21,6 @@ LOCK = ".snakemake/locks/*"
 PATIENCE = 300.0  # seconds
 
 
-LONG = pytest.mark.skipif(
-    not os.environ.get("GROUPWISE_LONG_TESTS"), reason="takes minutes: set GROUPWISE_LONG_TESTS=1"
-)
-
-
 @contextlib.contextmanager
 def started(project: Project, seen: str, target: str) -> Iterator[subprocess.Popen[bytes]]:
     """A run under way, as soon as a file of this pattern appears; it ends with the block."""
@@ -118,7 +113,6 @@ def test_crash_between_jobs_keeps_what_was_finished(finished: Project, fresh: Pr
     assert SMALL in made and made.items() <= finished.made().items()
 
 
-@LONG
 @pytest.mark.slow
 def test_second_run_at_the_same_time_is_refused_and_harms_nothing(
     finished: Project, fresh: Project
@@ -151,7 +145,6 @@ def small_disk(fresh: Project) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-@LONG
 @pytest.mark.slow
 def test_full_disk_is_one_sentence_and_room_is_enough_to_go_on(
     finished: Project, fresh: Project, small_disk: Path
@@ -192,7 +185,6 @@ def read_only(folder: Path) -> Iterator[None]:
             subprocess.run(["chattr", "-i", str(folder)], check=True)
 
 
-@LONG
 @pytest.mark.slow
 def test_read_only_folder_keeps_earlier_results(finished: Project, fresh: Project) -> None:
     assert fresh.make_report(SMALL).code == 0
