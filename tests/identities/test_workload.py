@@ -12,6 +12,7 @@ from groupwise.calibration.measures import measures
 from groupwise.calibration.partial import gather
 from groupwise.calibration.study import between_design
 from groupwise.calibration.workload import (
+    INVERTED,
     LEAST_REPLICATES,
     NotSimulated,
     Options,
@@ -38,6 +39,18 @@ def test_shares_of_any_number_of_jobs_are_the_whole(whole: pd.DataFrame, chunks:
     pd.testing.assert_frame_equal(gather(parts), whole, check_exact=True)
     table = measures(gather(parts), workload.scenarios)
     pd.testing.assert_frame_equal(table, measures(whole, workload.scenarios), check_exact=True)
+
+
+def test_every_method_has_a_width_and_says_of_how_many_replicates(whole: pd.DataFrame) -> None:
+    """Inverting a test is a search, which the first replicates of a scenario are enough for."""
+    answered = whole[whole["failed"] < whole["n"]]
+    sums = answered.groupby(["scenario", "method", "contrast"])[["n", "known_width"]].sum()
+    assert (sums["known_width"] > 0).all()
+    inverted = ["ols_wild_bootstrap", "randomization"]
+    workload, _ = dataset_workload(DESIGN, Y, replace(FEW, slow_replicates=INVERTED + 10))
+    scenario, block = workload.tasks()[0]
+    few = replace(workload, methods=tuple(inverted)).run(scenario, block)
+    assert (few["n"] == INVERTED + 10).all() and few["known_width"].between(1, INVERTED).all()
 
 
 def test_more_jobs_than_tasks_leave_some_without_work() -> None:

@@ -7,7 +7,7 @@ are added in their own order, and the result does not depend on who computed the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -73,8 +73,11 @@ def run_block(
     conf_level: float = 0.95,
     effort: Effort | None = None,
 ) -> pd.DataFrame:
-    """Simulate one block, analyse it by every method, and sum up: a table `PARTIAL`."""
-    slow = slow_methods(scenario.design)
+    """Simulate one block, analyse it by every method, and sum up: a table `PARTIAL`.
+
+    `effort.inverted` counts from the scenario's first replicate.
+    """
+    slow, effort = slow_methods(scenario.design), effort or Effort()
     groups = (
         (tuple(name for name in methods if name not in slow), block.size),
         (tuple(name for name in methods if name in slow), block.slow_size),
@@ -82,16 +85,17 @@ def run_block(
     parts, start = [], 0
     for y in outcomes(scenario, block.number, block.size):
         for wanted, size in groups:
-            some = y[: max(size - start, 0)]
+            some, first = y[: max(size - start, 0)], block.number * BLOCK + start
             if wanted and len(some):
+                inverted = max(0, effort.inverted - first)
                 found = analyse(
                     scenario.design,
                     some,
                     methods=wanted,
                     effects=scenario.effects,
                     conf_level=conf_level,
-                    effort=effort,
-                    first=block.number * BLOCK + start,
+                    effort=replace(effort, inverted=inverted),
+                    first=first,
                 )
                 parts.append(partial_sums(found, scenario, block.number))
         start += len(y)

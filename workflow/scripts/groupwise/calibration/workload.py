@@ -23,6 +23,9 @@ from groupwise.words import METHODS
 LEAST_REPLICATES = 100
 """Fewer tell nothing; then nothing is simulated."""
 
+INVERTED = 40
+"""Replicates of a scenario for which methods that invert a test, which is a search, give intervals."""
+
 SLOW_SHARE = 10
 """A replicate of a method that draws costs as much as so many others, where replicates are rationed."""
 
@@ -130,7 +133,8 @@ def dataset_workload(
         processes=options.departures,
         seed=options.seed,
     )
-    effort = Effort(options.draws, options.draws, options.draws, seed=options.seed)
+    draws = options.draws
+    effort = Effort(draws, draws, draws, inverted=INVERTED, seed=options.seed)
     slow = min(slow, replicates)
     return Workload(tuple(scenarios), replicates, slow, conf_level, effort), estimated
 

@@ -121,8 +121,8 @@ def methods(facts: Facts) -> str:
         f"Behaviour in this design: least and greatest rate of wrong rejections (nominally "
         f"{percent(facts.verdict['rules']['level'])}) and coverage (nominally {facts.interval}) over "
         f"scenarios and comparisons; power and mean width of intervals at the intraclass correlation "
-        f"next to the estimate, means over comparisons. Monte Carlo standard errors stand in "
-        f"`calibration.csv`."
+        f"next to the estimate, means over comparisons. Monte Carlo standard errors, and the number "
+        f"of replicates behind each number, stand in `calibration.csv`."
     )
     data = {"data": judged, "path": f"results/{facts.design['dataset']}/verdict.csv"}
     return table(headers, rows, label="calibration", caption=caption, text_columns=2, **data)
