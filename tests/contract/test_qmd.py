@@ -547,6 +547,7 @@ def test_page_is_rendered(
     assert "?@" not in html
     assert LOADS.findall(html) == []
     assert "<math" in html or name == "index.qmd"
+    assert "make archive" in html  # where all of this goes
 
 
 @pytest.mark.quarto
