@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -47,16 +47,18 @@ def table(
     *,
     label: str,
     caption: str,
-    text_columns: int = 1,
+    text_columns: int | Collection[int] = 1,
     data: pd.DataFrame | None = None,
     path: str = "",
 ) -> str:
-    """A pipe table with a numbered caption; the first columns are text, the rest numbers.
+    """A pipe table with a numbered caption; the first columns, or those named, are text.
 
-    `label` is the reference without its prefix: `@tbl-label` finds the table. `data` are what it
-    was made of, from the file at `path`: see `data_link`.
+    The others are numbers, which stand at the right. `label` is the reference without its prefix:
+    `@tbl-label` finds the table. `data` are what it was made of, from the file at `path`: see
+    `data_link`.
     """
-    align = [":---" if j < text_columns else "---:" for j in range(len(headers))]
+    text = range(text_columns) if isinstance(text_columns, int) else text_columns
+    align = [":---" if j in text else "---:" for j in range(len(headers))]
     lines = [headers, align, *rows]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return f"\n{body}\n\n: {caption} {{#tbl-{label}}}\n{data_link(data, path)}"

@@ -48,7 +48,7 @@ def summary(every: Sequence[Facts]) -> str:
         "it holds its level in that design."
     )
     headers = ["report", "comparison", "estimate", "interval", "p", "method", "holds its level"]
-    return table(headers, rows, label="summary", caption=caption, text_columns=2)
+    return table(headers, rows, label="summary", caption=caption, text_columns=(0, 1, 5, 6))
 
 
 def _holds(facts: Facts) -> str:

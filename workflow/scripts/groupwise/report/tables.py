@@ -188,7 +188,7 @@ def agreement(facts: Facts) -> str:
         rows,
         label="agreement",
         caption=caption,
-        text_columns=2,
+        text_columns=(0, 1, 5),
         **_data(facts, "agreement"),
     )
 
