@@ -38,6 +38,7 @@ from page_checks import (
     source,
 )
 
+from groupwise.report import calibration
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import CITATION, callout, escape, escape_cited_note
 from groupwise.svg import dark
@@ -374,6 +375,13 @@ def test_fences_are_closed(name: str, case: str) -> None:
         depth += 1 if "{" in fence else -1
         assert depth >= 0
     assert depth == 0
+
+
+@pytest.mark.parametrize(("case", "fitted"), [("usual", False), ("slopes", True)])
+def test_report_says_which_methods_are_simulated_less(case: str, fitted: bool) -> None:
+    said = calibration.simulated(facts(case))
+    assert "methods that draw at random" in said
+    assert ("mixed models, which are fitted one by one" in said) == fitted
 
 
 def test_every_figure_is_in_the_report() -> None:

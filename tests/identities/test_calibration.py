@@ -117,6 +117,22 @@ def test_every_method_answers_as_it_does_for_the_data(design: str) -> None:
         assert bool(answers.singular[0]) == bool(own["singular"].any())
 
 
+@pytest.mark.parametrize("options", [{"blocks_as": "random"}, {"random_slopes": True}], ids=str)
+def test_profiles_without_limits_reject_and_cover_as_those_with(options: dict[str, Any]) -> None:
+    sample = sample_with("blocked" if "blocks_as" in options else "within", **options)
+    design, rng = sample.design, np.random.default_rng(4)
+    effects = np.linspace(0, 0.4, len(design.arm_labels)) * sample.y.std()
+    y = rng.permuted(np.tile(sample.y, (6, 1)), axis=1) + effects[design.arm]
+    asked = {"methods": ("mixed_profile",), "effects": effects, "conf_level": 0.5}
+    searched, tested = (
+        analyse(design, y, effort=Effort(inverted=n), **asked)["mixed_profile"] for n in (6, 2)
+    )
+    np.testing.assert_array_equal(tested.covers, searched.covers)
+    np.testing.assert_array_equal(tested.p_value, searched.p_value)
+    assert 0 < searched.covers.mean() < 1
+    assert np.isfinite(tested.conf_low[:2]).all() and np.isnan(tested.conf_low[2:]).all()
+
+
 @pytest.mark.parametrize(
     "options",
     [{"blocks_as": "random"}, {"random_slopes": True}, {"random_slopes": "diagonal"}],
@@ -126,7 +142,7 @@ def test_other_random_terms_are_fitted_one_by_one(options: dict[str, Any]) -> No
     """By what the specification calls; the rest of its tables takes a while."""
     sample = sample_with("blocked" if "blocks_as" in options else "within", **options)
     design, fitted = sample.design, engine(sample.design, sample.y)
-    effort = Effort(bootstrap_draws=19)
+    effort = Effort(bootstrap_draws=19, inverted=1)
     found = analyse(design, sample.y[None], methods=MIXED, effort=effort)
     draws = Draws(19, 1)
     for method, answers in ANSWERS.items():

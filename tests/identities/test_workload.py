@@ -19,6 +19,8 @@ from groupwise.calibration.workload import (
     dataset_workload,
 )
 from groupwise.data.errors import InputError
+from groupwise.data.validate import Roles
+from groupwise.design import make_design
 
 DESIGN = between_design(3, 4, 6)
 Y = np.random.default_rng(5).normal(size=4)[DESIGN.group % 4] + np.random.default_rng(6).normal(
@@ -119,6 +121,20 @@ def test_slow_methods_are_rationed_first() -> None:
     options = replace(FEW, slow_replicates=1000, most_outcomes=72 * 2000)
     workload, _ = dataset_workload(DESIGN, Y, options)
     assert (workload.replicates, workload.slow_replicates) == (1100, 200)
+
+
+def test_mixed_models_that_are_fitted_one_by_one_are_rationed() -> None:
+    table = pd.DataFrame({"group": np.repeat(np.arange(6), 6), "arm": np.tile(np.arange(2), 18)})
+    table["arm"] = pd.Categorical.from_codes(table["arm"], ["A", "B"])
+    roles = Roles("y", "arm", "group", None, ())
+    y = (
+        np.random.default_rng(1).normal(size=36)
+        + np.random.default_rng(2).normal(size=6)[table["group"]]
+    )
+    options = Options(replicates=300, slow_replicates=200)
+    for slopes, slow in ((False, 200), (True, 100)):
+        design = make_design(table, roles, random_slopes=slopes)
+        assert dataset_workload(design, y, options)[0].slow_replicates == slow
 
 
 def test_nothing_is_simulated_where_nothing_is_asked_for() -> None:

@@ -23,6 +23,9 @@ from preview.metadata import as_list, scalar
 from preview.source import Chunk
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+STARTUP_TIMEOUT = 600
+"""Seconds a kernel may take to answer first: a busy machine may give it hardly any time."""
+
 CELL_LINE = re.compile(r"Cell In\[\d+\], line (\d+)")
 
 
@@ -69,6 +72,7 @@ def execute(
         nb,
         km=kernel_manager(scratch),
         timeout=None,
+        startup_timeout=STARTUP_TIMEOUT,
         record_timing=False,
         allow_errors=bool(execute_options["error"]),
         extra_arguments=figure_arguments({**metadata, **execute_options}),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from groupwise.calibration.replicates import Batch, Replicates, stacked
+from groupwise.calibration.replicates import Batch, Replicates, inside, stacked
 from groupwise.inference.bootstrap import draw_t, studentised
-from groupwise.inference.engines import Draws, Engine, engine, random_terms
+from groupwise.inference.engines import Draws, GeneralEngine, engine, random_terms
+from groupwise.inference.lmm_profile import covered_lmm, profile_contrasts_lmm
 from groupwise.inference.profile import profile_contrasts
 from groupwise.inference.random_intercept_df import SmallSample
 from groupwise.inference.wald import wald
@@ -67,36 +68,56 @@ def _bootstrap(batch: Batch, fit: RandomInterceptFit) -> Inference:
 def _one_by_one(batch: Batch, wanted: frozenset[str]) -> dict[str, Replicates]:
     """Other random terms than one intercept: a fit at a time, which all methods share."""
     rows: dict[str, list[Inference]] = {method: [] for method in wanted}
+    covers: dict[str, list[np.ndarray]] = {method: [] for method in wanted}
     singular = np.zeros(batch.n_replicates, dtype=bool)
     for i, y in enumerate(batch.y):
         fit = _fit_or_none(batch, y)
         singular[i] = fit is not None and fit.singular
         for method in wanted:
-            rows[method].append(_ask_or_miss(batch, fit, method, i))
+            found, held = _ask_or_miss(batch, fit, method, i)
+            rows[method].append(found)
+            covers[method].append(held)
     return {
-        method: Replicates.of(batch, stacked(found, batch.conf_level), singular=singular)
-        for method, found in rows.items()
+        method: Replicates.of(
+            batch,
+            stacked(rows[method], batch.conf_level),
+            covers=np.array(covers[method]),
+            singular=singular,
+        )
+        for method in wanted
     }
 
 
-def _fit_or_none(batch: Batch, y: np.ndarray) -> Engine | None:
+def _fit_or_none(batch: Batch, y: np.ndarray) -> GeneralEngine | None:
     try:
-        return engine(batch.design, y)
+        fit = engine(batch.design, y)
     except (ValueError, np.linalg.LinAlgError):
         return None
+    assert isinstance(fit, GeneralEngine)
+    return fit
 
 
-def _ask_or_miss(batch: Batch, fit: Engine | None, method: str, i: int) -> Inference:
-    """NaN where there is no fit, or the method fails for it: counted, as every failure is."""
+def _ask_or_miss(
+    batch: Batch, fit: GeneralEngine | None, method: str, i: int
+) -> tuple[Inference, np.ndarray]:
+    """Inference and whether intervals hold the truth (k,).
+
+    NaN where there is no fit, or the method fails for it: counted, as every failure is.
+    """
+    L, conf_level = batch.design.L, batch.conf_level
     if fit is not None:
         try:
-            return _ask(batch, fit, method, i)
+            if method == "mixed_profile" and i >= batch.effort.inverted:
+                found = profile_contrasts_lmm(fit.ml, L, conf_level=conf_level, limits=False)
+                return found, covered_lmm(fit.ml, L, batch.truth, conf_level=conf_level)
+            found = _ask(batch, fit, method, i)
+            return found, inside(found.conf_low, batch.truth, found.conf_high)
         except (ValueError, np.linalg.LinAlgError):
             pass
-    return Inference.missing(len(batch.design.L), batch.conf_level)
+    return Inference.missing(len(L), conf_level), np.full(len(L), np.nan)
 
 
-def _ask(batch: Batch, fit: Engine, method: str, i: int) -> Inference:
+def _ask(batch: Batch, fit: GeneralEngine, method: str, i: int) -> Inference:
     L, conf_level = batch.design.L, batch.conf_level
     if method == "mixed_wald":
         return wald(L, fit.beta, fit.vcov, df=np.inf, conf_level=conf_level)

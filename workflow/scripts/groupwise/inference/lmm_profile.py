@@ -46,18 +46,21 @@ class MaximumLikelihood:
         return search(products, False, near=self.found.x if near is None else near)
 
 
-def profile_contrasts_lmm(ml: MaximumLikelihood, L: np.ndarray, *, conf_level: float) -> Inference:
+def profile_contrasts_lmm(
+    ml: MaximumLikelihood, L: np.ndarray, *, conf_level: float, limits: bool = True
+) -> Inference:
     """Profile-likelihood inference for the rows of L beta, shape (k, p).
 
     Estimates and standard errors are those of ML; `statistic` is the signed root of the likelihood
-    ratio, as in `profile.profile_contrasts`.
+    ratio, as in `profile.profile_contrasts`. Without `limits`, which take most of the time, they are
+    NaN.
     """
     beta, vcov = ml.estimates
     rows = ml.fit.in_Q(L)
     estimate = rows @ beta
     std_error = np.sqrt(np.einsum("ij,jk,ik->i", rows, vcov, rows))
     found = [
-        _profile_row(ml, row, float(at), float(se), conf_level)
+        _profile_row(ml, row, float(at), float(se), conf_level, limits=limits)
         for row, at, se in zip(rows, estimate, std_error, strict=True)
     ]
     low, high, ratio = np.array(found).reshape(-1, 3).T
@@ -74,14 +77,35 @@ def profile_contrasts_lmm(ml: MaximumLikelihood, L: np.ndarray, *, conf_level: f
     )
 
 
+def covered_lmm(
+    ml: MaximumLikelihood, L: np.ndarray, value: np.ndarray, *, conf_level: float
+) -> np.ndarray:
+    """(k,) whether the profile interval of each row of L beta (k, p) holds its `value` (k,).
+
+    Without finding its ends: what it holds is what the likelihood-ratio test does not reject.
+    """
+    most = stats.chi2.ppf(conf_level, 1)
+    rows = ml.fit.in_Q(L)
+    deviances = [ml.bound(row[None], v[None]).value for row, v in zip(rows, value, strict=True)]
+    return np.array(deviances) - ml.found.value <= most
+
+
 def _profile_row(
-    ml: MaximumLikelihood, row: np.ndarray, estimate: float, std_error: float, conf_level: float
+    ml: MaximumLikelihood,
+    row: np.ndarray,
+    estimate: float,
+    std_error: float,
+    conf_level: float,
+    *,
+    limits: bool,
 ) -> tuple[float, float, float]:
     """Lower and upper limits, and the likelihood ratio of l'beta = 0."""
 
     def least(delta: float, near: np.ndarray) -> Minimum:
         return ml.bound(row[None, :], np.array([delta]), near)
 
+    if not limits:
+        return np.nan, np.nan, least(0.0, ml.found.x).value - ml.found.value
     deviance = followed(least, estimate, ml.found.x)
     step = stats.norm.ppf(0.5 + conf_level / 2) * std_error
     low, high = both_sides(

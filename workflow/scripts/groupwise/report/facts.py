@@ -65,6 +65,11 @@ class Facts:
         return self.design["random_slopes"] != "none"
 
     @property
+    def has_one_intercept(self) -> bool:
+        """Whether the groups are the only random effect of the mixed model."""
+        return not (self.slopes or self.random_blocks or self.design["second_group"])
+
+    @property
     def level(self) -> float:
         return float(self.design["conf_level"])
 
