@@ -123,18 +123,21 @@ def test_slow_methods_are_rationed_first() -> None:
     assert (workload.replicates, workload.slow_replicates) == (1100, 200)
 
 
-def test_mixed_models_that_are_fitted_one_by_one_are_rationed() -> None:
+@pytest.mark.parametrize(("slopes", "kenward_roger", "profile"), [(False, 30, 30), (True, 9, 5)])
+def test_mixed_models_that_are_fitted_one_by_one_are_rationed(
+    slopes: bool, kenward_roger: int, profile: int
+) -> None:
     table = pd.DataFrame({"group": np.repeat(np.arange(6), 6), "arm": np.tile(np.arange(2), 18)})
     table["arm"] = pd.Categorical.from_codes(table["arm"], ["A", "B"])
-    roles = Roles("y", "arm", "group", None, ())
-    y = (
-        np.random.default_rng(1).normal(size=36)
-        + np.random.default_rng(2).normal(size=6)[table["group"]]
-    )
-    options = Options(replicates=300, slow_replicates=200)
-    for slopes, slow in ((False, 200), (True, 100)):
-        design = make_design(table, roles, random_slopes=slopes)
-        assert dataset_workload(design, y, options)[0].slow_replicates == slow
+    design = make_design(table, Roles("y", "arm", "group", None, ()), random_slopes=slopes)
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=36) + rng.normal(size=6)[design.group]
+    options = Options(replicates=30, slow_replicates=9, draws=19)
+    workload, _ = dataset_workload(design, y, options)
+    asked = workload.run(*workload.tasks()[0]).groupby("method")["n"].first()
+    assert asked["ols_cr2"] == 30 and asked["mixed_kenward_roger"] == kenward_roger
+    assert asked["mixed_profile"] == profile
+    assert asked["mixed_bootstrap"] == (profile if slopes else 9)
 
 
 def test_nothing_is_simulated_where_nothing_is_asked_for() -> None:

@@ -24,11 +24,26 @@ ONE_BY_ONE = mixed.METHODS
 """Methods that go through replicates one by one where there are more random terms than groups."""
 
 
+SLOWEST = ("mixed_profile", "mixed_bootstrap")
+"""Those of them that fit many models to each replicate."""
+
+
 def slow_methods(design: Design) -> tuple[str, ...]:
     """Those that are asked of fewer replicates in this design."""
-    simple = design.random_slopes == "none" and design.second is None
-    simple = simple and (design.block is None or design.blocks_as == "fixed")
-    return RESAMPLING if simple else tuple(dict.fromkeys((*RESAMPLING, *ONE_BY_ONE)))
+    if _is_simple(design):
+        return RESAMPLING
+    return tuple(dict.fromkeys((*RESAMPLING, *ONE_BY_ONE)))
+
+
+def slowest_methods(design: Design) -> tuple[str, ...]:
+    """Those of the slow ones that are asked of half as many replicates as the others."""
+    return () if _is_simple(design) else SLOWEST
+
+
+def _is_simple(design: Design) -> bool:
+    """Is the groups' intercept the only random effect?"""
+    fixed_blocks = design.block is None or design.blocks_as == "fixed"
+    return design.random_slopes == "none" and design.second is None and fixed_blocks
 
 
 def analyse(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from groupwise.calibration.analyse import analyse, slow_methods
+from groupwise.calibration.analyse import analyse, slow_methods, slowest_methods
 from groupwise.calibration.replicates import Effort, Replicates
 from groupwise.calibration.scenario import BLOCK, Scenario, outcomes
 from groupwise.words import METHODS
@@ -47,7 +47,10 @@ PARTIAL: dict[str, type] = KEYS | dict.fromkeys(COUNTS, int) | dict.fromkeys(SUM
 
 @dataclass(frozen=True)
 class Block:
-    """Replicates that share a random stream: `size` of them, the first `slow_size` for slow methods."""
+    """Replicates that share a random stream: `size` of them, the first `slow_size` for slow methods.
+
+    The slowest methods see half of these.
+    """
 
     number: int
     size: int
@@ -77,10 +80,12 @@ def run_block(
 
     `effort.inverted` counts from the scenario's first replicate.
     """
-    slow, effort = slow_methods(scenario.design), effort or Effort()
+    effort = effort or Effort()
+    slow, slowest = slow_methods(scenario.design), slowest_methods(scenario.design)
     groups = (
         (tuple(name for name in methods if name not in slow), block.size),
-        (tuple(name for name in methods if name in slow), block.slow_size),
+        (tuple(name for name in methods if name in slow and name not in slowest), block.slow_size),
+        (tuple(name for name in methods if name in slowest), (block.slow_size + 1) // 2),
     )
     parts, start = [], 0
     for y in outcomes(scenario, block.number, block.size):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from groupwise.calibration.analyse import ONE_BY_ONE, slow_methods
 from groupwise.calibration.partial import Block, blocks, gather, run_block
 from groupwise.calibration.replicates import Effort
 from groupwise.calibration.scenario import (
@@ -31,10 +30,6 @@ SLOW_SHARE = 10
 """A replicate of a method that draws costs as much as so many others, where replicates are rationed."""
 
 
-FITTED_SHARE = 2
-"""So many times fewer replicates for slow methods where mixed models are fitted one by one."""
-
-
 class NotSimulated(Exception):
     """Nothing is simulated for a design; the message says why."""
 
@@ -46,8 +41,7 @@ class Options:
     Attributes
     ----------
     replicates, slow_replicates
-        Of every scenario, and of those the methods that draw are asked of: half as many, and mixed
-        models too, where these are fitted one by one.
+        Of every scenario, and of those the slow methods are asked of; the slowest, of half of these.
     draws : that these methods make for each replicate
     most_outcomes
         Replicates are fewer where those of a scenario would have more individuals than this; for
@@ -69,7 +63,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Workload:
-    """Every scenario is simulated `replicates` times; slow methods see the first `slow_replicates`."""
+    """Every scenario is simulated `replicates` times; slow methods see the first `slow_replicates`.
+
+    Which are slow, and which slowest: `analyse.slow_methods`, `analyse.slowest_methods`.
+    """
 
     scenarios: tuple[Scenario, ...]
     replicates: int
@@ -126,8 +123,6 @@ def dataset_workload(
             f"`calibration.most_outcomes` allows ({options.most_outcomes:,})."
         )
     slow = min(options.slow_replicates, options.most_outcomes // SLOW_SHARE // design.n_obs)
-    if set(ONE_BY_ONE) <= set(slow_methods(design)):
-        slow = min(slow, max(options.slow_replicates // FITTED_SHARE, 1))
     try:
         estimated = estimate_process(design, y, conf_level=conf_level)
     except ValueError as reason:

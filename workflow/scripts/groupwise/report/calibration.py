@@ -66,15 +66,15 @@ def simulated(facts: Facts) -> str:
             if arm != facts.arms[0]
         ]
     )
-    who, slow = "methods that draw at random", ""
+    who, then = "methods that draw at random", f", with {made['draws']:,} draws each"
     if not facts.has_one_intercept:
         who += " and mixed models, which are fitted one by one"
+        then = ", profile likelihood and bootstrap half as often"
+    slow = ""
     if made["slow_replicates"] == 0:
         slow = f" (the design is too large for {who})"
     elif made["slow_replicates"] < made["replicates"]:
-        slow = f" ({who}: {made['slow_replicates']:,}; with {made['draws']:,} draws, if any)"
-        if facts.has_one_intercept:
-            slow = f" ({who}: {made['slow_replicates']:,}, with {made['draws']:,} draws each)"
+        slow = f" ({who}: {made['slow_replicates']:,}{then})"
     return (
         f"The design was held fixed ({kept[0]}), new values of {outcome} were drawn by the mixed "
         f"model, and every method answered by the code that answered for the data: "
