@@ -38,7 +38,6 @@ STAGES = {
     "combine_results": "put the tables together",
     "check_model": "diagnostics",
     "check_sensitivity": "sensitivity",
-    "check_effects": "check the assumed effects",
     "simulate_calibration": "calibration",
     "gather_calibration": "gather the calibration",
     "judge_methods": "verdict",
@@ -67,7 +66,8 @@ LIMITS = {
     "fit: randomization": "drawing 9,999 assignments of all groups: groups count, not rows",
     "put the tables together, diagnostics, figures": """of more than 200,000 rows a sample of
         residuals is kept, so that these stop growing but for reading columns of the data""",
-    "sensitivity": "every group left out and fitted again, from sums by group: groups count",
+    "sensitivity": """fitting all of the rows again without a group, 200 times at most and of very
+        many rows less often, and with other covariates and blocks""",
     "calibration": """replicates are rationed (`calibration.most_outcomes`, four million individuals in
         a scenario); beyond 40,000 rows fewer than a hundred would be left, and none are made""",
     "report": "starting a notebook's kernel; it reads tables only",
@@ -230,8 +230,7 @@ def longest_chain(seconds: pd.DataFrame, jobs: pd.DataFrame) -> pd.Series:
     fits = [name for name in one.index if name.startswith("fit: ")]
     estimates = longest(*fits) + longest("put the tables together")
     estimates += longest("diagnostics", "sensitivity")
-    simulations = longest("check the assumed effects") + longest("calibration")
-    simulations += longest("gather the calibration")
+    simulations = longest("calibration") + longest("gather the calibration")
     middle = pd.concat([estimates, simulations], axis=1).max(axis=1, skipna=False)
     read = longest("check the file") + longest("read the data")
     shown = longest("figures, all of them") + longest("report (preview)")

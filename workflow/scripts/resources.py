@@ -39,10 +39,10 @@ class Need:
 
 NEEDS = {
     "simulate_data": Need(150, 2),
-    "check_data": Need(190, 2, 185, 0.5),
-    "ingest_data": Need(190, 2, 185, 0.5),
+    "check_data": Need(230, 2, 185, 0.5),
+    "ingest_data": Need(230, 2, 185, 0.5),
     "fit_specification": Need(450, 3, 350, 2),
-    "combine_results": Need(280, 2, 10),
+    "combine_results": Need(310, 2, 10),
     "check_model": Need(300, 2, 10),
     "record_provenance": Need(120, 1),
     "check_sensitivity": Need(400, 10, 600, 10),
