@@ -83,6 +83,17 @@ def test_every_flipped_byte_is_found(archive: Path, scratch: Path) -> None:
     assert unnoticed == []
 
 
+def test_entry_of_a_later_version_is_a_damage(archive: Path, scratch: Path) -> None:
+    """zipfile opens none, and says so by another error than of a file that is no zip."""
+    whole = bytearray(archive.read_bytes())
+    whole[whole.index(b"PK\x01\x02") + 6] = (
+        64  # of the directory's first entry, one past zipfile's own
+    )
+    archive.write_bytes(bytes(whole))
+    with pytest.raises(ArchiveError, match=r"the archive is damaged: zip file version 6\.4; fetch"):
+        find_damage(archive, scratch)
+
+
 @pytest.mark.parametrize("name", [name for name, content in FILES.items() if content])
 def test_file_with_a_flipped_byte_is_named(name: str, archive: Path, scratch: Path) -> None:
     content = FILES[name]

@@ -29,6 +29,9 @@ SUMS = "SHA256SUMS"
 MODE = stat.S_IFREG | 0o644
 CHUNK = 1 << 20
 UNIX = 3  # the system that a zip's modes belong to
+UNREADABLE = (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError)
+"""What zipfile raises as it opens a file: the last for entries of a later zip version, which we never
+write, so that a byte is wrong."""
 DAMAGED = "the archive is damaged"
 AGAIN = "fetch it again from where it was deposited"
 
@@ -173,10 +176,7 @@ def _open(path: Path) -> zipfile.ZipFile:
         raise ArchiveError(str(path), "there is no such archive", fix) from None
     except (IsADirectoryError, PermissionError) as error:
         raise ArchiveError(str(path), f"it cannot be read ({error.strerror})", AGAIN) from None
-    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise _damaged(path, error) from None
-    except NotImplementedError as error:
-        # zipfile's word for an entry of a version later than its own: we write none, so a byte is wrong.
+    except UNREADABLE as error:
         raise _damaged(path, error) from None
 
 

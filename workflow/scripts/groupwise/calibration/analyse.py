@@ -7,6 +7,7 @@ import numpy as np
 from groupwise.calibration import gee, means_and_dummies, mixed, pooled, randomization
 from groupwise.calibration.replicates import Batch, Effort, Family, Replicates
 from groupwise.design import Design
+from groupwise.inference.engines import has_one_intercept
 from groupwise.words import METHODS
 
 FAMILIES: tuple[tuple[tuple[str, ...], Family], ...] = (
@@ -30,20 +31,14 @@ SLOWEST = ("mixed_profile", "mixed_bootstrap")
 
 def slow_methods(design: Design) -> tuple[str, ...]:
     """Those that are asked of fewer replicates in this design."""
-    if _is_simple(design):
+    if has_one_intercept(design):
         return RESAMPLING
     return tuple(dict.fromkeys((*RESAMPLING, *ONE_BY_ONE)))
 
 
 def slowest_methods(design: Design) -> tuple[str, ...]:
     """Those of the slow ones that are asked of half as many replicates as the others."""
-    return () if _is_simple(design) else SLOWEST
-
-
-def _is_simple(design: Design) -> bool:
-    """Is the groups' intercept the only random effect?"""
-    fixed_blocks = design.block is None or design.blocks_as == "fixed"
-    return design.random_slopes == "none" and design.second is None and fixed_blocks
+    return () if has_one_intercept(design) else SLOWEST
 
 
 def analyse(

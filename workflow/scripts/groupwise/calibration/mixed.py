@@ -6,7 +6,7 @@ import numpy as np
 
 from groupwise.calibration.replicates import Batch, Replicates, inside, stacked
 from groupwise.inference.bootstrap import draw_t, studentised
-from groupwise.inference.engines import Draws, GeneralEngine, engine, random_terms
+from groupwise.inference.engines import Draws, GeneralEngine, engine, has_one_intercept
 from groupwise.inference.lmm_profile import covered_lmm, profile_contrasts_lmm
 from groupwise.inference.profile import profile_contrasts
 from groupwise.inference.random_intercept_df import SmallSample
@@ -25,8 +25,7 @@ METHODS = (
 
 def answers(batch: Batch, wanted: frozenset[str]) -> dict[str, Replicates]:
     """Answers by the methods of `METHODS` that are wanted; none where the design has no fit."""
-    terms = random_terms(batch.design)
-    if len(terms) > 1 or terms[0].q > 1:
+    if not has_one_intercept(batch.design):
         return _one_by_one(batch, wanted)
     try:
         model = RandomIntercept.of(batch.design.X, batch.design.group)

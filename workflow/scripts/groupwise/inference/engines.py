@@ -96,13 +96,18 @@ def engine(design: Design, y: np.ndarray) -> Engine:
     ValueError
         If there is no fit, with the reason.
     """
-    terms = random_terms(design)
-    if len(terms) == 1 and terms[0].q == 1:
+    if has_one_intercept(design):
         return OneIntercept.of(RandomIntercept.of(design.X, design.group), y)
-    fit = fit_lmm(design.X, y, terms)
+    fit = fit_lmm(design.X, y, random_terms(design))
     if not fit.converged:
         raise ValueError(fit.message)
     return GeneralEngine(fit)
+
+
+def has_one_intercept(design: Design) -> bool:
+    """Is the groups' intercept all of `random_terms`?"""
+    fixed_blocks = design.block is None or design.blocks_as == "fixed"
+    return design.random_slopes == "none" and design.second is None and fixed_blocks
 
 
 def random_terms(design: Design) -> list[RandomTerm]:
