@@ -16,7 +16,7 @@ import numpy as np
 from groupwise.planning.experiments import Experiment, plan_experiment
 from groupwise.planning.moments import Precision
 from groupwise.planning.plans import Plan, Variation
-from groupwise.planning.power import Curve, lost_df, noncentral_curves, why_not
+from groupwise.planning.power import Curve, lost_df, noncentral_curves
 from groupwise.planning.precision import precision
 from groupwise.planning.rejection import best_curves
 
@@ -41,25 +41,18 @@ def typical(plan: Plan, variation: Variation) -> Experiment:
     return plan_experiment(plan, variation)
 
 
-def plan_why_not(plan: Plan, variation: Variation, method: str) -> str:
-    """`power.why_not` of a plan."""
-    return why_not(typical(plan, variation), method)
-
-
 def plan_curves(
-    plan: Plan, variation: Variation, methods: Sequence[str], *, level: float, n_draws: int
+    plan: Plan, experiment: Experiment, methods: Sequence[str], *, level: float, n_draws: int
 ) -> dict[str, tuple[Sequence[Curve], np.ndarray, str]]:
-    """`rejection.best_curves` of a plan."""
+    """`rejection.best_curves` of a plan, whose `typical` experiment this is."""
     if not is_extrapolated(plan):
-        return best_curves(plan_experiment(plan, variation), methods, level=level, n_draws=n_draws)
-    lost = {method: lost_df(typical(plan, variation), method) for method in methods}
-    return {
-        method: (
-            *noncentral_curves(extrapolated(plan, variation, method), lost[method], level=level),
-            "noncentral t",
-        )
-        for method in methods
-    }
+        return best_curves(experiment, methods, level=level, n_draws=n_draws)
+    found: dict[str, tuple[Sequence[Curve], np.ndarray, str]] = {}
+    for method in methods:
+        precise = extrapolated(plan, experiment.variation, method)
+        made = noncentral_curves(precise, lost_df(experiment, method), level=level)
+        found[method] = (*made, "noncentral t")
+    return found
 
 
 def extrapolated(plan: Plan, variation: Variation, method: str) -> Precision:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from groupwise.planning.plan_curves import plan_curves, plan_why_not
+from groupwise.planning.plan_curves import plan_curves, typical
 from groupwise.planning.plans import Plan, Variation
+from groupwise.planning.power import why_not
 
 MOST_GROUPS = 2_000
 """Groups of the reference arm beyond which no plan is looked for."""
@@ -35,9 +36,10 @@ def plan_power(
     """
     if too_small(plan, variation):
         return 0.0
-    if reason := plan_why_not(plan, variation, method):
+    experiment = typical(plan, variation)
+    if reason := why_not(experiment, method):
         raise ValueError(f"{method}: {reason}")
-    found = plan_curves(plan, variation, [method], level=level, n_draws=n_draws)
+    found = plan_curves(plan, experiment, [method], level=level, n_draws=n_draws)
     made, variance, _ = found[method]
     return min(curve(effect**2 / v) for curve, v in zip(made, variance, strict=True))
 

@@ -21,7 +21,6 @@ from groupwise.planning.plan_curves import (
     EXTRAPOLATED,
     is_extrapolated,
     plan_curves,
-    plan_why_not,
     typical,
 )
 from groupwise.planning.plans import Plan, Variation
@@ -176,10 +175,11 @@ def _plan_rows(
     plan: Plan, variation: Variation, methods: Sequence[str], asked: Asked
 ) -> dict[str, list[dict[str, Any]]]:
     """As `_rows`, of a plan."""
-    reasons = {method: plan_why_not(plan, variation, method) for method in methods}
+    experiment = typical(plan, variation)
+    reasons = {method: why_not(experiment, method) for method in methods}
     possible = [method for method in methods if not reasons[method]]
-    found = plan_curves(plan, variation, possible, level=asked.level, n_draws=asked.n_draws)
-    rows = _told(typical(plan, variation).design, plan.n_groups, reasons, found, asked)
+    found = plan_curves(plan, experiment, possible, level=asked.level, n_draws=asked.n_draws)
+    rows = _told(experiment.design, plan.n_groups, reasons, found, asked)
     if is_extrapolated(plan):
         for row in (row for method in possible for row in rows[method]):
             row["message"] = " ".join(filter(None, (row["message"], EXTRAPOLATED)))
@@ -223,7 +223,7 @@ def _numbers(
 
 def _needed(plan: Plan, variation: Variation, method: str, asked: Asked) -> dict[str, Any]:
     """What is particular to the smallest plan that is enough, or why there is none."""
-    if reason := plan_why_not(plan, variation, method):
+    if reason := why_not(typical(plan, variation), method):
         return {"message": reason}
     search = groups_needed if asked.question == "groups_needed" else size_needed
     found = search(
