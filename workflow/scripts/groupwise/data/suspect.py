@@ -1,0 +1,172 @@
+"""What of a table may be no data: codes for missing values, rows that stand twice, constants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from groupwise.data.labels import labels
+from groupwise.data.values import NUMBER, as_value
+
+CODE = re.compile(r"-?(?:9{1,5}|8{1,5}|7{1,5}|9{1,4}[678])")
+"""Numbers that surveys write for a value that is missing: -9, 99, -98, 777, 9999 and so on."""
+WORDS = frozenset(
+    "absent missing refused n/a n.a. na nd n.d. nr dk ? - -- . "
+    "k.a. k.a keine_angabe abwesend fehlt s/o ausente no_data not_available "
+    "not_applicable don't_know no_answer".split()
+)
+"""Texts for the same, in lower case and with underscores for spaces."""
+FEW_TEXTS = 5
+"""Of a column of numbers so many different texts at most are taken for codes."""
+REPEATED = 3
+"""A code inside the reach of the values is suspected only if it stands so often."""
+STEADY = 0.95
+"""A column with one value in more than this share of its rows is nearly constant."""
+LEAST_RUN = 3
+"""So many rows in a row that stand elsewhere in the same order were copied."""
+NEARLY_ALL = 0.9
+"""A column with another value in more than this share of the rows tells them apart."""
+
+
+def codes(table: pd.DataFrame, columns: Iterable[str] | None = None) -> dict[str, dict[str, int]]:
+    """Values that may stand for missing ones: column -> code -> number of rows.
+
+    In numbers a code is suspected where it lies far from all other values: below 0 where nothing
+    else is, or as far beyond the others as these reach. In labels, and among numbers, it is a text
+    such as `absent`.
+    """
+    found = {}
+    for column in table.columns if columns is None else columns:
+        suspected = column_codes(table[column])
+        if suspected:
+            found[str(column)] = suspected
+    return found
+
+
+def column_codes(values: pd.Series) -> dict[str, int]:
+    """The suspected codes of one column, with the number of rows of each."""
+    if pd.api.types.is_bool_dtype(values) or not values.notna().any():
+        return {}
+    found = labels(values)
+    counts = {str(label): int(n) for label, n in found.value_counts(sort=False).items() if n}
+    numbers = {label: n for label, n in counts.items() if NUMBER.fullmatch(label)}
+    texts = {label: n for label, n in counts.items() if label not in numbers}
+    suspected = _text_codes(texts, n_numbers=sum(numbers.values()))
+    return suspected | _number_codes(numbers)
+
+
+def sentences(table: pd.DataFrame) -> list[str]:
+    """What a reader should know of the rows and columns as they stand in the file."""
+    return [*_copied_rows(table), *_steady_columns(table)]
+
+
+def code_sentence(column: str, counts: Mapping[str, int]) -> str:
+    """`-99 (2 rows) and absent (1 row)`: the codes of a column, in the middle of a sentence."""
+    parts = [f"'{code}' in {n:,} row{'' if n == 1 else 's'}" for code, n in counts.items()]
+    return f"column '{column}' has {' and '.join(parts)}"
+
+
+def _text_codes(texts: Mapping[str, int], *, n_numbers: int) -> dict[str, int]:
+    """Texts among numbers, if they are few; else those that are known to mean nothing."""
+    if texts and len(texts) <= FEW_TEXTS and n_numbers > sum(texts.values()):
+        return {text: n for text, n in texts.items() if not any(map(str.isdigit, text))}
+    return {text: n for text, n in texts.items() if text.casefold().replace(" ", "_") in WORDS}
+
+
+def _number_codes(counts: Mapping[str, int]) -> dict[str, int]:
+    """Codes among numbers, by where they lie: outwards from the values that are no codes."""
+    rows = {float(as_value(label)): n for label, n in counts.items()}
+    coded = sorted(
+        (value for value in rows if CODE.fullmatch(as_value(value))), key=lambda each: abs(each)
+    )
+    kept = {value: n for value, n in rows.items() if value not in coded}
+    found = {}
+    for code in coded:
+        if len(kept) > 1 and _is_far(code, rows[code], kept):
+            found[code] = rows[code]
+        else:
+            kept[code] = rows[code]
+    if any(code < 0 for code in found):  # then -1, -2 and so on, below all else, are codes too
+        low = {value: n for value, n in kept.items() if -9 <= value < 0 and value.is_integer()}
+        if all(value >= 0 for value in kept if value not in low):
+            found |= low
+    return {as_value(code): n for code, n in sorted(found.items())}
+
+
+def _is_far(code: float, n: int, kept: Mapping[float, int]) -> bool:
+    """Whether a code, which stands in n rows, cannot well be one of the values that are kept."""
+    low, high = min(kept), max(kept)
+    reach = high - low
+    if code < 0:
+        small = [value for value in kept if value < 0]
+        none_below = all(-9 <= value and value.is_integer() for value in small) and len(small) < 4
+        return (none_below and high > 0 and code < min(small, default=0)) or code <= low - reach
+    if code >= high + max(reach, 2):
+        return code > 9 or n > 1
+    is_scale = low == 1 and len(kept) == high <= 10 and all(value % 1 == 0 for value in kept)
+    if is_scale and code > high + 1 and n > 1:
+        return True
+    often = float(np.mean(list(kept.values())))
+    return code > max(high + 0.1 * reach, 9) and n >= REPEATED and n >= 3 * often
+
+
+def _copied_rows(table: pd.DataFrame) -> list[str]:
+    """Rows that are the same in every column as another: where that is no play of chance."""
+    if len(table) < 2 or table.shape[1] < 2:
+        return []
+    twice = table.duplicated()
+    n = int(twice.sum())
+    telling = any(_tells_rows_apart(values) for _, values in table.items())
+    if not telling:
+        n = _rows_in_runs(table) if 0 < n < 0.2 * len(table) else 0
+    if n == 0:
+        return []
+    rows, verb, was = ("row", "is", "it was") if n == 1 else ("rows", "are", "they were")
+    return [
+        f"{n:,} {rows} {verb} the same in every column as an earlier one: perhaps {was} entered twice. "
+        "They count twice here; remove them from the file if so."
+    ]
+
+
+def _tells_rows_apart(values: pd.Series) -> bool:
+    """Whether nearly every row has another label; measurements may differ, or agree, by chance."""
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 != 0).any():
+        return False
+    return bool(values.nunique() > NEARLY_ALL * len(values))
+
+
+def _rows_in_runs(table: pd.DataFrame) -> int:
+    """How many rows stand in runs that repeat an earlier run of rows in the same order."""
+    row = table.groupby(list(table.columns), dropna=False, sort=False).ngroup().to_numpy()
+    earlier = np.full(len(row), -1)
+    last: dict[int, int] = {}
+    for i, code in enumerate(row.tolist()):
+        earlier[i] = last.get(code, -1)
+        last[code] = i
+    total = length = 0
+    for i in range(1, len(row) + 1):
+        goes_on = i < len(row) and earlier[i] >= 0 and earlier[i] == earlier[i - 1] + 1
+        if goes_on and earlier[i - 1] >= 0:
+            length = length + 1 if length else 2
+        elif not goes_on:
+            total += length if length >= LEAST_RUN else 0
+            length = 0
+    return total
+
+
+def _steady_columns(table: pd.DataFrame) -> list[str]:
+    """Columns with nearly the same value in every row."""
+    said = []
+    for column, values in table.items():
+        counts = values.value_counts()
+        if len(counts) < 2 or counts.iloc[0] <= STEADY * counts.sum():
+            continue
+        (value,) = labels(pd.Series([counts.index[0]]))
+        n, total = int(counts.iloc[0]), int(counts.sum())
+        said.append(
+            f"Column '{column}' is nearly constant: {n:,} of {total:,} values are '{value}'."
+        )
+    return said
