@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from groupwise.data.labels import labels
+from groupwise.data.names import words
 from groupwise.data.values import NUMBER, as_value
 
 CODE = re.compile(r"-?(?:9{1,5}|8{1,5}|7{1,5}|9{1,4}[678])")
 """Numbers that surveys write for a value that is missing: -9, 99, -98, 777, 9999 and so on."""
-WORDS = frozenset(
+WORDS = words(
     "absent missing refused n/a n.a. na nd n.d. nr dk ? - -- . "
     "k.a. k.a keine_angabe abwesend fehlt s/o ausente no_data not_available "
-    "not_applicable don't_know no_answer".split()
+    "not_applicable don't_know no_answer"
 )
 """Texts for the same, in lower case and with underscores for spaces."""
 FEW_TEXTS = 5
@@ -102,7 +103,7 @@ def _is_far(code: float, n: int, kept: Mapping[float, int]) -> bool:
     reach = high - low
     if code < 0:
         small = [value for value in kept if value < 0]
-        none_below = all(-9 <= value and value.is_integer() for value in small) and len(small) < 4
+        none_below = all(value >= -9 and value.is_integer() for value in small) and len(small) < 4
         return (none_below and high > 0 and code < min(small, default=0)) or code <= low - reach
     if code >= high + max(reach, 2):
         return code > 9 or n > 1
