@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 def sentence(*parts: str) -> str:
@@ -20,12 +21,16 @@ class InputError(ValueError):
     key
         The setting the mistake is about, as a path below the dataset's block, e.g. `roles.outcome`.
     problem, fix
-        Half-sentences: what is wrong, and what the user can do about it.
+        Half-sentences: what is wrong, and what the user can do about it. A setting stands in the fix
+        as in config.yaml, between back quotes.
+    settings
+        Settings in the fix whose values are no single words, with these values.
     """
 
-    def __init__(self, key: str, problem: str, fix: str) -> None:
+    def __init__(self, key: str, problem: str, fix: str, **settings: Any) -> None:
         super().__init__(sentence(key, problem, fix))
         self.key = key
+        self.settings = settings
         self.problem = problem
         self.fix = fix
 
