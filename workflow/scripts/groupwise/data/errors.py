@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
 
 def sentence(*parts: str) -> str:
-    """`where: problem; fix.`, with one mark at the end."""
+    """`where: problem; fix.`, in one line, with one mark at the end."""
     *where, problem, fix = parts
-    return ": ".join([*where, f"{problem}; {fix}"]).rstrip(".") + ("" if fix.endswith("?") else ".")
+    text = ": ".join([*where, f"{problem}; {fix}"]).rstrip(".")
+    return re.sub(r"[\r\n\t\v\f\x85\u2028\u2029]+", " ", text) + ("" if fix.endswith("?") else ".")
 
 
 class InputError(ValueError):

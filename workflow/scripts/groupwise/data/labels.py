@@ -34,7 +34,7 @@ def combined(parts: list[pd.Series]) -> pd.Series:
     """One label for each combination of labels, `1 / 7`; missing where a part is."""
     found = [labels(part) for part in parts]
     codes = np.column_stack([each.cat.codes.to_numpy() for each in found])
-    known: np.ndarray = (codes >= 0).all(axis=1)
+    known = np.asarray((codes >= 0).all(axis=1))
     pairs, code = np.unique(codes[known], axis=0, return_inverse=True)
     names = [each.cat.categories for each in found]
     text = [JOINT.join(name[i] for name, i in zip(names, pair, strict=True)) for pair in pairs]
