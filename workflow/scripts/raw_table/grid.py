@@ -70,7 +70,7 @@ def lay_out(rows: Iterable[Numbered], layout: Layout) -> tuple[list[Row], list[N
             else InputError(
                 "format.header",
                 f"nothing stands in row {header[0]}",
-                f"write the number of the row with the names, such as {filled[0][0]}",
+                f"write the number of the row with the names, such as {_after(header[0], filled)}",
             )
         )
     body = [(number, row) for number, row in filled if number > header[-1]]
@@ -78,6 +78,11 @@ def lay_out(rows: Iterable[Numbered], layout: Layout) -> tuple[list[Row], list[N
         problem = f"there are {len(body)} rows of data, and {layout.skip_last} of them to leave out"
         raise InputError("format.skip_last", problem, "write a smaller number")
     return heads, body[: len(body) - layout.skip_last]
+
+
+def _after(number: int, filled: Sequence[Numbered]) -> int:
+    """The first row below in which something stands, or else the first of all."""
+    return next((each for each, _ in filled if each > number), filled[0][0])
 
 
 def names_of(heads: Sequence[Row]) -> list[str]:

@@ -90,7 +90,7 @@ def _fields(
     """The columns in use as text; by Arrow where the whole file is a header and its rows."""
     if not layout.is_plain:
         return _laid_out(path, wanted, how, layout)
-    title = suspicions.guessed_header(_below_a_title(path, how, sample))
+    title = _title(path, how, sample, sure=_agreement(sample, ())[1] > 1)
     written = [name.strip() for name in sample[0][1]] if sample else []
     if not any(written):
         raise InputError("file", *EMPTY)
@@ -100,6 +100,7 @@ def _fields(
     try:
         fields = _plain(path, wanted, how, header)
     except InputError as error:
+        title = title or _title(path, how, sample, sure=False)
         if not title:
             raise
         raise InputError("file", *suspicions.header_sentence(title)) from error
@@ -252,17 +253,19 @@ def _agreement(rows: Iterable[Numbered], header: Sequence[int]) -> tuple[float, 
     return sum(each == width for _, each in widths) / len(widths), width
 
 
-def _below_a_title(path: Path, how: Form, sample: Sequence[Numbered]) -> Sequence[Numbered]:
-    """The first rows, split as those below a title agree if the delimiter was found from it."""
-    share, width = _agreement(sample, ())
-    if width > 1 and share >= 0.5:
-        return sample
+def _title(path: Path, how: Form, sample: Sequence[Numbered], *, sure: bool) -> tuple[int, ...]:
+    """The rows in which the names seem to stand below a title.
+
+    Where it is not sure what separates the fields, it may have been found from the title alone.
+    """
+    if sure:
+        return suspicions.guessed_header(sample)
     with _lines(path, how.encoding) as stream:
         text = stream.read(SAMPLE)
     split = [list(_rows(text, delimiter)) for delimiter in DELIMITERS if delimiter != " "]
-    titles = [(rows, suspicions.guessed_header(rows)) for rows in split]
-    scores = [(_agreement(rows, title), rows) for rows, title in titles if title]
-    return max(scores, key=lambda each: each[0])[1] if scores else sample
+    titles = [(rows, suspicions.guessed_header(rows)) for rows in (sample, *split)]
+    scores = [(_agreement(rows, title), title) for rows, title in titles if title]
+    return max(scores)[1] if scores else ()
 
 
 def _rows(sample: str, delimiter: str) -> Iterator[Numbered]:
@@ -342,7 +345,8 @@ def _check_widths(rows: Iterable[Numbered], width: int, form: Form) -> None:
     for number, fields in there:
         if len(fields) != width:
             rest = [(number, fields), *islice(there, SHOWN)]
-            problem = f"line {number} has {len(fields)} fields, but the header has {width}"
+            several = "field" if len(fields) == 1 else "fields"
+            problem = f"line {number} has {len(fields)} {several}, but the header has {width}"
             raise InputError("file", problem, _width_fix([*before, *rest], len(rest), form))
         before.append((number, fields))
 

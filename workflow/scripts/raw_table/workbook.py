@@ -143,7 +143,7 @@ def _spelled(
         text = from_text(text, decimal or ("," if has_decimal_commas(text) else "."))
     new = values.astype(object)
     new[are_text] = text.to_pylist()
-    return new if name in wanted.labels else new.infer_objects()
+    return new.infer_objects()
 
 
 def _filled(

@@ -143,5 +143,5 @@ def _mixed(values: pd.Series) -> bool:
 def _texts(columns: Iterable[pd.Series]) -> list[str]:
     """Values that a code may have been meant to be, text first."""
     distinct = [value for values in columns for value in values.dropna().unique()[:1000]]
-    texts = dict.fromkeys(map(str, sorted(distinct, key=lambda value: not isinstance(value, str))))
-    return list(texts)
+    distinct.sort(key=lambda value: not isinstance(value, str))
+    return list(dict.fromkeys(v if isinstance(v, str) else as_value(v) for v in distinct))

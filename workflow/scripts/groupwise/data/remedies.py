@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,41 +27,22 @@ GROUPED = {
 """Numbers with a sign between thousands."""
 CURRENCY = r"[\u20ac$\u00a3\u00a5\u20b9\u20bd\u20ba\u20a9]|[A-Z]{1,2}\$|[A-Z]{3}|kr\.?|Fr\.?|Rs\.?"
 """What stands before a number as its unit."""
+UNIT = r"A-Za-z\u00b5\u00c0-\u00ff\u0370-\u04ff%\u2030\u00b0\u20ac$\u00a3\u00a5/"
+"""What a unit after a number begins with; a mark such as * is no unit."""
 WITH_UNIT = re.compile(
     rf"(?P<sign>[+-]?)(?P<before>{CURRENCY})?\s*"
-    rf"(?P<number>[+-]?\d[\d.,{SPACES}{APOSTROPHES}]*?)\s*(?P<after>[^\d\s.,'+-][^\d]{{0,11}})?"
+    rf"(?P<number>[+-]?\d[\d.,{SPACES}{APOSTROPHES}]*?)\s*(?P<after>[{UNIT}][^\d]{{0,11}})?"
 )
 FEW = 6
 """So many texts among numbers may stand for missing values; more are no codes."""
 ABSENT = {
-    *(
-        "absent",
-        "missing",
-        "unknown",
-        "none",
-        "nil",
-        "refused",
-        "n.a.",
-        "n. a.",
-        "na",
-        "n/a",
-        "n.d.",
-    ),
-    *(
-        "not available",
-        "not applicable",
-        "no answer",
-        "no response",
-        "don't know",
-        "dk",
-        "dnf",
-        "x",
-    ),
+    *("absent", "missing", "unknown", "none", "nil", "refused", "n.a.", "n. a.", "na", "n/a", "n.d."),
+    *("not available", "not applicable", "no answer", "no response", "don't know", "dk", "dnf", "x"),
     *("k.a.", "k. a.", "keine angabe", "fehlt", "fehlend", "entf\u00e4llt", "weiss nicht", "s/o"),
     *("wei\u00df nicht", "unbekannt", "krank", "sick", "ill", "withdrawn", "dropout", "ns", "nr"),
     *("-", "--", "---", "\u2013", "\u2014", "?", "??", "*", "**", "/", "#", "()", "#n/v", "#nv"),
     *("#value!", "#wert!", "#div/0!", "#ref!", "#null!", "#num!", "#name?", "#bezug!"),
-}
+}  # fmt: skip
 """Texts that stand for a missing value wherever they are met, in lower case."""
 FIRST = {"no", "false", "nein", "falsch", "non", "faux", "fail", "failed", "absent", "negative"}
 FIRST |= {"n", "f", "never", "incorrect", "wrong", "nee", "nej", "not", "none", "off", "0"}
@@ -126,35 +107,50 @@ def why_text(values: pd.Series) -> Remedy | None:
 
 
 def suspects(name: str, texts: Mapping[str, int]) -> Remedy:
-    """For texts among numbers that may mean a missing value."""
-    listed = ", ".join(f"'{text}' ({n})" for text, n in texts.items())
-    what = "a text" if len(texts) == 1 else "texts"
+    """For texts among numbers: those without digits may mean a missing value."""
+    odd = {text: n for text, n in texts.items() if re.search(r"\d", text)}
+    listed = ", ".join(f"'{_short(text)}' ({n})" for text, n in (odd or texts).items())
+    what = "a text" if len(odd or texts) == 1 else "texts"
     problem = f"column '{name}' has {what} among its numbers: {listed}"
+    if odd:
+        return problem, _correction(odd)
     codes = ", ".join(map(in_yaml, texts))
     setting = f"`missing_codes: {{{in_yaml(name)}: [{codes}]}}`"
     return problem, f"write {setting} if that means missing, or else correct it in the file"
+
+
+def _correction(texts: Iterable[str]) -> str:
+    """What to do about numbers that are written in a way that no setting reads."""
+    if all(re.fullmatch(r"\(.*\)", text) for text in texts):
+        return "write negative numbers with a minus, in the file"
+    if all(text.startswith("\u2212") for text in texts):
+        return "write a plain hyphen for the minus, in the file"
+    return "write a number in its place, in the file, or leave it empty if it is missing"
 
 
 def in_yaml(value: Any) -> str:
     """A name or value as it is written in a list or mapping of YAML, quoted where it has to be.
 
     >>> in_yaml("k.A."), in_yaml("no"), in_yaml("-"), in_yaml(-99), in_yaml("Q1: safe")
-    ('k.A.', "'no'", "'-'", '-99', "'Q1: safe'")
+    ('k.A.', '"no"', '"-"', '-99', '"Q1: safe"')
     """
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         return str(value)
     text = str(value)
     if re.fullmatch(WORDS, text) and text.casefold() not in RESERVED:
         return text
-    if text.isprintable():
-        return "'" + text.replace("'", "''") + "'"
     return '"' + "".join(map(_escaped, text)) + '"'
 
 
 def _escaped(char: str) -> str:
     if char.isprintable():
         return f"\\{char}" if char in '"\\' else char
-    return f"\\U{ord(char):08x}"
+    return {"\n": r"\n", "\t": r"\t"}.get(char, f"\\U{ord(char):08x}")
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 40 else f"{line[:37]}..."
 
 
 def _counts(values: pd.Series) -> Counter[str]:
@@ -247,7 +243,7 @@ def _absent(name: str, texts: Counter[str], total: int) -> Remedy | None:
 
 
 def _too_many(name: str, texts: Counter[str]) -> Remedy:
-    listed = ", ".join(f"'{text}'" for text in list(texts)[:3])
+    listed = ", ".join(f"'{_short(text)}'" for text in list(texts)[:3])
     problem = f"column '{name}' has {len(texts)} different texts among its numbers, as {listed}"
     fix = "correct them in the file, or name those that mean missing "
     return problem, fix + f"as `missing_codes: {{{in_yaml(name)}: [{in_yaml(next(iter(texts)))}]}}`"
