@@ -356,8 +356,8 @@ def split(facts: Facts) -> str:
         return ""
     text = (
         "@fig-variance-split sets them side by side, by the mixed model. The treatment's share is "
-        "the variance, over all individuals, of the estimated mean of their arm: chance alone makes it "
-        f"larger than 0, the more the fewer {plural(group)} there are."
+        f"the variance, over all {facts.rows}, of the estimated mean of their arm: chance alone makes "
+        f"it larger than 0, the more the fewer {plural(group)} there are."
     )
     taken = [f"{plural(escape(facts.role('block')))}"] if _fixed_blocks(facts) else []
     taken += [escape(name) for name in facts.design["roles"]["covariates"]]
@@ -397,5 +397,41 @@ def randomization(facts: Facts) -> str:
     return (
         f"@fig-randomization-distribution needs no model: it has the studentised difference under {how} "
         f"assignments{'' if exact else ', drawn at random where there are too many,'} that keep the "
-        "design. The shaded tails are the p-value."
+        f"design{_dealt(facts)}. The shaded tails are the p-value.{_taken(facts)}"
+    )
+
+
+def _dealt(facts: Facts) -> str:
+    """What the test deals to arms anew; where groups are known to have been, no more is said."""
+    group = plural(escape(facts.role("group")))
+    if not facts.between:
+        return f", with {facts.rows} dealt to arms anew within {group}"
+    if facts.assigned == "group":
+        return ""
+    return f", with {group} dealt to arms anew"
+
+
+def _taken(facts: Facts) -> str:
+    """That the test takes for granted what was assigned, where nobody has said it or said otherwise."""
+    wanted = "group" if facts.between else "individual"
+    group = plural(escape(facts.role("group")))
+    dealt = group if facts.between else f"{facts.rows} within {group}"
+    if facts.assigned == wanted and (facts.between or facts.row == "individual"):
+        return ""
+    if facts.assigned == wanted:
+        return f" It takes {facts.rows} as assigned one by one, though individuals were."
+    if facts.assigned is not None:
+        said = group if facts.assigned == "group" else "individuals"
+        return f" It takes {dealt} as assigned; config.yaml says that {said} were, so do not rely on it."
+    if facts.between:
+        return ""
+    return f" It takes {dealt} as assigned; config.yaml does not say so (`assigned`)."
+
+
+def assignments(facts: Facts) -> str:
+    """The caption of the figure of the assignments."""
+    which = "that chance could have made" if facts.assigned else "that the test takes as possible"
+    return (
+        f"The studentised difference under the assignments {which}. The line is the one observed; "
+        "shaded is what lies as far from 0."
     )
