@@ -316,7 +316,7 @@ def noun(column: str) -> str:
 def named(column: str, role: str) -> str:
     """What a column holds, within a sentence: its name, or `the outcome “x1”` where that is no noun."""
     text = noun(column)
-    return text if _is_noun(text) else f"the {role} “{text}”"
+    return text if _is_noun(text) else f"the {role} “{column}”"
 
 
 def unit(column: str) -> str:
@@ -339,7 +339,7 @@ def unit(column: str) -> str:
 def _is_noun(text: str) -> bool:
     """Whether a name can stand as a noun in a sentence: a few words, none of them a small one."""
     parts = text.split(" ")
-    if not re.fullmatch(r"{0}+(?:[ '-]{0}+)*".format(LETTER), text) or len(parts) > MOST_WORDS:
+    if not re.fullmatch(rf"{LETTER}+(?:[ '-]{LETTER}+)*", text) or len(parts) > MOST_WORDS:
         return False
     return not any(
         len(part) < 2 or part.lower() in SMALL_WORDS.split() or not VOWEL.search(part)

@@ -236,5 +236,6 @@ def _alt(tables: Tables, groups: pd.DataFrame) -> str:
         f"Values of {named(roles['outcome'], 'outcome')} for {sized(tables.design)} in "
         f"{grouped(tables.design)}, coloured by the treatment ({noun(roles['treatment'])}). "
         f"Group means lie between {number(groups['mean'].min())} and "
-        f"{number(groups['mean'].max())}, a range of {number(spread)}. Mean of the group means by arm: {means}."
+        f"{number(groups['mean'].max())}, a range of {number(spread)}. "
+        f"Mean of the group means by arm: {means}."
     )

@@ -330,10 +330,11 @@ def correlation(facts: Facts) -> str:
     within = "within the reference arm" if facts.slopes else "within an arm"
     if facts.design["n_blocks"]:
         within += f" of one {escape(facts.role('block'))}"
+    on_average = " on average" if facts.repeated else ""
     text = (
         f"Of the variance {within}, {percent(facts.icc)} lies between {plural(group)}: two "
-        f"{facts.rows} of one {group} correlate by about {fixed(facts.icc, 2)} (the intraclass "
-        f"correlation, ICC). "
+        f"{facts.rows} of one {group} correlate by about {fixed(facts.icc, 2)}{on_average} (the "
+        f"intraclass correlation, ICC). "
     )
     if facts.icc == 0:
         return text + f"By this estimate the {facts.rows} count as independent."
@@ -341,8 +342,8 @@ def correlation(facts: Facts) -> str:
         return text
     return text + (
         f"For a treatment that whole {plural(group)} have in common that multiplies the variance of a "
-        f"mean by about {number(facts.design_effect)} (the design effect): {n:,} {facts.rows} tell as much "
-        f"as about {round(n / facts.design_effect):,} independent ones."
+        f"mean by about {number(facts.design_effect)} (the design effect): {n:,} {facts.rows} tell as "
+        f"much as about {round(n / facts.design_effect):,} independent ones."
     )
 
 

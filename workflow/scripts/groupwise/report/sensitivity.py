@@ -415,17 +415,17 @@ def _taken(facts: Facts) -> str:
     """That the test takes for granted what was assigned, where nobody has said it or said otherwise."""
     wanted = "group" if facts.between else "individual"
     group = plural(escape(facts.role("group")))
-    dealt = group if facts.between else f"{facts.rows} within {group}"
+    taken = f"{group} as assigned" if facts.between else f"{facts.rows} as assigned within {group}"
     if facts.assigned == wanted and (facts.between or facts.row == "individual"):
         return ""
     if facts.assigned == wanted:
         return f" It takes {facts.rows} as assigned one by one, though individuals were."
     if facts.assigned is not None:
         said = group if facts.assigned == "group" else "individuals"
-        return f" It takes {dealt} as assigned; config.yaml says that {said} were, so do not rely on it."
+        return f" It takes {taken}; config.yaml says that {said} were, so do not rely on it."
     if facts.between:
         return ""
-    return f" It takes {dealt} as assigned; config.yaml does not say so (`assigned`)."
+    return f" It takes {taken}; config.yaml does not say so (`assigned`)."
 
 
 def assignments(facts: Facts) -> str:

@@ -216,7 +216,7 @@ def omnibus(facts: Facts) -> str:
         ]
         for _, row in facts.results["omnibus"].iterrows()
     ]
-    caption = f"Test that the {escape(facts.role('treatment'))} makes no difference at all."
+    caption = "Test that the treatment makes no difference at all."
     headers = ["method", "F", "df", "df error", "p"]
     return table(headers, rows, label="omnibus", caption=caption, **_data(facts, "omnibus"))
 
