@@ -183,6 +183,8 @@ def test_what_chance_could_have_made_is_said_where_the_assignment_is_known() -> 
         facts("within", assigned="individual")
     )
     assert "chance could have made" in sensitivity.assignments(facts_of("usual"))
+    otherwise = facts("usual", assigned="individual")
+    assert "chance could have made" not in sensitivity.assignments(otherwise)
 
 
 # ---- names ---------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from groupwise.figures import Figure, Tables, draw, names
 from groupwise.report import calibration as said
 from groupwise.report import prose
 from groupwise.report.facts import Facts
-from groupwise.report.markdown import bullets, escape
+from groupwise.report.markdown import bullets, escape, escape_note
 from groupwise.results import as_written
 from groupwise.specifications import Sample, sample_of
 from groupwise.words import contrast_label, grouped, method_label
@@ -337,7 +337,7 @@ def _alert(alerts: Sequence[str]) -> list[str]:
     if not alerts:
         return []
     rest = f" (The first of {len(alerts)} in `design['alerts']`.)" if len(alerts) > 1 else ""
-    return [f"**Warning**: {escape(alerts[0])}{rest}"]
+    return [f"**Warning**: {escape_note(alerts[0])}{rest}"]
 
 
 def _answer(facts: Facts) -> str:

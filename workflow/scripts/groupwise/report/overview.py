@@ -104,7 +104,7 @@ def entry(facts: Facts) -> str:
     """A dataset's title, size, disagreement, verdict and answer."""
     name, d = facts.design["dataset"], facts.design
     groups = escape(grouped(facts.design))
-    size = f"{escape(facts.size)} in {groups}, {count(len(facts.arms), 'arm')}"
+    size = f"{facts.size} in {groups}, {count(len(facts.arms), 'arm')}"
     icc = f", intraclass correlation {number(facts.icc, 2)}" if facts.icc == facts.icc else ""
     text = (
         f"\n## {escape(d['title'])}\n\n{_warned(facts)}{size}{icc}. {prose.disagreement(facts)}\n"

@@ -125,7 +125,7 @@ def design(facts: Facts) -> str:
             f"(median {signed(size['median'])}, mean {number(size['mean'])})"
         )
     text = (
-        f"The data hold {escape(facts.size)} in {count(d['n_groups'], 'group')}, "
+        f"The data hold {facts.size} in {count(d['n_groups'], 'group')}, "
         f"{sizes}; {_what_a_group_is(facts, group)}. "
     )
     return text + _repeats(facts, group) + _blocks(facts, group) + _assignment(facts, group)
@@ -166,7 +166,7 @@ def _assignment(facts: Facts, group: str) -> str:
     if facts.between:
         given = {
             "group": f": it was given to {plural(group)}",
-            "individual": f", though {facts.rows} were assigned to it, as config.yaml says",
+            "individual": ", though individuals were assigned to it, as config.yaml says",
         }
         return (
             f"The treatment is the same for all {facts.rows} of {article(group)}"
@@ -341,7 +341,7 @@ def correlation(facts: Facts) -> str:
     if not facts.between:
         return text
     return text + (
-        f"For a treatment that whole {plural(group)} have in common that multiplies the variance of a "
+        f"For a treatment that is the same within each {group}, this multiplies the variance of a "
         f"mean by about {number(facts.design_effect)} (the design effect): {n:,} {facts.rows} tell as "
         f"much as about {round(n / facts.design_effect):,} independent ones."
     )

@@ -30,7 +30,7 @@ def sentences(facts: Facts) -> str:
 def _model(facts: Facts) -> str:
     d, group = facts.design, escape(facts.role("group"))
     text = (
-        f"{_outcome(facts)} of {escape(facts.size)} in "
+        f"{_outcome(facts)} of {facts.size} in "
         f"{count(d['n_groups'], group)} was compared between {len(facts.arms)} arms by "
         f"{method_phrase(facts.headline)}"
     )

@@ -411,26 +411,31 @@ def _dealt(facts: Facts) -> str:
     return f", with {group} dealt to arms anew"
 
 
+def _as_assigned(facts: Facts) -> bool:
+    """Whether the test deals to arms what is known to have been assigned to them."""
+    if facts.between:
+        return facts.assigned == "group"
+    return facts.assigned == "individual" and facts.row == "individual"
+
+
 def _taken(facts: Facts) -> str:
-    """That the test takes for granted what was assigned, where nobody has said it or said otherwise."""
-    wanted = "group" if facts.between else "individual"
+    """What the test takes for granted, where nobody has said it or it was said otherwise."""
     group = plural(escape(facts.role("group")))
     taken = f"{group} as assigned" if facts.between else f"{facts.rows} as assigned within {group}"
-    if facts.assigned == wanted and (facts.between or facts.row == "individual"):
+    if _as_assigned(facts) or (facts.between and facts.assigned is None):
         return ""
-    if facts.assigned == wanted:
+    if facts.assigned is None:
+        return f" It takes {taken}; config.yaml does not say so (`assigned`)."
+    if facts.assigned == "individual" and not facts.between:
         return f" It takes {facts.rows} as assigned one by one, though individuals were."
-    if facts.assigned is not None:
-        said = group if facts.assigned == "group" else "individuals"
-        return f" It takes {taken}; config.yaml says that {said} were, so do not rely on it."
-    if facts.between:
-        return ""
-    return f" It takes {taken}; config.yaml does not say so (`assigned`)."
+    said = group if facts.assigned == "group" else "individuals"
+    return f" It takes {taken}; config.yaml says that {said} were, so do not rely on it."
 
 
 def assignments(facts: Facts) -> str:
     """The caption of the figure of the assignments."""
-    which = "that chance could have made" if facts.assigned else "that the test takes as possible"
+    known = _as_assigned(facts)
+    which = "that chance could have made" if known else "that the test takes as possible"
     return (
         f"The studentised difference under the assignments {which}. The line is the one observed; "
         "shaded is what lies as far from 0."

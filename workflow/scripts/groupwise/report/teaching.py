@@ -23,11 +23,16 @@ def picture(facts: Facts) -> str:
     """Before any model: what is there to see?"""
     group = escape(facts.role("group"))
     first = escape(contrast_label(facts.contrasts[-1]))
+    who = (
+        "the individuals"
+        if facts.row == "individual"
+        else f"what differs from {facts.row} to {facts.row}"
+    )
     return _question(
         "What do you notice, and what could explain it?",
         f"The outcome differs from arm to arm, and so it does from {group} to "
         f"{group}. Take any gap between two arms, say {first}. The treatment may be the cause. So may "
-        f"the {plural(group)}: one arm may have got the better ones. So may the {facts.rows}. A model "
+        f"the {plural(group)}: one arm may have got the better ones. So may {who}. A model "
         f"is a way to tell these three apart.",
     )
 
