@@ -62,7 +62,9 @@ def draw(tables: Tables) -> Figure:
             limits=(0.5, len(rows) + 0.62),
         )
         + scale_x_continuous(expand=(0.14, 0))
-        + labs(x=f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", y="")
+        + labs(
+            x=wrap(f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", 66), y=""
+        )
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, rows)

@@ -69,7 +69,9 @@ def draw(tables: Tables) -> Figure:
         + scale_shape_manual({APART: "D", ORDINARY: "o"})
         + scale_y_continuous(breaks=list(names), labels=list(names.values()))
         + labs(
-            x=f"predicted effect on {named(tables.design['roles']['outcome'], 'outcome')}",
+            x=wrap(
+                f"predicted effect on {named(tables.design['roles']['outcome'], 'outcome')}", 66
+            ),
             y="",
             caption=said,
         )

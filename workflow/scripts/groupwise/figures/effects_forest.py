@@ -90,7 +90,9 @@ def draw(tables: Tables) -> Figure:
             limits=(0.6, len(methods) + 0.4),
         )
         + scale_x_continuous(expand=(0.06, 0))
-        + labs(x=f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", y="")
+        + labs(
+            x=wrap(f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", 66), y=""
+        )
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, contrasts)

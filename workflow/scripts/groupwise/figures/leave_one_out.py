@@ -69,7 +69,7 @@ def draw(tables: Tables) -> Figure:
             breaks=[-j for j in range(len(shown))], labels=labels, expand=(0.01, 0.6)
         )
         + labs(
-            x=f"difference in {named(tables.design['roles']['outcome'], 'outcome')}",
+            x=wrap(f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", 66),
             y=f"{role_word(tables.design['roles'], 'group')} left out",
             caption=said,
         )

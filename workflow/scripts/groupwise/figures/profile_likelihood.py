@@ -69,7 +69,10 @@ def draw(tables: Tables) -> Figure:
         + scale_color_manual(dict(zip(NAMES.values(), OKABE_ITO[:2], strict=True)))
         + scale_linetype_manual(dict(zip(NAMES.values(), ["solid", "dashdot"], strict=True)))
         + labs(
-            x=f"standard deviation, in units of {named(tables.design['roles']['outcome'], 'outcome')}",
+            x=wrap(
+                f"standard deviation, in units of {named(tables.design['roles']['outcome'], 'outcome')}",
+                66,
+            ),
             y="deviance above the least",
             caption=f"Dashed: the cut of the {level} interval.",
         )

@@ -47,7 +47,10 @@ def draw(tables: Tables) -> Figure:
             limits=(0, 1.3),
         )
         + labs(
-            x=f"share of the variance of {named(tables.design['roles']['outcome'], 'outcome')}",
+            x=wrap(
+                f"share of the variance of {named(tables.design['roles']['outcome'], 'outcome')}",
+                66,
+            ),
             y="",
         )
         + look(panel_grid_major_y=element_blank())
