@@ -1,0 +1,73 @@
+"""Guessed roles over a table of layouts: nearly all are right or left open, hardly any is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from layouts import LAYOUTS, ROLES, Key, Layout
+
+from groupwise.data.guess import guess_reference, guess_roles
+
+LEAST_HARMLESS = 0.95
+MOST_WRONG = 0.02
+
+
+def verdicts(layout: Layout) -> dict[str, tuple[str, Key]]:
+    """`right`, `open` or `wrong` for each role, with the guess."""
+    table = layout.table
+    guesses = guess_roles(table)
+    found = {role: guesses[role].name if role in guesses else None for role in ROLES}
+    judged = {role: (_judged(found[role], layout.right[role]), found[role]) for role in ROLES}
+    treatment = found["treatment"]
+    if isinstance(treatment, str) and judged["treatment"][0] == "right":
+        reference = guess_reference(table[treatment]).name
+        any_is = layout.reference == {None}
+        judged["reference"] = ("right" if any_is else _judged(reference, layout.reference), reference)
+    return judged
+
+
+def _judged(guess: Key, right: frozenset[Key]) -> str:
+    if guess in right:
+        return "right"
+    return "open" if guess is None else "wrong"
+
+
+def tally(layouts: Sequence[Layout]) -> tuple[dict[str, Counter[str]], list[str]]:
+    counts: dict[str, Counter[str]] = {role: Counter() for role in (*ROLES, "reference")}
+    faults = []
+    for layout in layouts:
+        for role, (verdict, guess) in verdicts(layout).items():
+            counts[role][verdict] += 1
+            if verdict != "right":
+                faults.append(f"{layout.name}: {role} {verdict}, {guess}")
+    return counts, faults
+
+
+def shown(title: str, counts: dict[str, Counter[str]], faults: list[str]) -> str:
+    lines = [f"\n{title:12} {'n':>4} {'right':>6} {'open':>5} {'wrong':>6}  harmless"]
+    for role, each in counts.items():
+        n = each.total()
+        share = (each["right"] + each["open"]) / n
+        lines.append(
+            f"{role:12} {n:4} {each['right']:6} {each['open']:5} {each['wrong']:6}  {share:8.1%}"
+        )
+    return "\n".join([*lines, *(f"  {fault}" for fault in faults)])
+
+
+@pytest.mark.parametrize("aside", [False, True], ids=["tuned", "aside"])
+def test_guesses_do_no_harm(aside: bool) -> None:
+    """The layouts kept aside were written before and not looked at while rules were made."""
+    layouts = [each for each in LAYOUTS if each.aside == aside]
+    counts, faults = tally(layouts)
+    table = shown("aside" if aside else "tuned", counts, faults)
+    print(table)
+    for role, each in counts.items():
+        assert each["wrong"] <= MOST_WRONG * each.total() + 1e-9, f"{role}\n{table}"
+        assert each["right"] + each["open"] >= LEAST_HARMLESS * each.total()
+
+
+def test_there_are_layouts_enough() -> None:
+    assert len(LAYOUTS) >= 60 - 10
+    assert len({each.name for each in LAYOUTS}) == len(LAYOUTS)
