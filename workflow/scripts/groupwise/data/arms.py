@@ -152,16 +152,11 @@ def _group(
     found: Structure, treatment: str, times: Sequence[str]
 ) -> tuple[Key | None, str, tuple[str, ...]]:
     """The coarsest unit that has one arm each; else the finest that holds several rows."""
-    arms = found.n_levels(treatment)
     units = [
         name
-        for name in found.repeated
+        for name in _units(found, times)
         if name != treatment
-        and name not in times
-        and found.columns[name].levels >= 2 * arms
-        and found.columns[name].per_level >= 1.5
-        and is_unit(found, name)
-        and not _is_cell(found, name, times)
+        and found.columns[name].levels >= 2 * found.n_levels(treatment)
         and not found.follows(treatment, name)
     ]
     whole = [name for name in units if one_arm_each(found, name, treatment)]
@@ -174,6 +169,25 @@ def _group(
     if not units:
         return None, "no column has enough levels with several rows each", ()
     return _finest(found, units)
+
+
+def any_group(found: Structure, times: Sequence[str]) -> tuple[Key | None, str, tuple[str, ...]]:
+    """The group where no column can be the treatment."""
+    units = _units(found, times)
+    return _finest(found, units) if units else (None, "no column holds several rows each", ())
+
+
+def _units(found: Structure, times: Sequence[str]) -> list[str]:
+    """Columns that may be groups, whatever the treatment is."""
+    return [
+        name
+        for name in found.repeated
+        if name not in times
+        and found.columns[name].levels > 2
+        and found.columns[name].per_level >= 1.5
+        and is_unit(found, name)
+        and not _is_cell(found, name, times)
+    ]
 
 
 def _coarsest(

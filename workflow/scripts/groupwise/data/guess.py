@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from groupwise.data import vocabulary as say
-from groupwise.data.arms import Reading, one_arm_each, readings
+from groupwise.data.arms import Reading, any_group, one_arm_each, readings
 from groupwise.data.labels import natural
 from groupwise.data.outcomes import Candidate, candidates, two_values
 from groupwise.data.prepare import identifier
@@ -71,6 +71,8 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     times = tuple(name for name in found.columns if is_time(found, name))
     possible = readings(found, times)
     treatment, group, block, ungrouped = _assignment(possible)
+    if not possible:
+        group = _told(*any_group(found, times))
     taken = _columns(treatment.name, group.name, block.name)
     who = individual(found, group.name, taken, times)
     sure = who is not None and who.sure
@@ -102,17 +104,25 @@ def rows_each(who: Individual) -> str:
 def guess_reference(values: pd.Series) -> Guess:
     """The arm that sounds most like a control, else the first in natural order."""
     arms = sorted(identifier(values).dropna().unique(), key=natural)
-    for known, why in ((say.CONTROL, "control"), (say.BARE, "bare")):
+    for known in (say.CONTROL, say.BARE):
         fitting = [arm for arm in arms if says(arm, known) and not _is_negated(arm)]
         if fitting and len(fitting) < len(arms):
             return Guess(min(fitting, key=len), "it sounds like the arm to compare with")
-        if fitting and why == "control":
-            arms = fitting
-    letters = {say.folded(arm): arm for arm in arms}
-    for control, others in (("p", {"a", "d", "t", "v"}), ("c", {"t", "e", "i"}), ("n", {"y"})):
-        if control in letters and set(letters) - {control} <= others:
-            return Guess(letters[control], "it sounds like the arm to compare with")
+    letter = _control_letter(arms)
+    if letter is not None:
+        return Guess(letter, "its letter is that of an arm to compare with")
     return Guess(arms[0], "no arm sounds like a control: this is the first in order")
+
+
+def _control_letter(arms: Sequence[str]) -> str | None:
+    """Of arms that are letters, but not A, B, C: P for placebo, C for control, N for no."""
+    letters = {say.folded(arm): arm for arm in arms}
+    if any(len(letter) != 1 or not letter.isalpha() for letter in letters):
+        return None
+    places = sorted(map(ord, letters))
+    if places == list(range(places[0], places[0] + len(places))) or len(letters) != len(arms):
+        return None
+    return next((letters[each] for each in "pcn" if each in letters), None)
 
 
 def covariates(columns: Sequence[Column], roles: Mapping[str, Guess]) -> list[str]:
@@ -143,7 +153,7 @@ def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]
         return none, none, none, False
     best = possible[0]
     near = [each for each in possible if best.marks - each.marks < CLOSE]
-    group = _group(best)
+    group = _told(best.group, best.group_why, best.close)
     block = Guess(best.block, best.block_why)
     if best.marks < LEAST_TREATMENT:
         return Guess(None, f"no column sounds or lies like one ('{best.treatment}' least badly)"), \
@@ -159,10 +169,11 @@ def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]
     return Guess(None, f"it could be {names}", both), group, block, False
 
 
-def _group(best: Reading) -> Guess:
-    if not best.close:
-        return Guess(best.group, best.group_why)
-    names = (str(best.group), *best.close)
+def _told(group: Key | None, why: str, close: Sequence[str]) -> Guess:
+    """The group, or the columns that could be it just as well."""
+    if not close:
+        return Guess(group, why)
+    names = (str(group), *close)
     return Guess(
         None,
         f"it could be {' or '.join(names)}",

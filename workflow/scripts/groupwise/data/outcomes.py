@@ -12,12 +12,14 @@ import pandas as pd
 from groupwise.data import vocabulary as say
 from groupwise.data.profile import Column
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_key, is_label, rank
+from groupwise.data.units import is_key, is_label, is_unit, rank
 from groupwise.data.values import NUMBER
-from groupwise.data.vocabulary import says
+from groupwise.data.vocabulary import names_it, says
 
 FEW = 10
 """Numbers of no more values than this are codes as well as measurements."""
+MOST_LABELS = 7
+"""Labels of an outcome that is no number: more are hardly in an order."""
 MOSTLY = 0.7
 """A column of texts of which more than this share are numbers holds numbers."""
 STEM = re.compile(r"(.*?)[ _.]?(t|tp|w|wave|time|time_|m|month|week|)[ _.]?(\d+)$")
@@ -60,7 +62,10 @@ def measured(found: Structure, column: Column) -> str | None:
         return "two" if column.levels == 2 and column.kind == "whole number" else "number"
     if column.kind == "true/false" or (column.levels == 2 and two_values(found, column.name)):
         return "two"
-    return "text" if column.kind == "text" and is_mostly_numbers(found.table[column.name]) else None
+    if column.kind == "text" and is_mostly_numbers(found.table[column.name]):
+        return "text"
+    few = column.kind == "text" and column.levels <= MOST_LABELS
+    return "labels" if few and names_it(column.name, say.RESULT) else None
 
 
 def is_mostly_numbers(values: pd.Series) -> bool:
@@ -79,7 +84,6 @@ def two_values(found: Structure, name: str) -> dict[str, int] | None:
     for no, yes in ((first, second), (second, first)):
         if _is(no, say.NO) and _is(yes, say.YES):
             return {no: 0, yes: 1}
-    for no, yes in ((first, second), (second, first)):  # one of them is enough: not X and X
         if _negates(no, yes):
             return {no: 0, yes: 1}
     return None
@@ -97,27 +101,43 @@ def _negates(no: str, yes: str) -> bool:
 def _marks(
     found: Structure, column: Column, kind: str, early: frozenset[str]
 ) -> tuple[float, bool]:
+    """How much a column looks like an outcome, and whether it is named as one."""
     name = column.name
-    marks = {"number": 2.0, "text": 1.5, "two": 0.0}[kind]
+    by_name, named = _name_marks(name, kind, is_early=name in early)
+    marks = {"number": 2.0, "text": 1.5, "two": 0.0, "labels": 0.0}[kind] + by_name
     if column.kind == "whole number" and kind == "number":
-        marks = 1.5 if column.levels > FEW else 0.75
-    strong, medium = says(name, say.OUTCOME), says(name, say.MEASURE)
-    named = strong or medium
-    marks += 4.0 if strong else 2.0 if medium else 0.0
-    marks += 1.5 if says(name, say.AFTER) else 0.0
-    is_before = (says(name, say.BEFORE) or name in early) and not says(name, say.AFTER)
-    marks -= 4.5 if is_before else 0.0
-    named = named and not is_before
-    if is_key(found, name) or (is_label(name) and not strong):
+        marks -= 0.5 if column.levels > FEW else 1.25
+    if is_key(found, name) or (is_label(name) and not says(name, say.OUTCOME)):
         marks -= 7.0
-    if says(name, say.TRAIT) and not strong:
-        marks -= 4.0
-    if not named and (says(name, say.TREATMENT | say.FACTOR | say.TIME) or rank(name)):
-        marks -= 2.0
-    if kind == "two" and rank(name) and not strong:
-        marks -= 2.0
+    if not named and (is_unit(found, name) or _is_dealt(found, column)):
+        marks -= 3.0
     place = list(found.columns).index(name) / max(len(found.columns) - 1, 1)
     return marks + 0.3 * place, named
+
+
+def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
+    strong, medium = says(name, say.OUTCOME), says(name, say.MEASURE)
+    marks = 4.0 if names_it(name, say.OUTCOME) else 3.0 if strong else 2.0 if medium else 0.0
+    marks += 1.5 if says(name, say.AFTER) else 0.0
+    is_before = (says(name, say.BEFORE) or is_early) and not says(name, say.AFTER)
+    named = (strong or medium) and not is_before
+    marks -= 4.5 if is_before else 0.0
+    marks -= 4.0 if says(name, say.TRAIT) and not strong else 0.0
+    if not named and (says(name, say.TREATMENT | say.FACTOR) or rank(name)):
+        marks -= 2.0
+    if not named and say.parts(name) <= say.TIME:
+        marks -= 1.0
+    if kind == "two" and rank(name) and not strong:
+        marks -= 2.0
+    return marks, named
+
+
+def _is_dealt(found: Structure, column: Column) -> bool:
+    """Whether the values come equally often, as those of a factor that was set, or of a time."""
+    if column.name not in found.repeated or not 3 <= column.levels <= 20:
+        return False
+    counts = found.counts(column.name)
+    return bool(counts.mean() >= 6 and counts.std() < 0.05 * counts.mean())
 
 
 def _first_of_series(names: Mapping[str, Column]) -> frozenset[str]:
@@ -144,6 +164,8 @@ def _why(found: Structure, column: Column, kind: str) -> str:
     if kind == "two":
         shown = " and ".join(column.examples)
         return f"two values, {shown}"
+    if kind == "labels":
+        return f"{column.levels} labels"
     if kind == "text":
         return f"numbers and a few texts, {column.levels} values"
     return f"a number with {column.levels} values"

@@ -12,7 +12,7 @@ from groupwise.data.structure import Key, Structure
 from groupwise.data.vocabulary import says
 
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?.*|\d\d?[./]\d\d?[./]\d{2,4}")
-STAGE = re.compile(r"(?:t|tp|w|wave|visit|v|year|week|day|month)[ _-]?\d+")
+STAGE = re.compile(r"(?:tp|time|wave|visit|year|week|day|month)[ _-]?\d+")
 NUMBERED = re.compile(r"(.*?\D)[ _-]?\d+")
 LEAST_UNIT = 1.5
 """A column whose marks add up to less is not taken for a unit."""

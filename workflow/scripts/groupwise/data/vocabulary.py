@@ -20,13 +20,15 @@ WHOLE = words("count order place start total index event error level state")
 
 OUTCOME = words(
     "outcome response resp score result grade mark points y dv endpoint posttest post endline "
-    "followup yield points punkte punktzahl ergebnis zielgrosse resultat resultado ertrag note "
+    "followup gpa yield points punkte punktzahl ergebnis zielgrosse resultat resultado ertrag note "
     "puntaje puntuacion nota rendement reponse rendimiento risultato punteggio uitkomst"
 )
 """What is said of an outcome and hardly of anything else."""
+RESULT = words("outcome response result endpoint ergebnis resultat resultado risultato zielgrosse")
+"""Of these, what says so of labels as well as of numbers."""
 MEASURE = words(
     "test exam examen prufung klausur math maths mathe reading writing value wert valeur valor rate "
-    "time duration latency rt reaction weight gewicht pressure cost costs kosten cout costo sales "
+    "duration latency rt reaction weight gewicht pressure cost costs kosten cout costo sales "
     "revenue umsatz spend spending count number anzahl amount symptom symptoms pain schmerz dolor "
     "depression anxiety angst qol quality wellbeing skills skill knowledge wissen achievement "
     "attainment performance leistung accuracy correct rating satisfaction zufriedenheit biomass "
@@ -116,7 +118,7 @@ LABEL = words("id nr no code key kennung nummer identifier label name numero ide
 CONTROL = words(
     "control ctrl ctl controls kontrolle kontrollgruppe kontroll controle controles contr placebo "
     "plazebo tau sham waitlist waitinglist warteliste wartegruppe untreated unbehandelt usual "
-    "bau kg wlc"
+    "bau kg wlc temoin testigo kontroll controllo"
 )
 """An arm to compare with, for sure."""
 BARE = words(
@@ -155,10 +157,15 @@ def parts(text: str) -> frozenset[str]:
     return frozenset(found | {part.removesuffix("s") for part in found} | {whole, folded(text)})
 
 
+def names_it(name: object, known: frozenset[str]) -> bool:
+    """Whether one of the words stands in a name as a word of its own, or is the name."""
+    return not known.isdisjoint(parts(str(name)))
+
+
 def says(name: object, known: frozenset[str]) -> bool:
-    """Whether one of the words stands in a name, or is a part of a longer word there."""
+    """Whether one of the words stands in a name, or begins or ends a longer word there."""
     found = parts(str(name))
-    if not known.isdisjoint(found):
+    if names_it(name, known):
         return True
     longer = [part for part in found if len(part) > COMPOUND and "_" not in part]
     return any(
