@@ -169,7 +169,7 @@ MISTAKES: list[tuple[str, pd.DataFrame, Roles, dict[str, Any], str, list[str]]] 
     ("one arm", raw(arm="a"), ROLES, {}, "roles.treatment", ["one level only, 'a'", "two arms"]),
     ("one group", raw(g="1"), ROLES, {}, "roles.group", ["one level only", "several groups"]),
     ("arm of one group", raw(g=list("11223344"), arm=list("aaaaaabb")), ROLES, {},
-     "roles.treatment", ["the arm 'b' has 1 group;", "two groups in every arm"]),
+     "roles.treatment", ["the arm 'b' has 1 group;", "smaller units than 'g' were assigned"]),
     ("group in two blocks", raw(b=list("ststuuvv")), Roles("y", "arm", "g", "b"), {},
      "roles.block", ["group '1' lies in 2 blocks", "different labels"]),
 ]  # fmt: skip

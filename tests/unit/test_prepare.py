@@ -186,7 +186,7 @@ def test_differential_missingness_is_the_f_test_of_the_groups_shares() -> None:
 def test_groups_in_several_arms_are_compared_within() -> None:
     rng = np.random.default_rng(3)
     g, arm = np.repeat(np.arange(8), 20), np.tile(["a", "b"], 80)
-    y = np.where(rng.random(160) < 0.1 + 0.1 * (g % 4), np.nan, 1.0)
+    y = np.where(rng.random(160) < 0.1 + 0.1 * (g % 4), np.nan, 1.0 * g)
     counts = ingest(pd.DataFrame({"g": g, "arm": arm, "y": y}), ROLES).missing
     cells = counts[counts["role"] == "any"].pivot_table("n_missing", "group", "arm")
     wanted = stats.ttest_rel(cells["a"], cells["b"])

@@ -1,23 +1,33 @@
 """Check a raw file and the settings that describe it, before any earlier result is touched."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from job import logged, write_json
-from raw_table import also_read, check_sum, read_raw
+from raw_table import check_sum, read_dataset
 
-from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
-from groupwise.design import make_design
+from groupwise.intake import take_in
 
 
 def run(path, sums, settings):
-    """What was read, once every check has passed; the checks are those of the ingest itself."""
+    """What was read, once every check has passed; the checks are those of the ingest itself.
+
+    Columns without a role are looked at here, and only here.
+    """
     roles = Roles.from_settings(settings["roles"])
     found = check_sum(path, sums)
-    raw = read_raw(path, roles, form=settings["form"], also=also_read(settings))
-    ingested = ingest(raw.table, roles, **settings["ingest"])
-    make_design(ingested.table, roles, **settings["design"])
-    return {"file": str(path), "sha256": found, "n_read": ingested.n_read, "read_as": raw.notes}
+    raw = read_dataset(path, settings, look=True)
+    taken = take_in(
+        raw.table,
+        roles,
+        conf_level=settings["conf_level"],
+        reading=settings["ingest"],
+        modelling=settings["design"],
+        assigned=settings["assigned"],
+    )
+    read = {"file": str(path), "sha256": found, "n_read": taken.understood["n_read"]}
+    return read | {"read_as": raw.notes, "suspicions": raw.suspicions, "looks": asdict(taken.looks)}
 
 
 if __name__ == "__main__":

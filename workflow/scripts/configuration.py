@@ -354,21 +354,29 @@ def _file_mistakes(file: str) -> Iterator[Mistake]:
 
 
 def _role_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Every column plays one part, also those that a simulation makes."""
-    seen: dict[str, str] = {}
+    """Every column plays one part, also those that a simulation makes; an individual may be a group."""
+    seen: dict[Any, str] = {}
+    units = [block["roles"].get(role) for role in ("group", "block", "second_group")]
     for key, column in (*_roles(block["roles"]), *_made(block.get("simulate") or {})):
+        if key == ("roles", "individual") and block["roles"]["individual"] in units:
+            continue
         covariate = key[0] == "simulate" and seen.get(column, "").startswith("roles.covariates")
         if column in seen and not covariate:
             problem = f"column '{column}' already is {seen[column]}"
             yield key, problem, "give each role a column of its own"
         seen[column] = dotted(key)
+    if "baseline" in block and not block["roles"].get("individual"):
+        problem = "nothing says which rows are of one individual"
+        fix = "name the column of the individuals' ids as `individual` under `roles`"
+        yield ("baseline",), problem, fix
 
 
-def _roles(roles: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
-    """(key, column) of the columns in use."""
-    for role in ("outcome", "treatment", "group", "block", "second_group"):
+def _roles(roles: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
+    """(key, column) of the columns in use; an identifier of several columns is a tuple."""
+    for role in ("outcome", "treatment", "group", "block", "second_group", "individual"):
         if roles.get(role) is not None:
-            yield ("roles", role), roles[role]
+            column = roles[role]
+            yield ("roles", role), tuple(column) if isinstance(column, list) else column
     for i, column in enumerate(roles.get("covariates") or ()):
         yield ("roles", "covariates", i), column
 
@@ -396,7 +404,7 @@ def _arm_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) -> Iterat
     """Every arm that is named is an arm, has groups enough and whatever each arm needs."""
     arms = recipe["groups_per_arm"]
     named: dict[Key, Iterable[str]] = {
-        ("reference",): [block["reference"]],
+        ("reference",): _labels([block["reference"]]),
         ("levels",): _labels(block.get("levels", ())),
         ("simulate", "effects"): recipe["effects"],
         ("assumed_effects",): block.get("assumed_effects", ()),

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from job import logged, read_json, write_json, write_table
-from raw_table import also_read, read_raw
+from raw_table import read_dataset
 
+from groupwise.data.looks import Looks
 from groupwise.data.validate import Roles
 from groupwise.intake import take_in
 
 
-def run(raw, settings):
+def run(raw, settings, looks):
     """The analysis table, what is missing where, and what was understood of both."""
     taken = take_in(
         raw,
@@ -17,6 +18,8 @@ def run(raw, settings):
         conf_level=settings["conf_level"],
         reading=settings["ingest"],
         modelling=settings["design"],
+        assigned=settings["assigned"],
+        looks=looks,
     )
     return taken.table, taken.missing, taken.understood
 
@@ -24,11 +27,12 @@ def run(raw, settings):
 if __name__ == "__main__":
     raw, params = snakemake.input.raw, snakemake.params
     with logged(snakemake, file=raw, dataset=snakemake.wildcards.dataset):
-        roles = Roles.from_settings(params.settings["roles"])
-        form, also = params.settings["form"], also_read(params.settings)
-        found = read_raw(Path(raw), roles, form=form, also=also)
-        table, missing, design = run(found.table, params.settings)
-        source = {"simulated": bool(params.simulated)} | read_json(snakemake.input.checked)
+        checked = read_json(snakemake.input.checked)
+        looks = Looks(**checked.pop("looks"))
+        found = read_dataset(Path(raw), params.settings)
+        table, missing, design = run(found.table, params.settings, looks)
+        design["warnings"] += checked.pop("suspicions")
+        source = {"simulated": bool(params.simulated)} | checked
         header = {"dataset": snakemake.wildcards.dataset, "title": params.title}
         header |= {"note": params.note, "source": source}
         write_table(snakemake.output.data, table)

@@ -33,14 +33,15 @@ class Settings:
         block = self.datasets[wildcards.dataset]
         arms = list(block.get("simulate", {}).get("groups_per_arm", [])) or None
         design = ("blocks_as", "random_slopes", "rank_deficient")
-        as_written = ("where", "recode")
+        as_written = ("where", "recode", "baseline", "missing_codes")
         with_default = (
             *("reference", "missing", "outcome_as", "categorical", "numeric"),
-            *("singletons", "one_arm_blocks"),
+            *("singletons", "one_arm_blocks", "ungrouped", "most_dropped"),
         )
         return {
             "roles": block["roles"],
             "form": block.get("format", {}),
+            "assigned": block.get("assigned"),
             "conf_level": block["conf_level"],
             "design": {key: block[key] for key in design},
             "ingest": {"levels": block.get("levels", arms)}

@@ -37,6 +37,9 @@ class Design:
         Whether groups also differ in the effect of the treatment: "none", or with a covariance that
         is "unstructured" or "diagonal".
     aliased : covariate and block terms left out of X because the others say the same
+    assigned_with
+        The column that the treatment goes with inside groups, where rows were not assigned one by
+        one; then nothing is known of what was.
     L_means : (J, p)
         Reference grid: numeric covariates at their mean, blocks and categories equally weighted.
     """
@@ -58,6 +61,7 @@ class Design:
     second_labels: tuple[str, ...] = ()
     random_slopes: str = "none"
     aliased: tuple[str, ...] = ()
+    assigned_with: str | None = None
 
     @property
     def n_obs(self) -> int:
@@ -115,6 +119,7 @@ def make_design(
     blocks_as: str = "fixed",
     random_slopes: bool | str = False,
     rank_deficient: str = "error",
+    assigned_with: str | None = None,
 ) -> Design:
     """The design of an ingested table (see `data.ingest`); its columns must be complete.
 
@@ -126,6 +131,8 @@ def make_design(
         True (or "unstructured") or "diagonal": groups differ in the effect of the treatment.
     rank_deficient
         `error` refuses terms that others already say; `drop` leaves them out, the later first.
+    assigned_with
+        See `Design`.
 
     Raises
     ------
@@ -170,6 +177,7 @@ def make_design(
         second_labels=second_labels,
         random_slopes=_slopes(random_slopes),
         aliased=tuple(np.array(terms, dtype=object)[~kept]),
+        assigned_with=assigned_with,
     )
     _check_slopes(design)
     return design
@@ -316,6 +324,27 @@ def _check_slopes(design: Design) -> None:
     if design.random_slopes != "none" and design.kind in ("between", "blocked"):
         problem = "the treatment is constant within every group, so no group shows an effect"
         raise InputError("random_slopes", problem, "remove it: it is for treatments within groups")
+
+
+def check_assigned(design: Design, assigned: str | None) -> None:
+    """What is said to have been assigned can be reconciled with the data.
+
+    Raises
+    ------
+    InputError
+        For groups in which the treatment varies though groups were assigned, and for individuals
+        that were assigned though all of a group are in one arm.
+    """
+    whole = design.kind in ("between", "blocked")
+    if assigned == "group" and not whole:
+        g = int(np.flatnonzero(design.arm_of_group < 0)[0])
+        problem = (
+            f"group '{design.group_labels[g]}' holds several arms, so groups were not assigned"
+        )
+        raise InputError("assigned", problem, "write `assigned: individual`, or name another group")
+    if assigned == "individual" and whole:
+        problem = "every group holds one arm, so individuals were not assigned within groups"
+        raise InputError("assigned", problem, "write `assigned: group`, or name another group")
 
 
 def _warnings(design: Design) -> list[str]:

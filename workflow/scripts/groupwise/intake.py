@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from groupwise.data.ingest import ingest, missing_by_arm
+from groupwise.data.ingest import chosen, ingest, missing_by_arm
+from groupwise.data.looks import Looks, look
 from groupwise.data.validate import Roles
-from groupwise.design import describe, make_design
+from groupwise.design import check_assigned, describe, make_design
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class Intake:
     table : the analysis table, see `data.ingest.Ingested`
     missing : rows and missing values by role, arm and group
     understood : the design and the settings it was read with, as in design.json
+    looks : what was seen of all columns
     """
 
     table: pd.DataFrame
     missing: pd.DataFrame
     understood: dict[str, Any]
+    looks: Looks
 
 
 def take_in(
@@ -36,12 +39,16 @@ def take_in(
     conf_level: float,
     reading: Mapping[str, Any],
     modelling: Mapping[str, Any],
+    assigned: str | None = None,
+    looks: Looks | None = None,
 ) -> Intake:
     """Check and type a raw table, and describe its design.
 
     Parameters
     ----------
     reading, modelling : settings of `data.ingest.ingest` and of `design.make_design`
+    assigned : what was assigned to arms, `individual` or `group`; None where nothing says so
+    looks : what was seen of all columns of the file; looked for in `raw` if None
 
     Raises
     ------
@@ -49,22 +56,47 @@ def take_in(
         For every mistake in the data or the settings.
     """
     ingested = ingest(raw, roles, **reading)
+    seen = _look(raw, roles, reading, assigned) if looks is None else looks
+    roles = ingested.roles
+    modelling = dict(modelling) | {"assigned_with": seen.assigned_with}
     design = make_design(ingested.table, roles, **modelling)
+    check_assigned(design, assigned)
     found = describe(design)
     understood = {
         "roles": _listed_roles(roles),
         "conf_level": conf_level,
         "reference": design.arm_labels[0],
         "n_read": ingested.n_read,
+        "row": seen.row,
+        "n_individuals": _n_individuals(ingested.table, roles),
+        "assigned": assigned,
+        "assigned_with": seen.assigned_with,
         "where": reading.get("where") or {},
         "recode": _listed(reading.get("recode") or {}),
         "outcome": dict(ingested.outcome),
         "dropped": dict(ingested.dropped),
         "missing": missing_by_arm(ingested.missing),
         "rank_deficient": modelling["rank_deficient"],
-        "warnings": [*found["warnings"], *ingested.warnings],
+        "warnings": [*found["warnings"], *ingested.warnings, *seen.warnings],
+        "alerts": [*ingested.alerts, *seen.alerts],
     }
-    return Intake(ingested.table, ingested.missing, found | understood)
+    return Intake(ingested.table, ingested.missing, found | understood, seen)
+
+
+def _look(
+    raw: pd.DataFrame, roles: Roles, reading: Mapping[str, Any], assigned: str | None
+) -> Looks:
+    """What all columns of a raw table tell of the rows to analyse."""
+    settings = {key: reading.get(key) for key in ("where", "recode", "baseline")}
+    table, roles, _ = chosen(raw, roles, **settings)
+    return look(table, roles, assigned)
+
+
+def _n_individuals(table: pd.DataFrame, roles: Roles) -> int | None:
+    """How many individuals there are, where their ids are known."""
+    if roles.individual is None:
+        return None
+    return len(table[[roles.group, roles.individual]].drop_duplicates())
 
 
 def _listed_roles(roles: Roles) -> dict[str, Any]:
@@ -75,6 +107,8 @@ def _listed_roles(roles: Roles) -> dict[str, Any]:
         "outcome": roles.outcome,
         "treatment": roles.treatment,
         "group": roles.group,
+        "individual": roles.individual,
+        "parts": {name: list(columns) for name, columns in roles.parts},
     }
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from groupwise.analysis import arguments
 from groupwise.analysis.result import Analysis
+from groupwise.data.codes import Codes, without_codes
 from groupwise.data.simulate import simulate as draw
 from groupwise.data.validate import check_effects
 from groupwise.diagnostics.checks import run_checks
@@ -28,14 +29,20 @@ def analyse(
     *,
     outcome: str,
     treatment: str,
-    group: str,
-    reference: str | None = None,
-    block: str | None = None,
-    second_group: str | None = None,
+    group: str | Sequence[str],
+    reference: str | float | None = None,
+    block: str | Sequence[str] | None = None,
+    second_group: str | Sequence[str] | None = None,
+    individual: str | Sequence[str] | None = None,
     covariates: Sequence[str] = (),
-    levels: Sequence[str] | Mapping[Any, str] | None = None,
+    levels: Sequence[str | float] | Mapping[Any, str] | None = None,
     where: Mapping[str, Any] | None = None,
     recode: Mapping[str, Mapping[Any, Any]] | None = None,
+    missing_codes: Codes = None,
+    baseline: Mapping[str, Any] | None = None,
+    assigned: str | None = None,
+    ungrouped: str = "drop",
+    most_dropped: float = 0.3,
     outcome_as: str = "raw",
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
@@ -61,9 +68,10 @@ def analyse(
     Parameters
     ----------
     table
-        One row per individual; it is not changed.
-    outcome, treatment, group, block, second_group, covariates
-        Names of its columns.
+        One row per individual, or per measurement of one; it is not changed.
+    outcome, treatment, group, block, second_group, individual, covariates
+        Names of its columns; lists of them where several make one identifier of a group, block,
+        second group or individual.
     reference
         The arm the others are compared with; the first of `levels` if not given.
     levels
@@ -96,11 +104,12 @@ def analyse(
         chosen = arguments.headline(headline, asked)
         arguments.check_resampling(resampling)
         taken = take_in(
-            table,
+            without_codes(table, missing_codes),
             arguments.roles(given),
             conf_level=conf_level,
             reading=arguments.reading(given),
             modelling=arguments.modelling(given),
+            assigned=assigned,
         )
         arms = list(taken.understood["arms"])
         truth = arguments.truth(true_effects, arms)

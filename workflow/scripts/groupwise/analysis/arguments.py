@@ -13,7 +13,8 @@ import pandas as pd
 
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.simulate import Recipe
-from groupwise.data.validate import ROLES, Roles, check_effects
+from groupwise.data.validate import IDENTIFIERS, ROLES, Roles, check_effects
+from groupwise.data.values import in_yaml
 from groupwise.words import METHODS, listing
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -24,6 +25,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "singletons": ("keep", "drop"),
     "one_arm_blocks": ("keep", "drop"),
     "missing": ("drop", "error"),
+    "ungrouped": ("drop", "own_group"),
+    "assigned": (None, "individual", "group"),
 }
 CONDITIONS = ("min", "max", "not", "missing")
 LEAST = {
@@ -35,7 +38,10 @@ LEAST = {
 }
 """The smallest value of each setting of `resampling`."""
 
-READING = ("reference", "missing", "where", "outcome_as", "singletons", "one_arm_blocks")
+READING = (
+    *("missing", "missing_codes", "where", "recode", "baseline", "ungrouped", "outcome_as"),
+    *("singletons", "one_arm_blocks", "most_dropped", "reference", "levels"),
+)
 MODELLING = ("blocks_as", "random_slopes", "rank_deficient")
 PLACES = {"file": "table", "roles": "table"}
 """Arguments for keys of a configuration that are no arguments."""
@@ -48,7 +54,10 @@ def named() -> Iterator[None]:
         yield
     except InputError as error:
         key = error.key.removeprefix("roles.").removeprefix("simulate.")
-        fix = re.sub(r"`(\w+): (\w+)`", r'`\1="\2"`', error.fix)
+        fix = error.fix.replace(" under `roles`", "")
+        for name, value in error.settings.items():
+            fix = fix.replace(f"`{name}: {in_yaml(value)}`", f"`{name}={value!r}`")
+        fix = re.sub(r"`(\w+): (\w+)`", r'`\1="\2"`', fix)
         problem, fix = (re.sub(r"\broles\.(?=\w)", "", part) for part in (error.problem, fix))
         raise InputError(PLACES.get(key, key), problem, fix) from None
 
@@ -57,7 +66,7 @@ def check(given: Mapping[str, Any]) -> None:
     """What a schema says of the same settings in a configuration."""
     _check_table(given["table"])
     for role in ROLES:
-        _check_name(role, given[role], optional=role not in ("outcome", "treatment", "group"))
+        _check_names(role, given[role])
     for key in ("covariates", "categorical", "numeric"):
         for name in several(given[key]):
             _check_name(key, name)
@@ -67,6 +76,9 @@ def check(given: Mapping[str, Any]) -> None:
     level = given["conf_level"]
     if not isinstance(level, float) or not 0 < level < 1:
         raise InputError("conf_level", f"{level!r} is no level", "give a number such as 0.95")
+    share = given["most_dropped"]
+    if not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise InputError("most_dropped", f"{share!r} is no share", "give a number from 0 to 1")
     effect = given["effect_to_find"]
     if not (effect is None or (isinstance(effect, int | float) and effect > 0)):
         fix = "give a difference in units of the outcome, above 0"
@@ -74,22 +86,20 @@ def check(given: Mapping[str, Any]) -> None:
     if given["reference"] is None and given["levels"] is None:
         fix = "name an arm, or give `levels`, the arms in order"
         raise InputError("reference", "nothing says what the arms are compared with", fix)
-    _check_conditions(given["where"] or {})
+    for key in ("where", "baseline"):
+        _check_conditions(key, given[key] or {})
 
 
 def roles(given: Mapping[str, Any]) -> Roles:
-    return Roles(**{role: given[role] for role in ROLES}, covariates=several(given["covariates"]))
+    named = {role: given[role] for role in ROLES}
+    return Roles.from_settings(named | {"covariates": several(given["covariates"])})
 
 
 def reading(given: Mapping[str, Any]) -> dict[str, Any]:
     """How the table is read: settings of `data.ingest.ingest`."""
     settings = {key: given[key] for key in READING}
     settings |= {key: several(given[key]) for key in ("categorical", "numeric")}
-    return settings | {
-        "reference": None if given["reference"] is None else str(given["reference"]),
-        "levels": _levels(given["levels"]),
-        "recode": given["recode"],
-    }
+    return settings | {"levels": _levels(given["levels"])}
 
 
 def modelling(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,12 +179,21 @@ def _check_name(key: str, name: Any, *, optional: bool = False) -> None:
         raise InputError(key, f"{name!r} is no column's name", "give the name of a column, a text")
 
 
-def _check_conditions(where: Mapping[str, Any]) -> None:
-    for column, condition in where.items():
+def _check_names(role: str, name: Any) -> None:
+    """One column, or of an identifier several."""
+    if role in IDENTIFIERS and isinstance(name, list | tuple) and name:
+        for each in name:
+            _check_name(role, each)
+    else:
+        _check_name(role, name, optional=role not in ("outcome", "treatment", "group"))
+
+
+def _check_conditions(key: str, conditions: Mapping[str, Any]) -> None:
+    for column, condition in conditions.items():
         for word in condition if isinstance(condition, Mapping) else ():
             if word not in CONDITIONS:
                 problem = f"there is no condition '{word}'"
-                raise InputError(f"where[{column!r}]", problem, _one_of(CONDITIONS))
+                raise InputError(f"{key}[{column!r}]", problem, _one_of(CONDITIONS))
 
 
 def _levels(levels: Any) -> Any:
@@ -183,7 +202,7 @@ def _levels(levels: Any) -> Any:
         return None
     if isinstance(levels, Mapping):
         return {old: str(new) for old, new in levels.items()}
-    return [str(level) for level in several(levels)]
+    return list(several(levels))
 
 
 def _near(word: object, known: Any) -> str:

@@ -153,7 +153,7 @@ class Analysis:
         if name == "randomization_distribution" and not self.sample.asks("randomization"):
             problem = f"the figure '{name}' is of a method that was not asked"
             raise InputError("name", problem, "add 'randomization' to `methods` of analyse")
-        columns = [self.design["roles"][role] for role in ROLES if role != "second_group"]
+        columns = [self.design["roles"][role] for role in ROLES[:4]]
         tables = Tables(
             data=self.data[list(filter(None, columns))],
             design=self.design,

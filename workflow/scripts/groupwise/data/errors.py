@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from typing import Any
 
 
 def sentence(*parts: str) -> str:
-    """`where: problem; fix.`, with one mark at the end."""
+    """`where: problem; fix.`, in one line, with one mark at the end."""
     *where, problem, fix = parts
-    return ": ".join([*where, f"{problem}; {fix}"]).rstrip(".") + ("" if fix.endswith("?") else ".")
+    text = ": ".join([*where, f"{problem}; {fix}"]).rstrip(".")
+    return re.sub(r"[\r\n\t\v\f\x85\u2028\u2029]+", " ", text) + ("" if fix.endswith("?") else ".")
 
 
 class InputError(ValueError):
@@ -20,12 +23,16 @@ class InputError(ValueError):
     key
         The setting the mistake is about, as a path below the dataset's block, e.g. `roles.outcome`.
     problem, fix
-        Half-sentences: what is wrong, and what the user can do about it.
+        Half-sentences: what is wrong, and what the user can do about it. A setting stands in the fix
+        as in config.yaml, between back quotes.
+    settings
+        Settings in the fix whose values are no single words, with these values.
     """
 
-    def __init__(self, key: str, problem: str, fix: str) -> None:
+    def __init__(self, key: str, problem: str, fix: str, **settings: Any) -> None:
         super().__init__(sentence(key, problem, fix))
         self.key = key
+        self.settings = settings
         self.problem = problem
         self.fix = fix
 

@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groupwise.data import prepare
+from groupwise.data import prepare, suspect
+from groupwise.data.codes import Codes, check_codes
 from groupwise.data.errors import InputError
 from groupwise.data.labels import labels, relabelled
+from groupwise.data.losses import Losses, check_losses
 from groupwise.data.validate import (
     Roles,
     arm_order,
     check_columns,
     check_groups,
     check_numeric,
+    check_varies,
+    composed,
 )
+from groupwise.data.values import matching
 
 MANY_LEVELS = 20
 """A category with more levels than this may well be a number with a typing error in it."""
@@ -31,19 +36,23 @@ class Ingested:
     Attributes
     ----------
     table : rows that are analysed, columns in the order of the roles, labels as categoricals
+    roles : those given, with the covariate that a baseline makes
     n_read : rows in the file
     dropped : rows dropped, by reason
     missing : one row per column in use, arm and group: how many rows, how many of them missing
     outcome : how the outcome was transformed, and the numbers that undo it
     warnings : sentences a reader of the results should know
+    alerts : sentences that a reader must see before any result
     """
 
     table: pd.DataFrame
+    roles: Roles
     n_read: int
     dropped: Mapping[str, int]
     missing: pd.DataFrame
     outcome: Mapping[str, Any] = field(default_factory=lambda: {"as": "raw"})
     warnings: Sequence[str] = ()
+    alerts: Sequence[str] = ()
 
 
 def ingest(
@@ -53,58 +62,69 @@ def ingest(
     reference: str | None = None,
     levels: Sequence[str] | Mapping[str, str] | None = None,
     missing: str = "drop",
+    missing_codes: Codes = None,
     where: Mapping[str, Any] | None = None,
     recode: Mapping[str, Mapping[Any, Any]] | None = None,
+    baseline: Mapping[str, Any] | None = None,
+    ungrouped: str = "drop",
     outcome_as: str = "raw",
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
     singletons: str = "keep",
     one_arm_blocks: str = "keep",
+    most_dropped: float = 0.3,
 ) -> Ingested:
     """Check and type the columns in use; drop incomplete rows, or refuse them.
 
     Parameters
     ----------
     raw
-        One row per individual.
+        One row per individual, or per measurement of one. Values that `missing_codes` names are
+        missing in it already (see `codes.without_codes`).
     reference
         The arm the others are compared with; the first of `levels` if not given.
     levels
         The arms in order, or a mapping from the values in the data to labels.
     missing
         `drop` drops rows with a missing value in any role; `error` refuses them.
-    where, recode
+    missing_codes
+        Values that mean missing; None where nothing is said of them, and then they are looked for.
+    where, recode, baseline
         See `prepare`; values are recoded first.
+    ungrouped
+        `drop` rows without a group, or make each its `own_group`.
     outcome_as
         `raw`; `log`, the natural logarithm; or `standardized`, in sds of the rows analysed.
     categorical, numeric
         Covariates to take as categories, or as numbers, whatever they look like.
     singletons, one_arm_blocks
         `keep`, or `drop` groups of one member, and blocks that hold one arm.
+    most_dropped
+        The largest share of the rows that may be dropped for other reasons than a missing outcome.
 
     Raises
     ------
     InputError
         For every mistake in the data or the settings, with the setting to change.
     """
-    check_columns(raw, roles)
     n_read = len(raw)
-    raw = prepare.recode(raw, recode) if recode else raw
-    dropped = {}
-    if where:
-        chosen = prepare.where(raw, where)
-        dropped["left out by the conditions"] = int((~chosen).sum())
-        raw = raw[chosen]
-    table, warnings = _typed(raw[roles.columns].reset_index(drop=True), roles, categorical, numeric)
+    table, roles, dropped = chosen(raw, roles, where=where, recode=recode, baseline=baseline)
+    table, warnings = _typed(table[roles.columns], roles, categorical, numeric)
+    if ungrouped == "own_group":
+        table, remark = prepare.own_groups(table, roles)
+        warnings += remark
     if isinstance(levels, Mapping):
-        table[roles.treatment] = _relabel(table[roles.treatment], levels)
-        levels = list(dict.fromkeys(levels.values()))
+        table[roles.treatment], levels = _relabel(table[roles.treatment], levels)
 
     counted = missing_counts(table, roles)
+    alerts = check_codes(table, roles, missing_codes)
     incomplete = _missing(table, roles, missing)
-    dropped |= incomplete
+    losses = Losses.of(table, roles, incomplete)
     if incomplete:
         table = table.dropna(ignore_index=True)
+    alerts += check_losses(losses, roles, most_dropped)
+    for reason, n in incomplete.items():
+        dropped[reason] = dropped.get(reason, 0) + n
     table = _set_aside(table, roles, dropped, singletons=singletons, one_arm_blocks=one_arm_blocks)
     if table.empty:
         problem = "no row has a value in every column in use"
@@ -114,9 +134,38 @@ def ingest(
     for column in table.columns[table.dtypes == "category"].drop(roles.treatment):
         table[column] = table[column].cat.remove_unused_categories()
     check_groups(table, roles)
+    check_varies(table[roles.outcome])
+    warnings += suspect.steady_columns(table[[roles.outcome, *roles.covariates]])
     table[roles.outcome], outcome = _transformed(table[roles.outcome], outcome_as)
     dropped = {reason: n for reason, n in dropped.items() if n}
-    return Ingested(table, n_read, dropped, counted, outcome, warnings)
+    return Ingested(table, roles, n_read, dropped, counted, outcome, warnings, alerts)
+
+
+def chosen(
+    raw: pd.DataFrame,
+    roles: Roles,
+    *,
+    where: Mapping[str, Any] | None,
+    recode: Mapping[str, Mapping[Any, Any]] | None,
+    baseline: Mapping[str, Any] | None,
+) -> tuple[pd.DataFrame, Roles, dict[str, int]]:
+    """All columns of the rows to analyse, values recoded, identifiers composed; and rows left out."""
+    check_columns(raw, roles)
+    table, left_out = prepare.recode(raw, recode) if recode else raw, {}
+    if where:
+        meets = prepare.where(table, where)
+        left_out["left out by the conditions"] = int((~meets).sum())
+        table = table[meets]
+    if recode:  # an arm that is recoded as missing is left out, not lost
+        emptied = table[roles.treatment].isna() & raw.loc[table.index, roles.treatment].notna()
+        left_out[f"{roles.treatment} missing"] = int(emptied.sum())
+        table = table[~emptied]
+    table = composed(table, roles)
+    if baseline:
+        n = len(table)
+        table, roles = prepare.with_baseline(table, roles, baseline)
+        left_out["that are the baseline of others"] = n - len(table)
+    return table.reset_index(drop=True), roles, left_out
 
 
 def missing_counts(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
@@ -173,7 +222,8 @@ def _typed(
             if column not in roles.covariates:
                 problem = f"'{column}' is none of the covariates"
                 raise InputError(f"{key}[{i}]", problem, "add it to roles.covariates, or remove it")
-    warnings = []
+    warnings: list[str] = []
+    table = table.copy()
     table[roles.outcome] = check_numeric(table[roles.outcome], "roles.outcome")
     for key, column in roles.items():
         if key.startswith("roles.covariates"):
@@ -246,13 +296,16 @@ def _transformed(values: pd.Series, outcome_as: str) -> tuple[pd.Series, dict[st
     return (values - mean) / sd, {"as": "standardized", "mean": mean, "sd": sd}
 
 
-def _relabel(values: pd.Series, names: Mapping[str, str]) -> pd.Series:
-    names = {str(value): label for value, label in names.items()}
-    unknown = sorted(set(values.cat.categories) - set(names))
+def _relabel(values: pd.Series, names: Mapping[Any, str]) -> tuple[pd.Series, list[str]]:
+    """The treatment under new names, and these in order."""
+    known = list(values.cat.categories)
+    new = {matching(value, known): str(label) for value, label in names.items()}
+    unknown = [arm for arm in known if arm not in new]
     if unknown:
         problem = f"the data have a treatment '{unknown[0]}' that has no label"
         raise InputError("levels", problem, "give every value a label")
-    return relabelled(values, names)
+    new.pop(None, None)
+    return relabelled(values, new), list(dict.fromkeys(map(str, names.values())))  # type: ignore[arg-type]
 
 
 def _missing(table: pd.DataFrame, roles: Roles, missing: str) -> dict[str, int]:

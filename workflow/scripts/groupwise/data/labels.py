@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))(?:[.,]0+)?")
+"""A whole number as text, with or without decimals: programs write the code 1 as 1.0 or 1,00."""
+JOINT = " / "
+"""Stands between the parts of a label that several columns make."""
+
 
 def labels(values: pd.Series) -> pd.Series:
-    """Labels as a categorical of texts: 7, 7.0 and '7' are one label, '07' is another.
+    """Labels as a categorical of texts: 7, 7.0, '7' and '7,0' are one label, '07' is another.
 
     The categories are those that occur, in natural order: 2 before 10. Missing stays missing.
     """
     codes, found = _codes(values)
     whole = pd.api.types.is_float_dtype(found) and (found.dropna() % 1 == 0).all()
     text = (found.astype("Int64") if whole else found).astype("string").astype(object)
-    return _categorical(values, codes, text)
+    return _categorical(values, codes, _without_decimals(text))
+
+
+def in_order(values: pd.Series) -> list[str]:
+    """The labels of a categorical that occur, in natural order."""
+    return sorted(map(str, values.dropna().unique()), key=natural)
+
+
+def combined(parts: list[pd.Series]) -> pd.Series:
+    """One label for each combination of labels, `1 / 7`; missing where a part is."""
+    found = [labels(part) for part in parts]
+    codes = np.column_stack([each.cat.codes.to_numpy() for each in found])
+    known = np.asarray((codes >= 0).all(axis=1))
+    pairs, code = np.unique(codes[known], axis=0, return_inverse=True)
+    names = [each.cat.categories for each in found]
+    text = [JOINT.join(name[i] for name, i in zip(names, pair, strict=True)) for pair in pairs]
+    of_row = np.full(len(known), -1)
+    of_row[known] = code.ravel()
+    dtype = pd.CategoricalDtype(pd.Index(text, dtype=object))
+    return pd.Series(pd.Categorical.from_codes(of_row, dtype=dtype), index=parts[0].index)
 
 
 def relabelled(values: pd.Series, new: Mapping[str, str | None]) -> pd.Series:
@@ -27,12 +52,27 @@ def relabelled(values: pd.Series, new: Mapping[str, str | None]) -> pd.Series:
     )
 
 
-def natural(label: str) -> tuple[int, float, str]:
-    """A key by which labels are in natural order."""
+def natural(label: str) -> tuple[tuple[int, float, str], ...]:
+    """A key by which labels are in natural order, and those of several parts by their parts."""
+    return tuple(_natural(part) for part in label.split(JOINT))
+
+
+def _natural(label: str) -> tuple[int, float, str]:
     try:
         return (0, float(label), label)
     except ValueError:
         return (1, 0.0, label)
+
+
+def _without_decimals(text: pd.Index) -> pd.Index:
+    """Texts that all are whole numbers, as these are written without decimals."""
+    known = [str(each) for each in text if not pd.isna(each)]
+    if not any("." in each or "," in each for each in known):
+        return text
+    whole = [None if pd.isna(each) else WHOLE.fullmatch(str(each)) for each in text]
+    if sum(each is not None for each in whole) < len(known):
+        return text
+    return pd.Index([each and each[1] for each in whole], dtype=object)
 
 
 def _codes(values: pd.Series) -> tuple[np.ndarray, pd.Index]:

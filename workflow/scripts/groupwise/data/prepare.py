@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from groupwise.data.errors import InputError, nearest
-from groupwise.data.labels import labels, relabelled
-from groupwise.data.validate import check_numeric
+from groupwise.data.labels import in_order, labels, relabelled
+from groupwise.data.validate import Roles, check_numeric
+from groupwise.data.values import matching
+from groupwise.words import count
 
 
 def identifier(values: pd.Series) -> pd.Series:
@@ -29,17 +32,15 @@ def recode(table: pd.DataFrame, recodes: Mapping[str, Mapping[Any, Any]]) -> pd.
     table = table.copy()
     for column, pairs in recodes.items():
         values = labels(_column(table, column, f"recode.{column}"))
-        known = set(values.cat.categories)
-        for old in map(_text, pairs):
-            if old not in known:
-                problem = f"no row has the value '{old}' in column '{column}'"
-                raise InputError(f"recode.{column}", problem, nearest(old, sorted(known)))
-        new = {_text(old): None if value is None else _text(value) for old, value in pairs.items()}
+        new = {
+            _label(old, values, f"recode.{column}"): None if value is None else _text(value)
+            for old, value in pairs.items()
+        }
         table[column] = _as_before(relabelled(values, new), table[column])
     return table
 
 
-def where(table: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.Series:
+def where(table: pd.DataFrame, conditions: Mapping[str, Any], setting: str = "where") -> pd.Series:
     """Which rows meet every condition, a mask.
 
     A condition is a value, a list of values, or a mapping with some of `min` and `max` (numbers,
@@ -48,12 +49,76 @@ def where(table: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.Series:
     """
     mask = pd.Series(True, index=table.index)
     for column, condition in conditions.items():
-        key = f"where.{column}"
+        key = f"{setting}.{column}"
         mask &= _meets(_column(table, column, key), condition, key)
     if not mask.any():
         problem = f"no row of {len(table)} meets the conditions"
-        raise InputError("where", problem, "check the values they ask for")
+        raise InputError(setting, problem, "check the values they ask for")
     return mask
+
+
+def with_baseline(
+    table: pd.DataFrame, roles: Roles, conditions: Mapping[str, Any]
+) -> tuple[pd.DataFrame, Roles]:
+    """The rows after the baseline, with the outcome at the baseline of their individual.
+
+    Returns
+    -------
+    The rows that do not meet the conditions, with a covariate `{outcome}_baseline`; and the roles
+    with it.
+
+    Raises
+    ------
+    InputError
+        Without individuals; for an individual with several rows that meet the conditions.
+    """
+    if roles.individual is None:
+        problem = "nothing says which rows are of one individual"
+        fix = "name the column of the individuals' ids as `individual` under `roles`"
+        raise InputError("baseline", problem, fix)
+    name = f"{roles.outcome}_baseline"
+    before = where(table, conditions, "baseline")
+    if before.all():
+        fix = "name the rows of one point in time"
+        raise InputError("baseline", "every row meets the conditions, so nothing is left", fix)
+    if name in roles.columns:
+        problem = f"the baseline makes a column '{name}', and there is one"
+        raise InputError("baseline", problem, "rename that column")
+    first = table.loc[before].set_index(labels(table.loc[before, roles.individual]).astype(object))
+    first = first.loc[first.index.notna(), roles.outcome]
+    twice = first.index[first.index.duplicated()]
+    if len(twice):
+        problem = f"'{roles.individual}' {twice[0]} has several rows that meet the conditions"
+        fix = "narrow the conditions to one row of each individual"
+        raise InputError("baseline", problem, fix)
+    after = table.loc[~before]
+    values = identifier(after[roles.individual]).map(first)
+    return after.assign(**{name: values}), replace(roles, covariates=(*roles.covariates, name))
+
+
+def own_groups(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
+    """Rows without a group, each, or those of one individual, as a group; and a sentence on it.
+
+    `table` has its labels as categoricals, and rows numbered from 0.
+    """
+    alone = table[roles.group].isna()
+    if not alone.any():
+        problem = f"every row has a value in column '{roles.group}'"
+        raise InputError("ungrouped", problem, "remove the setting")
+    row = pd.Series(np.arange(1, len(table) + 1), index=table.index)
+    of = "row" if roles.individual is None else roles.individual
+    who = row if roles.individual is None else table[roles.individual].astype(object)
+    name = who.map(lambda each: f"{of} {each}", na_action="ignore")
+    group = table[roles.group].astype(object).where(~alone, name)
+    n = int(name[alone].nunique())
+    arms = " and ".join(f"'{arm}'" for arm in in_order(table.loc[alone, roles.treatment]))
+    said = (
+        f"{count(n, of)} of {arms} {'is' if n == 1 else 'are'} in no '{roles.group}', and each is taken "
+        "as a group by itself. This assumes that they are independent of each other; mixed models and "
+        "group means assume besides that they vary as the groups of the other arm do, which CR2 does "
+        "not."
+    )
+    return table.assign(**{roles.group: labels(group)}), [said]
 
 
 def _meets(values: pd.Series, condition: Any, key: str) -> pd.Series:
@@ -74,13 +139,18 @@ def _is_one_of(values: pd.Series, wanted: Any, key: str) -> pd.Series:
     """Rows with one of these values, each of which some row has."""
     wanted = wanted if isinstance(wanted, list) else [wanted]
     texts = labels(values)
-    found = set(texts.cat.categories)
-    for text in map(_text, wanted):
-        if text not in found:
-            problem = f"no row has the value '{text}' in column '{values.name}'"
-            raise InputError(key, problem, nearest(text, sorted(found)))
-    mask: pd.Series = texts.isin([_text(each) for each in wanted])
+    mask: pd.Series = texts.isin([_label(each, texts, key) for each in wanted])
     return mask
+
+
+def _label(value: Any, values: pd.Series, key: str) -> str:
+    """The label, of a categorical, that a value of the settings means."""
+    known = list(values.cat.categories)
+    found = matching(value, known)
+    if found is None:
+        problem = f"no row has the value '{_text(value)}' in column '{values.name}'"
+        raise InputError(key, problem, nearest(_text(value), known))
+    return found
 
 
 def _column(table: pd.DataFrame, column: str, key: str) -> pd.Series:

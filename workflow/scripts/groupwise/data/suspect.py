@@ -61,7 +61,7 @@ def column_codes(values: pd.Series) -> dict[str, int]:
 
 def sentences(table: pd.DataFrame) -> list[str]:
     """What a reader should know of the rows and columns as they stand in the file."""
-    return [*_copied_rows(table), *_steady_columns(table)]
+    return [*copied_rows(table), *steady_columns(table)]
 
 
 def code_sentence(column: str, counts: Mapping[str, int]) -> str:
@@ -114,7 +114,7 @@ def _is_far(code: float, n: int, kept: Mapping[float, int]) -> bool:
     return code > max(high + 0.1 * reach, 9) and n >= REPEATED and n >= 3 * often
 
 
-def _copied_rows(table: pd.DataFrame) -> list[str]:
+def copied_rows(table: pd.DataFrame) -> list[str]:
     """Rows that are the same in every column as another: where that is no play of chance."""
     if len(table) < 2 or table.shape[1] < 2:
         return []
@@ -158,7 +158,7 @@ def _rows_in_runs(table: pd.DataFrame) -> int:
     return total
 
 
-def _steady_columns(table: pd.DataFrame) -> list[str]:
+def steady_columns(table: pd.DataFrame) -> list[str]:
     """Columns with nearly the same value in every row."""
     said = []
     for column, values in table.items():

@@ -5,19 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from groupwise.data.errors import InputError, nearest
+from groupwise.data.labels import combined, in_order
+from groupwise.data.values import in_yaml, matching
 
-ROLES = ("outcome", "treatment", "group", "block", "second_group")
+ROLES = ("outcome", "treatment", "group", "block", "second_group", "individual")
 """Roles that one column plays."""
+IDENTIFIERS = ("group", "block", "second_group", "individual")
+"""Roles that several columns together may play: a patient's number within a center."""
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Which column plays which part."""
+    """Which column plays which part.
+
+    `individual` names individuals where rows are several measurements of each; it may be the group.
+    `parts` lists the columns that an identifier is made of, where it is made of several.
+    """
 
     outcome: str
     treatment: str
@@ -25,16 +34,29 @@ class Roles:
     block: str | None = None
     covariates: tuple[str, ...] = ()
     second_group: str | None = None
+    individual: str | None = None
+    parts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, object]) -> Roles:
+    def from_settings(cls, settings: Mapping[str, Any]) -> Roles:
+        """Roles as a configuration, or design.json, has them; a list of columns is an identifier."""
         given = {key: value for key, value in settings.items() if value is not None}
-        covariates = given.pop("covariates", ())
-        return cls(**given, covariates=tuple(covariates))  # type: ignore[arg-type]
+        covariates = tuple(given.pop("covariates", ()))
+        parts = dict(given.pop("parts", {}))
+        for role in IDENTIFIERS:
+            if isinstance(given.get(role), list | tuple):
+                columns = tuple(given[role])
+                given[role] = "_".join(columns)
+                if len(columns) > 1:
+                    parts[given[role]] = columns
+        listed = tuple((name, tuple(columns)) for name, columns in parts.items())
+        return cls(**given, covariates=covariates, parts=listed)
 
     def items(self) -> list[tuple[str, str]]:
         """(setting, column) for every column in use, in a fixed order."""
         named = [(role, getattr(self, role)) for role in ROLES]
+        if self.individual in (self.group, self.block, self.second_group):
+            named = named[:-1]  # (individual is the last)
         named += [(f"covariates[{i}]", column) for i, column in enumerate(self.covariates)]
         return [(f"roles.{role}", column) for role, column in named if column is not None]
 
@@ -42,19 +64,43 @@ class Roles:
     def columns(self) -> list[str]:
         return [column for _, column in self.items()]
 
+    @property
+    def columns_read(self) -> list[str]:
+        """The columns that the data must have: the parts of an identifier in place of it."""
+        parts = dict(self.parts)
+        return list(
+            dict.fromkeys(each for name in self.columns for each in parts.get(name, (name,)))
+        )
+
 
 def check_columns(table: pd.DataFrame, roles: Roles) -> None:
     """Every role's column exists, plays one part only, and the table has rows."""
     seen: dict[str, str] = {}
+    parts = dict(roles.parts)
     for key, column in roles.items():
-        if column not in table.columns:
-            raise InputError(key, f"the data have no column '{column}'", nearest(column, table))
+        for each in parts.get(column, (column,)):
+            if each not in table.columns:
+                raise InputError(key, f"the data have no column '{each}'", nearest(each, table))
         if column in seen:
             problem = f"column '{column}' already is {seen[column]}"
             raise InputError(key, problem, "give each role a column of its own")
         seen[column] = key
+    for name, columns in roles.parts:
+        for each in columns:
+            if each in (roles.outcome, roles.treatment):
+                problem = f"'{each}' is the outcome or the treatment, and tells no units apart"
+                raise InputError(f"roles: '{name}'", problem, "leave it out of the list")
     if table.empty:
         raise InputError("file", "the data have a header but no rows", "add the data")
+
+
+def composed(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
+    """The table with the identifiers that are made of several columns."""
+    made = {
+        name: combined([table[each] for each in columns]).rename(name)
+        for name, columns in roles.parts
+    }
+    return table.assign(**made) if made else table
 
 
 def check_numeric(values: pd.Series, key: str) -> pd.Series:
@@ -82,26 +128,35 @@ def _numeric_fix(text: str) -> str:
 def arm_order(
     values: pd.Series, *, levels: Sequence[str] | None, reference: str | None
 ) -> list[str]:
-    """The arms in order, reference first; `levels` must name exactly the arms that occur."""
-    present = sorted(values.dropna().unique())
+    """The arms in order, reference first; `levels` must name exactly the arms that occur.
+
+    Without `levels` they are in natural order: 2 before 10.
+    """
+    present = in_order(values)
     _check_spelling(present)
-    order = list(levels) if levels else present
-    for arm in order:
-        if arm not in present:
-            problem = f"no row has the treatment '{arm}'"
-            raise InputError("levels", problem, nearest(arm, present))
+    order = present
+    if levels:
+        order = [_arm(level, present, "levels", "no row has the treatment") for level in levels]
     for arm in present:
         if arm not in order:
             problem = f"the data have a treatment '{arm}' that is not listed"
             raise InputError("levels", problem, "list every arm, or leave `levels` out")
-    reference = order[0] if reference is None else reference
-    if reference not in order:
-        problem = f"column '{values.name}' has no level '{reference}'"
-        raise InputError("reference", problem, nearest(reference, order))
+    if reference is not None:
+        reference = _arm(reference, order, "reference", f"column '{values.name}' has no level")
+    else:
+        reference = order[0]
     if len(order) < 2:
         problem = f"column '{values.name}' has one level only, '{order[0]}'"
         raise InputError("roles.treatment", problem, "a comparison needs two arms")
     return [reference] + [arm for arm in order if arm != reference]
+
+
+def _arm(value: object, arms: Sequence[str], key: str, problem: str) -> str:
+    """The arm that a setting means: by its text, or by its value."""
+    found = matching(value, arms)
+    if found is None:
+        raise InputError(key, f"{problem} '{value}'", nearest(str(value), arms))
+    return found
 
 
 def _check_spelling(arms: Sequence[str]) -> None:
@@ -125,12 +180,35 @@ def check_groups(table: pd.DataFrame, roles: Roles) -> None:
             problem = f"group '{blocks.idxmax()}' lies in {blocks.max()} blocks"
             fix = "a group must lie in one block: give groups of different blocks different labels"
             raise InputError("roles.block", problem, fix)
+    check_arms(table, roles)
+
+
+def check_arms(table: pd.DataFrame, roles: Roles) -> None:
+    """Every arm has two groups at least."""
     arms = table.groupby(roles.treatment, observed=False)[roles.group].nunique()
-    if (arms < 2).any():
-        arm, n = arms.idxmin(), int(arms.min())
-        problem = f"the arm '{arm}' has {n} group{'' if n == 1 else 's'}"
-        fix = "the spread between groups needs two groups in every arm: drop the arm or merge arms"
-        raise InputError("roles.treatment", problem, fix)
+    if (arms >= 2).all():
+        return
+    arm, n = str(arms.idxmin()), int(arms.min())
+    problem = f"the arm '{arm}' has {n} group{'' if n == 1 else 's'}"
+    if (arms >= 2).sum() >= 2:
+        kept = {roles.treatment: {"not": arm}}
+        fix = (
+            "the spread between groups needs two groups in every arm: leave the arm out by "
+            f"`where: {in_yaml(kept)}`, or merge it with another by `recode`"
+        )
+        raise InputError("roles.treatment", problem, fix, where=kept)
+    fix = (
+        "with one group in an arm nothing tells the effect of the treatment from that of the "
+        f"group: if smaller units than '{roles.group}' were assigned, name them as the group"
+    )
+    raise InputError("roles.treatment", problem, fix)
+
+
+def check_varies(values: pd.Series) -> None:
+    """The outcome has more than one value."""
+    if values.nunique() < 2:
+        problem = f"column '{values.name}' has the value {values.iloc[0]:g} in every row in use"
+        raise InputError("roles.outcome", problem, "name an outcome that varies")
 
 
 def check_effects(key: str, effects: Iterable[str], arms: Sequence[str]) -> None:

@@ -8,6 +8,10 @@ from typing import Any
 
 NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?")
 """A number with a decimal point or comma. What has leading zeros is an identifier: 07 is not 7."""
+PLAIN = re.compile(r"[^\W\d][\w .()/+-]*(?<! )")
+"""A text that YAML takes for a text, within brackets too, without quotes."""
+SPECIAL = frozenset(["yes", "no", "on", "off", "true", "false", "null"])
+"""Words that YAML takes for something else."""
 
 
 def as_value(value: Any) -> str:
@@ -38,3 +42,30 @@ def matching(value: Any, known: Iterable[str]) -> str | None:
     wanted = as_value(value)
     same = [label for label in labels if as_value(label) == wanted]
     return same[0] if len(same) == 1 else None
+
+
+def in_yaml(value: Any) -> str:
+    """A value as a message writes it for config.yaml: in one line, in quotes where YAML wants them.
+
+    >>> in_yaml({"arm": {"not": "no"}}), in_yaml({"score": [-99, "absent", "k.A."]})
+    ("{arm: {not: 'no'}}", '{score: [-99, absent, k.A.]}')
+    """
+    if isinstance(value, dict):
+        pairs = (f"{in_yaml(key)}: {in_yaml(each)}".rstrip() for key, each in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(in_yaml, value))}]"
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return str(value)
+    return value if PLAIN.fullmatch(value) and value.casefold() not in SPECIAL else quoted(value)
+
+
+def quoted(text: str) -> str:
+    """A text in YAML's quotes: single ones, or double ones for what is not printed as it is."""
+    if text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    plain = (each if each.isprintable() else f"\\U{ord(each):08x}" for each in escaped)
+    return f'"{"".join(plain)}"'

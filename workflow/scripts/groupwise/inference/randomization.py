@@ -62,19 +62,21 @@ class Units:
     arm, block : (u,) codes from 0
     covariates : (u, c)
     unit : (n,) the unit of each individual
+    problem : why these units were not assigned; empty where they may have been
     """
 
     arm: np.ndarray
     block: np.ndarray
     covariates: np.ndarray
     unit: np.ndarray
+    problem: str = ""
 
     @classmethod
     def of(cls, design: Design) -> Units:
         """Groups in their blocks; where the treatment varies in groups, individuals in groups."""
         X = design.X[:, design.columns("covariate")]
         if design.kind not in ("between", "blocked"):
-            return cls(design.arm, design.group, X, np.arange(design.n_obs))
+            return cls(design.arm, design.group, X, np.arange(design.n_obs), _problem(design))
         block = np.zeros(design.n_obs, dtype=int) if design.block is None else design.block
         first = design.first_of_group
         covariates = _means(X.T, design.group).T
@@ -96,8 +98,24 @@ class Units:
         order = np.lexsort((*self.covariates.T, key, _means(key, self.block)[self.block]))
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
-        units = Units(self.arm[order], self.block[order], self.covariates[order], place[self.unit])
+        units = Units(
+            self.arm[order],
+            self.block[order],
+            self.covariates[order],
+            place[self.unit],
+            self.problem,
+        )
         return units, values[order]
+
+
+def _problem(design: Design) -> str:
+    """Why rows cannot be permuted inside groups; empty where they can."""
+    if design.assigned_with is None:
+        return ""
+    return (
+        f"Inside a group the treatment goes with '{design.assigned_with}': rows were not assigned one "
+        "by one, and what was assigned is not known."
+    )
 
 
 @dataclass(frozen=True)
@@ -127,8 +145,10 @@ class Comparison:
         held[units.block[arm >= 0], arm[arm >= 0]] = True
         held = held & (np.count_nonzero(held, axis=1)[:, None] > 1)
         index = np.flatnonzero((arm >= 0) & held.any(axis=1)[units.block])
-        if not _connected(held):
-            problem = "The arms do not meet in any block, not even through a third arm."
+        if units.problem or not _connected(held):
+            problem = (
+                units.problem or "The arms do not meet in any block, not even through a third arm."
+            )
             return cls(index, Assignments(arm[index], index), np.zeros((len(index), 0)), problem)
         block = np.unique(units.block[index], return_inverse=True)[1]
         Q = _basis(units.covariates[index], block)

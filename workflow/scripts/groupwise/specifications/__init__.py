@@ -99,6 +99,7 @@ def sample_of(
         blocks_as=understood["blocks_as"] or "fixed",
         random_slopes=understood["random_slopes"],
         rank_deficient=understood["rank_deficient"],
+        assigned_with=understood.get("assigned_with"),
     )
     return Sample(
         design=design,

@@ -1,0 +1,161 @@
+"""Who is a row, and what was assigned to arms, as the columns without a role tell it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from groupwise.data.looks import Looks, look
+from groupwise.data.validate import Roles, composed
+from groupwise.intake import Intake, take_in
+
+RNG = np.random.default_rng(12)
+SETTINGS: dict[str, Any] = {"blocks_as": "fixed", "random_slopes": False, "rank_deficient": "error"}
+
+
+def trial(n_groups: int = 12, size: int = 6) -> pd.DataFrame:
+    """Arms of whole classes."""
+    c = np.repeat(np.arange(n_groups), size)
+    columns = {"class": c, "arm": np.where(c % 2, "b", "a"), "score": RNG.normal(50, 9, c.size)}
+    return pd.DataFrame(columns)
+
+
+def within(n_groups: int = 8, size: int = 12) -> pd.DataFrame:
+    """Pupils assigned one by one within classes."""
+    table = trial(n_groups, size)
+    return table.assign(arm=np.tile(["a", "b"], len(table) // 2))
+
+
+def before_and_after() -> pd.DataFrame:
+    """Two rows a pupil."""
+    table = trial().loc[lambda t: t.index.repeat(2)].reset_index(drop=True)
+    return table.assign(pupil=np.repeat(np.arange(72), 2), time=np.tile(["pre", "post"], 72))
+
+
+def stepped_wedge() -> pd.DataFrame:
+    """12 clusters, 4 periods, 5 members at a time; three clusters switch each period."""
+    cluster, period = np.repeat(np.arange(12), 20), np.tile(np.repeat(np.arange(1, 5), 5), 12)
+    on = (period > 1 + cluster // 4).astype(int)
+    return pd.DataFrame({"cluster": cluster, "period": period, "on": on, "y": RNG.normal(size=240)})
+
+
+def two_centers() -> pd.DataFrame:
+    """Patients 1 to 10 in each of two centers, four visits; patients were assigned."""
+    center, patient = np.repeat([1, 2], 40), np.tile(np.repeat(np.arange(1, 11), 4), 2)
+    arm = RNG.permutation(20) % 2
+    return pd.DataFrame(
+        {
+            "center": center,
+            "patient": patient,
+            "arm": arm[(center - 1) * 10 + patient - 1],
+            "visit": np.tile(np.arange(1, 5), 20),
+            "y": RNG.normal(size=80),
+        }
+    )
+
+
+CLASSES = Roles("score", "arm", "class")
+CLUSTERS = Roles("y", "on", "cluster")
+
+
+def test_nothing_is_said_of_a_plain_experiment() -> None:
+    assert look(trial(), CLASSES) == look(within(), CLASSES) == Looks()
+    assert look(trial().assign(pupil=range(72)), CLASSES) == Looks()
+    assert look(trial().assign(pupil=list(range(6)) * 12), CLASSES) == Looks(), "anew in each class"
+
+
+def test_shared_ids_leave_open_what_a_row_is() -> None:
+    found = look(before_and_after(), CLASSES)
+    assert found.row == "row" and not found.alerts
+    (said,) = found.warnings
+    assert "144 rows, 72 values" in said and "`individual: pupil` under `roles`" in said
+
+
+def test_named_individuals_make_rows_measurements() -> None:
+    roles = Roles("score", "arm", "class", individual="pupil")
+    assert look(before_and_after(), roles) == Looks("measurement")
+    assert look(trial().assign(pupil=range(72)), roles) == Looks("individual")
+
+
+def test_members_of_a_person_are_measurements() -> None:
+    assert look(
+        trial().rename(columns={"class": "worker"}), Roles("score", "arm", "worker")
+    ) == Looks("measurement")
+
+
+def test_treatment_that_goes_with_time_is_told_first() -> None:
+    found = look(stepped_wedge(), CLUSTERS)
+    assert found.assigned_with == "period"
+    (said,) = found.alerts
+    assert said.startswith(
+        "The treatment 'on' varies within 'cluster', but not within 'cluster' and"
+    )
+    assert "`covariates: [period]` under `roles`, and `categorical: [period]`" in said
+
+
+def test_adjusting_for_time_does_not_make_rows_assigned() -> None:
+    roles = Roles("y", "on", "cluster", covariates=("period",))
+    found = look(stepped_wedge(), roles)
+    assert found.assigned_with == "period" and "'period' is adjusted for" in found.alerts[0]
+    assert look(stepped_wedge(), roles, "individual") == Looks(), "config.yaml knows better"
+
+
+def test_ids_that_restart_are_told_with_what_to_write() -> None:
+    found = look(two_centers(), Roles("y", "arm", "patient"))
+    assert found.assigned_with == "center"
+    assert "write `group: [center, patient]` under `roles`" in found.alerts[0]
+    roles = Roles.from_settings(
+        {"outcome": "y", "treatment": "arm", "group": ["center", "patient"]}
+    )
+    assert look(composed(two_centers(), roles), roles) == Looks("measurement")
+
+
+def test_classes_that_restart_in_schools_are_told_though_arms_do_not_differ() -> None:
+    school = np.repeat(np.arange(1, 7), 20)
+    label = np.tile(np.repeat(["A", "B", "C", "D"], 5), 6)
+    table = pd.DataFrame({"school": school, "class": label, "score": RNG.normal(size=120)})
+    table["arm"] = np.where(table["class"].isin(["A", "B"]), "old", "new")
+    (said,) = look(table, CLASSES).alerts
+    assert "`group: [school, class]`" in said
+
+
+def test_a_smaller_unit_that_was_assigned_is_told() -> None:
+    table = trial(16, 5).assign(school=lambda t: t["class"] // 4)
+    found = look(table, Roles("score", "arm", "school"))
+    assert found.assigned_with == "class"
+    assert "write `group: [school, class]` and `block: school`" in found.alerts[0]
+
+
+def test_a_dose_received_is_no_unit() -> None:
+    table = within(8, 24)
+    minutes = np.where(table["arm"] == "a", 0, RNG.integers(10, 14, len(table)))
+    assert look(table.assign(minutes=minutes), CLASSES) == Looks()
+    assert look(table.assign(code=(table["arm"] == "b").astype(int)), CLASSES) == Looks()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_chance_does_not_make_a_unit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = within(10, 8).assign(
+        sex=rng.integers(0, 2, 80), school=rng.integers(0, 30, 80), age=rng.integers(6, 12, 80)
+    )
+    assert look(table, CLASSES) == Looks()
+
+
+def taken(table: pd.DataFrame, roles: Roles, **reading: Any) -> Intake:
+    return take_in(table, roles, conf_level=0.95, reading=reading, modelling=SETTINGS)
+
+
+def test_design_says_who_is_counted() -> None:
+    found = taken(before_and_after(), Roles("score", "arm", "class", individual="pupil")).understood
+    assert (found["row"], found["n_obs"], found["n_individuals"]) == ("measurement", 144, 72)
+    found = taken(trial(), CLASSES).understood
+    assert (found["row"], found["n_obs"], found["n_individuals"]) == ("individual", 72, None)
+
+
+def test_rows_left_out_by_conditions_are_not_looked_at() -> None:
+    found = taken(before_and_after(), CLASSES, where={"time": "post"}).understood
+    assert (found["row"], found["warnings"], found["alerts"]) == ("individual", [], [])
