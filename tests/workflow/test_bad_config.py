@@ -234,27 +234,33 @@ UNQUOTED = [
         measured("reference: control", "reference: No"),
     ),
     Mistake(
-        "reference: 0",
-        "datasets.measured.reference: YAML reads 0 as a number, not as a text; put it in quotes: "
-        "'0'.",
-        measured("reference: control", "reference: 0"),
-    ),
-    Mistake(
         "reference: 2020-01-01",
         "datasets.measured.reference: YAML reads 2020-01-01 as a date, not as a text; put it in "
         "quotes: '2020-01-01'.",
         measured("reference: control", "reference: 2020-01-01"),
     ),
     Mistake(
-        "levels: [0, 1]",
-        "datasets.measured.levels[0]: YAML reads 0 as a number, not as a text; put it in quotes: "
-        "'0'.",
-        add("levels: [0, 1]"),
-    ),
-    Mistake(
         "levels: {No: ...}",
         "datasets.measured.levels: YAML reads No as false, not as a text; put it in quotes: 'No'.",
         add("levels: {No: control, Yes: treated}"),
+    ),
+    Mistake(
+        "levels: [No, ...]",
+        "datasets.measured.levels[0]: YAML reads No as false, not as a text; put it in quotes: "
+        "'No'.",
+        add("levels: [No, Yes]"),
+    ),
+    Mistake(
+        "recode: {no: ...}",
+        "datasets.measured.recode.arm: YAML reads no as false, not as a text; put it in quotes: "
+        "'no'.",
+        add("recode: {arm: {no: control}}"),
+    ),
+    Mistake(
+        "where: {arm: {not: on}}",
+        "datasets.measured.where.arm.not: YAML reads on as true, not as a text; put it in quotes: "
+        "'on'.",
+        add("where: {arm: {not: on}}"),
     ),
     Mistake(
         "groups_per_arm: {No: ...}",
@@ -351,6 +357,18 @@ SOURCES = [
 ]
 
 ROLES = [
+    Mistake(
+        "a baseline of nobody",
+        "datasets.measured.baseline: nothing says which rows are of one individual; name the column "
+        "of the individuals' ids as `individual` under `roles`.",
+        add("baseline: {pupil: {max: 3}}"),
+    ),
+    Mistake(
+        "an identifier twice",
+        "datasets.measured.roles.block: column 'class, pupil' already is roles.group; give each role a "
+        "column of its own.",
+        measured("group: class", "group: [class, pupil], block: [class, pupil]"),
+    ),
     Mistake(
         "one column twice",
         "datasets.measured.roles.group: column 'arm' already is roles.treatment; give each role "

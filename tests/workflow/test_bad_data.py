@@ -465,12 +465,15 @@ def test_harmless_file_is_read(copied: Project, name: str) -> None:
     ("labels", "change"),
     [
         (("0", "1"), ("reference: control", "reference: '0'")),
+        (("0", "1"), ("reference: control", "reference: 0")),
+        (("0.0", "1.0"), ("reference: control", "reference: 0\n    levels: [0, 1]")),
+        (("False", "True"), ("reference: control", "reference: false")),
         (("0", "1"), ("reference: control", "reference: '0'\n    levels: ['0', '1']")),
         (("0", "1"), line("levels: {0: control, 1: treated}")),
         (("No", "Yes"), ("reference: control", "reference: 'No'")),
         (("01", "1"), ("reference: control", "reference: '01'")),
     ],
-    ids=["numbers", "levels", "mapping", "yes and no", "leading zero"],
+    ids=["quoted", "numbers", "numbers with decimals", "true and false", "levels", "mapping", "yes and no", "leading zero"],
 )
 def test_arms_may_look_like_numbers(
     copied: Project, labels: tuple[str, str], change: tuple[str, str]

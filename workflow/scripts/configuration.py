@@ -29,6 +29,11 @@ WEIGHTS = {"weight", "weights"}
 NO_WEIGHTS = "individuals cannot be weighted: none of the methods here is defined for it"
 UNWEIGHTED = "remove the key; adjust for what the weights are made of by `covariates`"
 
+VALUES = frozenset(
+    ["reference", "levels", "where", "subsets", "recode", "baseline", "missing_codes"]
+)
+"""Keys of a dataset below which stand values of the data."""
+
 Key = tuple[Any, ...]
 Mistake = tuple[Key, str, str]
 """(key, problem, fix), the key as its parts."""
@@ -48,8 +53,35 @@ def check_configuration(config: Mapping[str, Any], files: Sequence[str | Path]) 
         check_file(file)
     for error in sorted(Draft202012Validator(load_schema()).iter_errors(config), key=_depth):
         raise _explain(_cause(error), given)
+    for path, value, of_key in _truths(config["datasets"]):
+        written = _written(path, given, of_key=of_key)
+        if written.casefold() not in ("true", "false"):
+            raise _at(path[:-1] if of_key else path, given, *_unquoted(written, value))
     for path, problem, fix in _mistakes(config["datasets"]):
         raise _at(path, given, problem, fix)
+
+
+def _truths(datasets: Mapping[str, Any]) -> Iterator[tuple[Key, bool, bool]]:
+    """(key, value, whether it is the key itself) of what YAML reads as true or false in values.
+
+    The data may hold true and false, but `No` in a configuration is a text that lost its quotes.
+    """
+    for name, block in datasets.items():
+        for key in VALUES & block.keys():
+            yield from _truths_in(block[key], ("datasets", name, key))
+
+
+def _truths_in(node: Any, path: Key) -> Iterator[tuple[Key, bool, bool]]:
+    if isinstance(node, bool) and path[-1] != "missing":
+        yield path, node, False
+    parts: Iterable[tuple[Any, Any]] = ()
+    if isinstance(node, Mapping):
+        yield from (((*path, key), key, True) for key in node if isinstance(key, bool))
+        parts = node.items()
+    elif isinstance(node, list):
+        parts = enumerate(node)
+    for part, value in parts:
+        yield from _truths_in(value, (*path, part))
 
 
 def expand_datasets(datasets: Mapping[str, Any]) -> dict[str, Any]:
@@ -362,7 +394,8 @@ def _role_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
             continue
         covariate = key[0] == "simulate" and seen.get(column, "").startswith("roles.covariates")
         if column in seen and not covariate:
-            problem = f"column '{column}' already is {seen[column]}"
+            name = ", ".join(column) if isinstance(column, tuple) else column
+            problem = f"column '{name}' already is {seen[column]}"
             yield key, problem, "give each role a column of its own"
         seen[column] = dotted(key)
     if "baseline" in block and not block["roles"].get("individual"):

@@ -38,7 +38,7 @@ def analyse(
     levels: Sequence[str | float] | Mapping[Any, str] | None = None,
     where: Mapping[str, Any] | None = None,
     recode: Mapping[str, Mapping[Any, Any]] | None = None,
-    missing_codes: Codes = None,
+    missing_codes: Codes | None = None,
     baseline: Mapping[str, Any] | None = None,
     assigned: str | None = None,
     ungrouped: str = "drop",

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from groupwise.data import prepare, suspect
-from groupwise.data.codes import Codes, check_codes
+from groupwise.data.codes import Codes
 from groupwise.data.errors import InputError
 from groupwise.data.labels import labels, relabelled
 from groupwise.data.losses import Losses, check_losses
+from groupwise.data.undeclared import check_undeclared
 from groupwise.data.validate import (
     Roles,
     arm_order,
@@ -62,7 +63,7 @@ def ingest(
     reference: str | None = None,
     levels: Sequence[str] | Mapping[str, str] | None = None,
     missing: str = "drop",
-    missing_codes: Codes = None,
+    missing_codes: Codes | None = None,
     where: Mapping[str, Any] | None = None,
     recode: Mapping[str, Mapping[Any, Any]] | None = None,
     baseline: Mapping[str, Any] | None = None,
@@ -117,7 +118,7 @@ def ingest(
         table[roles.treatment], levels = _relabel(table[roles.treatment], levels)
 
     counted = missing_counts(table, roles)
-    alerts = check_codes(table, roles, missing_codes)
+    alerts = check_undeclared(table, roles, missing_codes)
     incomplete = _missing(table, roles, missing)
     losses = Losses.of(table, roles, incomplete)
     if incomplete:

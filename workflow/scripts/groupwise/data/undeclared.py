@@ -1,4 +1,4 @@
-"""Values that stand for missing ones: declared ones are removed, others are looked for."""
+"""Codes for missing values that nothing is said of: refused among numbers, told among arms."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
+from groupwise.data.codes import Codes
 from groupwise.data.errors import InputError
 from groupwise.data.suspect import code_sentence, column_codes
 from groupwise.data.validate import Roles
 from groupwise.data.values import in_yaml
 from groupwise.words import capital
 
-Codes = Sequence[Any] | Mapping[str, Sequence[Any]] | None
-"""Values for all columns, or for some; an empty list says that there are none."""
-
-
-def check_codes(table: pd.DataFrame, roles: Roles, declared: Codes) -> list[str]:
+def check_undeclared(table: pd.DataFrame, roles: Roles, declared: Codes | None) -> list[str]:
     """Numbers in use that are far from all others, and arms that are named as codes.
 
     Returns
@@ -59,16 +56,11 @@ def _refuse(found: Mapping[str, Mapping[str, int]]) -> NoReturn:
     )
 
 
-def without_codes(table: pd.DataFrame, declared: Codes) -> pd.DataFrame:
-    """PLACEHOLDER"""
-    return table
-
-
-def _is_declared(declared: Codes, column: str) -> bool:
+def _is_declared(declared: Codes | None, column: str) -> bool:
     return column in declared if isinstance(declared, Mapping) else declared is not None
 
 
-def _codes_of(declared: Codes, column: str) -> Sequence[Any]:
+def _codes_of(declared: Codes | None, column: str) -> Sequence[Any]:
     if isinstance(declared, Mapping):
         return declared.get(column, ())
     return declared or ()
