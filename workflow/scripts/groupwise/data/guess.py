@@ -13,7 +13,7 @@ from groupwise.data.labels import natural
 from groupwise.data.outcomes import Candidate, candidates, two_values
 from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
-from groupwise.data.repeats import Individual, before, individual, period_of_treatment
+from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
 from groupwise.data.structure import Key, Structure
 from groupwise.data.units import is_time
 from groupwise.data.vocabulary import says
@@ -75,6 +75,7 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
         group = _told(*any_group(found, times))
     taken = _columns(treatment.name, group.name, block.name)
     who = individual(found, group.name, taken, times)
+    who = who or of_group(found, group.name, times)
     sure = who is not None and who.sure
     units = [each for each in (group.name, who.key if who and sure else None) if each is not None]
     taken |= _columns(who.key) if who and sure else set()

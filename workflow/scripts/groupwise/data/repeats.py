@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,6 +93,14 @@ def individual(
         ]
     ranked = [each for each in map(lambda key: _measured(found, key, times), keys) if each]
     return max(ranked, key=lambda each: (each.sure, found.n_levels(each.key)), default=None)
+
+
+def of_group(found: Structure, group: Key | None, times: Sequence[str]) -> Individual | None:
+    """The group as the individual, where groups are persons; sure where a time tells rows apart."""
+    if group is None or rank(group[-1] if isinstance(group, tuple) else group) != 1:
+        return None
+    measured = _measured(found, group, times)
+    return replace(measured, sure=measured.time is not None) if measured else None
 
 
 def _measured(found: Structure, key: Key, times: Sequence[str]) -> Individual | None:
