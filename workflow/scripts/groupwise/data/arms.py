@@ -52,14 +52,14 @@ def name_of_arms(found: Structure, name: str) -> tuple[float, str]:
     control = any(says(each, say.CONTROL) for each in texts)
     bare = any(says(each, say.BARE) for each in texts) and not texts <= say.YES | say.NO
     if says(name, say.TREATMENT):
-        return 4.0 if control else 3.0, "the name sounds like it"
+        return 4.0 if control else 3.0, "named so"
     if control:
         return 3.0, "an arm sounds like a control"
     traits = texts and texts <= say.words("male female m f boy girl man woman mannlich weiblich w")
     if says(name, say.TRAIT) or traits or column.kind == "text" and _is_interval(texts):
         return -4.0, ""
     if says(name, say.FACTOR):
-        return 1.75 if bare else 1.5, "the name sounds like it"
+        return 1.75 if bare else 1.5, "named so"
     if says(name, say.OUTCOME | say.BEFORE):
         return -3.0, ""
     if says(name, say.MEASURE) and not bare:

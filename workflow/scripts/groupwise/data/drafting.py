@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,10 @@ from groupwise.data import suspect
 from groupwise.data.guess import Layout, rows_each
 from groupwise.data.labels import labels
 from groupwise.data.outcomes import is_mostly_numbers
-from groupwise.data.profile import Column
 from groupwise.data.structure import Key
-from groupwise.data.units import is_label, rank, sized
+from groupwise.data.units import is_label, name_marks, sized
 from groupwise.data.values import as_value
+from groupwise.words import capital
 
 MOST_LABELS = 1000
 """Texts with more different values than this are not searched for codes, if they are no numbers."""
@@ -35,8 +35,13 @@ class Setting:
     why: str
 
 
-def settings(table: pd.DataFrame, layout: Layout) -> list[Setting]:
-    """Settings without which the guessed roles would not do, each as a guess."""
+def settings(
+    table: pd.DataFrame, layout: Layout, suspected: Mapping[str, Mapping[str, int]]
+) -> list[Setting]:
+    """Settings without which the guessed roles would not do, each as a guess.
+
+    `suspected`: codes for missing values, by column (see `suspected_codes`).
+    """
     recodes = recoded_arms(table, layout.roles["treatment"].name)
     outcome = layout.roles["outcome"].name
     found = []
@@ -46,7 +51,7 @@ def settings(table: pd.DataFrame, layout: Layout) -> list[Setting]:
         recodes[outcome] = dict.fromkeys(labels(table[outcome]).cat.categories, FILL_IN)
     if recodes:
         found.append(Setting("recode", recodes, "guess: how the values are meant"))
-    if codes := missing_codes(table, layout):
+    if codes := missing_codes(suspected, layout):
         found.append(Setting("missing_codes", codes, "guess: values that mean missing"))
     if layout.baseline is not None:
         time, value = layout.baseline
@@ -92,29 +97,37 @@ def recoded_arms(table: pd.DataFrame, treatment: Key | None) -> dict[str, dict[s
     return {treatment: changed} if changed else {}
 
 
-def missing_codes(table: pd.DataFrame, layout: Layout) -> dict[str, list[Any]]:
+def missing_codes(
+    suspected: Mapping[str, Mapping[str, int]], layout: Layout
+) -> dict[str, list[Any]]:
     """Suspected codes of the columns that are no identifiers, treatments or times."""
     roles = layout.roles
     apart = {name for role in roles if role != "outcome" for name in _names(roles[role].name)}
-    found = suspected_codes(table, [name for name in table if name not in apart | {*layout.times}])
     return {
         name: [_plain(code) for code in codes]
-        for name, codes in found.items()
-        if not (is_label(name) or rank(name))
+        for name, codes in suspected.items()
+        if name not in apart | {*layout.times} and name_marks(name) <= 0
     }
 
 
-def suspected_codes(table: pd.DataFrame, columns: Iterable[str]) -> dict[str, dict[str, int]]:
+def suspected_codes(table: pd.DataFrame) -> dict[str, dict[str, int]]:
     """See `suspect.codes`; columns that have none for sure are passed over, which is quicker."""
-    return suspect.codes(table, [name for name in columns if _may_have_codes(table[name])])
+    names = [name for name in table if not is_label(str(name))]
+    return suspect.codes(table, [name for name in names if _may_have_codes(table[name])])
 
 
 def _may_have_codes(values: pd.Series) -> bool:
+    """Whether texts may be codes, or numbers of that kind lie outside of all others."""
     if pd.api.types.is_bool_dtype(values):
         return False
-    if pd.api.types.is_numeric_dtype(values):
-        return bool(np.isin(values.to_numpy(dtype=float, na_value=np.nan), CODES).any())
-    return is_mostly_numbers(values) or values.nunique() <= MOST_LABELS
+    if not pd.api.types.is_numeric_dtype(values):
+        return is_mostly_numbers(values) or values.nunique() <= MOST_LABELS
+    numbers = values.dropna().to_numpy(dtype=float)
+    coded = np.isin(numbers, CODES)
+    if not coded.any() or coded.all():
+        return False
+    low, high = numbers[~coded].min(), numbers[~coded].max()
+    return bool(((numbers[coded] < low) | (numbers[coded] > high)).any())
 
 
 def _on_individuals(key: Key, rows: str, *, sure: bool) -> str:
@@ -147,14 +160,11 @@ def _plain(value: object) -> Any:
     return int(number) if number.is_integer() else number
 
 
-def suspicions(table: pd.DataFrame, columns: Iterable[Column]) -> list[str]:
+def suspicions(table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]]) -> list[str]:
     """What a reader should know of the rows and values as they stand in the file."""
-    names = [column.name for column in columns if not is_label(column.name)]
     said = [
-        f"{suspect.code_sentence(name, codes).replace('column', 'Column', 1)}: "
-        "perhaps a code for a missing value (missing_codes)."
-        for name, codes in suspected_codes(table, names).items()
+        f"{capital(suspect.code_sentence(name, codes))}: perhaps codes for missing values "
+        "(missing_codes)."
+        for name, codes in suspected.items()
     ]
     return [*suspect.sentences(table), *said]
-
-

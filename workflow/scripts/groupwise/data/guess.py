@@ -15,7 +15,7 @@ from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
 from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_time
+from groupwise.data.units import is_time, name_marks
 from groupwise.data.vocabulary import says
 
 CLOSE = 0.75
@@ -132,7 +132,10 @@ def covariates(columns: Sequence[Column], roles: Mapping[str, Guess]) -> list[st
     return [
         column.name
         for column in columns
-        if column.name not in taken and column.levels > 1 and not column.is_key
+        if column.name not in taken
+        and column.levels > 1
+        and not column.is_key
+        and name_marks(column.name) <= 0
     ]
 
 

@@ -49,7 +49,7 @@ def candidates(
         marks, named = _marks(found, column, kind, early)
         fixed = [unit for unit in units if _is_fixed(found, unit, column.name)]
         marks -= 4.0 if fixed else 0.0
-        why = _why(found, column, kind) + (", the name sounds like it" if named else "")
+        why = _why(found, column, kind) + (", named so" if named else "")
         made.append(Candidate(column.name, marks, why, named, column.levels))
     return sorted(made, key=lambda each: (-each.marks, -each.levels))
 

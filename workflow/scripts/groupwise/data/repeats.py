@@ -91,7 +91,8 @@ def individual(
             and restarted(found, name, group)
             and not found.follows(name, group)
         ]
-    ranked = [each for each in map(lambda key: _measured(found, key, times), keys) if each]
+    nested = isinstance(group, str)
+    ranked = [each for key in keys if (each := _measured(found, key, times, nested=nested))]
     return max(ranked, key=lambda each: (each.sure, found.n_levels(each.key)), default=None)
 
 
@@ -103,18 +104,24 @@ def of_group(found: Structure, group: Key | None, times: Sequence[str]) -> Indiv
     return replace(measured, sure=measured.time is not None) if measured else None
 
 
-def _measured(found: Structure, key: Key, times: Sequence[str]) -> Individual | None:
-    """How the rows of a unit are told apart; None where it has one row, or holds individuals."""
+def _measured(
+    found: Structure, key: Key, times: Sequence[str], *, nested: bool = False
+) -> Individual | None:
+    """How the rows of a unit are told apart; None where it has one row, or holds individuals.
+
+    `nested` says that it lies in a group: ids that restart do not.
+    """
     counts = found.counts(key)
     per = float(counts.mean())
-    if per < 1.3 or (isinstance(key, tuple) and per > 0.5 * len(found.table)):
+    if per < 1.3 or per > 0.5 * len(found.table):
         return None
     name = key[-1] if isinstance(key, tuple) else key
     time = next((each for each in times if found.tells_apart(key, each)), None)
     person = rank(name) == 1
     if time is None and (isinstance(key, tuple) or not (person or per <= 4)):
         return None
-    return Individual(key, per, time, sure=time is not None or person)
+    sure = time is not None or (person and nested)
+    return Individual(key, per, time, sure)
 
 
 def _is_within(found: Structure, name: str, group: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,18 @@ MOST_CELLS = 20_000_000
 """A table of two columns' levels is not counted if it had more cells."""
 
 
+def kept(function: Callable[..., float]) -> Callable[..., float]:
+    """A function of a structure and a column whose values are kept with the structure."""
+
+    @wraps(function)
+    def looked_up(found: Structure, name: str) -> float:
+        if name not in found.marks:
+            found.marks[name] = function(found, name)
+        return found.marks[name]
+
+    return looked_up
+
+
 class Structure:
     """Codes of a table's columns, made once when they are asked for."""
 
@@ -25,6 +37,9 @@ class Structure:
         self.columns = {each.name: each for each in columns or profile(table)}
         self._codes: dict[Key, np.ndarray] = {}
         self._follows: dict[tuple[Key, str], bool] = {}
+        self._counts: dict[Key, np.ndarray] = {}
+        self._runs: dict[Key, int] = {}
+        self.marks: dict[str, float] = {}
 
     @cached_property
     def repeated(self) -> list[str]:
@@ -45,18 +60,21 @@ class Structure:
 
     def counts(self, key: Key) -> np.ndarray:
         """Rows of each label."""
-        codes = self.codes(key)
-        return np.bincount(codes[codes >= 0])
+        if key not in self._counts:
+            codes = self.codes(key)
+            self._counts[key] = np.bincount(codes[codes >= 0])
+        return self._counts[key]
 
     def n_levels(self, key: Key) -> int:
-        return int(self.codes(key).max(initial=-1)) + 1
+        return len(self.counts(key))
 
     def follows(self, outer: Key, inner: str) -> bool:
         """Whether each label of `outer` has one value of `inner` only, in all rows that have both."""
         if (outer, inner) not in self._follows:
-            a, b = self.codes(outer), self.codes(inner)
-            first = slice(FIRST_ROWS)
-            self._follows[outer, inner] = is_function(a[first], b[first]) and is_function(a, b)
+            b = self.codes(inner)
+            self._follows[outer, inner] = is_function(
+                self._first(outer), b[:FIRST_ROWS]
+            ) and is_function(self.codes(outer), b)
         return self._follows[outer, inner]
 
     def crossed(self, outer: Key, inner: str) -> np.ndarray | None:
@@ -77,8 +95,10 @@ class Structure:
 
     def runs(self, key: Key) -> int:
         """How often the label changes from row to row, and once for the first."""
-        codes = self.codes(key)
-        return int((codes[1:] != codes[:-1]).sum()) + 1 if len(codes) else 0
+        if key not in self._runs:
+            codes = self.codes(key)
+            self._runs[key] = int((codes[1:] != codes[:-1]).sum()) + 1 if len(codes) else 0
+        return self._runs[key]
 
     def _single(self, name: str) -> np.ndarray:
         codes, found = pd.factorize(self.table[name])
@@ -88,10 +108,16 @@ class Structure:
             codes = np.append(pd.factorize(np.array(same, dtype=object))[0], -1)[codes]
         return codes.astype(np.int64)
 
-    def _pair(self, key: tuple[str, ...]) -> np.ndarray:
-        together = self.codes(key[0])
+    def _first(self, key: Key) -> np.ndarray:
+        """Codes of the first rows: enough to see most of what does not hold."""
+        if key in self._codes or isinstance(key, str):
+            return self.codes(key)[:FIRST_ROWS]
+        return self._pair(key, FIRST_ROWS)
+
+    def _pair(self, key: tuple[str, ...], rows: int | None = None) -> np.ndarray:
+        together = self.codes(key[0])[:rows]
         for name in key[1:]:
-            codes = self.codes(name)
+            codes = self.codes(name)[:rows]
             known = (together >= 0) & (codes >= 0)
             pairs = together[known] * (codes.max(initial=0) + 1) + codes[known]
             together = np.full(len(codes), -1, dtype=np.int64)

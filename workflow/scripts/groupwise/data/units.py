@@ -8,7 +8,7 @@ import numpy as np
 
 from groupwise.data import vocabulary as say
 from groupwise.data.profile import Column
-from groupwise.data.structure import Key, Structure
+from groupwise.data.structure import Key, Structure, kept
 from groupwise.data.vocabulary import says
 
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?.*|\d\d?[./]\d\d?[./]\d{2,4}")
@@ -27,6 +27,7 @@ def is_unit(found: Structure, name: str) -> bool:
     return named and unit_marks(found, name) >= LEAST_UNIT
 
 
+@kept
 def unit_marks(found: Structure, name: str) -> float:
     """How much a column looks like labels of units, from its name, labels and repetition together.
 
