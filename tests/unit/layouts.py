@@ -656,6 +656,7 @@ def cash_transfers(rng):
 
 @layout(
     outcome="rt", treatment="condition", group="participant", reference=None,
+    individual=[None, "participant"],
 )  # fmt: skip
 def reaction_times(rng):
     person = np.repeat(np.arange(30), 40)
@@ -741,11 +742,11 @@ def two_factors_alike(rng):
     }
 
 
-# Kept aside ---------------------------------------------------------------------------------------
+# Kept aside at first ---------------------------------------------------------------------------------------
 
 
 @layout(
-    aside=True, outcome="Reaction", treatment=[None, "Days"], group="Subject", reference=[None, "0"],
+    outcome="Reaction", treatment=[None, "Days"], group="Subject", reference=[None, "0"],
     individual=[None, "Subject"],
 )  # fmt: skip
 def sleepstudy(rng):
@@ -759,7 +760,7 @@ def sleepstudy(rng):
 
 
 @layout(
-    aside=True, outcome="angle", treatment="recipe", group=["replicate", ("recipe", "replicate")],
+    outcome="angle", treatment="recipe", group=["replicate", ("recipe", "replicate")],
     reference=["A", "B", "C"],
 )  # fmt: skip
 def cake(rng):
@@ -775,7 +776,7 @@ def cake(rng):
     }
 
 
-@layout(aside=True, outcome="score", treatment="Machine", group="Worker", reference=["A", "B", "C"])
+@layout(outcome="score", treatment="Machine", group="Worker", reference=["A", "B", "C"])
 def machines(rng):
     """The shape of nlme's Machines."""
     rows = np.arange(54)
@@ -787,7 +788,7 @@ def machines(rng):
 
 
 @layout(
-    aside=True, outcome="effort", treatment="Type", group="Subject",
+    outcome="effort", treatment="Type", group="Subject",
     reference=["T1", "T2", "T3", "T4"], individual=[None, "Subject"],
 )  # fmt: skip
 def ergo_stool(rng):
@@ -801,7 +802,7 @@ def ergo_stool(rng):
 
 
 @layout(
-    aside=True, outcome="weight", treatment="Diet", group="Chick", individual=[None, "Chick"],
+    outcome="weight", treatment="Diet", group="Chick", individual=[None, "Chick"],
     reference=["1", "2", "3", "4"],
 )  # fmt: skip
 def chick_weight(rng):
@@ -818,7 +819,7 @@ def chick_weight(rng):
 
 
 @layout(
-    aside=True, outcome="protein", treatment="Diet", group="Cow", individual=[None, "Cow"],
+    outcome="protein", treatment="Diet", group="Cow", individual=[None, "Cow"],
     reference=["barley", "lupins", "barley+lupins"],
 )  # fmt: skip
 def milk(rng):
@@ -833,7 +834,7 @@ def milk(rng):
 
 
 @layout(
-    aside=True, outcome="resp", treatment=["smoke", None], group="id", individual=[None, "id"],
+    outcome="resp", treatment=["smoke", None], group="id", individual=[None, "id"],
     reference=["0", None],
 )  # fmt: skip
 def ohio(rng):
@@ -848,7 +849,7 @@ def ohio(rng):
 
 
 @layout(
-    aside=True, outcome="outcome", treatment="treatment", group="patientID",
+    outcome="outcome", treatment="treatment", group="patientID",
     individual=[None, "patientID"],
     reference=["itraconazole", "terbinafine"],
 )  # fmt: skip
@@ -865,7 +866,7 @@ def toenail(rng):
 
 
 @layout(
-    aside=True, outcome="depression", treatment="group", group="pair_id",
+    outcome="depression", treatment="group", group="pair_id",
     reference="control",
 )  # fmt: skip
 def matched_people(rng):
@@ -879,7 +880,7 @@ def matched_people(rng):
 
 
 @layout(
-    aside=True, outcome="resultat", treatment="bras", group="école", block="académie",
+    outcome="resultat", treatment="bras", group="école", block="académie",
     reference="témoin",
 )  # fmt: skip
 def french_schools(rng):
@@ -894,7 +895,7 @@ def french_schools(rng):
     }
 
 
-@layout(aside=True, outcome="ertrag", treatment="düngung", group="feld", reference="ohne")
+@layout(outcome="ertrag", treatment="düngung", group="feld", reference="ohne")
 def german_fields(rng):
     rows = np.arange(96)
     return {
@@ -906,7 +907,7 @@ def german_fields(rng):
 
 
 @layout(
-    aside=True, outcome="GPA_year1", treatment="control", group=["peer_group", "dorm", None],
+    outcome="GPA_year1", treatment="control", group=["peer_group", "dorm", None],
     reference=["1", "0"],
     block=[None, "dorm"],
 )  # fmt: skip
@@ -923,7 +924,7 @@ def student_mentors(rng):
 
 
 @layout(
-    aside=True, outcome="stress", treatment="tx", group="clinician", reference="usual care",
+    outcome="stress", treatment="tx", group="clinician", reference="usual care",
     individual="client",
 )  # fmt: skip
 def clients_of_clinicians(rng):
@@ -939,7 +940,7 @@ def clients_of_clinicians(rng):
 
 
 @layout(
-    aside=True, outcome="wt", treatment="feed", group="pen", block=["barn", None],
+    outcome="wt", treatment="feed", group="pen", block=["barn", None],
     reference=["A", "B", "C"],
 )  # fmt: skip
 def pigs_in_pens(rng):
@@ -954,7 +955,7 @@ def pigs_in_pens(rng):
 
 
 @layout(
-    aside=True, outcome="hand_hygiene", treatment="exposed", group="ward", reference=["0", None]
+    outcome="hand_hygiene", treatment="exposed", group="ward", reference=["0", None]
 )
 def stepped_wards(rng):
     ward = np.repeat(np.arange(9), 40)
@@ -968,7 +969,7 @@ def stepped_wards(rng):
 
 
 @layout(
-    aside=True, outcome="test_score", treatment="arm", group="school_id", reference="Control",
+    outcome="test_score", treatment="arm", group="school_id", reference="Control",
     block=["triplet", None],
 )  # fmt: skip
 def schools_in_triplets(rng):
@@ -987,7 +988,7 @@ def schools_in_triplets(rng):
 
 
 @layout(
-    aside=True, outcome="clicked", treatment="experiment", group="region_code", reference="off"
+    outcome="clicked", treatment="experiment", group="region_code", reference="off"
 )
 def switchback(rng):
     region = members(rng, 30, 60)
@@ -1000,7 +1001,7 @@ def switchback(rng):
 
 
 @layout(
-    aside=True, outcome="abundance", treatment="burned", group="transect", block=["forest", None],
+    outcome="abundance", treatment="burned", group="transect", block=["forest", None],
     reference="no",
 )  # fmt: skip
 def beetles(rng):
@@ -1017,7 +1018,7 @@ def beetles(rng):
 
 
 @layout(
-    aside=True, outcome=["FEV1"], treatment="Drug", group="Patient", individual=[None, "Patient"],
+    outcome=["FEV1"], treatment="Drug", group="Patient", individual=[None, "Patient"],
     reference="P",
 )  # fmt: skip
 def lung_function(rng):
@@ -1033,7 +1034,7 @@ def lung_function(rng):
     }
 
 
-@layout(aside=True, outcome=[None, "a", "b", "c"], treatment=[None], group="h", reference=None)
+@layout(outcome=[None, "a", "b", "c"], treatment=[None], group="h", reference=None)
 def all_measures(rng):
     house = members(rng, 25, 8)
     return {
@@ -1041,4 +1042,321 @@ def all_measures(rng):
         "a": score(rng, house, digits=2),
         "b": score(rng, house, digits=2),
         "c": score(rng, house, digits=2),
+    }
+
+
+# Kept aside: written after the rules --------------------------------------------------------------
+
+
+@layout(
+    aside=True, outcome="use", treatment=[None, "urban"], group="district", reference=[None, "N"]
+)
+def contraception(rng):
+    """The shape of mlmRev's Contraception: a survey; urban is a trait."""
+    district = members(rng, 60, 32)
+    n = len(district)
+    return {
+        "woman": np.arange(1, n + 1),
+        "district": district + 1,
+        "use": some(rng, n, "N", "Y"),
+        "livch": some(rng, n, "0", "1", "2", "3+"),
+        "age": rng.normal(0, 9, n).round(2),
+        "urban": some(rng, n, "Y", "N", p=[0.3, 0.7]),
+    }
+
+
+@layout(
+    aside=True, outcome="y", treatment=[None, "service"], group=["d", "s", None],
+    reference=[None, "0"],
+)  # fmt: skip
+def ratings_of_lectures(rng):
+    """The shape of lme4's InstEval: students and lecturers are crossed."""
+    n = 6000
+    lecturer = rng.integers(0, 300, n)
+    student = np.sort(rng.integers(0, 800, n))
+    return {
+        "s": student + 1,
+        "d": lecturer * 2 + 1,
+        "studage": rng.choice([2, 4, 6, 8], 800)[student],
+        "lectage": rng.integers(1, 7, n),
+        "service": rng.integers(0, 2, n),
+        "dept": rng.integers(1, 15, 300)[lecturer],
+        "y": rng.integers(1, 6, n),
+    }
+
+
+@layout(
+    aside=True, outcome="incidence", treatment=[None], group="herd", reference=None,
+    individual=[None, "herd"],
+)  # fmt: skip
+def cattle(rng):
+    """The shape of lme4's cbpp: no treatment."""
+    herd = np.repeat(np.arange(15), 4)
+    return {
+        "herd": herd + 1,
+        "incidence": rng.integers(0, 13, 60),
+        "size": rng.integers(2, 35, 60),
+        "period": np.tile(np.arange(1, 5), 15),
+    }
+
+
+@layout(
+    aside=True, outcome=["y", None], treatment=[None], group="firm", reference=None,
+    individual=[None, "firm"],
+)  # fmt: skip
+def panel_of_firms(rng):
+    """The shape of sandwich's PetersenCL: nothing was assigned."""
+    firm = np.repeat(np.arange(100), 10)
+    return {
+        "firm": firm + 1,
+        "year": np.tile(np.arange(1, 11), 100),
+        "x": rng.normal(0, 1, 1000),
+        "y": rng.normal(0, 2, 1000),
+    }
+
+
+@layout(
+    aside=True, outcome="pixel", treatment=["Side", None], group="Dog", reference=["L", "R", None],
+    individual=[None, "Dog"],
+)  # fmt: skip
+def dogs(rng):
+    """The shape of nlme's Pixel."""
+    dog = np.repeat(np.arange(10), 10)
+    return {
+        "Dog": dog + 1,
+        "Side": np.tile(["L", "R"], 50),
+        "day": np.tile(np.repeat([0, 1, 2, 4, 6], 2), 10),
+        "pixel": score(rng, dog, mean=1080, sd=30),
+    }
+
+
+@layout(
+    aside=True, outcome="Yield", treatment="Variety", group="Block",
+    reference=["Cossack", "Ladak", "Ranger"],
+)  # fmt: skip
+def alfalfa(rng):
+    """The shape of nlme's Alfalfa: a split plot, date of cutting within."""
+    rows = np.arange(72)
+    return {
+        "Variety": np.array(["Ladak", "Cossack", "Ranger"])[rows // 24],
+        "Date": np.array(["None", "S1", "S20", "O7"])[rows % 4],
+        "Block": rows // 4 % 6 + 1,
+        "Yield": score(rng, rows // 4 % 6, mean=1.6, sd=0.4, digits=2),
+    }
+
+
+@layout(
+    aside=True, outcome="score", treatment="Storage", group="Block",
+    reference="0", block=None,
+)  # fmt: skip
+def meat(rng):
+    """The shape of nlme's Meat, its pairs left out."""
+    rows = np.arange(60)
+    return {
+        "Storage": rows % 6,
+        "score": rng.integers(7, 40, 60),
+        "Block": np.array(["I", "II", "III", "IV", "V"])[rows // 12],
+    }
+
+
+@layout(
+    aside=True, outcome="exercise", treatment="group", group="subject", reference="control",
+    individual=[None, "subject"],
+)  # fmt: skip
+def eating_disorders(rng):
+    """The shape of carData's Blackmore: patients and controls, ages as they came."""
+    subject = members(rng, 200, 4)
+    return {
+        "subject": named(subject + 99, "{}"),
+        "age": rng.uniform(8, 17, len(subject)).round(2),
+        "exercise": rng.exponential(2, len(subject)).round(2),
+        "group": arms(rng, subject, "patient", "control"),
+    }
+
+
+@layout(
+    aside=True, outcome="punteggio", treatment="intervento", group="insegnante",
+    block=["istituto", None], reference="no",
+)  # fmt: skip
+def italian_teachers(rng):
+    teacher = members(rng, 32, 19)
+    return {
+        "studente": np.arange(1, len(teacher) + 1),
+        "insegnante": named(teacher, "I{:02d}"),
+        "istituto": teacher // 4 + 1,
+        "intervento": np.array(["no", "sì"])[teacher % 2],
+        "genere": some(rng, len(teacher), "M", "F"),
+        "pretest": rng.integers(0, 30, len(teacher)),
+        "punteggio": rng.integers(0, 30, len(teacher)),
+    }
+
+
+@layout(
+    aside=True, outcome="toetsscore", treatment="groep", group="klas", reference="controle",
+)  # fmt: skip
+def dutch_classes(rng):
+    group = members(rng, 20, 23)
+    return {
+        "leerling": np.arange(1, len(group) + 1),
+        "klas": named(group, "{}a"),
+        "groep": arms(rng, group, "controle", "interventie"),
+        "toetsscore": score(rng, group),
+    }
+
+
+@layout(
+    aside=True, outcome="log_wage", treatment=["treated", "post", None], group="county_fips",
+    reference=["0", None], individual=[None],
+)  # fmt: skip
+def difference_in_differences(rng):
+    county = np.repeat(np.arange(80), 30)
+    year = np.tile(np.repeat(np.arange(2010, 2016), 5), 80)
+    late = (year >= 2013).astype(int)
+    return {
+        "county_fips": county * 2 + 1001,
+        "year": year,
+        "post": late,
+        "treated": late * (county % 2),
+        "log_wage": score(rng, county, mean=2.5, sd=0.4, digits=3),
+    }
+
+
+@layout(
+    aside=True, outcome="height_cm", treatment="fertiliser", group="pot", block=["bench", None],
+    reference="none",
+)  # fmt: skip
+def plants_in_pots(rng):
+    pot = np.repeat(np.arange(48), 5)
+    return {
+        "bench": np.array(["B1", "B2", "B3", "B4"])[pot // 12],
+        "pot": pot + 1,
+        "plant": np.tile(np.arange(1, 6), 48),
+        "fertiliser": np.array(["none", "N", "NPK"])[pot % 3],
+        "height_cm": score(rng, pot, mean=32, sd=4),
+    }
+
+
+@layout(
+    aside=True, outcome="adherence", treatment="sms", group="facility", block=["stratum", None],
+    reference="No SMS",
+)  # fmt: skip
+def text_messages(rng):
+    facility = members(rng, 26, 40)
+    n = len(facility)
+    return {
+        "study_no": [f"HF{i:05d}" for i in range(n)],
+        "facility": facility + 1,
+        "stratum": facility // 13 + 1,
+        "sms": arms(rng, facility, "No SMS", "Weekly SMS"),
+        "enrol_date": some(rng, n, "2021-03-01", "2021-03-08", "2021-04-12", "2021-05-03"),
+        "cd4": rng.integers(50, 900, n),
+        "adherence": rng.uniform(40, 100, n).round(0),
+    }
+
+
+@layout(
+    aside=True, outcome=["anxiety_post", "depression_post"], treatment="group",
+    group="therapy_group", reference="WL",
+)  # fmt: skip
+def group_therapy(rng):
+    group = members(rng, 18, 8)
+    n = len(group)
+    return {
+        "ID": np.arange(1, n + 1),
+        "therapy_group": group + 1,
+        "group": arms(rng, group, "WL", "ACT"),
+        "gender": rng.integers(1, 3, n),
+        "anxiety_pre": rng.integers(5, 40, n),
+        "depression_pre": rng.integers(5, 40, n),
+        "anxiety_post": rng.integers(5, 40, n),
+        "depression_post": rng.integers(5, 40, n),
+    }
+
+
+@layout(
+    aside=True, outcome="recall", treatment="list_type", group="subj",
+    reference=["related", "unrelated"], individual=[None, "subj"],
+)  # fmt: skip
+def memory(rng):
+    subject = np.repeat(np.arange(36), 8)
+    return {
+        "subj": subject + 1,
+        "list_type": np.tile(["related", "unrelated"], 144),
+        "block_no": np.tile(np.repeat([1, 2, 3, 4], 2), 36),
+        "recall": rng.integers(2, 16, 288),
+    }
+
+
+@layout(
+    aside=True, outcome="mortality", treatment="fence", group="tank_id", reference=["0", None]
+)
+def fish_tanks(rng):
+    tank = np.repeat(np.arange(24), 20)
+    return {
+        "tank_id": named(tank, "T-{:02d}"),
+        "fence": typed(arms(rng, tank, 0, 1)),
+        "length_mm": score(rng, tank, mean=80, sd=9),
+        "mortality": some(rng, len(tank), "alive", "dead", p=[0.85, 0.15]),
+    }
+
+
+@layout(
+    aside=True, outcome="ventas", treatment="promoción", group="tienda", block=["ciudad", None],
+    reference="sin promoción", individual=[None, "tienda"],
+)  # fmt: skip
+def shops(rng):
+    shop = np.repeat(np.arange(40), 12)
+    return {
+        "ciudad": np.array(["Lima", "Quito", "Cali", "Cusco", "Loja"])[shop // 8],
+        "tienda": shop + 1,
+        "semana": np.tile(np.arange(1, 13), 40),
+        "promoción": arms(rng, shop, "sin promoción", "2x1"),
+        "ventas": rng.lognormal(6, 0.4, len(shop)).round(2),
+    }
+
+
+@layout(aside=True, outcome="result", treatment="arm_code", group="lab", reference=["1", "2"])
+def laboratories(rng):
+    lab = members(rng, 12, 15)
+    return {
+        "sample_id": rng.permutation(np.arange(700, 700 + len(lab))),
+        "lab": lab + 1,
+        "arm_code": typed(arms(rng, lab, 1, 2)),
+        "result": rng.choice([0, 1], len(lab)),
+    }
+
+
+@layout(
+    aside=True, outcome="score", treatment="condition", group="school_id", reference="control",
+    individual="child_id",
+)  # fmt: skip
+def waves(rng):
+    school = members(rng, 16, 15)
+    child = np.repeat(np.arange(len(school)), 3)
+    keep = rng.random(len(child)) > 0.1
+    school = school[child]
+    table = {
+        "school_id": school + 1,
+        "child_id": child + 1,
+        "wave": np.tile([1, 2, 3], len(child) // 3),
+        "condition": arms(rng, school, "control", "music"),
+        "score": score(rng, school, child),
+    }
+    return {name: values[keep] for name, values in table.items()}
+
+
+@layout(
+    aside=True, outcome="time_to_solve", treatment="hint", group="class_no", reference="none",
+    block=["grade", None],
+)  # fmt: skip
+def puzzles(rng):
+    group = members(rng, 21, 20)
+    n = len(group)
+    return {
+        "class_no": group + 1,
+        "grade": group // 7 + 5,
+        "hint": np.array(["none", "text", "video"])[group % 3],
+        "pupil_no": np.arange(1, n + 1),
+        "time_to_solve": rng.lognormal(4, 0.5, n).round(1),
+        "attempts": rng.integers(1, 9, n),
     }

@@ -108,8 +108,9 @@ def role_lines(layout, columns):
         marked = f"guess: {guess.why}" if guess.name is not None else f"not guessed: {guess.why}"
         column = list(guess.name) if isinstance(guess.name, tuple) else guess.name
         yield from explained(6, role, column or f"FILL IN the {role}", marked)
+        also = "" if guess.name is None else "also, or in a list with it: "
         for name, why in guess.either:
-            yield from comment(6, f"{name}: {why}")
+            yield from comment(6, f"{also}{name}: {why}")
     if layout.period is None:
         yield entry(6, "covariates", [])
     else:

@@ -29,7 +29,8 @@ LEAST_TWO_VALUED = 1.0
 class Guess:
     """A column (or several that make one identifier, or a level), and why; None where nothing fits.
 
-    `either` holds readings that are close to one another, each with its reason.
+    `either` holds readings that are close, each with its reason: where no name is given, of which
+    one is to be chosen; where one is, other outcomes that are as good.
     """
 
     name: Key | None
@@ -206,8 +207,8 @@ def _outcome(found: Sequence[Candidate], possible: Sequence[Reading]) -> Guess:
         return Guess(best.name, best.why)
     if all(each.named for each in near):
         best = max(near, key=lambda each: each.levels)
-        others = ", ".join(each.name for each in near if each is not best)
-        return Guess(best.name, f"{best.why}; so could {others}: a list makes a page of each")
+        others = tuple((each.name, each.why) for each in near[:4] if each is not best)
+        return Guess(best.name, best.why, others)
     names = " or ".join(each.name for each in near[:4])
     return Guess(None, f"it could be {names}", tuple((each.name, each.why) for each in near[:4]))
 

@@ -63,11 +63,13 @@ def assigned_pair(
     for higher, lower in pairs(found, times):
         if treatment in (higher, lower) or found.follows(lower, treatment):
             continue
-        if found.follows(higher, treatment) or not found.follows((higher, lower), treatment):
+        if found.follows(higher, treatment) or not found.may_follow((higher, lower), treatment):
             continue
         per = found.counts((higher, lower)).mean()
         both = found.n_levels((higher, lower))
-        if per >= 1.5 and both >= 1.3 * found.columns[lower].levels:
+        if per < 1.5 or both < 1.3 * found.columns[lower].levels:
+            continue
+        if found.follows((higher, lower), treatment):
             fitting.append((higher, lower))
     return min(fitting, key=lambda pair: found.n_levels(pair), default=None)
 

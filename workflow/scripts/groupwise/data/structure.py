@@ -71,11 +71,14 @@ class Structure:
     def follows(self, outer: Key, inner: str) -> bool:
         """Whether each label of `outer` has one value of `inner` only, in all rows that have both."""
         if (outer, inner) not in self._follows:
-            b = self.codes(inner)
-            self._follows[outer, inner] = is_function(
-                self._first(outer), b[:FIRST_ROWS]
-            ) and is_function(self.codes(outer), b)
+            self._follows[outer, inner] = self.may_follow(outer, inner) and is_function(
+                self.codes(outer), self.codes(inner)
+            )
         return self._follows[outer, inner]
+
+    def may_follow(self, outer: Key, inner: str) -> bool:
+        """The same in the first rows."""
+        return is_function(self._first(outer), self.codes(inner)[:FIRST_ROWS])
 
     def crossed(self, outer: Key, inner: str) -> np.ndarray | None:
         """Rows by label of `outer` and of `inner`; None if the table would be too large."""
