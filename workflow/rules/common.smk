@@ -9,16 +9,19 @@ from configuration import (
     check_configuration,
     expand_datasets,
     from_here,
+    listed_sum,
     modules,
     read_sums,
 )
 from resources import memory, minutes
 from settings import Settings, package
 
+SUMS_FILE = "data/raw/SHA256SUMS"
+
 try:
     check_configuration(config, workflow.configfiles)
     config["datasets"] = expand_datasets(config["datasets"])
-    SUMS = read_sums("data/raw/SHA256SUMS")
+    SUMS = read_sums(SUMS_FILE)
 except ConfigError as error:
     raise WorkflowError(f"groupwise: {error}") from None
 validate(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
@@ -42,4 +45,4 @@ wildcard_constraints:
 
 def listed_sha256(wildcards):
     """The sum listed for a dataset's file: another one, and the file is checked and read again."""
-    return SUMS.get(Path(SETTINGS.raw_file(wildcards)).name)
+    return listed_sum(SETTINGS.raw_file(wildcards), SUMS_FILE, SUMS)

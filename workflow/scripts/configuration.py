@@ -8,6 +8,7 @@ earlier run made. Light on imports: Snakemake runs this at every start.
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -138,7 +139,7 @@ def check_file(file: str) -> None:
 
 
 def read_sums(file: str) -> dict[str, str]:
-    """The sha256 listed for each raw file, by its name, in a file as `sha256sum` writes it."""
+    """The sha256 listed for each raw file, by its path, in a file as `sha256sum` writes it."""
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -151,8 +152,22 @@ def read_sums(file: str) -> dict[str, str]:
             fix = "write it as `sha256sum` does"
             raise ConfigError(file, f"line {number}", "this is no sum with a file's name", fix)
         if found is not None:
-            sums[Path(found["name"]).name] = found["sum"].lower()
+            sums[os.path.normpath(found["name"])] = found["sum"].lower()
     return sums
+
+
+def listed_sum(raw: str | Path, file: str | Path, sums: Mapping[str, str]) -> str | None:
+    """The sum of a raw file, if one is listed.
+
+    Paths in the list are meant from its own folder, where `sha256sum` is called, or from the
+    project's. A file of the same name elsewhere is another one.
+    """
+    wanted = os.path.abspath(raw)
+    for folder in (os.path.dirname(os.path.abspath(file)), os.getcwd()):
+        for name, listed in sums.items():
+            if os.path.normpath(os.path.join(folder, name)) == wanted:
+                return listed
+    return None
 
 
 def from_here(file: str | Path) -> str:

@@ -10,7 +10,7 @@ from groupwise.data.validate import Roles
 from groupwise.intake import take_in
 
 
-def run(raw, settings, looks):
+def run(raw, settings, looks=None):
     """The analysis table, what is missing where, and what was understood of both."""
     taken = take_in(
         raw,
@@ -18,7 +18,7 @@ def run(raw, settings, looks):
         conf_level=settings["conf_level"],
         reading=settings["ingest"],
         modelling=settings["design"],
-        assigned=settings["assigned"],
+        assigned=settings.get("assigned"),
         looks=looks,
     )
     return taken.table, taken.missing, taken.understood

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from configuration import read_sums
+from configuration import listed_sum, read_sums
 
-from groupwise.data.errors import InputError, nearest
+from groupwise.data.codes import Codes
+from groupwise.data.errors import InputError
 from groupwise.data.validate import Roles
 from raw_table.columnar import read_columnar
+from raw_table.form import STATISTICAL, TEXT, WORKBOOK, checked_form
 from raw_table.statistical import READERS, read_statistical
 from raw_table.text import read_text
 from raw_table.wanted import EMPTY, Wanted
@@ -28,12 +30,12 @@ FORMATS = {
     ".parquet": (read_columnar, ()),
     ".feather": (read_columnar, ()),
     ".arrow": (read_columnar, ()),
-    ".xlsx": (read_workbook, ("sheet",)),
-    ".xlsm": (read_workbook, ("sheet",)),
-    **dict.fromkeys(READERS, (read_statistical, ("labels", "encoding"))),
+    ".xlsx": (read_workbook, WORKBOOK),
+    ".xlsm": (read_workbook, WORKBOOK),
+    **dict.fromkeys(READERS, (read_statistical, STATISTICAL)),
 }
 """What reads a file by the end of its name, and the keys of `format` that it knows."""
-TEXT = (read_text, ("delimiter", "decimal", "encoding"))
+OTHER = (read_text, TEXT)
 """The same for any other name."""
 REFUSED = {
     ".xls": "an old Excel workbook",
@@ -48,10 +50,15 @@ REFUSED = {
 
 @dataclass(frozen=True)
 class Raw:
-    """The columns in use, or all of them, and sentences on how the file was understood."""
+    """The columns in use, or all of them, and sentences on how the file was understood.
+
+    `suspicions` are sentences on what its layout suggests, such as totals in the last row: nothing
+    was read differently because of it, and each names the setting that would.
+    """
 
     table: pd.DataFrame
     notes: list[str]
+    suspicions: list[str] = field(default_factory=list)
 
 
 def read_raw(
@@ -60,6 +67,7 @@ def read_raw(
     *,
     form: Mapping[str, Any] | None = None,
     also: Sequence[str] = (),
+    missing_codes: Codes | None = None,
 ) -> Raw:
     """A file as a table.
 
@@ -73,34 +81,29 @@ def read_raw(
     roles
         Columns in use; None reads all columns. If one of them is not there, all are read.
     form
-        `delimiter`, `decimal`, `encoding`, `sheet`, `labels`; found in the file where not given.
+        The settings of `format` in config.yaml; found in the file, or not needed, where not given.
     also
         Further columns in use.
+    missing_codes
+        Values that mean missing, for every column; or lists of them by column.
 
     Raises
     ------
     InputError
         For a file that cannot be read, or can be read in two ways.
     """
-    reader, known = FORMATS.get(path.suffix.lower(), TEXT)
-    form = {key: value for key, value in (form or {}).items() if value is not None}
-    for key in form.keys() - set(known):
-        fix = nearest(key, known) if known else "remove it"
-        raise InputError(f"format.{key}", f"a file like '{path.name}' has no such setting", fix)
-    for key, value in form.items():
-        if not isinstance(value, bool if key == "labels" else str):
-            kind = "true or false" if key == "labels" else "a text, in quotes"
-            raise InputError(f"format.{key}", f"{value!r} does not fit", f"write {kind}")
+    reader, known = FORMATS.get(path.suffix.lower(), OTHER)
+    form = checked_form(form, known, path.name)
     try:
         if path.stat().st_size == 0:
             raise InputError("file", *EMPTY)
         if path.suffix.lower() in REFUSED:
             raise InputError("file", f"the file is {REFUSED[path.suffix.lower()]}", SAVE_AS)
-        table, notes = reader(path, Wanted.of(roles, also), form)
+        found = reader(path, Wanted.of(roles, also, missing_codes), form)
     except OSError as error:
         problem = f"the file cannot be read ({error.strerror or error})"
         raise InputError("file", problem, "make it readable for you") from error
-    return Raw(table, notes)
+    return Raw(*found)
 
 
 def also_read(settings: Mapping[str, Any]) -> list[str]:
@@ -118,7 +121,7 @@ def sha256(path: Path) -> str:
 
 def check_sum(path: Path, sums: Path) -> str:
     """The file's sha256, after comparing it with the one listed for it in SHA256SUMS, if any."""
-    found, listed = sha256(path), read_sums(str(sums)).get(path.name)
+    found, listed = sha256(path), listed_sum(path, sums, read_sums(str(sums)))
     if listed is not None and listed != found:
         problem = f"its sha256 is {found[:12]}..., but {sums} lists {listed[:12]}..."
         fix = "restore the file, or if the change is meant, write the new sum there"

@@ -16,6 +16,7 @@ NUMBER = r"^[+-]?([0-9]+(D[0-9]*)?|D[0-9]+)([eE][+-]?[0-9]+)?$|^[+-]?(?i:inf|inf
 PADDED = r"^[+-]?0[0-9]"
 WHOLE = r"^-?[0-9]{1,18}$"
 TRUTH = r"^(?i:true|false)$"
+POINT = r"[0-9][.]|[.][0-9]"
 COMMA = r"^[+-]?[0-9]*,[0-9]"
 MAYBE_THOUSANDS = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
 
@@ -62,8 +63,8 @@ def has_decimal_commas(text: pa.Array) -> bool | None:
 
 
 def _with_points(text: pa.Array) -> pa.Array:
-    """A column of numbers with points for commas. A point that is there stays no number."""
-    points = pc.fill_null(pc.match_substring(text, "."), False)
+    """A column of numbers with points for commas. A point that is at a digit stays no number."""
+    points = pc.fill_null(pc.match_substring_regex(text, POINT), False)
     commas = pc.fill_null(pc.match_substring_regex(text, _number(",")), False)
     if 2 * pc.sum(commas).as_py() < len(text) - text.null_count:
         return text

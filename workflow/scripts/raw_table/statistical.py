@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from groupwise.data.codes import check_codes, drop_codes
 from groupwise.data.errors import InputError
 from groupwise.data.prepare import identifier
 from raw_table.columns import to_pandas
-from raw_table.wanted import Wanted
+from raw_table.wanted import Found, Wanted
 
 READERS = {
     ".dta": ("Stata", "read_dta"),
@@ -28,13 +29,12 @@ PROGRAM = Path(__file__).with_name("statistical_program.py")
 COMMAND = [sys.executable, "-I", str(PROGRAM)]
 
 
-def read_statistical(
-    path: Path, wanted: Wanted, form: Mapping[str, Any]
-) -> tuple[pd.DataFrame, list[str]]:
+def read_statistical(path: Path, wanted: Wanted, form: Mapping[str, Any]) -> Found:
     """The table, labels in place of codes: in identifiers, and where every value has one."""
     program = READERS[path.suffix.lower()][0]
-    table, labels = _read(path, wanted, form)
-    frame = to_pandas(table, wanted)
+    table, labels, names = _read(path, wanted, form)
+    codes = None if wanted.missing_from(names) else wanted.codes
+    frame, met = drop_codes(to_pandas(table, wanted), codes)
     replaced: list[str] = []
     for name in frame if form.get("labels", True) else ():
         if name in labels and name != wanted.outcome:
@@ -42,19 +42,21 @@ def read_statistical(
             if new is not None:
                 frame[name] = new
                 replaced.append(f"'{name}'")
+    frame, later = drop_codes(frame, codes)  # a code may be named by its label
+    check_codes(frame, codes, met | later, names)
     notes = [f"Read as a file of {program}."]
     if replaced:
         notes += [
             f"Labels stand for the codes of {', '.join(replaced)} "
             "(`format: {labels: false}` keeps the codes)."
         ]
-    return frame, notes
+    return Found(frame, notes, [])
 
 
 def _read(
     path: Path, wanted: Wanted, form: Mapping[str, Any]
-) -> tuple[pa.Table, dict[str, dict[str, str]]]:
-    """The columns in use, and for each column with labels the label of each code."""
+) -> tuple[pa.Table, dict[str, dict[str, str]], list[str]]:
+    """The columns in use, for each column with labels the label of each code, and all names."""
     with path.open("rb"):  # a file that may not be read is no damaged one
         pass
     program, reader = READERS[path.suffix.lower()]
@@ -67,7 +69,9 @@ def _read(
     done = subprocess.run(COMMAND, input=json.dumps(order).encode(), capture_output=True)
     if done.returncode == 0:
         table = pa.ipc.open_stream(done.stdout).read_all()
-        return table.replace_schema_metadata(), json.loads(table.schema.metadata[b"labels"])
+        about = table.schema.metadata
+        labels, names = json.loads(about[b"labels"]), json.loads(about[b"names"])
+        return table.replace_schema_metadata(), labels, names
     if b"encoding" in done.stderr and "encoding" in form:
         problem = f"the file cannot be read as '{form['encoding']}'"
         raise InputError("format.encoding", problem, "use another name, such as cp1252")

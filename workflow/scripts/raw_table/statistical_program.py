@@ -2,7 +2,7 @@
 
 Standard input holds, as JSON, `path`, `reader` (a function of pyreadstat), `encoding` and `columns`
 (null for all). Where one of these is not there, the first row of all columns comes instead. The
-labels of codes are in the stream's metadata.
+labels of codes and the names of all columns are in the stream's metadata.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def read(path: str, reader: str, encoding: str | None, columns: list[str] | None
         for name, pairs in meta.variable_value_labels.items()
     }
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    return table.replace_schema_metadata({"labels": json.dumps(labels)})
+    return table.replace_schema_metadata({"labels": json.dumps(labels), "names": json.dumps(names)})
 
 
 def code(value: object) -> str:

@@ -1,8 +1,12 @@
-"""What the name of a column says: a person, a place that holds groups, a point in time."""
+"""Names of columns: what they say (a person, a unit, a point in time), and how they are written."""
 
 from __future__ import annotations
 
 import re
+
+
+BREAKS = re.compile("[^\\S\\r\\n\\t\u00a0]*[\\r\\n\\t\\v\\f\u0085\u00a0\u2028\u2029]\\s*")
+"""White space that holds a line break, a tab or a no-break space."""
 
 
 def words(text: str) -> frozenset[str]:
@@ -36,3 +40,13 @@ def sounds(name: object, words: frozenset[str]) -> bool:
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name)).casefold()
     parts = {part for part in re.split(r"[\W_\d]+", text) if part} | {text}
     return not words.isdisjoint(parts | {part.removesuffix("s") for part in parts})
+
+
+
+def plain_name(text: object) -> str:
+    r"""A column's name in one line: line breaks, tabs and no-break spaces count as one space.
+
+    >>> plain_name(" Kosten\n (in EUR) ")
+    'Kosten (in EUR)'
+    """
+    return BREAKS.sub(" ", str(text).strip())
