@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import pandas as pd
 import pytest
 from layouts import LAYOUTS, ROLES, Key, Layout
 
@@ -22,10 +23,16 @@ def verdicts(layout: Layout) -> dict[str, tuple[str, Key]]:
     judged = {role: (_judged(found[role], layout.right[role]), found[role]) for role in ROLES}
     treatment = found["treatment"]
     if isinstance(treatment, str) and judged["treatment"][0] == "right":
-        reference = guess_reference(table[treatment]).name
-        any_is = layout.reference == {None}
-        judged["reference"] = ("right" if any_is else _judged(reference, layout.reference), reference)
+        judged["reference"] = _judged_reference(table[treatment], layout)
     return judged
+
+
+def _judged_reference(arms: pd.Series, layout: Layout) -> tuple[str, Key]:
+    """Where no arm sounds like a control the page says so, and the first stands for none: open."""
+    guess = guess_reference(arms)
+    if layout.reference == {None} or guess.name in layout.reference:
+        return "right", guess.name
+    return ("open" if guess.why.startswith("no arm") else "wrong"), guess.name
 
 
 def _judged(guess: Key, right: frozenset[Key]) -> str:

@@ -31,6 +31,8 @@ class Reading:
     block_why: str
     close: tuple[str, ...] = ()
     """Columns that could be the group as well."""
+    named: bool = False
+    """Whether the name or an arm says that it is a treatment."""
     ungrouped: bool = False
     """Whether the rows of whole arms have no group."""
 
@@ -87,7 +89,8 @@ def _reading(found: Structure, name: str, times: Sequence[str]) -> Reading:
     marks += float(shares.min() / shares.sum()) * len(shares)
     marks += 1.0 * (group is not None) + 2.0 * between + 0.5 * (block is not None)
     marks += 1.0 * (not between and group is not None and _is_crossed(found, group, name))
-    marks += 1.0 * _alternates(found, name)
+    marks += 2.0 * _alternates(found, name)
+    marks -= 1.0 * (not words and found.columns[name].kind != "text" and found.n_levels(name) > 2)
     if marks and (is_attribute(name) or rank(name)) and not says(name, say.TREATMENT):
         marks -= 2.0 if rank(name) and name.casefold() not in ("group", "gruppe") else 0.0
     reasons = [f"{found.n_levels(name)} levels"]
@@ -99,7 +102,7 @@ def _reading(found: Structure, name: str, times: Sequence[str]) -> Reading:
         )
     reasons += [words] if words else []
     return Reading(
-        name, group, block, marks, ", ".join(reasons), group_why, block_why, close,
+        name, group, block, marks, ", ".join(reasons), group_why, block_why, close, bool(words),
         group is not None and lacks_groups(found, group, name),
     )  # fmt: skip
 
@@ -155,12 +158,11 @@ def _group(
     units = [
         name
         for name in _units(found, times)
-        if name != treatment
-        and found.columns[name].levels >= 2 * found.n_levels(treatment)
-        and not found.follows(treatment, name)
+        if name != treatment and not found.follows(treatment, name)
     ]
-    whole = [name for name in units if one_arm_each(found, name, treatment)]
-    if whole:
+    single = [name for name in units if one_arm_each(found, name, treatment)]
+    units = [name for name in units if name not in single]
+    if whole := [name for name in single if _has_two_each(found, name, treatment)]:
         return _coarsest(found, whole, treatment)
     pair = assigned_pair(found, treatment, times)
     if pair is not None:
@@ -169,6 +171,15 @@ def _group(
     if not units:
         return None, "no column has enough levels with several rows each", ()
     return _finest(found, units)
+
+
+def _has_two_each(found: Structure, group: str, treatment: str) -> bool:
+    """Whether every arm has two groups at least, those apart that have no group at all."""
+    cells = found.crossed(group, treatment)
+    if cells is None:
+        return found.columns[group].levels >= 2 * found.n_levels(treatment)
+    n = (cells > 0).sum(axis=0)
+    return bool(n[n > 0].min() >= 2)
 
 
 def any_group(found: Structure, times: Sequence[str]) -> tuple[Key | None, str, tuple[str, ...]]:
@@ -207,7 +218,7 @@ def _coarsest(
 
 def _finest(found: Structure, units: list[str]) -> tuple[Key | None, str, tuple[str, ...]]:
     top = max(unit_marks(found, name) for name in units)
-    good = [name for name in units if unit_marks(found, name) >= top - 1.5]
+    good = [name for name in units if unit_marks(found, name) >= top - 2.0]
     best: str = max(good, key=lambda name: (found.columns[name].levels, unit_marks(found, name)))
     column = found.columns[best]
     key: Key = best

@@ -20,6 +20,8 @@ from groupwise.data.vocabulary import says
 
 CLOSE = 0.75
 """Readings whose marks differ by less are both told, and none is taken."""
+CLOSE_UNNAMED = 1.75
+"""The same for treatments where neither the name nor an arm says that they are."""
 LEAST_TREATMENT = 2.0
 LEAST_OUTCOME = 0.7
 LEAST_TWO_VALUED = 1.0
@@ -157,7 +159,8 @@ def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]
     if not possible:
         return none, none, none, False
     best = possible[0]
-    near = [each for each in possible if best.marks - each.marks < CLOSE]
+    margin = CLOSE if best.named else CLOSE_UNNAMED
+    near = [each for each in possible if best.marks - each.marks < margin]
     group = _told(best.group, best.group_why, best.close)
     block = Guess(best.block, best.block_why)
     if best.marks < LEAST_TREATMENT:
@@ -205,7 +208,7 @@ def _outcome(found: Sequence[Candidate], possible: Sequence[Reading]) -> Guess:
     near = [each for each in found if best.marks - each.marks < CLOSE]
     if len(near) == 1:
         return Guess(best.name, best.why)
-    if all(each.named for each in near):
+    if all(each.named for each in near) and len({each.kind == "two" for each in near}) == 1:
         best = max(near, key=lambda each: each.levels)
         others = tuple((each.name, each.why) for each in near[:4] if each is not best)
         return Guess(best.name, best.why, others)

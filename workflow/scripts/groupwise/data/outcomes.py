@@ -32,6 +32,7 @@ class Candidate:
     why: str
     named: bool
     levels: int
+    kind: str
 
 
 def candidates(
@@ -50,7 +51,7 @@ def candidates(
         fixed = [unit for unit in units if _is_fixed(found, unit, column.name)]
         marks -= 4.0 if fixed else 0.0
         why = _why(found, column, kind) + (", named so" if named else "")
-        made.append(Candidate(column.name, marks, why, named, column.levels))
+        made.append(Candidate(column.name, marks, why, named, column.levels, kind))
     return sorted(made, key=lambda each: (-each.marks, -each.levels))
 
 
@@ -127,8 +128,8 @@ def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
         marks -= 2.0
     if not named and say.parts(name) <= say.TIME:
         marks -= 1.0
-    if kind == "two" and rank(name) and not strong:
-        marks -= 2.0
+    if kind == "two" and not strong:
+        marks += 1.5 if says(name, say.EVENT) else -2.0 if rank(name) else 0.0
     return marks, named
 
 

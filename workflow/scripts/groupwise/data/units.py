@@ -87,6 +87,8 @@ def is_time(found: Structure, name: str) -> bool:
         return False
     if rank(name) and not says(name, say.TIME):
         return False
+    if column.levels == 2 and say.parts(name) <= say.AFTER | say.TIME:
+        return True
     values = stages(found, name)
     if values and (values <= say.BEFORE_VALUES | say.AFTER_VALUES or all(map(_is_stage, values))):
         return True

@@ -41,6 +41,11 @@ MEASURE = words(
     "attitude mood stress sleep distance speed effort travel absences errors error cases"
 )
 """What outcomes are often called; covariates are too."""
+EVENT = words(
+    "mortality death died dead infection infected recovered cured relapse dropout passed bestanden "
+    "success failure readmission readmitted conversion converted survival survived event"
+)
+"""Of these, what happens or does not."""
 BEFORE = words(
     "pre pretest pret baseline base before prior initial intake entry start vorher vortest "
     "ausgangswert avant antes inicial premessung previous past lagged bl"
@@ -99,7 +104,7 @@ ROOM = words(
 )
 SELF = names.PERSON - {"teacher_id", "mother", "mom"} | words(
     "schuler schulerin kind kinder participante enfant nino sujet sujeto versuchsperson vp vpn person "
-    "rat mouse dog cow pig chick plant tree leaf fish kid woman sid pid uid ppt participantid "
+    "subj rat mouse dog cow pig chick plant tree leaf fish kid woman sid pid uid ppt participantid "
     "bewohner studierende studierender teilnehmer teilnehmerin student visitor account runner"
 )
 ITEM = words("item stimulus question trial_id word picture task order session_id message_id")
@@ -118,12 +123,12 @@ LABEL = words("id nr no code key kennung nummer identifier label name numero ide
 CONTROL = words(
     "control ctrl ctl controls kontrolle kontrollgruppe kontroll controle controles contr placebo "
     "plazebo tau sham waitlist waitinglist warteliste wartegruppe untreated unbehandelt usual "
-    "bau kg wlc temoin testigo kontroll controllo"
+    "bau kg wlc wl temoin testigo kontroll controllo"
 )
 """An arm to compare with, for sure."""
 BARE = words(
     "no none nothing nil 0 false standard regular reference ref comparison vergleich baseline "
-    "conventional traditional keine kein ohne sin sans aucun ninguno n falsch faux falso nein non "
+    "conventional traditional keine kein ohne sin sans aucun ninguno falsch faux falso nein non "
     "old normal default business nc off without"
 )
 """An arm to compare with, where no other sounds more like it."""
