@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from job import logged, write_json
-from raw_table import check_sum, read_dataset
+from raw_table import check_sum, read_all, read_dataset
 
 from groupwise.data.validate import Roles
 from groupwise.intake import take_in
@@ -17,7 +17,8 @@ def run(path, sums, settings):
     """
     roles = Roles.from_settings(settings["roles"])
     found = check_sum(path, sums)
-    raw = read_dataset(path, settings, look=True)
+    raw = read_dataset(path, settings)
+    everything, reason = read_all(path, settings)
     taken = take_in(
         raw.table,
         roles,
@@ -25,9 +26,11 @@ def run(path, sums, settings):
         reading=settings["ingest"],
         modelling=settings["design"],
         assigned=settings["assigned"],
+        everything=everything,
     )
+    notes = [*raw.notes, *filter(None, [reason])]
     read = {"file": str(path), "sha256": found, "n_read": taken.understood["n_read"]}
-    return read | {"read_as": raw.notes, "suspicions": raw.suspicions, "looks": asdict(taken.looks)}
+    return read | {"read_as": notes, "suspicions": raw.suspicions, "looks": asdict(taken.looks)}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Any
 
 from configuration import file_with
 
+from groupwise.data.names import plain_name
+
 PACKAGE = "workflow/scripts/groupwise"
 
 
@@ -39,13 +41,13 @@ class Settings:
             *("singletons", "one_arm_blocks", "ungrouped", "most_dropped"),
         )
         return {
-            "roles": block["roles"],
+            "roles": plain_names(block["roles"]),
             "form": block.get("format", {}),
             "assigned": block.get("assigned"),
             "conf_level": block["conf_level"],
             "design": {key: block[key] for key in design},
             "ingest": {"levels": block.get("levels", arms)}
-            | {key: block.get(key) for key in as_written}
+            | {key: _plain_keys(block.get(key)) for key in as_written}
             | {key: block[key] for key in with_default},
         }
 
@@ -74,6 +76,21 @@ class Settings:
         if "assumed_effects" in block:
             return "assumed"
         return "true" if "simulate" in block else "estimated"
+
+
+def plain_names(roles: Mapping[str, Any]) -> dict[str, Any]:
+    """Roles whose columns are named as files are read: in one line."""
+    return {
+        role: plain_name(named) if isinstance(named, str) else named and list(map(plain_name, named))
+        for role, named in roles.items()
+    }
+
+
+def _plain_keys(setting: Any) -> Any:
+    """The same of a setting that names columns by its keys."""
+    if not isinstance(setting, Mapping):
+        return setting
+    return {plain_name(column): value for column, value in setting.items()}
 
 
 def package(*parts: str) -> list[str]:

@@ -41,6 +41,7 @@ def take_in(
     modelling: Mapping[str, Any],
     assigned: str | None = None,
     looks: Looks | None = None,
+    everything: pd.DataFrame | None = None,
 ) -> Intake:
     """Check and type a raw table, and describe its design.
 
@@ -48,7 +49,8 @@ def take_in(
     ----------
     reading, modelling : settings of `data.ingest.ingest` and of `design.make_design`
     assigned : what was assigned to arms, `individual` or `group`; None where nothing says so
-    looks : what was seen of all columns of the file; looked for in `raw` if None
+    looks : what was seen of all columns of the file; if None it is looked for
+    everything : the raw table with all columns, if `raw` has only those in use
 
     Raises
     ------
@@ -56,7 +58,8 @@ def take_in(
         For every mistake in the data or the settings.
     """
     ingested = ingest(raw, roles, **reading)
-    seen = _look(raw, roles, reading, assigned) if looks is None else looks
+    whole = raw if everything is None else everything
+    seen = _look(whole, roles, reading, assigned) if looks is None else looks
     roles = ingested.roles
     modelling = dict(modelling) | {"assigned_with": seen.assigned_with}
     design = make_design(ingested.table, roles, **modelling)

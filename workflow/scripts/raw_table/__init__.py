@@ -48,6 +48,12 @@ REFUSED = {
 }
 
 
+CONDITIONS = ("where", "recode", "baseline")
+"""Settings that name columns besides those with roles."""
+HUGE = 300_000_000
+"""Bytes; of a larger file only the columns in use are looked at."""
+
+
 @dataclass(frozen=True)
 class Raw:
     """The columns in use, or all of them, and sentences on how the file was understood.
@@ -106,9 +112,27 @@ def read_raw(
     return Raw(*found)
 
 
-def also_read(settings: Mapping[str, Any]) -> list[str]:
-    """Columns that a dataset's `where` and `recode` name besides those with roles."""
-    return [*(settings["ingest"]["where"] or ()), *(settings["ingest"]["recode"] or ())]
+def read_dataset(path: Path, settings: Mapping[str, Any]) -> Raw:
+    """The columns that a dataset's settings name, which are those of `settings.Settings.ingest`."""
+    asked = settings["ingest"]
+    return read_raw(
+        path,
+        Roles.from_settings(settings["roles"]),
+        form=settings["form"],
+        also=[column for key in CONDITIONS for column in asked.get(key) or ()],
+        missing_codes=asked.get("missing_codes"),
+    )
+
+
+def read_all(path: Path, settings: Mapping[str, Any]) -> tuple[pd.DataFrame | None, str]:
+    """All columns, to look for what the configuration does not say; or None, and why not."""
+    if path.stat().st_size > HUGE:
+        return None, f"Columns without a role are not looked at in files of more than {HUGE:.0e} bytes."
+    codes = settings["ingest"].get("missing_codes")
+    try:
+        return read_raw(path, None, form=settings["form"], missing_codes=codes).table, ""
+    except InputError as error:
+        return None, f"Columns without a role were not looked at ({error.problem})."
 
 
 def sha256(path: Path) -> str:

@@ -44,7 +44,7 @@ class Wanted:
         if roles is None:
             return cls(codes=codes)
         numbers = {plain_name(name) for name in (roles.outcome, *roles.covariates)}
-        columns = [plain_name(name) for name in roles.columns]
+        columns = [plain_name(name) for name in roles.columns_read]
         used = tuple(dict.fromkeys([*columns, *map(plain_name, also)]))
         return cls(used, frozenset(set(columns) - numbers), plain_name(roles.outcome), codes)
 
