@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
+from configuration import check_configuration
+from describe_file import describe
 from layouts import LAYOUTS, ROLES, Key, Layout
+from raw_table import read_raw
 
+from groupwise.data.codes import without_codes
 from groupwise.data.guess import guess_reference, guess_roles
+from groupwise.data.ingest import ingest
+from groupwise.data.validate import Roles
 
 LEAST_HARMLESS = 0.95
 MOST_WRONG = 0.02
@@ -78,3 +87,31 @@ def test_guesses_do_no_harm(aside: bool) -> None:
 def test_there_are_layouts_enough() -> None:
     assert len(LAYOUTS) >= 60 - 10
     assert len({each.name for each in LAYOUTS}) == len(LAYOUTS)
+
+
+def settings_of(layout: Layout, folder: Path) -> dict[str, Any]:
+    """The block that is drafted for a layout, as configuration that was checked."""
+    table = layout.table
+    texts = table.columns[table.dtypes == object]
+    table[texts] = table[texts].astype("string")
+    table.to_parquet(folder / "table.parquet")
+    page = describe(str(folder / "table.parquet"), {})
+    draft = page[page.index("\ndatasets:") :]
+    (folder / "config.yaml").write_text(draft, encoding="utf-8")
+    config = yaml.safe_load(draft)
+    check_configuration(config, [str(folder / "config.yaml")])
+    settings: dict[str, Any] = config["datasets"]["table"]
+    return settings
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=[each.name for each in LAYOUTS])
+def test_draft_runs_or_says_what_is_to_be_filled_in(layout: Layout, tmp_path: Path) -> None:
+    settings = settings_of(layout, tmp_path)
+    if "FILL IN" in str(settings):
+        return
+    names = ("reference", "recode", "baseline", "ungrouped", "categorical", "missing_codes")
+    given = {key: settings[key] for key in names if key in settings}
+    table = without_codes(read_raw(tmp_path / "table.parquet", None).table, given.get("missing_codes"))
+    taken = ingest(table, Roles.from_settings(settings["roles"]), **given)
+    assert len(taken.table) >= 0.45 * len(table)
+    assert taken.table[settings["roles"]["treatment"]].cat.categories[0] == settings["reference"]

@@ -29,7 +29,9 @@ def restarted(found: Structure, inner: str, outer: str) -> bool:
     Two crossed columns look the same, so the names decide: a pupil belongs to one school, while an
     item or a week has no unit's name.
     """
-    if found.follows(inner, outer) or not 0 < rank(inner) < rank(outer):
+    if says(outer, say.BLOCK) or not 0 < rank(inner) < rank(outer):
+        return False
+    if found.follows(inner, outer):
         return False
     cells = found.crossed(outer, inner)
     if cells is None:
