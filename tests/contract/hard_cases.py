@@ -59,8 +59,13 @@ class Recipe:
     """A second grouping, crossed with the groups."""
     covariates: tuple[str, ...] = ()
     """Numeric covariates, which have some effect."""
+    understood: Mapping[str, Any] = field(default_factory=dict)
+    """What design.json says besides: what a row is, alerts, what was assigned."""
+    individual: str | None = None
+    """The role that tells individuals apart who have several rows."""
 
 
+ALERT = "70 of 142 rows were dropped: what is left may be no sample of what was meant."
 LONG = "A rather long description of what was done in this arm of the experiment"
 USUAL = Recipe(true=True)
 RECIPES = {
@@ -93,6 +98,27 @@ RECIPES = {
             "recode": {"school": {"school 0": "north_1", "school 2": None}},
             "outcome_as": "log",
         },
+    ),
+    "repeated": Recipe(
+        arms=("control", "tutoring"),
+        groups=6,
+        columns=("math_score", "programme", "class_id", "school"),
+        individual="pupil_id",
+        understood={"row": "measurement", "n_individuals": 36, "alerts": [ALERT, "Ids restart."]},
+    ),
+    "rows": Recipe(
+        arms=("A", "B"),
+        kind="within",
+        columns=("Q1: I feel safe", "TRT01P", "x1", "school"),
+        understood={"row": "row", "n_individuals": None},
+    ),
+    "odd_names": Recipe(
+        arms=("0", "1"),
+        groups=8,
+        kind="blocked",
+        label=str,
+        columns=("got", "any", "g_id", "does"),
+        second="%",
     ),
     "awkward": Recipe(
         arms=("control_*", "a|b & <b>$x$</b>", r'Ü "q" \alpha^{2} $5 or $\frac'),
@@ -150,7 +176,9 @@ def analysed(name: str) -> Experiment:
     results |= fit_again(table, header | design, fails=recipe.fails)
     truth = {"effects": dict.fromkeys(design["contrasts"], 2.0)} if recipe.true else None
     verdict, overview = calibrate(sample, results, fails=recipe.fails)
-    return Experiment(table, header | design, results, truth, verdict, overview)
+    roles = {"roles": design["roles"] | {"individual": recipe.individual}}
+    shown = header | design | roles | dict(recipe.understood)
+    return Experiment(table, shown, results, truth, verdict, overview)
 
 
 def calibrate(

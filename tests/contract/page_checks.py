@@ -34,6 +34,14 @@ LOADS = re.compile(
 )
 
 
+HIDDEN = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+
+
+def visible(html: str) -> str:
+    """What a reader can see of a page: scripts, which Quarto embeds, and style sheets apart."""
+    return HIDDEN.sub(" ", html)
+
+
 @cache
 def source(name: str) -> tuple[dict[str, object], list[Chunk]]:
     return read_qmd(REPORTS / name)

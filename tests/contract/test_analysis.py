@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,22 @@ def test_summary_leads_with_the_headline(result: groupwise.Analysis) -> None:
     assert "\\" not in repr(result) and "*" not in repr(result)
     odd = analyse(draw().replace({"arm": {"B": "a*b_c"}}))
     assert "a\\*b\\_c" in odd.summary and "a*b_c − A" in repr(odd)
+
+
+def test_summary_begins_with_the_first_alert(result: groupwise.Analysis) -> None:
+    assert "Warning" not in repr(result)
+    warned = replace(result, design=result.design | {"alerts": ["Most *rows* are gone.", "More."]})
+    assert repr(warned).startswith(
+        "Warning: Most *rows* are gone. (The first of 2 in `design['alerts']`.)\n\nDifferences"
+    )
+    one = replace(result, design=result.design | {"alerts": ["Ids restart."]})
+    assert repr(one).startswith("Warning: Ids restart.\n\nDifferences")
+
+
+def test_summary_calls_rows_and_columns_what_they_are(result: groupwise.Analysis) -> None:
+    known = repr(replace(result, design=result.design | {"row": "row"}))
+    assert "Differences in the outcome “y” with" in known
+    assert "36 rows in 9 groups (told apart by “g”)." in known
 
 
 def test_headline_without_an_answer_says_why() -> None:

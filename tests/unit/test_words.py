@@ -109,11 +109,123 @@ def test_percent(share: float, text: str) -> None:
         ("city", "cities"),
         ("day", "days"),
         ("professor", "professors"),
+        ("child", "children"),
+        ("school class", "school classes"),
+        ("campus", "campuses"),
+        ("series", "series"),
     ],
 )
 def test_plural(one: str, many: str) -> None:
     assert words.plural(one) == many
     assert [words.count(n, one) for n in (0, 1, 5871)] == [f"0 {many}", f"1 {one}", f"5,871 {many}"]
+
+
+@pytest.mark.parametrize(
+    "word", ["classes", "students", "boxes", "churches", "cities", "schools", "children", "strata"]
+)
+def test_plural_leaves_a_plural_alone(word: str) -> None:
+    assert words.plural(word) == word
+    assert words.plural(words.singular(word)) == word != words.singular(word)
+
+
+@pytest.mark.parametrize("word", ["class", "campus", "bus", "basis", "gas", "day", "lens"])
+def test_singular_leaves_what_is_no_plural_alone(word: str) -> None:
+    assert words.singular(word) == word
+
+
+@pytest.mark.parametrize(
+    ("column", "noun"),
+    [
+        ("professor", "professor"),
+        ("classes", "class"),
+        ("class_id", "class"),
+        ("ClassID", "Class"),
+        ("SITEID", "site"),
+        ("schoolid", "school"),
+        ("teacher_no", "teacher"),
+        ("clinic.nr", "clinic"),
+        ("class code", "class"),
+        ("id_school", "school"),
+        ("school_class", "school class"),
+        ("grid", "grid"),
+        ("valid", "valid"),
+    ],
+)
+def test_a_name_that_is_a_noun_is_the_word_for_units(column: str, noun: str) -> None:
+    assert words.unit(column) == noun
+    assert words.role_word({"group": column}, "group") == noun
+    assert words.has_word({"group": column}, "group")
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["id", "ID", "g_id", "y", "x1", "any", "got", "does", "The", "%", "7", "TRT01P", "group", "GRP",
+     "Q1: which class?", "class (old)", "Kosten (in \u20ac)", "which of these is your class",
+     "\u73ed\u7ea7",
+     "measurement", "code"],
+)  # fmt: skip
+def test_a_name_that_is_no_noun_leaves_the_word_of_the_role(column: str) -> None:
+    assert words.unit(column) == ""
+    for role, word in words.UNITS.items():
+        assert words.role_word({"group": "class"} | {role: column}, role) == word
+    assert not words.has_word({"group": column}, "group")
+
+
+def test_two_kinds_of_units_do_not_have_one_word() -> None:
+    roles = {"group": "class", "block": "class_id", "individual": None}
+    assert [words.role_word(roles, role) for role in ("group", "block")] == ["class", "block"]
+    assert words.role_word(roles, "individual") == "individual"
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("score", "score"),
+        ("exam_score", "exam score"),
+        ("got", "the outcome \u201cgot\u201d"),
+        ("y", "the outcome \u201cy\u201d"),
+        ("Q1: I feel safe", "the outcome \u201cQ1: I feel safe\u201d"),
+        ("score (points)", "the outcome \u201cscore (points)\u201d"),
+    ],
+)
+def test_a_name_that_is_no_noun_is_named_as_what_it_is(column: str, text: str) -> None:
+    assert words.named(column, "outcome") == text
+
+
+ROWS = {"n_obs": 590, "n_groups": 12, "roles": {"group": "class", "individual": "pupil_id"}}
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({}, "590 individuals"),
+        ({"row": "individual", "n_individuals": 590}, "590 individuals"),
+        ({"row": "measurement", "n_individuals": 295}, "590 measurements of 295 pupils"),
+        ({"row": "row", "n_individuals": None}, "590 rows"),
+        (
+            {"row": "measurement", "n_individuals": 12, "roles": {"group": "p", "individual": "p"}},
+            "590 measurements",
+        ),
+    ],
+)
+def test_rows_are_called_what_they_are(more: dict[str, object], text: str) -> None:
+    assert words.sized(ROWS | more) == text
+
+
+def test_groups_are_named_or_the_column_that_tells_them_apart() -> None:
+    assert words.grouped(ROWS) == "12 groups (class)"
+    assert words.grouped(ROWS | {"roles": {"group": "g_id"}}) == (
+        "12 groups (told apart by \u201cg_id\u201d)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [("class", "a class"), ("office", "an office"), ("user", "a user"), ("unit", "a unit"),
+     ("hour", "an hour"), ("uncle", "an uncle"), ("unimportant one", "an unimportant one")],
+)  # fmt: skip
+def test_article(word: str, text: str) -> None:
+    assert words.article(word) == text
 
 
 @pytest.mark.parametrize(
@@ -145,6 +257,7 @@ def test_methods_are_named_and_ordered_and_unknown_ones_stand_last() -> None:
 @pytest.mark.parametrize("method", list(words.METHODS))
 def test_assumptions_of_methods_can_be_filled_in(method: str) -> None:
     keys = {"group": "class", "groups": "classes", "Group": "Class", "Groups": "Classes"}
+    keys |= {"a_group": "a class", "Rows": "Measurements"}
     text = words.METHODS[method].assumes.format(**keys)
     assert text.endswith(".") and not set("{}") & set(text)
     assert np.char.isupper(text[0])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +23,7 @@ METHODS = {
     "ols_classical": MethodWords(
         "Pooled OLS",
         "pooled OLS",
-        "Individuals are independent, also within a {group}: there are no {group} effects.",
+        "{Rows} are independent, also within {a_group}: there are no {group} effects.",
     ),
     "ols_cr1": MethodWords(
         "Pooled OLS, CR1",
@@ -56,7 +58,7 @@ METHODS = {
     "dummy": MethodWords(
         "Dummies",
         "the dummy model",
-        "Each {group} has a parameter of its own; arms are compared within a {group}.",
+        "Each {group} has a parameter of its own; arms are compared within {a_group}.",
     ),
     "dummy_nested": MethodWords(
         "Dummies, averaged by arm",
@@ -91,7 +93,7 @@ METHODS = {
     "gee_bias_reduced": MethodWords(
         "GEE, bias-reduced",
         "bias-reduced GEE",
-        "{Groups} are independent of each other; members of a {group} are about equally alike.",
+        "{Groups} are independent of each other; members of {a_group} are about equally alike.",
     ),
     "randomization": MethodWords(
         "Randomisation",
@@ -104,7 +106,7 @@ METHODS = {
 
 PROCESSES = {
     "normal": "outcomes are as the mixed model has them",
-    "t_residuals": "individuals have heavy tails (t with 3 degrees of freedom)",
+    "t_residuals": "residuals have heavy tails (t with 3 degrees of freedom)",
     "t_groups": "group effects have heavy tails (t with 3 degrees of freedom)",
     "skewed_groups": "group effects are skewed (exponential)",
     "unequal_variance": "arms differ in spread (by a factor of 2 in standard deviation)",
@@ -112,6 +114,66 @@ PROCESSES = {
     "informative_sizes": "group effects go with group sizes (correlation .7)",
 }
 """Processes of the simulations, as the end of a sentence that begins with "if"."""
+
+
+UNITS = {
+    "group": "group",
+    "block": "block",
+    "second_group": "second group",
+    "individual": "individual",
+}
+"""Roles of columns that tell units apart, with the word for one whose name is no noun."""
+
+IRREGULAR = {
+    "child": "children",
+    "person": "people",
+    "man": "men",
+    "woman": "women",
+    "mouse": "mice",
+    "stratum": "strata",
+    "half": "halves",
+}
+INVARIANT = {"series", "species"}
+
+MARKS = (
+    re.compile(r"^(?:id|ID|Id)[ -](?=.)"),
+    re.compile(r"(?<=.)[ -](?:id|ids|code|no|nr|num|number|name|label)$", re.IGNORECASE),
+    re.compile(r"(?<=[a-z])(?:ID|Id)$"),
+)
+"""What says of a name that its values tell units apart, and is no part of the noun."""
+
+ABBREVIATED = {"subj": "subject", "usubj": "subject", "grp": "group", "cls": "class"}
+
+KNOWN_IDS = re.compile(
+    r"(class|school|teacher|student|pupil|child|person|patient|subj|usubj|subject|clinic|hospital|"
+    r"site|center|centre|cluster|group|village|household|school|ward|region|user|customer)id",
+    re.IGNORECASE,
+)
+"""Written in one word, an id is known by what stands before it: `valid` and `grid` are none."""
+
+MOST_WORDS = 3
+LETTER = r"[A-Za-z\u00c0-\u024f]"
+VOWEL = re.compile(r"[aeiouy\u00c0-\u024f]", re.IGNORECASE)
+
+LIKE_A_CONSONANT = re.compile(r"uni(?![mn])|us[aeiu]|ut[aeio]|eu|one\b|once\b")
+SILENT_H = re.compile(r"hour|heir|hono")
+
+OTHER_UNITS = (
+    "individual measurement row member arm treatment outcome effect group code number name label"
+)
+"""Words by which a report calls something else, or that call nothing by its name."""
+
+SMALL_WORDS = (
+    "a about after all also an and another any are as at be because been before being between both "
+    "but by can could did do does done down each either else every few for from gave get gets give "
+    "given gives got had has have he her here hers him his how i id if in index into is it its just "
+    "least less made make many may me might mine more most much must my nan neither no none nor not "
+    "null of off on only or other our out over own same shall she should so some such take taken "
+    "than that the their them then there these they this those to too took unnamed up us value "
+    "variable very was we were what when where which who whom whose why will with within without "
+    "would yes yet you your"
+)
+"""English words that are no nouns, and names that say nothing of a column."""
 
 
 def method_order(method: str) -> int:
@@ -196,12 +258,42 @@ def percent(share: float) -> str:
 
 
 def plural(word: str) -> str:
-    """The plural of an English noun, or of a column's name that is used as one."""
-    if word.endswith(("s", "x", "ch", "sh")):
+    """The plural of an English noun; a plural is left as it is."""
+    start, last = _last_word(word)
+    if last in IRREGULAR:
+        return start + IRREGULAR[last]
+    if singular(last) != last or last in IRREGULAR.values() or last in INVARIANT:
+        return word
+    if last.endswith(("s", "x", "ch", "sh")):
         return f"{word}es"
-    if word.endswith("y") and word[-2:-1] not in tuple("aeiou"):
+    if last.endswith("y") and last[-2:-1] not in tuple("aeiou"):
         return f"{word[:-1]}ies"
     return f"{word}s"
+
+
+def singular(word: str) -> str:
+    """One of what a plural names; a word that is no plural is left as it is."""
+    start, last = _last_word(word)
+    ones = {many: one for one, many in IRREGULAR.items()}
+    if last in ones:
+        return start + ones[last]
+    if (
+        not last.endswith("s")
+        or last.endswith(("ss", "us", "is", "as"))
+        or last in {*INVARIANT, "lens"}
+    ):
+        return word
+    if last.endswith("ies") and len(last) > 4:
+        return f"{word[:-3]}y"
+    if last.endswith(("sses", "uses", "xes", "ches", "shes")):
+        return word[:-2]
+    return word[:-1] if len(last) > 3 else word
+
+
+def _last_word(text: str) -> tuple[str, str]:
+    """All before the last word, and that."""
+    start, space, last = text.rpartition(" ")
+    return start + space, last
 
 
 def count(n: int, word: str) -> str:
@@ -217,13 +309,86 @@ def listing(items: list[str]) -> str:
 
 
 def noun(column: str) -> str:
-    """A column's name as a word in a sentence: `class_type` is a class type."""
+    """A column's name as it is shown: `class_type` is a class type."""
     return column.replace("_", " ")
+
+
+def named(column: str, role: str) -> str:
+    """What a column holds, within a sentence: its name, or `the outcome “x1”` where that is no noun."""
+    text = noun(column)
+    return text if _is_noun(text) else f"the {role} “{column}”"
+
+
+def unit(column: str) -> str:
+    """The noun for one of the units that a column tells apart; empty where its name is none.
+
+    `class_id` tells classes apart, and so does `classes`; of `x1`, `any` and `Q1: class?` there is
+    nothing to be said but that it is a column.
+    """
+    text = " ".join(column.replace("_", " ").replace(".", " ").split())
+    for mark in MARKS:
+        text = mark.sub("", text)
+    known = KNOWN_IDS.fullmatch(text)
+    text = known[1] if known else text
+    text = text.lower() if text.isupper() else text
+    text = ABBREVIATED.get(text.lower(), text)
+    one = singular(text)
+    return one if _is_noun(text) and one.lower() not in OTHER_UNITS.split() else ""
+
+
+def _is_noun(text: str) -> bool:
+    """Whether a name can stand as a noun in a sentence: a few words, none of them a small one."""
+    parts = text.split(" ")
+    if not re.fullmatch(rf"{LETTER}+(?:[ '-]{LETTER}+)*", text) or len(parts) > MOST_WORDS:
+        return False
+    return not any(
+        len(part) < 2 or part.lower() in SMALL_WORDS.split() or not VOWEL.search(part)
+        for part in parts
+    ) and (len(text) > 2)
+
+
+def role_word(roles: Mapping[str, Any], role: str) -> str:
+    """What plays a role, as a word: of units a noun, of other columns the name that is shown."""
+    column = roles.get(role)
+    if role not in UNITS:
+        return noun(str(column))
+    word = unit(str(column)) if column else ""
+    taken = role != "group" and column != roles["group"] and word == unit(str(roles["group"]))
+    return UNITS[role] if taken or not word else word
+
+
+def has_word(roles: Mapping[str, Any], role: str) -> bool:
+    """Whether the column that tells units apart lends them its name."""
+    return bool(roles.get(role)) and role_word(roles, role) != UNITS[role]
+
+
+def row_word(design: Mapping[str, Any]) -> str:
+    """What a row of the data is: an individual, a measurement, or nothing but a row."""
+    return str(design.get("row", "individual"))
+
+
+def sized(design: Mapping[str, Any]) -> str:
+    """`375 individuals`, `590 measurements of 295 pupils`, `590 rows`."""
+    roles, text = design["roles"], count(design["n_obs"], row_word(design))
+    n, who = design.get("n_individuals"), roles.get("individual")
+    if row_word(design) == "individual" or n is None or not who or who == roles["group"]:
+        return text
+    return f"{text} of {count(n, role_word(roles, 'individual'))}"
+
+
+def grouped(design: Mapping[str, Any]) -> str:
+    """`15 groups (professor)`, or `15 groups (told apart by “g_id”)` where the name is no noun."""
+    roles = design["roles"]
+    known = has_word(roles, "group")
+    what = role_word(roles, "group") if known else f"told apart by “{roles['group']}”"
+    return f"{count(design['n_groups'], 'group')} ({what})"
 
 
 def article(word: str) -> str:
     """The word with `a` or `an` before it."""
-    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
+    start = word.lower()
+    vowel = start[:1] in tuple("aeiou") and not LIKE_A_CONSONANT.match(start)
+    return f"{'an' if vowel or SILENT_H.match(start) else 'a'} {word}"
 
 
 def span(low: str, high: str) -> str:

@@ -25,10 +25,10 @@ from groupwise.figures import Figure, Tables, draw, names
 from groupwise.report import calibration as said
 from groupwise.report import prose
 from groupwise.report.facts import Facts
-from groupwise.report.markdown import bullets, escape
+from groupwise.report.markdown import bullets, escape, escape_note
 from groupwise.results import as_written
 from groupwise.specifications import Sample, sample_of
-from groupwise.words import contrast_label, count, method_label
+from groupwise.words import contrast_label, grouped, method_label
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -258,15 +258,15 @@ class Analysis:
 
     @property
     def summary(self) -> str:
-        """The headline, whether the methods agree, and warnings, in Markdown."""
+        """The first alert, the headline, whether the methods agree, and warnings, in Markdown."""
         facts = self._facts
-        outcome, group = escape(facts.role("outcome")), escape(facts.role("group"))
-        size = f"{count(self.design['n_obs'], 'individual')} in {self.design['n_groups']:,} groups"
+        size = escape(f"{facts.size} in {grouped(self.design)}")
         how = (
-            f"Differences in {outcome} with {facts.interval} intervals by the headline method, "
-            f"{method_label(self.headline)}; {size} ({group})."
+            f"Differences in {escape(facts.outcome)} with {facts.interval} intervals by the headline "
+            f"method, {method_label(self.headline)}; {size}."
         )
-        parts = [how, _answer(facts), prose.disagreement(facts), said.verdict(facts)]
+        parts = [*_alert(facts.alerts), how, _answer(facts)]
+        parts += [prose.disagreement(facts), said.verdict(facts)]
         return "\n\n".join([*parts, *(escape(each) for each in self.warnings)])
 
     @property
@@ -330,6 +330,14 @@ def plain(markdown: str) -> str:
     """Text without marks of emphasis, and without the backslashes that guard a user's words."""
     unmarked = re.sub(r"(?<!\\)\*\*", "", markdown)
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", unmarked)
+
+
+def _alert(alerts: Sequence[str]) -> list[str]:
+    """The first alert, and how many there are besides."""
+    if not alerts:
+        return []
+    rest = f" (The first of {len(alerts)} in `design['alerts']`.)" if len(alerts) > 1 else ""
+    return [f"**Warning**: {escape_note(alerts[0])}{rest}"]
 
 
 def _answer(facts: Facts) -> str:

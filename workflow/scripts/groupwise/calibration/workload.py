@@ -119,7 +119,7 @@ def dataset_workload(
     replicates = _affordable(options.replicates, design.n_obs, options.most_outcomes)
     if not replicates:
         raise NotSimulated(
-            f"With {design.n_obs:,} individuals, {LEAST_REPLICATES} replicates are more than "
+            f"With {design.n_obs:,} rows, {LEAST_REPLICATES} replicates are more than "
             f"`calibration.most_outcomes` allows ({options.most_outcomes:,})."
         )
     slow = min(options.slow_replicates, options.most_outcomes // SLOW_SHARE // design.n_obs)

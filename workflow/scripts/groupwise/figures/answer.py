@@ -19,7 +19,15 @@ from plotnine import (
 
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, sentence, wrap
-from groupwise.words import contrast_label, decimals_for, equals_p, fixed, method_phrase, number
+from groupwise.words import (
+    contrast_label,
+    decimals_for,
+    equals_p,
+    fixed,
+    method_phrase,
+    named,
+    number,
+)
 
 MOST_CONTRASTS = 10
 
@@ -54,7 +62,9 @@ def draw(tables: Tables) -> Figure:
             limits=(0.5, len(rows) + 0.62),
         )
         + scale_x_continuous(expand=(0.14, 0))
-        + labs(x=f"difference in {tables.design['roles']['outcome']}", y="")
+        + labs(
+            x=wrap(f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", 66), y=""
+        )
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, rows)

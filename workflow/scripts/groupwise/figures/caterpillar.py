@@ -35,7 +35,7 @@ from groupwise.figures.style import (
     sentence,
     wrap,
 )
-from groupwise.words import contrast_label, noun, number
+from groupwise.words import contrast_label, named, noun, number
 
 NOTHING = "The mixed model could not be fitted: there are 0 predicted effects to show."
 APART, ORDINARY = "interval without 0", "interval with 0"
@@ -50,11 +50,11 @@ def draw(tables: Tables) -> Figure:
     panels = list(effects["panel"].cat.categories)
     parts = [sample(part, MOST_GROUPS) for _, part in effects.groupby("panel", observed=True)]
     points = pd.concat(parts)
-    named = [part for part in parts if len(part) <= MANY_GROUPS]
+    labelled = [part for part in parts if len(part) <= MANY_GROUPS]
     names = {
-        y: row_label(x) for part in named for y, x in zip(part["y"], part["level"], strict=True)
+        y: row_label(x) for part in labelled for y, x in zip(part["y"], part["level"], strict=True)
     }
-    many = len(named) < len(parts)
+    many = len(labelled) < len(parts)
     said = drawn(len(points), len(effects), "predicted effects")
     plot = (
         ggplot(points, aes("estimate", "y", color="kind"))
@@ -69,13 +69,17 @@ def draw(tables: Tables) -> Figure:
         + scale_shape_manual({APART: "D", ORDINARY: "o"})
         + scale_y_continuous(breaks=list(names), labels=list(names.values()))
         + labs(
-            x=f"predicted effect on {noun(tables.design['roles']['outcome'])}", y="", caption=said
+            x=wrap(
+                f"predicted effect on {named(tables.design['roles']['outcome'], 'outcome')}", 66
+            ),
+            y="",
+            caption=said,
         )
         + clear_legend()
         + look(panel_grid_major_y=element_blank())
     )
     lines = max((1 + name.count("\n") for name in names.values()), default=1)
-    rows = max((0.2 * lines * max(len(part), 3) for part in named), default=0.0)
+    rows = max((0.2 * lines * max(len(part), 3) for part in labelled), default=0.0)
     heads = max(1 + panel.count("\n") for panel in panels)
     height = 1.1 + -(-len(panels) // 2) * (0.3 + 0.2 * heads + max(rows, 3.2 if many else 0.0))
     return Figure(plot, WIDTH, height, f"{_alt(tables, effects)} {said}".rstrip())

@@ -22,7 +22,7 @@ from plotnine import (
 
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import GREYED, INK, MUTED, OKABE_ITO, WIDTH, look, wrap
-from groupwise.words import contrast_label, method_label, method_order, number
+from groupwise.words import contrast_label, method_label, method_order, named, number
 
 UNIDENTIFIED, MANY_CONTRASTS = "not identified", 6
 HEADLINE, HOLDS, OFF = "headline", "other", "off its level"
@@ -90,7 +90,9 @@ def draw(tables: Tables) -> Figure:
             limits=(0.6, len(methods) + 0.4),
         )
         + scale_x_continuous(expand=(0.06, 0))
-        + labs(x=f"difference in {tables.design['roles']['outcome']}", y="")
+        + labs(
+            x=wrap(f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", 66), y=""
+        )
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, contrasts)

@@ -30,7 +30,7 @@ from groupwise.figures.style import (
     sentence,
     wrap,
 )
-from groupwise.words import contrast_label, equals_p, method_label, noun, number
+from groupwise.words import contrast_label, equals_p, method_label, named, number, role_word
 
 NOTHING = "No group could be left out: there are 0 answers to show."
 SAME, CHANGED = "as with all groups", "significance at the level changes"
@@ -69,8 +69,8 @@ def draw(tables: Tables) -> Figure:
             breaks=[-j for j in range(len(shown))], labels=labels, expand=(0.01, 0.6)
         )
         + labs(
-            x=f"difference in {noun(tables.design['roles']['outcome'])}",
-            y=f"{noun(tables.design['roles']['group'])} left out",
+            x=wrap(f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", 66),
+            y=f"{role_word(tables.design['roles'], 'group')} left out",
             caption=said,
         )
         + clear_legend()
@@ -125,7 +125,7 @@ def _said(tables: Tables, shown: int) -> str:
 
 
 def _alt(tables: Tables, method: str, rows: pd.DataFrame, shown: list[str]) -> str:
-    group, parts = noun(tables.design["roles"]["group"]), []
+    group, parts = role_word(tables.design["roles"], "group"), []
     for contrast, part in rows.groupby("contrast", sort=False):
         low, high = part.loc[part["estimate"].idxmin()], part.loc[part["estimate"].idxmax()]
         changed = part[part["kind"] == CHANGED]

@@ -20,7 +20,7 @@ from plotnine import (
 
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, sentence
-from groupwise.words import method_phrase, percent, plural, signed
+from groupwise.words import method_phrase, percent, plural, role_word, signed
 
 SCENARIOS = ("low", "estimate", "high")
 BREAKS = (2, 3, 5, 10, 20, 30, 50, 100, 200, 500)
@@ -34,7 +34,7 @@ def draw(tables: Tables) -> Figure:
         n = tables.design["n_groups"]
         text = f"There is no power curve for an experiment like this one with {n:,} groups."
         return Figure(sentence(text), WIDTH, 2, text)
-    group, at_hand = tables.design["roles"]["group"], _at_hand(tables)
+    group, at_hand = role_word(tables.design["roles"], "group"), _at_hand(tables)
     own = _own_size(rows)
     rows["correlation"] = _ordered(rows["icc"], "ICC {:.2f}")
     rows["members"] = _ordered(rows["size"], "groups of {:.0f}")
@@ -59,7 +59,8 @@ def draw(tables: Tables) -> Figure:
             labels=lambda v: [percent(x) for x in v],
         )
         + labs(
-            x=f"{where} ({plural(group)})", y=f"power for a difference of {_short(first['effect'])}"
+            x=f"{where} ({plural(group)})" if group != "group" else where,
+            y=f"power for a difference of {_short(first['effect'])}",
         )
         + look(legend_box="vertical", legend_box_spacing=0.01)
     )

@@ -27,7 +27,7 @@ from groupwise.figures.style import (
     sentence,
     wrap,
 )
-from groupwise.words import contrast_label, fixed, noun, number
+from groupwise.words import contrast_label, fixed, named, noun, number
 
 NOTHING = "The mixed model could not be fitted: there are 0 likelihoods to show."
 NAMES = {"reml": "restricted likelihood", "ml": "full likelihood"}
@@ -69,7 +69,10 @@ def draw(tables: Tables) -> Figure:
         + scale_color_manual(dict(zip(NAMES.values(), OKABE_ITO[:2], strict=True)))
         + scale_linetype_manual(dict(zip(NAMES.values(), ["solid", "dashdot"], strict=True)))
         + labs(
-            x=f"standard deviation, in units of {noun(tables.design['roles']['outcome'])}",
+            x=wrap(
+                f"standard deviation, in units of {named(tables.design['roles']['outcome'], 'outcome')}",
+                66,
+            ),
             y="deviance above the least",
             caption=f"Dashed: the cut of the {level} interval.",
         )

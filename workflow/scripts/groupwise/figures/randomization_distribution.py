@@ -121,8 +121,8 @@ def _alt(one: pd.DataFrame) -> str:
         for row in one.itertuples()
     ]
     return (
-        "Distribution of the studentised difference over the assignments that chance could have "
-        f"made, the tails as far out as what was observed shaded. {' '.join(parts)}"
+        "Distribution of the studentised difference over the assignments that the test takes as "
+        f"possible, the tails as far out as what was observed shaded. {' '.join(parts)}"
     )
 
 

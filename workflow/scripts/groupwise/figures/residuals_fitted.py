@@ -32,7 +32,7 @@ from groupwise.figures.style import (
     sentence,
     wrap,
 )
-from groupwise.words import number
+from groupwise.words import number, plural, row_word
 
 SHOWS_INDIVIDUALS = True
 """Where data are not shared, the archive leaves this figure out."""
@@ -69,7 +69,7 @@ def draw(tables: Tables) -> Figure:
         + labs(x="fitted value", y="residual", caption=said)
         + look()
     )
-    return Figure(plot, WIDTH, 4.2, f"{_alt(seen, running, total)} {said}".rstrip())
+    return Figure(plot, WIDTH, 4.2, f"{_alt(tables, seen, running)} {said}".rstrip())
 
 
 def _running_mean(points: pd.DataFrame) -> pd.DataFrame:
@@ -82,9 +82,10 @@ def _running_mean(points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(means.reshape(-1, 2), columns=["fitted", "residual"])
 
 
-def _alt(points: pd.DataFrame, running: pd.DataFrame, total: int) -> str:
+def _alt(tables: Tables, points: pd.DataFrame, running: pd.DataFrame) -> str:
+    total, rows = int(tables.design["n_obs"]), plural(row_word(tables.design))
     return (
-        f"Residuals of {counted(len(points), total, 'individuals')} against fitted values from "
+        f"Residuals of {counted(len(points), total, rows)} against fitted values from "
         f"{number(points['fitted'].min())} to {number(points['fitted'].max())}. Residuals have a "
         f"standard deviation of {number(points['residual'].std())}; their running mean stays "
         f"between {number(running['residual'].min())} and {number(running['residual'].max())}."

@@ -41,7 +41,7 @@ from groupwise.figures.style import (
     sample,
     wrap,
 )
-from groupwise.words import number
+from groupwise.words import grouped, named, noun, number, sized
 
 SHOWS_INDIVIDUALS = True
 """Where data are not shared, the archive leaves this figure out."""
@@ -68,7 +68,7 @@ def draw(tables: Tables) -> Figure:
     said = drawn(len(kept), len(names), "groups") or drawn(len(points), len(data), "rows") * (
         not many
     )
-    alt = f"{_alt(tables, data, groups)} {said}".rstrip()
+    alt = f"{_alt(tables, groups)} {said}".rstrip()
     if tables.design["kind"] in ("within", "mixed"):
         plot = _followed(points, shown) + labs(
             x=roles["treatment"], y=roles["outcome"], caption=said
@@ -225,7 +225,7 @@ def _overview(groups: pd.DataFrame) -> ggplot:
     )
 
 
-def _alt(tables: Tables, data: pd.DataFrame, groups: pd.DataFrame) -> str:
+def _alt(tables: Tables, groups: pd.DataFrame) -> str:
     roles = tables.design["roles"]
     spread = groups["mean"].max() - groups["mean"].min()
     means = "; ".join(
@@ -233,8 +233,9 @@ def _alt(tables: Tables, data: pd.DataFrame, groups: pd.DataFrame) -> str:
         for arm, part in groups.groupby("arm", observed=True)
     )
     return (
-        f"{roles['outcome']} of {len(data):,} individuals in {groups['group'].nunique()} groups "
-        f"({roles['group']}), coloured by {roles['treatment']}. Group means lie between "
-        f"{number(groups['mean'].min())} and {number(groups['mean'].max())}, a range of "
-        f"{number(spread)}. Mean of the group means by arm: {means}."
+        f"Values of {named(roles['outcome'], 'outcome')} for {sized(tables.design)} in "
+        f"{grouped(tables.design)}, coloured by the treatment ({noun(roles['treatment'])}). "
+        f"Group means lie between {number(groups['mean'].min())} and "
+        f"{number(groups['mean'].max())}, a range of {number(spread)}. "
+        f"Mean of the group means by arm: {means}."
     )

@@ -31,7 +31,7 @@ from groupwise.figures.style import (
     sample,
     sentence,
 )
-from groupwise.words import number
+from groupwise.words import number, role_word
 
 RAW, BLUP = "raw deviation", "shrunken (BLUP)"
 
@@ -96,7 +96,7 @@ def _axis_title(group: str, many: bool) -> str:
 
 
 def _alt(tables: Tables, effects: pd.DataFrame, said: str) -> str:
-    group = tables.design["roles"]["group"]
+    group = role_word(tables.design["roles"], "group")
     lowest, highest = effects.iloc[0], effects.iloc[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         kept = np.nanmedian(effects["estimate"] / effects["raw"])

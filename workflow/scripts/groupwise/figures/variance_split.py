@@ -1,4 +1,4 @@
-"""Where the differences between individuals come from: treatment, groups, blocks, individuals."""
+"""Where the differences between rows come from: treatment, groups, blocks, what is left."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from plotnine import (
 
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import INK, OKABE_ITO, WIDTH, look, sentence, wrap
-from groupwise.words import noun, number, percent
+from groupwise.words import has_word, named, noun, number, percent, plural, role_word, row_word
 
 NOTHING = "The mixed model could not be fitted: there are 0 shares of the variance to show."
-TREATMENT, INDIVIDUALS = "treatment", "individuals"
+TREATMENT = "treatment"
 
 
 def draw(tables: Tables) -> Figure:
@@ -46,7 +46,13 @@ def draw(tables: Tables) -> Figure:
             labels=["0", "25%", "50%", "75%", "100%"],
             limits=(0, 1.3),
         )
-        + labs(x=f"share of the variance of {noun(tables.design['roles']['outcome'])}", y="")
+        + labs(
+            x=wrap(
+                f"share of the variance of {named(tables.design['roles']['outcome'], 'outcome')}",
+                66,
+            ),
+            y="",
+        )
         + look(panel_grid_major_y=element_blank())
     )
     lines = sum(max(2, 1 + label.count("\n")) for label in labels)
@@ -54,15 +60,15 @@ def draw(tables: Tables) -> Figure:
 
 
 def _colors(k: int) -> list[str]:
-    """Treatment, groups, whatever else, individuals last."""
+    """Treatment, groups, whatever else, what is left last."""
     return [*OKABE_ITO[: k - 1], OKABE_ITO[-1]]
 
 
 def variance_parts(tables: Tables) -> pd.DataFrame:
-    """`source`, `of`, `variance`, `sd`, `share`: treatment first, individuals last; empty without fit.
+    """`source`, `of`, `variance`, `sd`, `share`: treatment first, what is left last; empty without fit.
 
-    Treatment: the variance, over individuals, of the estimated mean of their arm. Groups: that of
-    their effect, with random slopes averaged over the arms of the individuals. Fixed blocks and
+    Treatment: the variance, over rows, of the estimated mean of their arm. Groups: that of
+    their effect, with random slopes averaged over the arms of the rows. Fixed blocks and
     covariates are taken off first.
     """
     components = tables.results["variance_components"]
@@ -75,27 +81,33 @@ def variance_parts(tables: Tables) -> pd.DataFrame:
     center = float(size @ means[list(tables.design["arms"])])
     treatment = float(size @ (means[list(tables.design["arms"])].to_numpy() - center) ** 2)
     rows = [(TREATMENT, noun(roles["treatment"]), treatment)]
-    rows.append(("groups", noun(roles["group"]), _group_variance(tables, components)))
+    rows.append(("groups", _of(tables, "group"), _group_variance(tables, components)))
     for source, role in (("blocks", "block"), ("second grouping", "second_group")):
         own = components[components["group"] == roles[role]]
         if len(own):
-            rows.append((source, noun(roles[role]), float(own["variance"].iloc[0])))
+            rows.append((source, _of(tables, role), float(own["variance"].iloc[0])))
     residual = components.loc[components["group"] == "Residual", "variance"]
-    rows.append((INDIVIDUALS, "what is left", float(residual.iloc[0])))
+    rows.append((plural(row_word(tables.design)), "what is left", float(residual.iloc[0])))
     parts = pd.DataFrame(rows, columns=["source", "of", "variance"])
     return parts.assign(
         sd=np.sqrt(parts["variance"]), share=parts["variance"] / parts["variance"].sum()
     )
 
 
+def _of(tables: Tables, role: str) -> str:
+    """What is grouped: the noun, or the column's name where that is none."""
+    roles = tables.design["roles"]
+    return role_word(roles, role) if has_word(roles, role) else noun(roles[role])
+
+
 def _sizes(tables: Tables) -> np.ndarray:
-    """(J,) share of the individuals in each arm."""
+    """(J,) share of the rows in each arm."""
     n = np.array([arm["n_obs"] for arm in tables.design["arms"].values()], dtype=float)
     return n / n.sum()
 
 
 def _group_variance(tables: Tables, components: pd.DataFrame) -> float:
-    """Of a group's effect in the arm of an individual, averaged over individuals."""
+    """Of a group's effect in the arm of a row, averaged over rows."""
     own = components[components["group"] == tables.design["roles"]["group"]].set_index("term")
     level, sd = float(own.loc["Intercept", "variance"]), own["std_dev"]
     statistics = tables.results["fit_statistics"].set_index("statistic")["value"]
@@ -115,7 +127,5 @@ def _alt(tables: Tables, parts: pd.DataFrame) -> str:
         f"{row.source} ({row.of}) {percent(row.share)}, standard deviation {number(row.sd)}"
         for row in parts.itertuples()
     ]
-    return (
-        f"Shares of the variance of {noun(tables.design['roles']['outcome'])} by the mixed model: "
-        f"{'; '.join(said)}."
-    )
+    outcome = named(tables.design["roles"]["outcome"], "outcome")
+    return f"Shares of the variance of {outcome} by the mixed model: {'; '.join(said)}."

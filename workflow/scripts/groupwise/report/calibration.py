@@ -50,7 +50,7 @@ def simulated(facts: Facts) -> str:
     made = facts.calibration
     if not made["simulated"]:
         return f"Nothing was simulated. {escape(made['message'])}"
-    group, outcome = plural(escape(facts.role("group"))), escape(facts.role("outcome"))
+    group, outcome = plural(escape(facts.role("group"))), escape(facts.outcome)
     scenarios = [each for each in made["scenarios"] if each["dgp"] == "normal"]
     iccs = sorted({each["icc"] for each in scenarios})
     shown = listing([f"{icc:.2f}" for icc in iccs])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groupwise.words import contrast_label, noun
+from groupwise.words import contrast_label, has_word, named, plural, role_word, row_word, sized
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,55 @@ class Facts:
         return str(self.verdict["lead"])
 
     def role(self, name: str) -> str:
-        """The column that plays a role, as a word."""
-        return noun(self.design["roles"][name])
+        """The column that plays a role, as a word: of units a noun in every case."""
+        return role_word(self.design["roles"], name)
+
+    def has_word(self, name: str) -> bool:
+        """Whether the units of a role are called as their column is."""
+        return has_word(self.design["roles"], name)
+
+    @property
+    def outcome(self) -> str:
+        """The outcome within a sentence."""
+        return named(self.design["roles"]["outcome"], "outcome")
+
+    @property
+    def row(self) -> str:
+        """What a row of the data is: individual, measurement or row."""
+        return row_word(self.design)
+
+    @property
+    def rows(self) -> str:
+        return plural(self.row)
+
+    @property
+    def size(self) -> str:
+        """How many rows there are, and of how many individuals where these have several."""
+        return sized(self.design)
+
+    def of_rows(self, sentence: str) -> str:
+        """The sentence of a method, which calls rows individuals, with what they are here."""
+        return sentence.replace(" count individuals,", f" count {self.rows},")
+
+    @property
+    def repeated(self) -> bool:
+        """Whether individuals, who are not the groups, have several rows each."""
+        roles = self.design["roles"]
+        who = roles.get("individual")
+        return self.row == "measurement" and bool(who) and who != roles["group"]
+
+    @property
+    def alerts(self) -> list[str]:
+        """What a reader must know before any number."""
+        return list(self.design.get("alerts", ()))
+
+    @property
+    def assigned(self) -> str | None:
+        """What chance dealt to arms, as far as it is known: group, individual or None."""
+        known = self.design.get("assigned")
+        if known is None and self.between and self.design.get("source", {}).get("simulated"):
+            return "group"
+        return known
 
     @property
     def arms(self) -> list[str]:

@@ -10,12 +10,13 @@ import pandas as pd
 from groupwise.report import prose
 from groupwise.report.calibration import JUDGEMENTS, verdict
 from groupwise.report.facts import Facts
-from groupwise.report.markdown import escape, figure, table
+from groupwise.report.markdown import escape, escape_note, figure, table
 from groupwise.words import (
     contrast_label,
     count,
     decimals_for,
     fixed,
+    grouped,
     method_label,
     method_phrase,
     number,
@@ -34,7 +35,8 @@ def summary(every: Sequence[Facts]) -> str:
             k = decimals_for(row["std_error"])
             rows.append(
                 [
-                    f"[{escape(facts.design['title'])}]({facts.design['dataset']}.html)",
+                    f"[{escape(facts.design['title'])}]({facts.design['dataset']}.html)"
+                    + (" (**warning**)" if facts.alerts else ""),
                     escape(contrast_label(contrast)),
                     fixed(row["estimate"], k),
                     span(fixed(row["conf_low"], k), fixed(row["conf_high"], k)),
@@ -56,6 +58,14 @@ def _holds(facts: Facts) -> str:
     judged = facts.results["verdict"]
     own = judged[(judged["dgp"] == "normal") & (judged["method"] == facts.headline)]
     return "not simulated" if own.empty else JUDGEMENTS[own["judgement"].iloc[0]]
+
+
+def _warned(facts: Facts) -> str:
+    """A mark that a report begins with a warning, and the first sentence of it."""
+    if not facts.alerts:
+        return ""
+    more = f" (and {len(facts.alerts) - 1} more)" if len(facts.alerts) > 1 else ""
+    return f"**Warning**{more}: {escape_note(facts.alerts[0])}\n\n"
 
 
 def families(every: Sequence[Facts], adjusted: pd.DataFrame) -> str:
@@ -93,10 +103,12 @@ def _family(name: str, part: pd.DataFrame, every: Mapping[str, Facts]) -> str:
 def entry(facts: Facts) -> str:
     """A dataset's title, size, disagreement, verdict and answer."""
     name, d = facts.design["dataset"], facts.design
-    groups = f"{count(d['n_groups'], 'group')} ({escape(facts.role('group'))})"
-    size = f"{count(d['n_obs'], 'individual')} in {groups}, {count(len(facts.arms), 'arm')}"
+    groups = escape(grouped(facts.design))
+    size = f"{facts.size} in {groups}, {count(len(facts.arms), 'arm')}"
     icc = f", intraclass correlation {number(facts.icc, 2)}" if facts.icc == facts.icc else ""
-    text = f"\n## {escape(d['title'])}\n\n{size}{icc}. {prose.disagreement(facts)}\n"
+    text = (
+        f"\n## {escape(d['title'])}\n\n{_warned(facts)}{size}{icc}. {prose.disagreement(facts)}\n"
+    )
     text += f"\n{verdict(facts)}\n\n[Read the report]({name}.html)\n"
     return text + figure(
         f"results/{name}/figures/answer.svg",

@@ -31,8 +31,18 @@ def bold(text: str) -> str:
     return f"**{escape(text)}**"
 
 
+def alerts(facts: Facts) -> str:
+    """What has to be known before any number; nothing if there is nothing."""
+    said = [escape_note(sentence) for sentence in facts.alerts]
+    return callout("warning", "Before you read any number", bullets(said)) if said else ""
+
+
 def answer(facts: Facts) -> str:
-    """The headline method's answer to every comparison, in one callout."""
+    """The headline method's answer to every comparison, in one callout; alerts stand before it."""
+    return alerts(facts) + _answer(facts)
+
+
+def _answer(facts: Facts) -> str:
     rows = facts.estimates(facts.headline)
     if rows["estimate"].isna().any():
         message = rows["message"].iloc[0] or "It does not apply to this design."
@@ -43,7 +53,7 @@ def answer(facts: Facts) -> str:
         for contrast, row in rows.iterrows()
     ]
     how = (
-        f"Differences in {escape(facts.role('outcome'))} with {facts.interval} intervals, by the "
+        f"Differences in {escape(facts.outcome)} with {facts.interval} intervals, by the "
         f"headline method ({method_label(facts.headline)}):"
     )
     said = f"{how}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
@@ -94,10 +104,11 @@ def _with_p(methods: list[str], p: dict[str, float]) -> str:
 
 
 def question(facts: Facts) -> str:
-    arms = [f"{escape(arm)}" for arm in facts.arms]
+    arms = [escape(arm) for arm in facts.arms]
     arms[0] += " (the reference)"
     return (
-        f"Does the {bold(facts.role('treatment'))} change the {bold(facts.role('outcome'))}? "
+        f"Does the treatment, {bold(facts.role('treatment'))}, change the outcome, "
+        f"{bold(facts.role('outcome'))}? "
         f"The arms compared are {listing(arms)}."
     )
 
@@ -107,38 +118,69 @@ def design(facts: Facts) -> str:
     d, group = facts.design, escape(facts.role("group"))
     size = d["group_size"]
     if size["min"] == size["max"]:
-        sizes = f"{count(size['min'], 'individual')} each"
+        sizes = f"{count(size['min'], facts.row)} each"
     else:
         sizes = (
-            f"{size['min']} to {size['max']} individuals each "
+            f"{size['min']} to {size['max']} {facts.rows} each "
             f"(median {signed(size['median'])}, mean {number(size['mean'])})"
         )
     text = (
-        f"The data hold {count(d['n_obs'], 'individual')} in {count(d['n_groups'], 'group')}, "
-        f"{sizes}; a group is {article(group)}. "
+        f"The data hold {facts.size} in {count(d['n_groups'], 'group')}, "
+        f"{sizes}; {_what_a_group_is(facts, group)}. "
     )
-    return text + _assignment(facts, group)
+    return text + _repeats(facts, group) + _blocks(facts, group) + _assignment(facts, group)
+
+
+def _what_a_group_is(facts: Facts, group: str) -> str:
+    """Where the name of the column is no noun, groups are called groups, and the column is named."""
+    if facts.has_word("group"):
+        return f"a group is {article(group)}"
+    return f"groups are told apart by the column “{escape(facts.design['roles']['group'])}”"
+
+
+def _repeats(facts: Facts, group: str) -> str:
+    """That measurements of one individual are alike; nothing where a model knows of it."""
+    if not facts.repeated or facts.design["roles"]["second_group"]:
+        return ""
+    who = escape(facts.role("individual"))
+    return (
+        f"Measurements of one {who} are likely to be more alike than those of two in one {group}; "
+        f"the mixed model here has no effect of {plural(who)}. "
+    )
+
+
+def _blocks(facts: Facts, group: str) -> str:
+    d, block = facts.design, escape(facts.role("block"))
+    if not d["n_blocks"]:
+        return ""
+    by = "" if facts.has_word("block") else f" (by the column “{escape(d['roles']['block'])}”)"
+    return (
+        f"The {plural(group)} lie in {count(d['n_blocks'], block)}{by}, "
+        f"and arms are compared within {article(block)}. "
+    )
 
 
 def _assignment(facts: Facts, group: str) -> str:
-    d, treatment = facts.design, escape(facts.role("treatment"))
-    text = ""
-    if d["n_blocks"]:
-        text = (
-            f"The {plural(group)} lie in {count(d['n_blocks'], escape(facts.role('block')))}, "
-            f"and arms are compared within a {escape(facts.role('block'))}. "
-        )
+    """Who is in one arm and, as far as that is known, what was assigned to it."""
+    d = facts.design
     if facts.between:
-        return text + (
-            f"The {treatment} is the same for all individuals of {article(group)}: it was given to "
-            f"{plural(group)}. How much the data can tell depends on the {d['n_groups']:,} "
-            f"{plural(group)} more than on the {d['n_obs']:,} individuals."
+        given = {
+            "group": f": it was given to {plural(group)}",
+            "individual": ", though individuals were assigned to it, as config.yaml says",
+        }
+        return (
+            f"The treatment is the same for all {facts.rows} of {article(group)}"
+            f"{given.get(facts.assigned or '', '')}. How much the data can tell depends on the "
+            f"{d['n_groups']:,} {plural(group)} more than on the {d['n_obs']:,} {facts.rows}."
         )
-    some = "every" if d["kind"] == "within" else "some"
-    return text + (
-        f"The {treatment} varies within {some} {group if some == 'every' else plural(group)}: "
-        f"individuals of the same {group} can be compared with one another."
+    some = f"every {group}" if d["kind"] == "within" else f"some {plural(group)}"
+    text = (
+        f"The treatment varies within {some}: {facts.rows} of the same {group} can be compared with "
+        f"one another."
     )
+    if facts.assigned == "group":
+        text += f" Yet config.yaml says that it was assigned to {plural(group)}."
+    return text
 
 
 def dropped(facts: Facts) -> str:
@@ -168,15 +210,15 @@ def picture(facts: Facts) -> str:
     start = "Look at @fig-scores-by-group before any model."
     if facts.between:
         return (
-            f"{start} Arms differ, but so do groups of one arm, and so do the individuals of one "
+            f"{start} Arms differ, but so do groups of one arm, and so do the {facts.rows} of one "
             "group. How far apart would the dashed lines lie if the treatment did nothing and chance "
             "alone had dealt the groups to the arms? That is what a standard error has to know."
         )
-    group, treatment = escape(facts.role("group")), escape(facts.role("treatment"))
+    group = escape(facts.role("group"))
     return (
         f"{start} One line may lie above another: {plural(group)} differ, and that cancels where "
         f"arms are compared within {article(group)}. Do the lines rise and fall alike? Where they do "
-        f"not, the {treatment} does not do the same for every {group}, and how many {plural(group)} "
+        f"not, the treatment does not do the same for every {group}, and how many {plural(group)} "
         f"there are counts again."
     )
 
@@ -201,24 +243,24 @@ def ignored(facts: Facts) -> str:
     """What a standard error gets wrong that takes no account of groups."""
     if facts.between:
         return (
-            "A standard error that ignores the group effect counts individuals where it should count "
-            "groups [@moulton1990]; the design effect says how much that matters [@kish1965]."
+            f"A standard error that ignores the group effect counts {facts.rows} where it should "
+            "count groups [@moulton1990]; the design effect says how much that matters [@kish1965]."
         )
-    group, treatment = escape(facts.role("group")), escape(facts.role("treatment"))
+    group = escape(facts.role("group"))
     return (
         f"A standard error that ignores the group effect is too large here, for it counts as noise "
-        f"what cancels. One that takes the {treatment} to do the same for every {group} is too small "
-        f"where it does not: then it counts individuals where it should count groups [@moulton1990]."
+        f"what cancels. One that takes the treatment to do the same for every {group} is too small "
+        f"where it does not: then it counts {facts.rows} where it should count groups [@moulton1990]."
     )
 
 
 def effects(facts: Facts) -> str:
     """The effects that make a difference between arms."""
-    outcome, group = escape(facts.role("outcome")), escape(facts.role("group"))
+    group = escape(facts.role("group"))
     first = escape(contrast_label(facts.contrasts[0]))
     treatment = (
-        f"**Treatment effect**, what is asked for: what the {escape(facts.role('treatment'))} does to "
-        f"the {outcome}, for instance {first}."
+        f"**Treatment effect**, what is asked for: what the treatment does to the outcome, for "
+        f"instance {first}."
     )
     if facts.truth is not None:
         true = [
@@ -231,10 +273,7 @@ def effects(facts: Facts) -> str:
 
 def _varying_effect(facts: Facts, group: str) -> str:
     """Where groups hold several arms, the treatment may do more for one than for another."""
-    treatment = escape(facts.role("treatment"))
-    text = (
-        f"A fourth, **varying effects**: the {treatment} may do more for one {group} than another."
-    )
+    text = f"A fourth, **varying effects**: the treatment may do more for one {group} than another."
     if not facts.slopes:
         return (
             f"{text} The mixed and the dummy model here take it to do the same for all "
@@ -252,7 +291,7 @@ def _varying_effect(facts: Facts, group: str) -> str:
 
 
 def _group_effect(facts: Facts, group: str) -> str:
-    whatever = "their arm" if facts.between else f"the {escape(facts.role('treatment'))}"
+    whatever = "their arm" if facts.between else "the treatment"
     text = f"**Group effect**: {plural(group)} differ, whatever {whatever}."
     component = facts.group_component
     if component is None:
@@ -266,7 +305,9 @@ def _group_effect(facts: Facts, group: str) -> str:
 
 def _individual_effect(facts: Facts, group: str) -> str:
     within = "" if facts.between else " in one arm"
-    text = f"**Individual effect**: the individuals of one {group}{within} differ among themselves."
+    text = (
+        f"**Individual effect**: the {facts.rows} of one {group}{within} differ among themselves."
+    )
     component = facts.component("Residual")
     if component is None:
         return text
@@ -289,19 +330,29 @@ def correlation(facts: Facts) -> str:
     within = "within the reference arm" if facts.slopes else "within an arm"
     if facts.design["n_blocks"]:
         within += f" of one {escape(facts.role('block'))}"
+    on_average = " on average" if facts.repeated else ""
     text = (
         f"Of the variance {within}, {percent(facts.icc)} lies between {plural(group)}: two "
-        f"individuals of one {group} correlate by about {fixed(facts.icc, 2)} (the intraclass "
-        f"correlation, ICC). "
+        f"{facts.rows} of one {group} correlate by about {fixed(facts.icc, 2)}{on_average} (the "
+        f"intraclass correlation, ICC). "
     )
     if facts.icc == 0:
-        return text + "By this estimate the individuals count as independent."
+        return text + f"By this estimate the {facts.rows} count as independent."
     if not facts.between:
         return text
     return text + (
-        f"For a treatment given to whole {plural(group)} that multiplies the variance of a mean by "
-        f"about {number(facts.design_effect)} (the design effect): {n:,} individuals tell as much as "
-        f"about {round(n / facts.design_effect):,} independent ones."
+        f"For a treatment that is the same within each {group}, this multiplies the variance of a "
+        f"mean by about {number(facts.design_effect)} (the design effect): {n:,} {facts.rows} tell as "
+        f"much as about {round(n / facts.design_effect):,} independent ones."
+    )
+
+
+def pooled_model(facts: Facts) -> str:
+    """Which of the effects the pooled model has."""
+    return (
+        "@eq-pooled has the treatment effect in its coefficients and the individual effect in its "
+        "noise. There is no group effect anywhere: it assumes that groups do not differ and that two "
+        f"members of one group are as independent as any two {facts.rows}."
     )
 
 
@@ -372,27 +423,27 @@ def mixed_model(facts: Facts) -> str:
         return text + (
             f"the level $u_{{0i}}$ of {article(group)} and what each arm adds for it come from a normal "
             f"distribution, and only variances and covariances are parameters. Groups, not "
-            f"individuals, then say how well the treatment effect is known."
+            f"{facts.rows}, then say how well the treatment effect is known."
         )
     text += (
         "their effects $u_i$ come from a normal distribution, and only its variance is a parameter. "
         "Members of one group share their $u_i$, so they are correlated, by "
         r"$\sigma_u^2 / (\sigma_u^2 + \sigma_\varepsilon^2)$"
     )
-    within = f" within a {escape(facts.role('block'))}" if facts.design["n_blocks"] else ""
+    within = f" within {article(escape(facts.role('block')))}" if facts.design["n_blocks"] else ""
     return f"{text}{within}."
 
 
 def trap(facts: Facts) -> str:
     """Does the dummy model identify the treatment effect, and if not, why not?"""
     columns, rank = (int(facts.statistic("dummy", name)) for name in ("columns", "rank"))
-    group, treatment = escape(facts.role("group")), escape(facts.role("treatment"))
+    group = escape(facts.role("group"))
     if not facts.between:
         return (
-            f"There is no trap here: the {treatment} varies within {plural(group)}, so the dummy model "
-            f"compares individuals of the same {group}, and the effect is identified for arms that "
-            f"meet in {plural(group)}. What it does assume is that the {treatment} does the same for "
-            f"every {group}: its standard error knows only the spread of individuals."
+            f"There is no trap here: the treatment varies within {plural(group)}, so the dummy model "
+            f"compares {facts.rows} of the same {group}, and the effect is identified for arms that "
+            f"meet in {plural(group)}. What it does assume is that the treatment does the same for "
+            f"every {group}: its standard error knows only the spread of {facts.rows}."
         )
     lost = columns - rank
     blocks = ""
@@ -400,7 +451,7 @@ def trap(facts: Facts) -> str:
         block = escape(facts.role("block"))
         blocks = f", and those of {article(block)} make its indicator"
     return (
-        f"The {treatment} is constant within each {group}. Add up the indicators of the "
+        f"The treatment is constant within each {group}. Add up the indicators of the "
         f"{plural(group)} of an arm and you have the indicator of that arm{blocks}: the model has "
         f"{columns} columns but rank {rank}, so {count(lost, 'column')} too many. The data "
         f"cannot tell an arm from the {plural(group)} in it, and the treatment effect is **not "
@@ -439,7 +490,7 @@ def nested_alternative(facts: Facts) -> str:
         f"add up to zero within each arm"
         + (f" and {escape(facts.role('block'))}" if facts.design["n_blocks"] else "")
         + f", and the difference between arms is identified again, for {escape(contrast_label(first))} "
-        f"{effect(facts, rows.loc[first])}. Its standard error knows only the spread of individuals: "
+        f"{effect(facts, rows.loc[first])}. Its standard error knows only the spread of {facts.rows}: "
         f"the answer is about these {count(facts.design['n_groups'], group)} and not about others "
         f"like them."
     )
@@ -486,7 +537,7 @@ def shrinkage(facts: Facts) -> str:
         )
     text = (
         f"The model predicts the effect of each {group} (BLUP) by pulling its raw deviation towards "
-        f"zero, the more the fewer individuals stand behind it: {article(group)} keeps {share} of "
+        f"zero, the more the fewer {facts.rows} stand behind it: {article(group)} keeps {share} of "
         f"its deviation"
     )
     if facts.random_blocks:
@@ -522,4 +573,4 @@ def _readable(facts: Facts, message: str) -> str:
     message = message.replace(", ".join(facts.contrasts), "every comparison")
     for contrast in facts.contrasts:
         message = message.replace(contrast, contrast_label(contrast))
-    return message
+    return facts.of_rows(message)

@@ -30,13 +30,19 @@ def sentences(facts: Facts) -> str:
 def _model(facts: Facts) -> str:
     d, group = facts.design, escape(facts.role("group"))
     text = (
-        f"The {escape(facts.role('outcome'))} of {count(d['n_obs'], 'individual')} in "
+        f"{_outcome(facts)} of {facts.size} in "
         f"{count(d['n_groups'], group)} was compared between {len(facts.arms)} arms by "
         f"{method_phrase(facts.headline)}"
     )
     if np.isfinite(facts.icc):
         text += f" (intraclass correlation {_bare(facts.icc, 2)})"
     return f"{text}."
+
+
+def _outcome(facts: Facts) -> str:
+    """At the start of a sentence: the score, or the outcome under a name that is no noun."""
+    known = facts.outcome == facts.role("outcome")
+    return f"The {escape(facts.outcome)}" if known else capital(escape(facts.outcome))
 
 
 def _contrast(facts: Facts, contrast: str, row: pd.Series) -> str:

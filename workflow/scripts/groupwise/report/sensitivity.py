@@ -356,8 +356,8 @@ def split(facts: Facts) -> str:
         return ""
     text = (
         "@fig-variance-split sets them side by side, by the mixed model. The treatment's share is "
-        "the variance, over all individuals, of the estimated mean of their arm: chance alone makes it "
-        f"larger than 0, the more the fewer {plural(group)} there are."
+        f"the variance, over all {facts.rows}, of the estimated mean of their arm: chance alone makes "
+        f"it larger than 0, the more the fewer {plural(group)} there are."
     )
     taken = [f"{plural(escape(facts.role('block')))}"] if _fixed_blocks(facts) else []
     taken += [escape(name) for name in facts.design["roles"]["covariates"]]
@@ -397,5 +397,46 @@ def randomization(facts: Facts) -> str:
     return (
         f"@fig-randomization-distribution needs no model: it has the studentised difference under {how} "
         f"assignments{'' if exact else ', drawn at random where there are too many,'} that keep the "
-        "design. The shaded tails are the p-value."
+        f"design{_dealt(facts)}. The shaded tails are the p-value.{_taken(facts)}"
+    )
+
+
+def _dealt(facts: Facts) -> str:
+    """What the test deals to arms anew; where groups are known to have been, no more is said."""
+    group = plural(escape(facts.role("group")))
+    if not facts.between:
+        return f", with {facts.rows} dealt to arms anew within {group}"
+    if facts.assigned == "group":
+        return ""
+    return f", with {group} dealt to arms anew"
+
+
+def _as_assigned(facts: Facts) -> bool:
+    """Whether the test deals to arms what is known to have been assigned to them."""
+    if facts.between:
+        return facts.assigned == "group"
+    return facts.assigned == "individual" and facts.row == "individual"
+
+
+def _taken(facts: Facts) -> str:
+    """What the test takes for granted, where nobody has said it or it was said otherwise."""
+    group = plural(escape(facts.role("group")))
+    taken = f"{group} as assigned" if facts.between else f"{facts.rows} as assigned within {group}"
+    if _as_assigned(facts) or (facts.between and facts.assigned is None):
+        return ""
+    if facts.assigned is None:
+        return f" It takes {taken}; config.yaml does not say so (`assigned`)."
+    if facts.assigned == "individual" and not facts.between:
+        return f" It takes {facts.rows} as assigned one by one, though individuals were."
+    said = group if facts.assigned == "group" else "individuals"
+    return f" It takes {taken}; config.yaml says that {said} were, so do not rely on it."
+
+
+def assignments(facts: Facts) -> str:
+    """The caption of the figure of the assignments."""
+    known = _as_assigned(facts)
+    which = "that chance could have made" if known else "that the test takes as possible"
+    return (
+        f"The studentised difference under the assignments {which}. The line is the one observed; "
+        "shaded is what lies as far from 0."
     )

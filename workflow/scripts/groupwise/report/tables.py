@@ -14,6 +14,7 @@ from groupwise.report.prose import bound
 from groupwise.words import (
     METHODS,
     article,
+    capital,
     contrast_label,
     decimals_for,
     fixed,
@@ -72,7 +73,8 @@ def _method(facts: Facts, method: str) -> str:
 def assumption(facts: Facts, method: str) -> str:
     """What one has to believe to use a method, in the words of the data."""
     group = facts.role("group")
-    words = {"group": group, "groups": plural(group), "Groups": plural(group).capitalize()}
+    words = {"group": group, "groups": plural(group), "Groups": capital(plural(group))}
+    words |= {"a_group": article(group), "Rows": capital(facts.rows)}
     return escape(METHODS[method].assumes.format(**words))
 
 
@@ -82,7 +84,7 @@ def arms(facts: Facts) -> str:
         [escape(arm), f"{size['n_groups']:,}", f"{size['n_obs']:,}"]
         for arm, size in facts.design["arms"].items()
     ]
-    headers = [escape(facts.role("treatment")), escape(plural(group)), "individuals"]
+    headers = [escape(facts.role("treatment")), escape(plural(group)), facts.rows]
     caption = "Arms of the experiment, the reference first."
     return table(headers, rows, label="arms", caption=caption)
 
@@ -108,7 +110,7 @@ def estimates(facts: Facts) -> str:
         f"{facts.interval} interval",
     ]
     caption = (
-        f"Differences in {escape(facts.role('outcome'))} between arms by every method, without "
+        f"Differences in {escape(facts.outcome)} between arms by every method, without "
         f"correction for several comparisons. df: degrees of freedom of the t distribution, ∞ for "
         f"the normal, – where there is none. A row without numbers: see the remarks."
     )
@@ -214,7 +216,7 @@ def omnibus(facts: Facts) -> str:
         ]
         for _, row in facts.results["omnibus"].iterrows()
     ]
-    caption = f"Test that the {escape(facts.role('treatment'))} makes no difference at all."
+    caption = "Test that the treatment makes no difference at all."
     headers = ["method", "F", "df", "df error", "p"]
     return table(headers, rows, label="omnibus", caption=caption, **_data(facts, "omnibus"))
 
@@ -228,7 +230,9 @@ def marginal_means(facts: Facts) -> str:
         at = data[data["method"] == method].set_index("arm").loc[facts.arms]
         if at["estimate"].notna().any():
             rows.append([_method(facts, method), *(_mean(row, k) for _, row in at.iterrows())])
-    caption = f"Mean {escape(facts.role('outcome'))} of each arm (standard error) by method."
+    known = facts.outcome == facts.role("outcome")
+    what = f"Mean {escape(facts.outcome)}" if known else f"Mean of {escape(facts.outcome)}"
+    caption = f"{what} {'of' if known else 'in'} each arm (standard error) by method."
     if facts.design["n_blocks"] or facts.design["roles"]["covariates"]:
         caption += " Covariates are held at their mean, blocks and categories count equally."
     headers = ["method", *(escape(arm) for arm in facts.arms)]
@@ -346,7 +350,7 @@ def diagnostics(facts: Facts) -> str:
         [
             CHECKS.get(row["check"], row["check"]),
             row["verdict"],
-            escape(row["message"]),
+            escape(facts.of_rows(row["message"])),
             p_value(row["p_value"]),
         ]
         for _, row in facts.results["diagnostics"].iterrows()

@@ -19,59 +19,56 @@ def _question(title: str, answer: str) -> str:
     return callout("tip", title, answer, folded=True)
 
 
-def _words(facts: Facts) -> tuple[str, str, str]:
-    """Group, treatment and outcome, as they are called."""
-    group, treatment, outcome = (
-        escape(facts.role(role)) for role in ("group", "treatment", "outcome")
-    )
-    return group, treatment, outcome
-
-
 def picture(facts: Facts) -> str:
     """Before any model: what is there to see?"""
-    group, treatment, outcome = _words(facts)
+    group = escape(facts.role("group"))
     first = escape(contrast_label(facts.contrasts[-1]))
+    who = (
+        "the individuals"
+        if facts.row == "individual"
+        else f"what differs from {facts.row} to {facts.row}"
+    )
     return _question(
         "What do you notice, and what could explain it?",
-        f"The {outcome} differs from {treatment} to {treatment}, and so it does from {group} to "
-        f"{group}. Take any gap between two arms, say {first}. The {treatment} may be the cause. So may "
-        f"the {plural(group)}: one arm may have got the better ones. So may the individuals. A model is "
-        f"a way to tell these three apart.",
+        f"The outcome differs from arm to arm, and so it does from {group} to "
+        f"{group}. Take any gap between two arms, say {first}. The treatment may be the cause. So may "
+        f"the {plural(group)}: one arm may have got the better ones. So may {who}. A model "
+        f"is a way to tell these three apart.",
     )
 
 
 def pooled(facts: Facts) -> str:
     """What does the first model leave out?"""
-    group, treatment, outcome = _words(facts)
+    group = escape(facts.role("group"))
     return _question(
-        f"Which of the three effects has this model, and what does it say about two individuals of one "
+        f"Which of the three effects has this model, and what does it say about two {facts.rows} of one "
         f"{group}?",
-        f"Its coefficients are the treatment effect: the intercept is the mean {outcome} of "
+        f"Its coefficients are the treatment effect: the intercept is the mean outcome of "
         f"{escape(facts.arms[0])}, the others say how far each arm is from it. Its noise is the "
         f"individual effect. It has nothing that members of {article(group)} share, so it takes "
-        f"two of them to be as unlike as any two individuals: no {group} effects, no correlation. "
-        f"Where {plural(group)} do differ, that is wrong, and the {treatment} is what pays for it.",
+        f"two of them to be as unlike as any two {facts.rows}: no {group} effects, no correlation. "
+        f"Where {plural(group)} do differ, that is wrong, and the treatment is what pays for it.",
     )
 
 
 def dummies(facts: Facts) -> str:
     """How many parameters, and who wants them?"""
-    group, treatment, _ = _words(facts)
+    group = escape(facts.role("group"))
     n = facts.design["n_groups"]
     return _question(
         f"How many parameters did the {plural(group)} cost, and do you want inference on them?",
         f"One for every {group} but the first: {n - 1:,}. Hardly: the question is about the "
-        f"{treatment}, and tomorrow's {plural(group)} will be others. It would be enough to know "
+        f"treatment, and tomorrow's {plural(group)} will be others. It would be enough to know "
         f"how much {plural(group)} vary, which is one number. That is the step to the mixed model.",
     )
 
 
 def mixed(facts: Facts) -> str:
     """Which letter is which effect?"""
-    group, treatment, _ = _words(facts)
+    group = escape(facts.role("group"))
     return _question(
         "Which part of this model stands for which effect?",
-        f"The coefficients are the fixed part, the {treatment} effects. $u_i$ is the random part, "
+        f"The coefficients are the fixed part, the treatment effects. $u_i$ is the random part, "
         f"what all members of {article(group)} have in common; it is seen once per {group}. "
         f"$\\varepsilon_{{ij}}$ is the noise, what makes one member differ from the next. "
         "Treatment, group, individual: all three are there, and the groups cost one parameter, a "
@@ -81,7 +78,7 @@ def mixed(facts: Facts) -> str:
 
 def results(facts: Facts) -> str:
     """Which p-value goes into the paper?"""
-    group, _, _ = _words(facts)
+    group = escape(facts.role("group"))
     contrast = facts.contrasts[-1]
     naive = facts.estimates("ols_classical").loc[contrast, "p_value"]
     lead = facts.estimates(facts.headline).loc[contrast, "p_value"]
@@ -99,26 +96,26 @@ def trap(facts: Facts) -> str:
     """Why do programs differ?"""
     if not facts.between:
         return ""
-    group, treatment, _ = _words(facts)
+    group = escape(facts.role("group"))
     return _question(
         "A program prints a coefficient and a p-value for the treatment in the dummy model. What "
         "are they?",
         f"A comparison of single {plural(group)} that the program picked by leaving columns out. With "
-        f"another order of the {plural(group)} it would be another number. The {treatment} never varies "
+        f"another order of the {plural(group)} it would be another number. The treatment never varies "
         f"within {article(group)}, so no amount of data on these {plural(group)} tells the two apart.",
     )
 
 
 def correlation(facts: Facts) -> str:
     """Why is a large study small?"""
-    group, _, _ = _words(facts)
+    group = escape(facts.role("group"))
     if not facts.between or not facts.icc > 0:
         return ""
     n = facts.design["n_obs"]
     return _question(
-        f"Why do {n:,} individuals tell so little?",
+        f"Why do {n:,} {facts.rows} tell so little?",
         f"Because they come in bundles. Two members of {article(group)} are alike (their "
         f"correlation is about {fixed(facts.icc, 2)}), so the second tells less than a new "
         f"{group} would. If members of {article(group)} were copies of each other, there would be "
-        f"{facts.design['n_groups']:,} observations, however many individuals were asked.",
+        f"{facts.design['n_groups']:,} observations, however many {facts.rows} there were.",
     )

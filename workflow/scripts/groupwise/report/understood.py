@@ -80,16 +80,16 @@ def _recodes(recodes: Mapping[str, list[list[Any]]]) -> list[str]:
 
 def _scale(facts: Facts) -> list[str]:
     """The unit of every effect."""
-    scale, outcome = facts.design["outcome"], escape(facts.role("outcome"))
+    scale = facts.design["outcome"]
     if scale["as"] == "log":
         return [
-            f"The {outcome} is analysed as its natural logarithm: an effect of d multiplies it by "
+            "The outcome is analysed as its natural logarithm: an effect of d multiplies it by "
             "exp(d), and small effects are shares (0.05 is about 5%)."
         ]
     if scale["as"] == "standardized":
         mean, sd = number(scale["mean"]), number(scale["sd"])
         return [
-            f"The {outcome} is standardized: effects are in standard deviations of the rows used, "
+            "The outcome is standardized: effects are in standard deviations of the rows used, "
             f"one of which is {sd} (the mean is {mean})."
         ]
     return []
@@ -101,8 +101,12 @@ def _second_group(facts: Facts) -> list[str]:
         return []
     name = escape(facts.role("second_group"))
     relation = second["relation"].replace("the groups", plural(escape(facts.role("group"))))
+    levels = count(second["n_levels"], name)
+    if not facts.has_word("second_group"):
+        column = escape(facts.design["roles"]["second_group"])
+        levels = f"{count(second['n_levels'], 'level')} of the column “{column}”"
     return [
-        f"A second grouping, {count(second['n_levels'], name)}, {_is(relation)}. It enters the mixed "
+        f"A second grouping, {levels}, {_is(relation)}. It enters the mixed "
         "model alone; every other method counts groups as before."
     ]
 
@@ -135,7 +139,7 @@ def estimands(facts: Facts) -> str:
     if not {"ols_cr2", "group_means"} <= set(facts.answering):
         return ""
     start = (
-        f"An effect can be averaged over individuals, each counting once (pooled OLS), or over "
+        f"An effect can be averaged over {facts.rows}, each counting once (pooled OLS), or over "
         f"{plural(group)}, each counting once (group means); the mixed model lies between."
     )
     if size["min"] == size["max"]:
@@ -148,7 +152,7 @@ def estimands(facts: Facts) -> str:
     both = [fixed(rows[m].loc[widest, "estimate"], k) for m in rows]
     sizes = f"Sizes run from {size['min']:,} to {size['max']:,}"
     where = (
-        f"for {escape(contrast_label(widest))} ({both[0]} over individuals, {both[1]} over "
+        f"for {escape(contrast_label(widest))} ({both[0]} over {facts.rows}, {both[1]} over "
         f"{plural(group)})"
     )
     if share[widest] < APART:

@@ -24,6 +24,7 @@ from groupwise.inference.wald import wald, wald_answers, wald_joint
 from groupwise.models.absorbed import Absorbed
 from groupwise.models.linear import SOFTWARE, LinearFit, fit_ols
 from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
+from groupwise.words import role_word
 
 CONVENTIONS = ("drop_last", "drop_first", "minimum_norm")
 
@@ -174,9 +175,10 @@ def _why_not(sample: Sample, variance: float, columns: int, rank: int) -> str:
         if not variance > 0:
             return "Does not apply: the model explains the outcome completely."
         treatment = "Not every pair of arms meets within a"
+    group = role_word({"group": sample.group_name}, "group")
     return (
-        f"Not identified. {treatment} {sample.group_name}, so its columns are sums of the "
-        f"{sample.group_name} indicators: {columns} columns, rank {rank}."
+        f"Not identified. {treatment} {group}, so its columns are sums of the {group} indicators: "
+        f"{columns} columns, rank {rank}."
     )
 
 

@@ -20,6 +20,7 @@ from groupwise.inference.randomization import (
     compare_pair,
 )
 from groupwise.specifications import Sample, SpecificationFit
+from groupwise.words import article, capital, role_word
 
 
 def fit(sample: Sample) -> SpecificationFit:
@@ -159,7 +160,8 @@ def _message(sample: Sample, pairs: list[PairTest], omnibus: PairTest | OmnibusT
             said.setdefault(sentence, []).append(label)
     sentences = [f"{', '.join(about)}: {sentence}" for sentence, about in said.items()]
     if sample.design.kind == "mixed":
-        sentences.append(f"A {sample.group_name} that holds one arm only is left out.")
+        group = role_word({"group": sample.group_name}, "group")
+        sentences.append(f"{capital(article(group))} that holds one arm only is left out.")
     return " ".join([*sentences, *_monte_carlo(tests)])
 
 

@@ -1,0 +1,214 @@
+"""What pages call rows and units, what they say first, and what they say was assigned."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import hard_cases
+import pytest
+
+from groupwise import figures
+from groupwise.report import (
+    overview,
+    prose,
+    quotable,
+    sensitivity,
+    tables,
+    teaching,
+    understood,
+)
+from groupwise.report.facts import Facts
+
+WORDS = {"repeated": "measurement", "rows": "row", "usual": "individual"}
+ANY_ROW = r"(individual|measurement|row)s?\b"
+
+
+@cache
+def facts_of(case: str) -> Facts:
+    made = hard_cases.make(case)
+    known = {"design": made.design, "results": made.results, "truth": made.truth, "alt": {}}
+    return Facts(**known, provenance={}, verdict=made.verdict, calibration=made.calibration)
+
+
+def facts(case: str, **design: Any) -> Facts:
+    """The facts of a hard case whose design.json says something else besides."""
+    known = facts_of(case)
+    return replace(known, design=known.design | design)
+
+
+def plain(markdown: str) -> str:
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown)
+
+
+def words_of_page(known: Facts) -> str:
+    """Every sentence that counts or compares rows."""
+    parts = [prose.design, prose.picture, prose.effects, prose.correlation, prose.ignored]
+    parts += [prose.trap, prose.nested_alternative, prose.shrinkage, prose.pooled_model]
+    parts += [understood.estimands, sensitivity.split, sensitivity.randomization]
+    parts += [quotable.sentences, teaching.picture, teaching.pooled, teaching.correlation]
+    return plain("\n".join(part(known) for part in parts)).replace("Individual effect", "")
+
+
+def alts(case: str) -> str:
+    made = hard_cases.make(case)
+    shown = figures.Tables(made.data, made.design, made.results, "mixed_wald", made.truth)
+    names = ("scores_by_group", "residuals_fitted", "variance_split", "shrinkage", "leave_one_out")
+    return "\n".join(figures.draw(name, shown).alt for name in names)
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_rows_are_called_what_they_are(case: str) -> None:
+    text = words_of_page(facts_of(case)) + alts(case)
+    text = text.replace("individual effect", "")  # of the lecture: a concept, and no count
+    text = re.sub(r"All \d+ rows of the data|deviations of the rows used", "", text)
+    assert set(re.findall(ANY_ROW, text)) == {WORDS[case]}
+
+
+def test_measurements_are_counted_with_their_individuals() -> None:
+    known = facts_of("repeated")
+    assert "The data hold 72 measurements of 36 pupils in 12 groups, 6 measurements each" in plain(
+        prose.design(known)
+    )
+    assert "The math score of 72 measurements of 36 pupils in 12 classes" in plain(
+        quotable.sentences(known)
+    )
+    assert "72 measurements of 36 pupils in 12 groups (class), 2 arms" in plain(entry(known))
+    assert "for 72 measurements of 36 pupils in 12 groups (class)" in alts("repeated")
+    assert re.search(r"^\| programme \| classes \| measurements \|$", tables.arms(known), re.M)
+
+
+def entry(known: Facts) -> str:
+    return overview.entry(replace(known, alt={"answer": "An answer."}))
+
+
+# ---- alerts --------------------------------------------------------------------------------------
+
+
+def test_alerts_stand_before_any_number_of_the_answer() -> None:
+    text = plain(prose.answer(facts_of("repeated")))
+    first = re.search(r"::: \{\.callout-(\w+) title=\"[^\"\d]+\"\}\n(.*?)\n:::\n", text, re.DOTALL)
+    assert first and first[1] == "warning"
+    assert hard_cases.ALERT in first[2] and "Ids restart." in first[2]
+    assert not re.search(r"\d", text[: first.start(2)])
+    assert text.index(".callout-important") > first.end(2)
+
+
+def test_without_alerts_the_answer_comes_first() -> None:
+    for design in ({}, {"alerts": []}):
+        text = prose.answer(facts("usual", **design))
+        assert text.lstrip().startswith('::: {.callout-important title="The answer"}')
+        assert "Warning" not in entry(facts("usual", **design))
+
+
+def test_alerts_stand_before_an_answer_that_there_is_none() -> None:
+    text = prose.answer(facts("failed", alerts=["Look *here*."]))
+    assert text.index("Look \\*here\\*\\.") < text.index("gives no answer here")
+
+
+def test_index_marks_a_report_with_a_warning() -> None:
+    known = facts_of("repeated")
+    assert plain(entry(known)).split("\n\n")[1] == f"**Warning** (and 1 more): {hard_cases.ALERT}"
+    one = facts("repeated", alerts=["Ids restart."])
+    assert plain(entry(one)).split("\n\n")[1] == "**Warning**: Ids restart."
+    marked = re.findall(r"^\| \[.*?\) \(\*\*warning\*\*\) \|", overview.summary([known]), re.M)
+    assert len(marked) == 1 and "warning" not in overview.summary([facts_of("usual")])
+
+
+# ---- assignment ----------------------------------------------------------------------------------
+
+MEASURED = {"simulated": False}
+
+
+@pytest.mark.parametrize(
+    ("assigned", "source", "said"),
+    [
+        (None, MEASURED, "is the same for all individuals of a professor. How"),
+        (None, {"simulated": True}, "of a professor: it was given to professors. How"),
+        ("group", MEASURED, "of a professor: it was given to professors. How"),
+        (
+            "individual",
+            MEASURED,
+            "of a professor, though individuals were assigned to it, as config",
+        ),
+    ],
+)
+def test_between_groups_only_what_is_known_was_given(
+    assigned: str | None, source: dict[str, bool], said: str
+) -> None:
+    known = facts("usual", assigned=assigned, source=source)
+    assert said in prose.design(known)
+
+
+@pytest.mark.parametrize(
+    ("case", "design", "said"),
+    [
+        ("usual", {"source": {"simulated": True}}, "that keep the design. The shaded"),
+        ("usual", {"assigned": "group", "source": MEASURED}, "that keep the design. The shaded"),
+        ("usual", {"source": MEASURED}, "the design, with professors dealt to arms anew. The"),
+        ("usual", {"assigned": "individual"}, "config.yaml says that individuals were, so do not"),
+        (
+            "within",
+            {"source": MEASURED},
+            "It takes individuals as assigned within professors; config.yaml does not say so "
+            "(`assigned`).",
+        ),
+        ("within", {"assigned": "group"}, "config.yaml says that professors were, so do not rely"),
+        (
+            "within",
+            {"assigned": "individual"},
+            "anew within professors. The shaded tails are the p",
+        ),
+    ],
+)
+def test_randomisation_says_what_it_takes_for_granted(
+    case: str, design: dict[str, Any], said: str
+) -> None:
+    text = sensitivity.randomization(facts(case, **design))
+    assert said in text
+    assert ("It takes" in text) == ("takes" in said or "config" in said)
+
+
+def test_individuals_who_were_assigned_are_not_their_measurements() -> None:
+    text = sensitivity.randomization(facts("rows", assigned="individual"))
+    assert text.endswith("It takes rows as assigned one by one, though individuals were.")
+
+
+def test_what_chance_could_have_made_is_said_where_the_assignment_is_known() -> None:
+    known = facts("within", source=MEASURED)
+    assert "chance could have made" not in sensitivity.assignments(known)
+    assert "chance could have made" in sensitivity.assignments(
+        facts("within", assigned="individual")
+    )
+    assert "chance could have made" in sensitivity.assignments(facts_of("usual"))
+    otherwise = facts("usual", assigned="individual")
+    assert "chance could have made" not in sensitivity.assignments(otherwise)
+
+
+# ---- names ---------------------------------------------------------------------------------------
+
+
+def test_names_that_are_no_nouns_are_named_and_not_used() -> None:
+    known = facts_of("odd_names")
+    assert plain(prose.question(known)).startswith(
+        "Does the treatment, **any**, change the outcome, **got**?"
+    )
+    assert "groups are told apart by the column “g_id”. The groups lie in" in plain(
+        prose.design(known)
+    )
+    assert "16 groups (told apart by “g_id”)" in plain(entry(known))
+    assert "- The outcome “got” of 96 individuals in 16 groups was" in plain(
+        quotable.sentences(known)
+    )
+    assert "A second grouping, 4 levels of the column “%”, is crossed" in plain(
+        understood.settings(known)
+    )
+
+
+def test_no_sentence_takes_an_odd_name_for_a_noun() -> None:
+    known = facts_of("odd_names")
+    text = words_of_page(known) + plain(prose.answer(known) + tables.omnibus(known))
+    taken = r"\b(?:[Tt]he|an?|each|every|of|within|in) (?:any|got|does|g_id|g id)\b"
+    assert re.findall(taken, text) == []
