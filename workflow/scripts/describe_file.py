@@ -4,6 +4,7 @@ Run by the rule of this name, and by `make describe` without Snakemake, which wo
 on a config.yaml that is not finished.
 """
 
+import json
 import os
 import re
 import sys
@@ -14,9 +15,10 @@ import yaml
 from configuration import from_here
 from raw_table import read_raw
 
+from groupwise.data.drafting import remarks, settings, suspected_codes, suspicions
 from groupwise.data.errors import InputError, sentence
-from groupwise.data.guess import covariates, guess_reference, guess_roles
-from groupwise.data.prepare import identifier
+from groupwise.data.guess import covariates, guess_layout, guess_reference
+from groupwise.data.labels import in_order, labels
 from groupwise.data.profile import constant_within, groupings, nesting, profile
 
 WIDTH = 98
@@ -35,12 +37,15 @@ def describe(file, form):
         raise InputError("file", "the data have a header but no rows", "add the data")
     columns = profile(raw.table)
     head = f"{path}: {len(raw.table)} rows, {len(columns)} columns"
+    codes = suspected_codes(raw.table)
+    suspected = [*getattr(raw, "suspicions", []), *suspicions(raw.table, codes)]
     parts = [
         "\n".join([printable(head), *(printable(note) for note in raw.notes)]),
         "\n".join(column_lines(columns)),
         "\n".join(nesting_lines(raw.table, columns)),
+        *(["\n".join(["To be looked at", *map(wrapped, suspected)])] if suspected else []),
         CHECK.strip(),
-        draft(path, raw.table, columns, form),
+        draft(path, raw.table, columns, form, codes),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -68,13 +73,19 @@ def nesting_lines(table, columns):
     keys = [column.name for column in columns if column.is_key]
     lines = lines or ["  nothing, but for columns that differ from row to row"]
     lines += [f"A value of its own in each row: {', '.join(keys)}"] if keys else []
-    wrapped = (textwrap.wrap(printable(line), WIDTH, subsequent_indent="    ") for line in lines)
-    return ["Constant", *(line for each in wrapped for line in each)]
+    folded = (textwrap.wrap(printable(line), WIDTH, subsequent_indent="    ") for line in lines)
+    return ["Constant", *(line for each in folded for line in each)]
 
 
-def draft(path, table, columns, form):
+def wrapped(text):
+    """A sentence below a title, on as many lines as it takes."""
+    margins = {"initial_indent": "  ", "subsequent_indent": "    "}
+    return "\n".join(textwrap.wrap(printable(text), WIDTH, **margins))
+
+
+def draft(path, table, columns, form, codes):
     """The block as YAML; a guess has its reason beside it."""
-    roles = guess_roles(table)
+    layout = guess_layout(table, columns)
     name = re.sub(r"\W+", "_", Path(path).name.split(".")[0], flags=re.A).strip("_")
     name = name if re.match(r"[A-Za-z]", name) and name.casefold() != "index" else f"data_{name}"
     lines = [
@@ -84,16 +95,53 @@ def draft(path, table, columns, form):
         entry(4, "file", path),
         *([entry(4, "format", dict(form))] if form else []),
         "    roles:",
+        *role_lines(layout, columns),
+        *reference_lines(table, layout.roles["treatment"].name),
+        *setting_lines(table, layout, codes),
     ]
-    for role, guess in roles.items():
+    return "\n".join(lines) + "\n"
+
+
+def role_lines(layout, columns):
+    """Lines for each role; where none was guessed, the readings that are close, and why."""
+    for role, guess in layout.roles.items():
         marked = f"guess: {guess.why}" if guess.name is not None else f"not guessed: {guess.why}"
-        lines.append(entry(6, role, guess.name or f"FILL IN the {role}", marked))
-    lines.append(entry(6, "covariates", []))
-    if others := covariates(columns, roles):
-        text = printable(f"could be: {', '.join(others)}")
-        margin = " " * 6 + "# "
-        lines += textwrap.wrap(text, WIDTH, initial_indent=margin, subsequent_indent=margin)
-    return "\n".join(lines + reference_lines(table, roles["treatment"].name)) + "\n"
+        column = list(guess.name) if isinstance(guess.name, tuple) else guess.name
+        yield from explained(6, role, column or f"FILL IN the {role}", marked)
+        also = "" if guess.name is None else "also, or in a list with it: "
+        for name, why in guess.either:
+            yield from comment(6, f"{also}{name}: {why}")
+    if layout.period is None:
+        yield entry(6, "covariates", [])
+    else:
+        yield entry(6, "covariates", [layout.period], "guess: see below")
+    if others := [each for each in covariates(columns, layout.roles) if each not in layout.times]:
+        yield from comment(6, f"could be: {', '.join(others)}")
+    for remark in remarks(layout):
+        yield from comment(6, remark)
+
+
+def setting_lines(table, layout, codes):
+    """Lines for the settings that the guessed roles need."""
+    for each in settings(table, layout, codes):
+        yield from explained(4, each.key, each.value, each.why)
+
+
+def explained(indent, key, value, why):
+    """An entry with its reason beside it, or below where it is too long for that."""
+    line = entry(indent, key, value)
+    if len(line) + len(why) + 4 <= WIDTH:
+        return [entry(indent, key, value, why)]
+    mark, _, reason = why.partition(": ")
+    return [entry(indent, key, value, mark), *comment(indent, f"({reason})")]
+
+
+def comment(indent, text):
+    """A comment of a draft, on as many lines as it takes."""
+    margin = " " * indent + "# "
+    return textwrap.wrap(
+        printable(text), WIDTH, initial_indent=margin, subsequent_indent=margin
+    ) or [margin]
 
 
 def reference_lines(table, treatment):
@@ -101,8 +149,8 @@ def reference_lines(table, treatment):
     if treatment is None:
         return [entry(4, "reference", "FILL IN the reference", "an arm, one of the treatment's")]
     guess = guess_reference(table[treatment])
-    lines = [entry(4, "reference", guess.name, f"guess: {guess.why}")]
-    arms = sorted(identifier(table[treatment]).dropna().unique())
+    lines = explained(4, "reference", guess.name, f"guess: {guess.why}")
+    arms = in_order(labels(table[treatment]))
     if all(re.fullmatch(r"\d+", arm) for arm in arms):
         names = ", ".join(f"{arm}: name of {arm}" for arm in arms)
         lines.append(f"    # levels: {{{names}}}  # names the arms; the reference then is a name")
@@ -117,10 +165,14 @@ def entry(indent, key, value, comment=""):
 
 def scalar(value):
     """A value as YAML in one line; what does something to a terminal is escaped."""
-    style = {"width": 10**9, "default_flow_style": True}
-    text = yaml.safe_dump(value, allow_unicode=True, **style).removesuffix("\n")
-    text = text.removesuffix("\n...")
-    return text if text.isprintable() else yaml.safe_dump(value, default_style='"', **style).strip()
+    text = yaml.safe_dump(value, allow_unicode=True, width=10**9, default_flow_style=True)
+    text = text.removesuffix("\n").removesuffix("\n...")
+    return text if text.isprintable() else escaped(json.dumps(value, ensure_ascii=False))
+
+
+def escaped(text):
+    """JSON, which is YAML too, with what is not printable in it as numbers."""
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in text)
 
 
 def printable(text):

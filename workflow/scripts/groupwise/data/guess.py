@@ -1,159 +1,236 @@
-"""Which column may play which role: guesses from names, levels and what is constant in what."""
+"""Which column may play which role: guesses from names, values, nesting and constancy together."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
+from groupwise.data import vocabulary as say
+from groupwise.data.arms import Reading, any_group, one_arm_each, readings
+from groupwise.data.labels import natural
+from groupwise.data.outcomes import Candidate, candidates, two_values
 from groupwise.data.prepare import identifier
-from groupwise.data.profile import Column, constant_within, groupings, profile
+from groupwise.data.profile import Column
+from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
+from groupwise.data.structure import Key, Structure
+from groupwise.data.units import is_time, name_marks
+from groupwise.data.vocabulary import says
 
-MAX_ARMS = 10
-WORDS = {
-    "outcome": "outcome response score result grade mark test exam math maths reading y value "
-    "yield weight pressure time rate",
-    "treatment": "treatment treat treated trt arm condition intervention style exposure program "
-    "programme group_type class_type allocation assignment dose variety",
-    "group": "group class classroom teacher professor school clinic practice hospital site centre "
-    "center cluster village region ward subject patient person household family",
-    "block": "block stratum strata school site pair wave cohort region district replicate",
-}
-CONTROL = "control placebo usual regular standard none no untreated baseline reference 0 false"
+CLOSE = 0.75
+"""Readings whose marks differ by less are both told, and none is taken."""
+CLOSE_UNNAMED = 1.75
+"""The same for treatments where neither the name nor an arm says that they are."""
+LEAST_TREATMENT = 2.0
+LEAST_OUTCOME = 0.7
+LEAST_TWO_VALUED = 1.0
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A column, or a level, and why; None where nothing fits, and why not."""
+    """A column (or several that make one identifier, or a level), and why; None where nothing fits.
 
-    name: str | None
+    `either` holds readings that are close, each with its reason: where no name is given, of which
+    one is to be chosen; where one is, other outcomes that are as good.
+    """
+
+    name: Key | None
     why: str
+    either: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a table seems to be.
+
+    Attributes
+    ----------
+    roles : a guess for each role
+    times : columns that look like periods
+    individual : the rows that share one, where rows are measurements or may be
+    baseline : the time and its value before the treatment, if rows of that time are a pretest
+    period : the time with which whole groups change their arm
+    ungrouped : whether the rows of whole arms have no group
+    """
+
+    roles: Mapping[str, Guess]
+    times: Sequence[str] = ()
+    individual: Individual | None = None
+    baseline: tuple[str, object] | None = None
+    period: str | None = None
+    ungrouped: bool = False
+    outcome_values: Mapping[str, int] | None = field(default=None)
 
 
 def guess_roles(table: pd.DataFrame) -> dict[str, Guess]:
-    """A guess for `outcome`, `treatment`, `group` and `block` (left out if there is none)."""
-    columns = {column.name: column for column in profile(table)}
-    constant = constant_within(table, groupings(list(columns.values())))
-    treatment, group, block = _assignment(table, columns, constant)
-    taken = {each.name for each in (treatment, group, block)}
-    outcome = _outcome(columns, constant, group.name, taken)
-    found = {"outcome": outcome, "treatment": treatment, "group": group}
-    return found if block.name is None else found | {"block": block}
+    """A guess for `outcome`, `treatment`, `group`; `block` and `individual` where there are any."""
+    return dict(guess_layout(table).roles)
+
+
+def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -> Layout:
+    """The roles, and what the draft of a configuration says besides."""
+    found = Structure(table, columns)
+    times = tuple(name for name in found.columns if is_time(found, name))
+    possible = readings(found, times)
+    treatment, group, block, ungrouped = _assignment(possible)
+    if not possible:
+        group = _told(*any_group(found, times))
+    taken = _columns(treatment.name, group.name, block.name)
+    who = individual(found, group.name, taken, times)
+    who = who or of_group(found, group.name, times)
+    sure = who is not None and who.sure
+    units = [each for each in (group.name, who.key if who and sure else None) if each is not None]
+    taken |= _columns(who.key) if who and sure else set()
+    outcome = _outcome(candidates(found, taken, units, times), possible)
+    roles = {"outcome": outcome, "treatment": treatment, "group": group}
+    roles |= {"block": block} if block.name is not None else {}
+    if who is not None and sure:
+        roles["individual"] = Guess(who.key, f"each has {rows_each(who)}")
+    values = two_values(found, str(outcome.name)) if outcome.name in found.columns else None
+    return Layout(
+        roles=roles,
+        times=times,
+        individual=who,
+        baseline=_baseline(found, treatment.name, who),
+        period=_period(found, treatment.name, group.name, times),
+        ungrouped=ungrouped,
+        outcome_values=values,
+    )
+
+
+def rows_each(who: Individual) -> str:
+    """`2 rows`, `about 3.4 rows`."""
+    whole = abs(who.per - round(who.per)) < 0.005
+    return f"{who.per:.0f} rows" if whole else f"about {who.per:.1f} rows"
 
 
 def guess_reference(values: pd.Series) -> Guess:
-    """The arm that sounds like a control, else the first in the alphabet."""
-    arms = sorted(identifier(values).dropna().unique(), key=lambda arm: (len(arm), arm))
-    for arm in arms:
-        if _sounds(arm, CONTROL):
-            return Guess(arm, "it sounds like the arm to compare with")
-    return Guess(min(arms), "no arm sounds like a control: this is the first in the alphabet")
+    """The arm that sounds most like a control, else the first in natural order."""
+    arms = sorted(identifier(values).dropna().unique(), key=natural)
+    for known in (say.CONTROL, say.BARE):
+        fitting = [arm for arm in arms if says(arm, known) and not _is_negated(arm)]
+        if fitting and len(fitting) < len(arms):
+            return Guess(min(fitting, key=len), "it sounds like the arm to compare with")
+    letter = _control_letter(arms)
+    if letter is not None:
+        return Guess(letter, "its letter is that of an arm to compare with")
+    return Guess(arms[0], "no arm sounds like a control: this is the first in order")
+
+
+def _control_letter(arms: Sequence[str]) -> str | None:
+    """Of arms that are letters, but not A, B, C: P for placebo, C for control, N for no."""
+    letters = {say.folded(arm): arm for arm in arms}
+    if any(len(letter) != 1 or not letter.isalpha() for letter in letters):
+        return None
+    places = sorted(map(ord, letters))
+    if places == list(range(places[0], places[0] + len(places))) or len(letters) != len(arms):
+        return None
+    return next((letters[each] for each in "pcn" if each in letters), None)
 
 
 def covariates(columns: Sequence[Column], roles: Mapping[str, Guess]) -> list[str]:
     """Columns that are left and could be adjusted for."""
-    taken = {guess.name for guess in roles.values()}
+    taken = _columns(*(guess.name for guess in roles.values()))
     return [
         column.name
         for column in columns
-        if column.name not in taken and column.levels > 1 and not column.is_key
+        if column.name not in taken
+        and column.levels > 1
+        and not column.is_key
+        and name_marks(column.name) <= 0
     ]
 
 
-def _assignment(
-    table: pd.DataFrame, columns: Mapping[str, Column], constant: Mapping[str, set[str]]
-) -> tuple[Guess, Guess, Guess]:
-    """Treatment, group and block: the candidates that fit together best."""
+def _columns(*keys: Key | None) -> set[str]:
+    """The columns of these identifiers."""
+    flat = (key if isinstance(key, tuple) else (key,) for key in keys if key is not None)
+    return {name for names in flat for name in names}
+
+
+def _is_negated(arm: str) -> bool:
+    """Whether an arm is more than the usual: usual care plus, enhanced standard care."""
+    return bool(set(say.parts(arm)) & {"plus", "enhanced", "and", "with", "non"})
+
+
+def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]:
+    """Treatment, group and block: of the reading that fits best, if none comes close."""
     none = Guess(None, "no column fits")
-    best, best_score = (none, none, none), -1.0
-    for treatment in (columns[name] for name in constant if 2 <= columns[name].levels <= MAX_ARMS):
-        group = _group(treatment, columns, constant)
-        block = _block(treatment.name, group.name, columns, constant)
-        shares = table[treatment.name].value_counts(normalize=True)
-        balance = float(shares.min()) * treatment.levels
-        between = group.name is not None and treatment.name in constant[group.name]
-        named = _sounds(treatment.name, WORDS["treatment"])
-        score = 3 * named + 2 * between + balance + (group.name is not None) * 1.0
-        score += 1.0 * (block.name is not None and between)
-        if score > best_score:
-            where = f"constant within {group.name}" if between else "it varies within groups"
-            reasons = [f"{treatment.levels} levels", where if group.name else ""]
-            reasons += ["the name sounds like it"] if named else []
-            best = (Guess(treatment.name, ", ".join(filter(None, reasons))), group, block)
-            best_score = score
-    return best
+    if not possible:
+        return none, none, none, False
+    best = possible[0]
+    margin = CLOSE if best.named else CLOSE_UNNAMED
+    near = [each for each in possible if best.marks - each.marks < margin]
+    group = _told(best.group, best.group_why, best.close)
+    block = Guess(best.block, best.block_why)
+    if best.marks < LEAST_TREATMENT:
+        return Guess(None, f"no column sounds or lies like one ('{best.treatment}' least badly)"), \
+            group, Guess(None, ""), False  # fmt: skip
+    if len(near) == 1:
+        return Guess(best.treatment, best.why), group, block, best.ungrouped
+    both = tuple((each.treatment, each.why) for each in near[:4])
+    if len({each.group for each in near}) > 1:
+        group = Guess(None, "it depends on the treatment", _either_group(near))
+    shared = {each.block for each in near}
+    block = block if len(shared) == 1 else Guess(None, "")
+    names = " or ".join(each.treatment for each in near[:4])
+    return Guess(None, f"it could be {names}", both), group, block, False
 
 
-def _group(
-    treatment: Column, columns: Mapping[str, Column], constant: Mapping[str, set[str]]
-) -> Guess:
-    """The coarsest column that determines the treatment; else the one that sounds most like it."""
-    many = [
-        columns[name]
-        for name in constant
-        if name != treatment.name and columns[name].levels >= 2 * treatment.levels
-    ]
-    whole = [column for column in many if treatment.name in constant[column.name]]
-    if whole:
-        named = [column for column in whole if _sounds(column.name, WORDS["group"])]
-        found = min(named or whole, key=lambda column: column.levels)
-        return Guess(found.name, f"{found.levels} levels, each with one {treatment.name}")
-    if not many:
-        return Guess(None, "no column has enough levels with several rows each")
-    found = max(many, key=lambda column: (_sounds(column.name, WORDS["group"]), column.levels))
-    return Guess(found.name, f"{found.levels} levels with {found.per_level:.0f} rows on average")
+def _told(group: Key | None, why: str, close: Sequence[str]) -> Guess:
+    """The group, or the columns that could be it just as well."""
+    if not close:
+        return Guess(group, why)
+    names = (str(group), *close)
+    return Guess(
+        None,
+        f"it could be {' or '.join(names)}",
+        tuple((name, "several rows in each level, several arms") for name in names),
+    )
 
 
-def _block(
-    treatment: str,
-    group: str | None,
-    columns: Mapping[str, Column],
-    constant: Mapping[str, set[str]],
-) -> Guess:
-    """What holds whole groups, and more than one arm: the finest, or what sounds like it."""
-    held = [
-        columns[name]
-        for name in (constant[group] if group else ())
-        if name != treatment
-        and treatment not in constant[name]
-        and group not in constant[name]
-        and treatment in constant[str(group)]
-        and (_sounds(name, WORDS["block"]) or columns[name].levels > MAX_ARMS)
-    ]
-    if not held:
-        return Guess(None, "no column holds whole groups of several arms")
-    found = max(held, key=lambda column: (_sounds(column.name, WORDS["block"]), column.levels))
-    why = f"{found.levels} levels that hold whole levels of {group}, and several arms"
-    return Guess(found.name, why)
+def _either_group(near: Sequence[Reading]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (str(each.group), f"if the treatment is {each.treatment}")
+        for each in near[:4]
+        if each.group is not None
+    )
 
 
-def _outcome(
-    columns: Mapping[str, Column],
-    constant: Mapping[str, set[str]],
-    group: str | None,
-    taken: set[str | None],
-) -> Guess:
-    """The number with most values that varies within groups."""
-    fixed = constant.get(str(group), set())
-    numbers = [
-        column
-        for column in columns.values()
-        if column.kind in ("number", "whole number")
-        and column.levels > 2
-        and not (column.is_key and not _sounds(column.name, WORDS["outcome"]))
-        and column.name not in taken | fixed
-    ]
-    if not numbers:
-        return Guess(None, "no numeric column varies within groups")
-    found = max(numbers, key=lambda column: (_sounds(column.name, WORDS["outcome"]), column.levels))
-    named = ", the name sounds like it" if _sounds(found.name, WORDS["outcome"]) else ""
-    return Guess(found.name, f"a number with {found.levels} values{named}")
+def _outcome(found: Sequence[Candidate], possible: Sequence[Reading]) -> Guess:
+    """The candidate with most marks; of several that are named as outcomes, the finest."""
+    if not found:
+        return Guess(None, "no column is a number, or yes and no, that varies within groups")
+    best = found[0]
+    least = LEAST_TWO_VALUED if best.levels == 2 else LEAST_OUTCOME
+    if best.marks < least:
+        return Guess(None, f"no column sounds or lies like one ('{best.name}' least badly)")
+    near = [each for each in found if best.marks - each.marks < CLOSE]
+    if len(near) == 1:
+        return Guess(best.name, best.why)
+    if all(each.named for each in near) and len({each.kind == "two" for each in near}) == 1:
+        best = max(near, key=lambda each: each.levels)
+        others = tuple((each.name, each.why) for each in near[:4] if each is not best)
+        return Guess(best.name, best.why, others)
+    names = " or ".join(each.name for each in near[:4])
+    return Guess(None, f"it could be {names}", tuple((each.name, each.why) for each in near[:4]))
 
 
-def _sounds(name: str, words: str) -> bool:
-    """Whether one of the words stands in a name, or is the name."""
-    known = set(words.split())
-    parts = re.split(r"[\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).casefold())
-    return name.casefold() in known or not known.isdisjoint(parts)
+def _baseline(
+    found: Structure, treatment: Key | None, who: Individual | None
+) -> tuple[str, object] | None:
+    """The time before the treatment, where individuals are in one arm and measured before and after."""
+    if who is None or not who.sure or who.time is None or not isinstance(treatment, str):
+        return None
+    if not one_arm_each(found, who.key, treatment):
+        return None
+    early = before(found, who.time)
+    return None if early is None else (who.time, early)
+
+
+def _period(
+    found: Structure, treatment: Key | None, group: Key | None, times: Sequence[str]
+) -> str | None:
+    if not isinstance(treatment, str) or group is None:
+        return None
+    return period_of_treatment(found, treatment, group, times)

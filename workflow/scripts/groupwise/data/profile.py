@@ -77,8 +77,8 @@ def constant_within(table: pd.DataFrame, names: Sequence[str]) -> dict[str, set[
             for inner in names
             if inner != outer
             and n_levels[inner] <= n_levels[outer]
-            and _is_function(codes[outer][:FIRST_ROWS], codes[inner][:FIRST_ROWS])
-            and _is_function(codes[outer], codes[inner])
+            and is_function(codes[outer][:FIRST_ROWS], codes[inner][:FIRST_ROWS])
+            and is_function(codes[outer], codes[inner])
         }
         for outer in names
     }
@@ -106,7 +106,7 @@ def nesting(constant: Mapping[str, set[str]]) -> list[tuple[list[str], list[str]
     return lines
 
 
-def _is_function(outer: np.ndarray, inner: np.ndarray) -> bool:
+def is_function(outer: np.ndarray, inner: np.ndarray) -> bool:
     """Whether codes of `inner` follow from those of `outer`; -1 is missing. O(rows)."""
     known = (outer >= 0) & (inner >= 0)
     outer, inner = outer[known], inner[known]

@@ -1,0 +1,117 @@
+"""Guessed roles over a table of layouts: nearly all are right or left open, hardly any is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from configuration import check_configuration
+from describe_file import describe
+from layouts import LAYOUTS, ROLES, Key, Layout
+from raw_table import read_raw
+
+from groupwise.data.codes import without_codes
+from groupwise.data.guess import guess_reference, guess_roles
+from groupwise.data.ingest import ingest
+from groupwise.data.validate import Roles
+
+LEAST_HARMLESS = 0.95
+MOST_WRONG = 0.02
+
+
+def verdicts(layout: Layout) -> dict[str, tuple[str, Key]]:
+    """`right`, `open` or `wrong` for each role, with the guess."""
+    table = layout.table
+    guesses = guess_roles(table)
+    found = {role: guesses[role].name if role in guesses else None for role in ROLES}
+    judged = {role: (_judged(found[role], layout.right[role]), found[role]) for role in ROLES}
+    treatment = found["treatment"]
+    if isinstance(treatment, str) and judged["treatment"][0] == "right":
+        judged["reference"] = _judged_reference(table[treatment], layout)
+    return judged
+
+
+def _judged_reference(arms: pd.Series, layout: Layout) -> tuple[str, Key]:
+    """Where no arm sounds like a control the page says so, and the first stands for none: open."""
+    guess = guess_reference(arms)
+    if layout.reference == {None} or guess.name in layout.reference:
+        return "right", guess.name
+    return ("open" if guess.why.startswith("no arm") else "wrong"), guess.name
+
+
+def _judged(guess: Key, right: frozenset[Key]) -> str:
+    if guess in right:
+        return "right"
+    return "open" if guess is None else "wrong"
+
+
+def tally(layouts: Sequence[Layout]) -> tuple[dict[str, Counter[str]], list[str]]:
+    counts: dict[str, Counter[str]] = {role: Counter() for role in (*ROLES, "reference")}
+    faults = []
+    for layout in layouts:
+        for role, (verdict, guess) in verdicts(layout).items():
+            counts[role][verdict] += 1
+            if verdict != "right":
+                faults.append(f"{layout.name}: {role} {verdict}, {guess}")
+    return counts, faults
+
+
+def shown(title: str, counts: dict[str, Counter[str]], faults: list[str]) -> str:
+    lines = [f"\n{title:12} {'n':>4} {'right':>6} {'open':>5} {'wrong':>6}  harmless"]
+    for role, each in counts.items():
+        n = each.total()
+        share = (each["right"] + each["open"]) / n
+        lines.append(
+            f"{role:12} {n:4} {each['right']:6} {each['open']:5} {each['wrong']:6}  {share:8.1%}"
+        )
+    return "\n".join([*lines, *(f"  {fault}" for fault in faults)])
+
+
+@pytest.mark.parametrize("aside", [False, True], ids=["tuned", "aside"])
+def test_guesses_do_no_harm(aside: bool) -> None:
+    """The layouts kept aside were written before and not looked at while rules were made."""
+    layouts = [each for each in LAYOUTS if each.aside == aside]
+    counts, faults = tally(layouts)
+    table = shown("aside" if aside else "tuned", counts, faults)
+    print(table)
+    for role, each in counts.items():
+        assert each["wrong"] <= MOST_WRONG * each.total() + 1e-9, f"{role}\n{table}"
+        assert each["right"] + each["open"] >= LEAST_HARMLESS * each.total()
+
+
+def test_there_are_layouts_enough() -> None:
+    assert len(LAYOUTS) >= 60 - 10
+    assert len({each.name for each in LAYOUTS}) == len(LAYOUTS)
+
+
+def settings_of(layout: Layout, folder: Path) -> dict[str, Any]:
+    """The block that is drafted for a layout, as configuration that was checked."""
+    table = layout.table
+    texts = table.columns[table.dtypes == object]
+    table[texts] = table[texts].astype("string")
+    table.to_parquet(folder / "table.parquet")
+    page = describe(str(folder / "table.parquet"), {})
+    draft = page[page.index("\ndatasets:") :]
+    (folder / "config.yaml").write_text(draft, encoding="utf-8")
+    config = yaml.safe_load(draft)
+    check_configuration(config, [str(folder / "config.yaml")])
+    settings: dict[str, Any] = config["datasets"]["table"]
+    return settings
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=[each.name for each in LAYOUTS])
+def test_draft_runs_or_says_what_is_to_be_filled_in(layout: Layout, tmp_path: Path) -> None:
+    settings = settings_of(layout, tmp_path)
+    if "FILL IN" in str(settings):
+        return
+    names = ("reference", "recode", "baseline", "ungrouped", "categorical", "missing_codes")
+    given = {key: settings[key] for key in names if key in settings}
+    table = without_codes(read_raw(tmp_path / "table.parquet", None).table, given.get("missing_codes"))
+    taken = ingest(table, Roles.from_settings(settings["roles"]), **given)
+    assert len(taken.table) >= 0.45 * len(table)
+    assert taken.table[settings["roles"]["treatment"]].cat.categories[0] == settings["reference"]

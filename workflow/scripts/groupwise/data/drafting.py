@@ -1,0 +1,170 @@
+"""What a draft of a configuration says besides the roles: settings that go with the data, and remarks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise.data import suspect
+from groupwise.data.guess import Layout, rows_each
+from groupwise.data.labels import labels
+from groupwise.data.outcomes import is_mostly_numbers
+from groupwise.data.structure import Key
+from groupwise.data.units import is_label, name_marks, sized
+from groupwise.data.values import as_value
+from groupwise.words import capital
+
+MOST_LABELS = 1000
+"""Texts with more different values than this are not searched for codes, if they are no numbers."""
+CODES = [sign * int(digit * n) for sign in (1, -1) for digit in "987" for n in range(1, 6)]
+CODES += [sign * int("9" * n + digit) for sign in (1, -1) for n in range(1, 5) for digit in "678"]
+FILL_IN = "FILL IN a number"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of a dataset, its value, and why it was guessed."""
+
+    key: str
+    value: Any
+    why: str
+
+
+def settings(
+    table: pd.DataFrame, layout: Layout, suspected: Mapping[str, Mapping[str, int]]
+) -> list[Setting]:
+    """Settings without which the guessed roles would not do, each as a guess.
+
+    `suspected`: codes for missing values, by column (see `suspected_codes`).
+    """
+    recodes = recoded_arms(table, layout.roles["treatment"].name)
+    outcome = layout.roles["outcome"].name
+    found = []
+    if isinstance(outcome, str) and layout.outcome_values is not None:
+        recodes[outcome] = dict(layout.outcome_values)
+    elif isinstance(outcome, str) and _is_labelled(table[outcome]):
+        recodes[outcome] = dict.fromkeys(labels(table[outcome]).cat.categories, FILL_IN)
+    if recodes:
+        found.append(Setting("recode", recodes, "guess: how the values are meant"))
+    if codes := missing_codes(suspected, layout):
+        found.append(Setting("missing_codes", codes, "guess: values that mean missing"))
+    if layout.baseline is not None:
+        time, value = layout.baseline
+        why = f"guess: the outcome at {time} {value} becomes a covariate"
+        found.append(Setting("baseline", {time: _plain(value)}, why))
+    if layout.ungrouped:
+        why = "guess: each row without a group is a group of its own, independent of all others"
+        found.append(Setting("ungrouped", "own_group", why))
+    if layout.period is not None:
+        found.append(Setting("categorical", [layout.period], "guess: each period has its own mean"))
+    return found
+
+
+def remarks(layout: Layout) -> list[str]:
+    """Sentences on what the draft cannot settle: periods, and who is a row."""
+    said = [
+        f"{name}: looks like a period; it is no group, no block and no outcome"
+        for name in layout.times
+        if name != layout.period
+    ]
+    if layout.period is not None:
+        said.append(
+            f"{layout.period}: whole groups change their arm with it, as in a stepped wedge or a "
+            "crossover of groups. Rows were not randomised within groups, and what changes over time "
+            "must not count as an effect: this is why it is a covariate"
+        )
+    who = layout.individual
+    if who is not None:
+        said.append(_on_individuals(who.key, rows_each(who), sure=who.sure))
+    return said
+
+
+def recoded_arms(table: pd.DataFrame, treatment: Key | None) -> dict[str, dict[str, Any]]:
+    """Arms that differ in capitals or spaces only, as the most frequent spelling."""
+    if not isinstance(treatment, str):
+        return {}
+    counts = Counter(labels(table[treatment]).dropna().astype(object))
+    spelling: dict[str, str] = {}
+    for arm, _ in counts.most_common():
+        spelling.setdefault(str(arm).strip().casefold(), str(arm))
+    new = {arm: spelling[str(arm).strip().casefold()] for arm in counts}
+    changed = {arm: to for arm, to in new.items() if arm != to}
+    return {treatment: changed} if changed else {}
+
+
+def missing_codes(
+    suspected: Mapping[str, Mapping[str, int]], layout: Layout
+) -> dict[str, list[Any]]:
+    """Suspected codes of the columns that are no identifiers, treatments or times."""
+    roles = layout.roles
+    apart = {name for role in roles if role != "outcome" for name in _names(roles[role].name)}
+    return {
+        name: [_plain(code) for code in codes]
+        for name, codes in suspected.items()
+        if name not in apart | {*layout.times} and name_marks(name) <= 0
+    }
+
+
+def suspected_codes(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """See `suspect.codes`; columns that have none for sure are passed over, which is quicker."""
+    names = [name for name in table if not is_label(str(name))]
+    return suspect.codes(table, [name for name in names if _may_have_codes(table[name])])
+
+
+def _may_have_codes(values: pd.Series) -> bool:
+    """Whether texts may be codes, or numbers of that kind lie outside of all others."""
+    if pd.api.types.is_bool_dtype(values):
+        return False
+    if not pd.api.types.is_numeric_dtype(values):
+        return is_mostly_numbers(values) or values.nunique() <= MOST_LABELS
+    numbers = values.dropna().to_numpy(dtype=float)
+    coded = np.isin(numbers, CODES)
+    if not coded.any() or coded.all():
+        return False
+    low, high = numbers[~coded].min(), numbers[~coded].max()
+    return bool(((numbers[coded] < low) | (numbers[coded] > high)).any())
+
+
+def _on_individuals(key: Key, rows: str, *, sure: bool) -> str:
+    name = sized(key)
+    if sure:
+        return f"each {name} has {rows}: rows are taken for measurements of one individual"
+    written = f"[{', '.join(key)}]" if isinstance(key, tuple) else key
+    return (
+        f"each {name} has {rows}: if these are measurements of one individual, write "
+        f"individual: {written} below roles"
+    )
+
+
+def _is_labelled(values: pd.Series) -> bool:
+    text = not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
+    return bool(text) and not is_mostly_numbers(values)
+
+
+def _names(key: Key | None) -> tuple[str, ...]:
+    return key if isinstance(key, tuple) else () if key is None else (key,)
+
+
+def _plain(value: object) -> Any:
+    """A value as YAML is to write it: a whole number as a number."""
+    text = as_value(value)
+    try:
+        number = float(text)
+    except ValueError:
+        return str(value)
+    return int(number) if number.is_integer() else number
+
+
+def suspicions(table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What a reader should know of the rows and values as they stand in the file."""
+    said = [
+        f"{capital(suspect.code_sentence(name, codes))}: perhaps codes for missing values "
+        "(missing_codes)."
+        for name, codes in suspected.items()
+    ]
+    return [*suspect.sentences(table), *said]

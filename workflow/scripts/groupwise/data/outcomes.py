@@ -1,0 +1,172 @@
+"""Which column is the outcome: the candidates, with marks."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from groupwise.data import vocabulary as say
+from groupwise.data.profile import Column
+from groupwise.data.structure import Key, Structure
+from groupwise.data.units import is_key, is_label, is_unit, rank
+from groupwise.data.values import NUMBER
+from groupwise.data.vocabulary import names_it, says
+
+FEW = 10
+"""Numbers of no more values than this are codes as well as measurements."""
+MOST_LABELS = 7
+"""Labels of an outcome that is no number: more are hardly in an order."""
+MOSTLY = 0.7
+"""A column of texts of which more than this share are numbers holds numbers."""
+STEM = re.compile(r"(.*?)[ _.]?(t|tp|w|wave|time|time_|m|month|week|)[ _.]?(\d+)$")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    name: str
+    marks: float
+    why: str
+    named: bool
+    levels: int
+    kind: str
+
+
+def candidates(
+    found: Structure, taken: Iterable[str], units: Iterable[Key], times: Iterable[str]
+) -> list[Candidate]:
+    """Columns that could be the outcome, best first. `units`: group and individual."""
+    skipped = {*taken, *times}
+    columns = [each for name, each in found.columns.items() if name not in skipped]
+    early = _first_of_series(found.columns)
+    made = []
+    for column in columns:
+        kind = measured(found, column)
+        if kind is None:
+            continue
+        marks, named = _marks(found, column, kind, early)
+        fixed = [unit for unit in units if _is_fixed(found, unit, column.name)]
+        marks -= 4.0 if fixed else 0.0
+        why = _why(found, column, kind) + (", named so" if named else "")
+        made.append(Candidate(column.name, marks, why, named, column.levels, kind))
+    return sorted(made, key=lambda each: (-each.marks, -each.levels))
+
+
+def measured(found: Structure, column: Column) -> str | None:
+    """`number`, `text` (numbers and a few texts), `two`: what an outcome may be; else None."""
+    if column.levels < 2:
+        return None
+    if column.kind in ("number", "whole number"):
+        return "two" if column.levels == 2 and column.kind == "whole number" else "number"
+    if column.kind == "true/false" or (column.levels == 2 and two_values(found, column.name)):
+        return "two"
+    if column.kind == "text" and is_mostly_numbers(found.table[column.name]):
+        return "text"
+    few = column.kind == "text" and column.levels <= MOST_LABELS
+    return "labels" if few and names_it(column.name, say.RESULT) else None
+
+
+def is_mostly_numbers(values: pd.Series) -> bool:
+    """Whether texts keep a column from being numbers that nearly all of its values are."""
+    texts = values.dropna().unique()[:2000]
+    numbers = sum(bool(NUMBER.fullmatch(str(each).strip())) for each in texts)
+    return numbers >= 5 and numbers > MOSTLY * len(texts)
+
+
+def two_values(found: Structure, name: str) -> dict[str, int] | None:
+    """Which of two texts stands for no (0) and which for yes (1); None where they do not say."""
+    values = [str(each) for each in found.table[name].dropna().unique()]
+    if len(values) != 2:
+        return None
+    first, second = values
+    for no, yes in ((first, second), (second, first)):
+        if _is(no, say.NO) and _is(yes, say.YES):
+            return {no: 0, yes: 1}
+        if _negates(no, yes):
+            return {no: 0, yes: 1}
+    return None
+
+
+def _is(value: str, known: frozenset[str]) -> bool:
+    return re.sub(r"[\W_]+", "_", say.folded(value)) in known
+
+
+def _negates(no: str, yes: str) -> bool:
+    no, yes = say.folded(no), say.folded(yes)
+    return bool(re.fullmatch(rf"(no|not|non|un|in|nicht|kein|keine)[ _-]?{re.escape(yes)}", no))
+
+
+def _marks(
+    found: Structure, column: Column, kind: str, early: frozenset[str]
+) -> tuple[float, bool]:
+    """How much a column looks like an outcome, and whether it is named as one."""
+    name = column.name
+    by_name, named = _name_marks(name, kind, is_early=name in early)
+    marks = {"number": 2.0, "text": 1.5, "two": 0.0, "labels": 0.0}[kind] + by_name
+    if column.kind == "whole number" and kind == "number":
+        marks -= 0.5 if column.levels > FEW else 1.25
+    if is_key(found, name) or (is_label(name) and not says(name, say.OUTCOME)):
+        marks -= 7.0
+    if not named and (is_unit(found, name) or _is_dealt(found, column)):
+        marks -= 3.0
+    place = list(found.columns).index(name) / max(len(found.columns) - 1, 1)
+    return marks + 0.3 * place, named
+
+
+def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
+    strong, medium = says(name, say.OUTCOME), says(name, say.MEASURE)
+    marks = 4.0 if names_it(name, say.OUTCOME) else 3.0 if strong else 2.0 if medium else 0.0
+    marks += 1.5 if says(name, say.AFTER) else 0.0
+    is_before = (says(name, say.BEFORE) or is_early) and not says(name, say.AFTER)
+    named = (strong or medium) and not is_before
+    marks -= 4.5 if is_before else 0.0
+    marks -= 4.0 if says(name, say.TRAIT) and not strong else 0.0
+    if not named and (says(name, say.TREATMENT | say.FACTOR) or rank(name)):
+        marks -= 2.0
+    if not named and say.parts(name) <= say.TIME:
+        marks -= 1.0
+    if kind == "two" and not strong:
+        marks += 1.5 if says(name, say.EVENT) else -2.0 if rank(name) else 0.0
+    return marks, named
+
+
+def _is_dealt(found: Structure, column: Column) -> bool:
+    """Whether the values come equally often, as those of a factor that was set, or of a time."""
+    if column.name not in found.repeated or not 3 <= column.levels <= 20:
+        return False
+    counts = found.counts(column.name)
+    return bool(counts.mean() >= 6 and counts.std() < 0.05 * counts.mean())
+
+
+def _first_of_series(names: Mapping[str, Column]) -> frozenset[str]:
+    """Of columns that are one measurement several times (bdi_t0, bdi_t1), the first one."""
+    series: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    for name in names:
+        parts = STEM.fullmatch(name.casefold())
+        if parts and parts[1]:
+            series[parts[1]].append((int(parts[3]), parts[2], name))
+    first = set()
+    for each in series.values():
+        number, by, name = min(each)
+        if 2 <= len(each) <= 6 and (number == 0 or by):
+            first.add(name)
+    return frozenset(first)
+
+
+def _is_fixed(found: Structure, unit: Key, name: str) -> bool:
+    """Whether a column has one value in each unit, where units have several rows."""
+    return found.counts(unit).mean() >= 1.3 and found.follows(unit, name)
+
+
+def _why(found: Structure, column: Column, kind: str) -> str:
+    if kind == "two":
+        shown = " and ".join(column.examples)
+        return f"two values, {shown}"
+    if kind == "labels":
+        return f"{column.levels} labels"
+    if kind == "text":
+        return f"numbers and a few texts, {column.levels} values"
+    return f"a number with {column.levels} values"

@@ -1,0 +1,182 @@
+"""Rows that belong together in time: individuals measured again, ids that restart, crossovers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from groupwise.data import vocabulary as say
+from groupwise.data.structure import Key, Structure
+from groupwise.data.units import is_unit, rank, stages, unit_marks
+from groupwise.data.vocabulary import says
+
+
+@dataclass(frozen=True)
+class Individual:
+    """Rows that share an individual. `time` tells them apart; `sure`: told by name and time."""
+
+    key: Key
+    per: float
+    time: str | None
+    sure: bool
+
+
+def restarted(found: Structure, inner: str, outer: str) -> bool:
+    """Whether the labels of `inner` start again in each `outer`: 1, 2, 3 here, 1, 2, 3 there.
+
+    Two crossed columns look the same, so the names decide: a pupil belongs to one school, while an
+    item or a week has no unit's name.
+    """
+    if says(outer, say.BLOCK) or not 0 < rank(inner) < rank(outer):
+        return False
+    if found.follows(inner, outer):
+        return False
+    cells = found.crossed(outer, inner)
+    if cells is None:
+        return False
+    shared = (cells > 0).sum(axis=0)
+    return bool(np.mean(shared) >= 1.5 and unit_marks(found, inner) > 0)
+
+
+def pairs(found: Structure, times: Sequence[str]) -> list[tuple[str, str]]:
+    """(higher, lower) columns that may make one identifier together."""
+    units = [name for name in found.repeated if name not in times and found.columns[name].levels > 1]
+    units = [name for name in units if is_unit(found, name) and not says(name, say.ITEM)]
+    order = {name: i for i, name in enumerate(found.columns)}
+    made = []
+    for lower in units:
+        for higher in units:
+            above = (rank(higher), -order[higher]) > (rank(lower), -order[lower])
+            if higher == lower or not above or found.follows(lower, higher):
+                continue
+            if found.follows(higher, lower):
+                continue
+            made.append((higher, lower))
+    return made
+
+
+def assigned_pair(
+    found: Structure, treatment: str, times: Sequence[str]
+) -> tuple[str, str] | None:
+    """The pair whose labels have one arm each, where the lower label alone has several."""
+    fitting = []
+    for higher, lower in pairs(found, times):
+        if treatment in (higher, lower) or found.follows(lower, treatment):
+            continue
+        if found.follows(higher, treatment) or not found.may_follow((higher, lower), treatment):
+            continue
+        per = found.counts((higher, lower)).mean()
+        both = found.n_levels((higher, lower))
+        if per < 1.5 or both < 1.3 * found.columns[lower].levels:
+            continue
+        if found.follows((higher, lower), treatment):
+            fitting.append((higher, lower))
+    return min(fitting, key=lambda pair: found.n_levels(pair), default=None)
+
+
+def individual(
+    found: Structure, group: Key | None, taken: set[str], times: Sequence[str]
+) -> Individual | None:
+    """The finest unit below the group of which several rows are measurements."""
+    above = set(group) if isinstance(group, tuple) else {group}
+    keys: list[Key] = [
+        name
+        for name in found.repeated
+        if name not in taken | above | set(times) and is_unit(found, name)
+        and (group is None or isinstance(group, tuple) or _is_within(found, name, group))
+    ]  # fmt: skip
+    if isinstance(group, str):
+        keys += [
+            (group, name)
+            for name in found.repeated
+            if name not in taken | above | set(times)
+            and restarted(found, name, group)
+            and not found.follows(name, group)
+        ]
+    nested = isinstance(group, str)
+    ranked = [each for key in keys if (each := _measured(found, key, times, nested=nested))]
+    return max(ranked, key=lambda each: (each.sure, found.n_levels(each.key)), default=None)
+
+
+def of_group(found: Structure, group: Key | None, times: Sequence[str]) -> Individual | None:
+    """The group as the individual, where groups are persons; sure where a time tells rows apart."""
+    if group is None or rank(group[-1] if isinstance(group, tuple) else group) != 1:
+        return None
+    measured = _measured(found, group, times)
+    return replace(measured, sure=measured.time is not None) if measured else None
+
+
+def _measured(
+    found: Structure, key: Key, times: Sequence[str], *, nested: bool = False
+) -> Individual | None:
+    """How the rows of a unit are told apart; None where it has one row, or holds individuals.
+
+    `nested` says that it lies in a group: ids that restart do not.
+    """
+    counts = found.counts(key)
+    per = float(counts.mean())
+    if per < 1.3 or per > 0.5 * len(found.table):
+        return None
+    name = key[-1] if isinstance(key, tuple) else key
+    time = next((each for each in times if found.tells_apart(key, each)), None)
+    person = rank(name) == 1
+    if time is None and (isinstance(key, tuple) or not (person or per <= 4)):
+        return None
+    sure = time is not None or (person and nested)
+    return Individual(key, per, time, sure)
+
+
+def _is_within(found: Structure, name: str, group: str) -> bool:
+    return found.columns[name].levels > found.columns[group].levels and found.follows(name, group)
+
+
+def before(found: Structure, time: str) -> object | None:
+    """The value of a two-valued time that is before the treatment, as the file writes it."""
+    column = found.columns[time]
+    if column.levels != 2:
+        return None
+    values = list(found.table[time].dropna().unique())
+    if stages(found, time):
+        early = [each for each in values if say.folded(each) in say.BEFORE_VALUES]
+        return early[0] if len(early) == 1 else _first_stage(values)
+    if column.kind == "whole number" and says(time, say.TIME):
+        low, high = sorted(int(each) for each in values)
+        return low if (low, high) in ((0, 1), (1, 2)) else None
+    return None
+
+
+def _first_stage(values: Sequence[object]) -> object | None:
+    late = [each for each in values if say.folded(each) in say.AFTER_VALUES]
+    rest = [each for each in values if each not in late]
+    return rest[0] if len(late) == 1 and say.folded(rest[0]) in say.BEFORE_VALUES else None
+
+
+def period_of_treatment(
+    found: Structure, treatment: str, group: Key, times: Sequence[str]
+) -> str | None:
+    """The period with which whole groups change their arm: a stepped wedge, a crossover of groups."""
+    if found.follows(group, treatment):
+        return None
+    keys = group if isinstance(group, tuple) else (group,)
+    for time in times:
+        cell = (*keys, time)
+        if found.follows(time, treatment) or not found.follows(cell, treatment):
+            continue
+        if found.counts(cell).mean() >= 1.5 or _only_starts(found, treatment, group, time):
+            return time
+    return None
+
+
+def _only_starts(found: Structure, treatment: str, group: Key, time: str) -> bool:
+    """Whether groups only ever go over from the first arm to the second, not all at once."""
+    if found.n_levels(treatment) != 2 or found.columns[time].levels < 3:
+        return False
+    order = found.table[time].rank(method="dense").to_numpy()
+    arm = found.codes(treatment)
+    rows = np.lexsort((order, found.codes(group)))
+    g, a = found.codes(group)[rows], arm[rows]
+    changes = (g[1:] == g[:-1]) & (a[1:] != a[:-1])
+    ways = {(int(x), int(y)) for x, y in zip(a[:-1][changes], a[1:][changes], strict=True)}
+    return len(ways) == 1 and bool(changes.sum() <= found.n_levels(group))

@@ -1,0 +1,151 @@
+"""What a column may be by its name, its values and how it repeats: a unit, a time, an identifier."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from groupwise.data import vocabulary as say
+from groupwise.data.profile import Column
+from groupwise.data.structure import Key, Structure, kept
+from groupwise.data.vocabulary import says
+
+DATE = re.compile(r"\d{4}-\d\d?-\d\d?.*|\d\d?[./]\d\d?[./]\d{2,4}")
+STAGE = re.compile(r"(?:tp|time|wave|visit|year|week|day|month)[ _-]?\d+")
+NUMBERED = re.compile(r"(.*?\D)[ _-]?\d+")
+LEAST_UNIT = 1.5
+"""A column whose marks add up to less is not taken for a unit."""
+FEW_UNITS = 4
+"""So few labels without a name that says so are the levels of a factor."""
+MOST_TIMES = 60
+
+
+def is_unit(found: Structure, name: str) -> bool:
+    """Whether a column may name groups, blocks or individuals."""
+    named = name_marks(name) > 0 or found.columns[name].levels > FEW_UNITS
+    return named and unit_marks(found, name) >= LEAST_UNIT
+
+
+@kept
+def unit_marks(found: Structure, name: str) -> float:
+    """How much a column looks like labels of units, from its name, labels and repetition together.
+
+    Labels of units come with words for units, in text or as numbers without gaps, in groups of
+    like sizes, in consecutive rows, and other columns follow from them. Measurements do not.
+    """
+    column = found.columns[name]
+    if name not in found.repeated or column.kind in ("number", "true/false"):
+        return -9.0
+    counts = found.counts(name)
+    even = counts.std() / counts.mean()
+    return (
+        name_marks(name)
+        + _label_marks(found, column)
+        + (1.0 if even < 0.35 else -0.5 if even > 0.9 else 0.0)
+        + (1.0 if found.runs(name) <= 1.1 * column.levels else 0.0)
+        + (1.0 if column.levels > 4 and _is_followed(found, name) else 0.0)
+    )
+
+
+def name_marks(name: str) -> float:
+    """How much a name sounds like that of a unit."""
+    unit = any(says(name, each) for each in (say.PLACE, say.HOUSE, say.ROOM, say.SELF))
+    unit = unit or says(name, say.BLOCK)
+    if unit and is_attribute(name):
+        return -3.0
+    if says(name, say.TRAIT) or says(name, say.OUTCOME) or says(name, say.TREATMENT):
+        return -3.0 if not unit else 0.0
+    if unit:
+        return 3.0
+    if is_label(name):
+        return 2.0
+    return -3.0 if says(name, say.MEASURE | say.BEFORE | say.FACTOR) else 0.0
+
+
+def is_attribute(name: str) -> bool:
+    """Whether a name is that of a trait of a unit: school_type, teacher_experience."""
+    return says(name, say.ATTRIBUTE)
+
+
+def is_label(name: str) -> bool:
+    """Whether a name says that it identifies something: order_id, schoolNR."""
+    tokens = [part for part in say.parts(name) if "_" not in part]
+    return not say.LABEL.isdisjoint(tokens) or bool(re.search(r"[a-z](?:ID|Id|id|NR|Nr|nr)$", name))
+
+
+def rank(name: str) -> int:
+    """How high a unit stands, by its name: a region above a school, a class, a pupil; else 0."""
+    ranks = ((1, say.SELF), (2, say.ROOM), (3, say.HOUSE | say.BLOCK), (4, say.PLACE))
+    return max((at for at, known in ranks if says(name, known)), default=0)
+
+
+def is_time(found: Structure, name: str) -> bool:
+    """Whether a column says when a row was measured: pre and post, visits, weeks, dates."""
+    column = found.columns[name]
+    if name not in found.repeated or says(name, say.TRAIT):
+        return False
+    if rank(name) and not says(name, say.TIME):
+        return False
+    if column.levels == 2 and say.parts(name) <= say.AFTER | say.TIME:
+        return True
+    values = stages(found, name)
+    if values and (values <= say.BEFORE_VALUES | say.AFTER_VALUES or all(map(_is_stage, values))):
+        return True
+    if all(DATE.fullmatch(each) for each in column.examples):
+        return True
+    timed = says(name, say.TIME) and not says(name, say.TREATMENT | say.OUTCOME)
+    if not timed or rank(name) or column.levels > MOST_TIMES:
+        return False
+    counts = found.counts(name)
+    return column.levels <= 12 or bool(counts.std() / counts.mean() < 0.5)
+
+
+def stages(found: Structure, name: str) -> frozenset[str]:
+    """The values of a column of a few texts, folded."""
+    column = found.columns[name]
+    if column.kind != "text" or column.levels > 12:
+        return frozenset()
+    return frozenset(say.folded(each) for each in found.table[name].dropna().unique())
+
+
+def _is_stage(value: str) -> bool:
+    known = say.BEFORE_VALUES | say.AFTER_VALUES
+    return value in known or bool(STAGE.fullmatch(value)) or bool(re.fullmatch(r"fup?\d*", value))
+
+
+def is_key(found: Structure, name: str) -> bool:
+    """Whether a column numbers or names the rows."""
+    column = found.columns[name]
+    if not column.is_key:
+        return False
+    if column.kind == "text" or is_label(name) or says(name, say.SELF):
+        return True
+    values = found.table[name].dropna().to_numpy(dtype=float)
+    steps = np.diff(values)
+    return bool((steps > 0).all() or np.ptp(values) + 1 == len(values))
+
+
+def _label_marks(found: Structure, column: Column) -> float:
+    if column.kind == "text":
+        numbered = all(NUMBERED.fullmatch(each) for each in column.examples)
+        return 1.5 if numbered else 0.5 if column.levels > 4 else 0.0
+    values = found.table[column.name]
+    low, high = float(values.min()), float(values.max())
+    return 0.5 if low in (0, 1) and high - low + 1 == column.levels else 0.0
+
+
+def _is_followed(found: Structure, name: str) -> bool:
+    """Whether some other column of several values follows from this one: not by chance."""
+    return any(
+        2 <= found.columns[other].levels < found.columns[name].levels
+        and found.columns[other].kind != "number"
+        and found.follows(name, other)
+        for other in found.repeated
+        if other != name
+    )
+
+
+def sized(key: Key) -> str:
+    """A column's name, or those of several."""
+    return " and ".join(key) if isinstance(key, tuple) else key
