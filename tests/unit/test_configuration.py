@@ -16,6 +16,7 @@ from configuration import (
     expand_datasets,
     file_with,
     from_here,
+    listed_sum,
     modules,
     read_sums,
 )
@@ -243,6 +244,21 @@ def test_sums_are_read_as_sha256sum_writes_them(folder: Path) -> None:
     one, two = "a1" * 32, "B2" * 32
     (folder / "SUMS").write_text(f"{one}  a file.csv\n\n{two} *./b.csv\n", encoding="utf-8")
     assert read_sums("SUMS") == {"a file.csv": one, "b.csv": two.lower()}
+
+
+def test_sum_is_that_of_a_path_not_of_a_name(folder: Path) -> None:
+    lines = [f"{'1' * 64}  a.csv", f"{'2' * 64}  sub/a.csv", f"{'3' * 64}  ./data/b.csv"]
+    for file in ("data/a.csv", "data/b.csv", "data/sub/a.csv", "a.csv", "sub/a.csv", "b.csv"):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    (folder / "data" / "SUMS").write_text("\n".join(lines), encoding="utf-8")
+    sums = read_sums("data/SUMS")
+    for raw in ("data/a.csv", folder / "data" / "a.csv", "data/sub/../a.csv"):
+        assert listed_sum(raw, "data/SUMS", sums) == "1" * 64
+    assert listed_sum("data/sub/a.csv", "data/SUMS", sums) == "2" * 64
+    assert listed_sum("data/b.csv", "data/SUMS", sums) == "3" * 64, "from the project's folder"
+    for elsewhere in ("a.csv", "sub/a.csv", "b.csv", "/elsewhere/data/a.csv"):
+        assert listed_sum(elsewhere, "data/SUMS", sums) is None
 
 
 @pytest.mark.parametrize("line", ["tiny.csv", "12ab  tiny.csv", "a1" * 32])

@@ -229,7 +229,7 @@ FILES = [
     Mistake(
         "commas in numbers",
         "file: the commas in the numbers of column 'score' may be decimal or not; write "
-        '`format: {decimal: ","}`, or take them out if they separate thousands.',
+        '`format: {decimal: ","}`, or `format: {thousands: ","}` if they separate thousands.',
         with_scores("1|234").replace(",", ";").replace("|", ","),
     ),
     Mistake(
@@ -441,6 +441,15 @@ def test_changed_file_is_refused(copied: Project) -> None:
         assert "data/raw/SHA256SUMS lists 000000000000...; restore the file" in sentence
         assert "Traceback" not in run.console
     assert copied.times() == before
+
+
+def test_file_of_the_same_name_elsewhere_is_not_changed(copied: Project) -> None:
+    copied.write("data/raw/SHA256SUMS", f"{'0' * 64}  tiny.csv\n")
+    copied.write("data/raw/mine/tiny.csv", TINY)
+    block = BLOCK.replace(TINY_CSV, "data/raw/mine/tiny.csv")
+    copied.edit("config.yaml", BLOCK, block)
+    run = copied.make_report("data/processed/measured.parquet")
+    assert run.code == 0, run.console
 
 
 def test_mended_mistake_is_done_with(copied: Project) -> None:

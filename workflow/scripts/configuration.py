@@ -160,14 +160,14 @@ def read_sums(file: str) -> dict[str, str]:
 def listed_sum(raw: str | Path, file: str | Path, sums: Mapping[str, str]) -> str | None:
     """The sum of a raw file, if one is listed.
 
-    Paths in the list are meant from its own folder, where `sha256sum` is called, or from the
-    project's. A file of the same name elsewhere is another one.
+    A path in the list is meant from the list's own folder, where `sha256sum` is called, or if there
+    is no such file, from the project's. A file of the same name elsewhere is another one.
     """
-    wanted = os.path.abspath(raw)
-    for folder in (os.path.dirname(os.path.abspath(file)), os.getcwd()):
-        for name, listed in sums.items():
-            if os.path.normpath(os.path.join(folder, name)) == wanted:
-                return listed
+    folder = Path(file).absolute().parent
+    for name, listed in sums.items():
+        meant = folder / name if (folder / name).exists() else Path(name)
+        if os.path.abspath(meant) == os.path.abspath(raw):
+            return listed
     return None
 
 
