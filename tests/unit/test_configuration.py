@@ -342,7 +342,10 @@ def test_relative_paths_stay_in_the_project() -> None:
         ({"most_dropped": 30}, "datasets.measured.most_dropped: 30 does not fit"),
         ({"assigned": "groups"}, "datasets.measured.assigned: 'groups' is not one of the choices"),
         ({"ungrouped": "keep"}, "datasets.measured.ungrouped: 'keep' is not one of the choices"),
-        ({"baseline": {"age": 1}}, "datasets.measured.baseline: nothing says which rows are of one"),
+        (
+            {"baseline": {"age": 1}},
+            "datasets.measured.baseline: nothing says which rows are of one",
+        ),
         ({"recode": {"arm": {"a": [1]}}}, "datasets.measured.recode.arm.a: a list does not fit"),
         ({"random_slopes": "yes please"}, "datasets.measured.random_slopes: 'yes please' is not"),
         ({"outcome_as": "logg"}, "datasets.measured.outcome_as: 'logg' is not one of the choices"),

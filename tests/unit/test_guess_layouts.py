@@ -111,7 +111,9 @@ def test_draft_runs_or_says_what_is_to_be_filled_in(layout: Layout, tmp_path: Pa
         return
     names = ("reference", "recode", "baseline", "ungrouped", "categorical", "missing_codes")
     given = {key: settings[key] for key in names if key in settings}
-    table = without_codes(read_raw(tmp_path / "table.parquet", None).table, given.get("missing_codes"))
+    table = without_codes(
+        read_raw(tmp_path / "table.parquet", None).table, given.get("missing_codes")
+    )
     taken = ingest(table, Roles.from_settings(settings["roles"]), **given)
     assert len(taken.table) >= 0.45 * len(table)
     assert taken.table[settings["roles"]["treatment"]].cat.categories[0] == settings["reference"]

@@ -482,7 +482,16 @@ def test_harmless_file_is_read(copied: Project, name: str) -> None:
         (("No", "Yes"), ("reference: control", "reference: 'No'")),
         (("01", "1"), ("reference: control", "reference: '01'")),
     ],
-    ids=["quoted", "numbers", "numbers with decimals", "true and false", "levels", "mapping", "yes and no", "leading zero"],
+    ids=[
+        "quoted",
+        "numbers",
+        "numbers with decimals",
+        "true and false",
+        "levels",
+        "mapping",
+        "yes and no",
+        "leading zero",
+    ],
 )
 def test_arms_may_look_like_numbers(
     copied: Project, labels: tuple[str, str], change: tuple[str, str]

@@ -77,7 +77,9 @@ def _arm_texts(found: Structure, name: str) -> set[str]:
 
 def _is_interval(texts: set[str]) -> bool:
     """Whether values are ranges, as of an age that was cut into classes."""
-    return bool(texts) and all(any(c.isdigit() for c in t) and t[0] in "<>0123456789" for t in texts)
+    return bool(texts) and all(
+        any(c.isdigit() for c in t) and t[0] in "<>0123456789" for t in texts
+    )
 
 
 def _reading(found: Structure, name: str, times: Sequence[str]) -> Reading:
@@ -166,7 +168,9 @@ def _group(
         return _coarsest(found, whole, treatment)
     pair = assigned_pair(found, treatment, times)
     if pair is not None:
-        why = f"{found.n_levels(pair)} pairs, each with one {treatment}: labels of {pair[1]} restart"
+        why = (
+            f"{found.n_levels(pair)} pairs, each with one {treatment}: labels of {pair[1]} restart"
+        )
         return pair, f"{why} in each {pair[0]}", ()
     if not units:
         return None, "no column has enough levels with several rows each", ()

@@ -51,7 +51,9 @@ BEFORE = words(
     "ausgangswert avant antes inicial premessung previous past lagged bl"
 )
 """A measurement from before the treatment."""
-AFTER = words("post posttest postest after endline final followup fup nachher nachtest apres despues end fu")
+AFTER = words(
+    "post posttest postest after endline final followup fup nachher nachtest apres despues end fu"
+)
 TREATMENT = words(
     "treatment treat treated trt arm condition cond intervention allocation allocated assignment "
     "assigned randomized randomised randomization experiment experimental variant tx behandlung "
