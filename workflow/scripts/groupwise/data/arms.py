@@ -10,7 +10,7 @@ import numpy as np
 from groupwise.data import vocabulary as say
 from groupwise.data.repeats import assigned_pair, restarted
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_attribute, is_unit, rank, sized, unit_marks
+from groupwise.data.units import is_attribute, is_label, is_unit, name_marks, rank, sized, unit_marks
 from groupwise.data.vocabulary import says
 
 MAX_ARMS = 10
@@ -62,7 +62,7 @@ def name_of_arms(found: Structure, name: str) -> tuple[float, str]:
         return -4.0, ""
     if says(name, say.FACTOR):
         return 1.75 if bare else 1.5, "named so"
-    if says(name, say.OUTCOME | say.BEFORE):
+    if says(name, say.OUTCOME | say.BEFORE) or is_label(name):
         return -3.0, ""
     if says(name, say.MEASURE) and not bare:
         return -2.0, ""
@@ -163,7 +163,7 @@ def _group(
     single = [name for name in units if one_arm_each(found, name, treatment)]
     units = [name for name in units if name not in single]
     if whole := [name for name in single if _has_two_each(found, name, treatment)]:
-        return _coarsest(found, whole, treatment)
+        return _coarsest(found, whole, treatment, times)
     pair = assigned_pair(found, treatment, times)
     if pair is not None:
         why = f"{found.n_levels(pair)} pairs, each with one {treatment}: labels of {pair[1]} restart"
@@ -202,7 +202,7 @@ def _units(found: Structure, times: Sequence[str]) -> list[str]:
 
 
 def _coarsest(
-    found: Structure, whole: list[str], treatment: str
+    found: Structure, whole: list[str], treatment: str, times: Sequence[str]
 ) -> tuple[Key | None, str, tuple[str, ...]]:
     partial = [name for name in whole if lacks_groups(found, name, treatment)]
     if partial:
@@ -213,7 +213,23 @@ def _coarsest(
     top = max(unit_marks(found, name) for name in whole)
     good = [name for name in whole if unit_marks(found, name) >= top - 3.0]
     best = min(good, key=lambda name: (found.columns[name].levels, -unit_marks(found, name)))
-    return best, f"{found.columns[best].levels} levels, each with one {treatment}", ()
+    close = () if name_marks(best) > 0 else _crossed_units(found, best, treatment, times)
+    return best, f"{found.columns[best].levels} levels, each with one {treatment}", close
+
+
+def _crossed_units(
+    found: Structure, group: str, treatment: str, times: Sequence[str]
+) -> tuple[str, ...]:
+    """Units that are crossed with the group, whose name says nothing: it may be one of items."""
+    return tuple(
+        name
+        for name in found.repeated
+        if name not in (treatment, *times)
+        and is_unit(found, name)
+        and not _is_cell(found, name, times)
+        and not found.follows(group, name)
+        and not found.follows(name, group)
+    )
 
 
 def _finest(found: Structure, units: list[str]) -> tuple[Key | None, str, tuple[str, ...]]:
