@@ -35,9 +35,7 @@ class Layout:
         return pd.DataFrame(self.make(np.random.default_rng(20)))
 
 
-def layout(
-    *, reference: Any = None, aside: bool = False, **right: Any
-) -> Callable[[Make], Make]:
+def layout(*, reference: Any = None, aside: bool = False, **right: Any) -> Callable[[Make], Make]:
     """Registers a table. A role's right readings: one, or a list of them; None if left out."""
 
     def register(make: Make) -> Make:
@@ -221,9 +219,7 @@ def orders(rng):
     }
 
 
-@layout(
-    outcome="Kosten", treatment="Schulung für Ärzte", group="Klinik", reference="FALSCH"
-)
+@layout(outcome="Kosten", treatment="Schulung für Ärzte", group="Klinik", reference="FALSCH")
 def costs(rng):
     clinic = members(rng, 12, 10)
     return {
@@ -429,9 +425,7 @@ def epilepsy(rng):
     }
 
 
-@layout(
-    outcome="y", treatment="trt", group="ID", individual=[None, "ID"], reference="placebo"
-)
+@layout(outcome="y", treatment="trt", group="ID", individual=[None, "ID"], reference="placebo")
 def bacteria(rng):
     """The shape of MASS's bacteria: y is n or y."""
     person = np.repeat(np.arange(50), 4)
@@ -479,9 +473,7 @@ def individually_randomised_in_sites(rng):
     }
 
 
-@layout(
-    outcome="bdi_t2", treatment="Gruppe", group="Therapeut", reference="Warteliste"
-)
+@layout(outcome="bdi_t2", treatment="Gruppe", group="Therapeut", reference="Warteliste")
 def german_therapists(rng):
     therapist = members(rng, 20, 8)
     n = len(therapist)
@@ -512,9 +504,7 @@ def crossover(rng):
     }
 
 
-@layout(
-    outcome="died", treatment="assigned", group="village", block="district", reference="0"
-)
+@layout(outcome="died", treatment="assigned", group="village", block="district", reference="0")
 def child_mortality(rng):
     village = members(rng, 80, 25)
     return {
@@ -527,9 +517,7 @@ def child_mortality(rng):
     }
 
 
-@layout(
-    outcome="cog", treatment="trt", group="id", individual=[None, "id"], reference="N"
-)
+@layout(outcome="cog", treatment="trt", group="id", individual=[None, "id"], reference="N")
 def early_childhood(rng):
     """The shape of mlmRev's Early."""
     child = np.repeat(np.arange(103), 3)
@@ -572,9 +560,7 @@ def npk(rng):
     }
 
 
-@layout(
-    outcome="yield", treatment="shade", group="plot", block="block", reference="none"
-)
+@layout(outcome="yield", treatment="shade", group="plot", block="block", reference="none")
 def kiwi_shade(rng):
     """The shape of DAAG's kiwishade."""
     plot = np.repeat(np.arange(12), 4)
@@ -716,9 +702,7 @@ def nameless(rng):
     }
 
 
-@layout(
-    outcome=[None, "x1", "x2"], treatment="g", group="k", reference=["a", "b"]
-)
+@layout(outcome=[None, "x1", "x2"], treatment="g", group="k", reference=["a", "b"])
 def two_nameless_measures(rng):
     group = members(rng, 16, 12)
     return {
@@ -954,9 +938,7 @@ def pigs_in_pens(rng):
     }
 
 
-@layout(
-    outcome="hand_hygiene", treatment="exposed", group="ward", reference=["0", None]
-)
+@layout(outcome="hand_hygiene", treatment="exposed", group="ward", reference=["0", None])
 def stepped_wards(rng):
     ward = np.repeat(np.arange(9), 40)
     month = np.tile(np.repeat(np.arange(1, 5), 10), 9)
@@ -987,9 +969,7 @@ def schools_in_triplets(rng):
     }
 
 
-@layout(
-    outcome="clicked", treatment="experiment", group="region_code", reference="off"
-)
+@layout(outcome="clicked", treatment="experiment", group="region_code", reference="off")
 def switchback(rng):
     region = members(rng, 30, 60)
     return {
@@ -1048,9 +1028,7 @@ def all_measures(rng):
 # Kept aside the second time --------------------------------------------------------------
 
 
-@layout(
-    outcome="use", treatment=[None, "urban"], group="district", reference=[None, "N"]
-)
+@layout(outcome="use", treatment=[None, "urban"], group="district", reference=[None, "N"])
 def contraception(rng):
     """The shape of mlmRev's Contraception: a survey; urban is a trait."""
     district = members(rng, 60, 32)
@@ -1287,9 +1265,7 @@ def memory(rng):
     }
 
 
-@layout(
-    outcome="mortality", treatment="fence", group="tank_id", reference=["0", None]
-)
+@layout(outcome="mortality", treatment="fence", group="tank_id", reference=["0", None])
 def fish_tanks(rng):
     tank = np.repeat(np.arange(24), 20)
     return {
@@ -1395,9 +1371,7 @@ def psychiatry(rng):
     }
 
 
-@layout(
-    aside=True, outcome="PISA", treatment="tablets", group="schoolcode", reference="0"
-)
+@layout(aside=True, outcome="PISA", treatment="tablets", group="schoolcode", reference="0")
 def tablets(rng):
     school = members(rng, 50, 24)
     n = len(school)
@@ -1522,9 +1496,7 @@ def offices(rng):
     }
 
 
-@layout(
-    aside=True, outcome=["y", "y1"], treatment="d", group="g", reference="0"
-)
+@layout(aside=True, outcome=["y", "y1"], treatment="d", group="g", reference="0")
 def letters_only(rng):
     group = members(rng, 30, 10)
     return {

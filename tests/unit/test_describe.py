@@ -313,7 +313,7 @@ def test_numbered_arms_come_with_a_hint(tmp_path: Path) -> None:
             "FORMAT='{b' is no mapping; write it so: FORMAT='{encoding: cp1252}'.",
         ),
         ("a,b\n1,2\n", "{shet: x}", "format.shet: a file like 'a.csv' has no such setting; "),
-        ("a,b\n1,2\n", "{decimal: 1}", "format.decimal: 1 does not fit; write \".\" or \",\"."),
+        ("a,b\n1,2\n", "{decimal: 1}", 'format.decimal: 1 does not fit; write "." or ",".'),
     ],
 )
 def test_mistake_is_one_sentence(

@@ -10,7 +10,15 @@ import numpy as np
 from groupwise.data import vocabulary as say
 from groupwise.data.repeats import assigned_pair, restarted
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_attribute, is_label, is_unit, name_marks, rank, sized, unit_marks
+from groupwise.data.units import (
+    is_attribute,
+    is_label,
+    is_unit,
+    name_marks,
+    rank,
+    sized,
+    unit_marks,
+)
 from groupwise.data.vocabulary import says
 
 MAX_ARMS = 10
@@ -58,7 +66,7 @@ def name_of_arms(found: Structure, name: str) -> tuple[float, str]:
     if control:
         return 3.0, "an arm sounds like a control"
     traits = texts and texts <= say.words("male female m f boy girl man woman mannlich weiblich w")
-    if says(name, say.TRAIT) or traits or column.kind == "text" and _is_interval(texts):
+    if says(name, say.TRAIT) or traits or (column.kind == "text" and _is_interval(texts)):
         return -4.0, ""
     if says(name, say.FACTOR):
         return 1.75 if bare else 1.5, "named so"
@@ -77,7 +85,9 @@ def _arm_texts(found: Structure, name: str) -> set[str]:
 
 def _is_interval(texts: set[str]) -> bool:
     """Whether values are ranges, as of an age that was cut into classes."""
-    return bool(texts) and all(any(c.isdigit() for c in t) and t[0] in "<>0123456789" for t in texts)
+    return bool(texts) and all(
+        any(c.isdigit() for c in t) and t[0] in "<>0123456789" for t in texts
+    )
 
 
 def _reading(found: Structure, name: str, times: Sequence[str]) -> Reading:
@@ -166,7 +176,9 @@ def _group(
         return _coarsest(found, whole, treatment, times)
     pair = assigned_pair(found, treatment, times)
     if pair is not None:
-        why = f"{found.n_levels(pair)} pairs, each with one {treatment}: labels of {pair[1]} restart"
+        why = (
+            f"{found.n_levels(pair)} pairs, each with one {treatment}: labels of {pair[1]} restart"
+        )
         return pair, f"{why} in each {pair[0]}", ()
     if not units:
         return None, "no column has enough levels with several rows each", ()

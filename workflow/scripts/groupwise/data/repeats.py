@@ -42,7 +42,9 @@ def restarted(found: Structure, inner: str, outer: str) -> bool:
 
 def pairs(found: Structure, times: Sequence[str]) -> list[tuple[str, str]]:
     """(higher, lower) columns that may make one identifier together."""
-    units = [name for name in found.repeated if name not in times and found.columns[name].levels > 1]
+    units = [
+        name for name in found.repeated if name not in times and found.columns[name].levels > 1
+    ]
     units = [name for name in units if is_unit(found, name) and not says(name, say.ITEM)]
     order = {name: i for i, name in enumerate(found.columns)}
     made = []
@@ -57,9 +59,7 @@ def pairs(found: Structure, times: Sequence[str]) -> list[tuple[str, str]]:
     return made
 
 
-def assigned_pair(
-    found: Structure, treatment: str, times: Sequence[str]
-) -> tuple[str, str] | None:
+def assigned_pair(found: Structure, treatment: str, times: Sequence[str]) -> tuple[str, str] | None:
     """The pair whose labels have one arm each, where the lower label alone has several."""
     fitting = []
     for higher, lower in pairs(found, times):

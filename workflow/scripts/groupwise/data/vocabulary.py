@@ -38,7 +38,8 @@ MEASURE = words(
     "clicks income consumption expenditure profit enrolled attendance vaccinated pass fail improved "
     "improvement change gain difference diff index scale total sum mean bdi hamd phq cgi severity "
     "concentration conc glucose level hb bp sbp dbp strength breaks fitness behavior behaviour "
-    "incidence prevalence adherence attitude mood stress sleep distance speed effort travel absences errors error cases"
+    "incidence prevalence adherence attitude mood stress sleep distance speed effort travel absences "
+    "errors error cases"
 )
 """What outcomes are often called; covariates are too."""
 EVENT = words(
