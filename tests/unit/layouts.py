@@ -1025,12 +1025,10 @@ def all_measures(rng):
     }
 
 
-# Kept aside: written after the rules --------------------------------------------------------------
+# Kept aside the second time --------------------------------------------------------------
 
 
-@layout(
-    aside=True, outcome="use", treatment=[None, "urban"], group="district", reference=[None, "N"]
-)
+@layout(outcome="use", treatment=[None, "urban"], group="district", reference=[None, "N"])
 def contraception(rng):
     """The shape of mlmRev's Contraception: a survey; urban is a trait."""
     district = members(rng, 60, 32)
@@ -1046,7 +1044,7 @@ def contraception(rng):
 
 
 @layout(
-    aside=True, outcome="y", treatment=[None, "service"], group=["d", "s", None],
+    outcome="y", treatment=[None, "service"], group=["d", "s", None],
     reference=[None, "0"],
 )  # fmt: skip
 def ratings_of_lectures(rng):
@@ -1066,7 +1064,7 @@ def ratings_of_lectures(rng):
 
 
 @layout(
-    aside=True, outcome="incidence", treatment=[None], group="herd", reference=None,
+    outcome="incidence", treatment=[None], group="herd", reference=None,
     individual=[None, "herd"],
 )  # fmt: skip
 def cattle(rng):
@@ -1081,7 +1079,7 @@ def cattle(rng):
 
 
 @layout(
-    aside=True, outcome=["y", None], treatment=[None], group="firm", reference=None,
+    outcome=["y", None], treatment=[None], group="firm", reference=None,
     individual=[None, "firm"],
 )  # fmt: skip
 def panel_of_firms(rng):
@@ -1096,7 +1094,7 @@ def panel_of_firms(rng):
 
 
 @layout(
-    aside=True, outcome="pixel", treatment=["Side", None], group="Dog", reference=["L", "R", None],
+    outcome="pixel", treatment=["Side", None], group="Dog", reference=["L", "R", None],
     individual=[None, "Dog"],
 )  # fmt: skip
 def dogs(rng):
@@ -1111,7 +1109,7 @@ def dogs(rng):
 
 
 @layout(
-    aside=True, outcome="Yield", treatment="Variety", group="Block",
+    outcome="Yield", treatment="Variety", group="Block",
     reference=["Cossack", "Ladak", "Ranger"],
 )  # fmt: skip
 def alfalfa(rng):
@@ -1126,7 +1124,7 @@ def alfalfa(rng):
 
 
 @layout(
-    aside=True, outcome="score", treatment="Storage", group="Block",
+    outcome="score", treatment="Storage", group="Block",
     reference="0", block=None,
 )  # fmt: skip
 def meat(rng):
@@ -1140,7 +1138,7 @@ def meat(rng):
 
 
 @layout(
-    aside=True, outcome="exercise", treatment="group", group="subject", reference="control",
+    outcome="exercise", treatment="group", group="subject", reference="control",
     individual=[None, "subject"],
 )  # fmt: skip
 def eating_disorders(rng):
@@ -1155,7 +1153,7 @@ def eating_disorders(rng):
 
 
 @layout(
-    aside=True, outcome="punteggio", treatment="intervento", group="insegnante",
+    outcome="punteggio", treatment="intervento", group="insegnante",
     block=["istituto", None], reference="no",
 )  # fmt: skip
 def italian_teachers(rng):
@@ -1172,7 +1170,7 @@ def italian_teachers(rng):
 
 
 @layout(
-    aside=True, outcome="toetsscore", treatment="groep", group="klas", reference="controle",
+    outcome="toetsscore", treatment="groep", group="klas", reference="controle",
 )  # fmt: skip
 def dutch_classes(rng):
     group = members(rng, 20, 23)
@@ -1185,7 +1183,7 @@ def dutch_classes(rng):
 
 
 @layout(
-    aside=True, outcome="log_wage", treatment=["treated", "post", None], group="county_fips",
+    outcome="log_wage", treatment=["treated", "post", None], group="county_fips",
     reference=["0", None], individual=[None],
 )  # fmt: skip
 def difference_in_differences(rng):
@@ -1202,7 +1200,7 @@ def difference_in_differences(rng):
 
 
 @layout(
-    aside=True, outcome="height_cm", treatment="fertiliser", group="pot", block=["bench", None],
+    outcome="height_cm", treatment="fertiliser", group="pot", block=["bench", None],
     reference="none",
 )  # fmt: skip
 def plants_in_pots(rng):
@@ -1217,7 +1215,7 @@ def plants_in_pots(rng):
 
 
 @layout(
-    aside=True, outcome="adherence", treatment="sms", group="facility", block=["stratum", None],
+    outcome="adherence", treatment="sms", group="facility", block=["stratum", None],
     reference="No SMS",
 )  # fmt: skip
 def text_messages(rng):
@@ -1235,7 +1233,7 @@ def text_messages(rng):
 
 
 @layout(
-    aside=True, outcome=["anxiety_post", "depression_post"], treatment="group",
+    outcome=["anxiety_post", "depression_post"], treatment="group",
     group="therapy_group", reference="WL",
 )  # fmt: skip
 def group_therapy(rng):
@@ -1254,7 +1252,7 @@ def group_therapy(rng):
 
 
 @layout(
-    aside=True, outcome="recall", treatment="list_type", group="subj",
+    outcome="recall", treatment="list_type", group="subj",
     reference=["related", "unrelated"], individual=[None, "subj"],
 )  # fmt: skip
 def memory(rng):
@@ -1267,7 +1265,7 @@ def memory(rng):
     }
 
 
-@layout(aside=True, outcome="mortality", treatment="fence", group="tank_id", reference=["0", None])
+@layout(outcome="mortality", treatment="fence", group="tank_id", reference=["0", None])
 def fish_tanks(rng):
     tank = np.repeat(np.arange(24), 20)
     return {
@@ -1279,7 +1277,7 @@ def fish_tanks(rng):
 
 
 @layout(
-    aside=True, outcome="ventas", treatment="promoción", group="tienda", block=["ciudad", None],
+    outcome="ventas", treatment="promoción", group="tienda", block=["ciudad", None],
     reference="sin promoción", individual=[None, "tienda"],
 )  # fmt: skip
 def shops(rng):
@@ -1293,7 +1291,7 @@ def shops(rng):
     }
 
 
-@layout(aside=True, outcome="result", treatment="arm_code", group="lab", reference=["1", "2"])
+@layout(outcome="result", treatment="arm_code", group="lab", reference=["1", "2"])
 def laboratories(rng):
     lab = members(rng, 12, 15)
     return {
@@ -1305,7 +1303,7 @@ def laboratories(rng):
 
 
 @layout(
-    aside=True, outcome="score", treatment="condition", group="school_id", reference="control",
+    outcome="score", treatment="condition", group="school_id", reference="control",
     individual="child_id",
 )  # fmt: skip
 def waves(rng):
@@ -1324,7 +1322,7 @@ def waves(rng):
 
 
 @layout(
-    aside=True, outcome="time_to_solve", treatment="hint", group="class_no", reference="none",
+    outcome="time_to_solve", treatment="hint", group="class_no", reference="none",
     block=["grade", None],
 )  # fmt: skip
 def puzzles(rng):
@@ -1337,4 +1335,220 @@ def puzzles(rng):
         "pupil_no": np.arange(1, n + 1),
         "time_to_solve": rng.lognormal(4, 0.5, n).round(1),
         "attempts": rng.integers(1, 9, n),
+    }
+
+
+# Kept aside ---------------------------------------------------------------------------------------
+
+
+@layout(
+    aside=True, outcome="Wear", treatment=[None, "Wood", "Coat"], group=["Board", None],
+    reference=[None, "bare", "oak", "pine"],
+)  # fmt: skip
+def boards(rng):
+    """Kind of wood by board, coat within: either may be meant."""
+    board = np.repeat(np.arange(20), 6)
+    return {
+        "Board": board + 1,
+        "Wood": np.array(["oak", "pine"])[board % 2],
+        "Coat": np.tile(np.repeat(["bare", "oil", "wax"], 2), 20),
+        "Wear": rng.gamma(4, 2, 120).round(2),
+    }
+
+
+@layout(
+    aside=True, outcome="BPRS", treatment="medication", group="subject_id", reference="placebo",
+    individual="subject_id", block=["hospital", None],
+)  # fmt: skip
+def psychiatry(rng):
+    person = np.repeat(np.arange(90), 6)
+    return {
+        "hospital": person // 15 + 1,
+        "subject_id": person + 301,
+        "week": np.tile([0, 1, 2, 4, 6, 8], 90),
+        "medication": arms(rng, person, "placebo", "10 mg", "20 mg"),
+        "BPRS": rng.integers(18, 70, 540),
+    }
+
+
+@layout(aside=True, outcome="PISA", treatment="tablets", group="schoolcode", reference="0")
+def tablets(rng):
+    school = members(rng, 50, 24)
+    n = len(school)
+    return {
+        "schoolcode": school * 31 % 997 + 2000,
+        "studentcode": np.arange(1, n + 1),
+        "girl": rng.integers(0, 2, n),
+        "escs": rng.normal(0, 1, n).round(3),
+        "books": rng.integers(1, 7, n),
+        "tablets": typed(arms(rng, school, 0, 1)),
+        "PISA": score(rng, school, mean=490, sd=90, digits=1),
+    }
+
+
+@layout(
+    aside=True, outcome="eggs", treatment="temperature", group="aquarium",
+    reference=["18", "22", "26"],
+)  # fmt: skip
+def snails(rng):
+    tank = np.repeat(np.arange(18), 12)
+    return {
+        "aquarium": named(tank, "aq{}"),
+        "snail": np.tile(np.arange(1, 13), 18),
+        "temperature": np.array([18, 22, 26])[tank % 3],
+        "shell": score(rng, tank, mean=14, sd=2),
+        "eggs": rng.poisson(9, 216),
+    }
+
+
+@layout(
+    aside=True, outcome="loan_repaid", treatment="T", group="center_id", reference=["0", "C"],
+    block=["branch_id", None],
+)  # fmt: skip
+def microfinance(rng):
+    center = members(rng, 64, 12)
+    return {
+        "branch_id": center // 8 + 1,
+        "center_id": center + 1,
+        "client_id": np.arange(1, len(center) + 1),
+        "T": np.array(["C", "T"])[center % 2],
+        "loan_size": rng.integers(50, 500, len(center)) * 10,
+        "loan_repaid": some(rng, len(center), "yes", "no", p=[0.9, 0.1]),
+    }
+
+
+@layout(
+    aside=True, outcome=["falls", None], treatment="gruppe", group="pflegeheim",
+    reference="Usual Care",
+)  # fmt: skip
+def nursing_homes(rng):
+    home = members(rng, 22, 28)
+    n = len(home)
+    return {
+        "bewohner_id": np.arange(1, n + 1),
+        "pflegeheim": named(home, "PH{:02d}"),
+        "gruppe": arms(rng, home, "Usual Care", "Sturzprävention"),
+        "alter": rng.integers(65, 101, n),
+        "barthel": rng.integers(0, 21, n) * 5,
+        "falls": rng.poisson(0.6, n),
+    }
+
+
+@layout(
+    aside=True, outcome="words_read", treatment="phonics", group=("school", "classroom"),
+    reference="no", block=["school", None],
+)  # fmt: skip
+def rooms_in_schools(rng):
+    room = members(rng, 40, 18)
+    return {
+        "school": named(room // 4, "PS {}"),
+        "classroom": room % 4 + 1,
+        "phonics": np.array(["no", "yes"])[(room + room // 4) % 2],
+        "words_read": rng.poisson(40, len(room)),
+    }
+
+
+@layout(
+    aside=True, outcome="glucose", treatment="meal", group="volunteer",
+    reference=["fat", "protein", "sugar"], individual=["volunteer", None],
+)  # fmt: skip
+def meals(rng):
+    person = np.repeat(np.arange(16), 12)
+    return {
+        "volunteer": person + 1,
+        "meal": np.tile(np.repeat(["fat", "protein", "sugar"], 4), 16),
+        "minute": np.tile([0, 30, 60, 120], 48),
+        "glucose": score(rng, person, mean=6, sd=1, digits=2),
+    }
+
+
+@layout(
+    aside=True, outcome="productivity", treatment="treat", group="plant_line",
+    reference=["0"], individual=["worker_id"],
+)  # fmt: skip
+def factory(rng):
+    worker = np.repeat(np.arange(240), 5)
+    line = worker // 12
+    return {
+        "plant_line": named(line, "L{:02d}"),
+        "worker_id": worker + 10_000,
+        "wk": np.tile(np.arange(1, 6), 240),
+        "treat": typed(arms(rng, line, 0, 1)),
+        "age": rng.integers(18, 60, 240)[worker],
+        "productivity": rng.normal(0.7, 0.15, 1200).round(3),
+    }
+
+
+@layout(
+    aside=True, outcome="Satisfaction (1-7)", treatment="Office", group="Floor",
+    reference=["open plan", "cells"],
+)  # fmt: skip
+def offices(rng):
+    floor = members(rng, 16, 14)
+    n = len(floor)
+    return {
+        "Timestamp": [f"2024-05-{1 + i % 28:02d} 10:{i % 60:02d}" for i in range(n)],
+        "Floor": named(floor, "Floor {}"),
+        "Office": arms(rng, floor, "cells", "open plan"),
+        "Gender": some(rng, n, "female", "male", "other"),
+        "Satisfaction (1-7)": rng.integers(1, 8, n),
+        "Comments": [f"comment {i}" for i in range(n)],
+    }
+
+
+@layout(aside=True, outcome=["y", "y1"], treatment="d", group="g", reference="0")
+def letters_only(rng):
+    group = members(rng, 30, 10)
+    return {
+        "g": group + 1,
+        "d": typed(arms(rng, group, 0, 1)),
+        "x": rng.normal(0, 1, len(group)).round(3),
+        "y": score(rng, group, digits=3),
+    }
+
+
+@layout(
+    aside=True, outcome="seedlings", treatment="litter", group="gap", reference="removed",
+    block=["valley", None],
+)  # fmt: skip
+def forest_gaps(rng):
+    gap = np.repeat(np.arange(30), 5)
+    return {
+        "valley": np.array(["N", "M", "S"])[gap // 10],
+        "gap": gap + 1,
+        "litter": np.array(["removed", "kept"])[gap % 2],
+        "light": rng.uniform(5, 60, 150).round(1),
+        "seedlings": rng.poisson(12, 150),
+    }
+
+
+@layout(
+    aside=True, outcome="rating", treatment="condition", group="judge", reference=None,
+    individual=[None, "judge"],
+)  # fmt: skip
+def judges(rng):
+    judge = np.repeat(np.arange(25), 12)
+    return {
+        "judge": named(judge, "J{:02d}"),
+        "face": np.tile(np.arange(1, 13), 25),
+        "condition": np.tile(["smile", "neutral"], 150),
+        "rating": rng.integers(1, 10, 300),
+    }
+
+
+@layout(
+    aside=True, outcome="followup_score", treatment="study_arm", group="gp_practice",
+    reference="Waitlist",
+)  # fmt: skip
+def practices(rng):
+    practice = members(rng, 28, 11)
+    n = len(practice)
+    return {
+        "ptid": [f"{i:06d}" for i in rng.permutation(n)],
+        "gp_practice": practice + 1,
+        "study_arm": arms(rng, practice, "Waitlist", "iCBT"),
+        "age": rng.integers(18, 80, n),
+        "baseline_score": rng.integers(5, 28, n),
+        "followup_score": rng.integers(0, 28, n),
+        "missing_reason": some(rng, n, "", "moved", p=[0.9, 0.1]),
     }

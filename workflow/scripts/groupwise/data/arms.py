@@ -10,7 +10,15 @@ import numpy as np
 from groupwise.data import vocabulary as say
 from groupwise.data.repeats import assigned_pair, restarted
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_attribute, is_unit, rank, sized, unit_marks
+from groupwise.data.units import (
+    is_attribute,
+    is_label,
+    is_unit,
+    name_marks,
+    rank,
+    sized,
+    unit_marks,
+)
 from groupwise.data.vocabulary import says
 
 MAX_ARMS = 10
@@ -58,11 +66,11 @@ def name_of_arms(found: Structure, name: str) -> tuple[float, str]:
     if control:
         return 3.0, "an arm sounds like a control"
     traits = texts and texts <= say.words("male female m f boy girl man woman mannlich weiblich w")
-    if says(name, say.TRAIT) or traits or column.kind == "text" and _is_interval(texts):
+    if says(name, say.TRAIT) or traits or (column.kind == "text" and _is_interval(texts)):
         return -4.0, ""
     if says(name, say.FACTOR):
         return 1.75 if bare else 1.5, "named so"
-    if says(name, say.OUTCOME | say.BEFORE):
+    if says(name, say.OUTCOME | say.BEFORE) or is_label(name):
         return -3.0, ""
     if says(name, say.MEASURE) and not bare:
         return -2.0, ""
@@ -165,7 +173,7 @@ def _group(
     single = [name for name in units if one_arm_each(found, name, treatment)]
     units = [name for name in units if name not in single]
     if whole := [name for name in single if _has_two_each(found, name, treatment)]:
-        return _coarsest(found, whole, treatment)
+        return _coarsest(found, whole, treatment, times)
     pair = assigned_pair(found, treatment, times)
     if pair is not None:
         why = (
@@ -206,7 +214,7 @@ def _units(found: Structure, times: Sequence[str]) -> list[str]:
 
 
 def _coarsest(
-    found: Structure, whole: list[str], treatment: str
+    found: Structure, whole: list[str], treatment: str, times: Sequence[str]
 ) -> tuple[Key | None, str, tuple[str, ...]]:
     partial = [name for name in whole if lacks_groups(found, name, treatment)]
     if partial:
@@ -217,7 +225,23 @@ def _coarsest(
     top = max(unit_marks(found, name) for name in whole)
     good = [name for name in whole if unit_marks(found, name) >= top - 3.0]
     best = min(good, key=lambda name: (found.columns[name].levels, -unit_marks(found, name)))
-    return best, f"{found.columns[best].levels} levels, each with one {treatment}", ()
+    close = () if name_marks(best) > 0 else _crossed_units(found, best, treatment, times)
+    return best, f"{found.columns[best].levels} levels, each with one {treatment}", close
+
+
+def _crossed_units(
+    found: Structure, group: str, treatment: str, times: Sequence[str]
+) -> tuple[str, ...]:
+    """Units that are crossed with the group, whose name says nothing: it may be one of items."""
+    return tuple(
+        name
+        for name in found.repeated
+        if name not in (treatment, *times)
+        and is_unit(found, name)
+        and not _is_cell(found, name, times)
+        and not found.follows(group, name)
+        and not found.follows(name, group)
+    )
 
 
 def _finest(found: Structure, units: list[str]) -> tuple[Key | None, str, tuple[str, ...]]:

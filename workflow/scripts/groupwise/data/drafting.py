@@ -1,4 +1,4 @@
-"""What a draft of a configuration says besides the roles: settings that go with the data, and remarks."""
+"""What a draft of a configuration says besides the roles: settings of the data, and remarks."""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ CLOSE_UNNAMED = 1.75
 """The same for treatments where neither the name nor an arm says that they are."""
 LEAST_TREATMENT = 2.0
 LEAST_OUTCOME = 0.7
+MOST_LETTERS = 3
+"""Arms that are letters stand for words where they are few."""
 LEAST_TWO_VALUED = 1.0
 
 
@@ -121,7 +123,7 @@ def guess_reference(values: pd.Series) -> Guess:
 def _control_letter(arms: Sequence[str]) -> str | None:
     """Of arms that are letters, but not A, B, C: P for placebo, C for control, N for no."""
     letters = {say.folded(arm): arm for arm in arms}
-    if any(len(letter) != 1 or not letter.isalpha() for letter in letters):
+    if len(arms) > MOST_LETTERS or any(len(each) != 1 or not each.isalpha() for each in letters):
         return None
     places = sorted(map(ord, letters))
     if places == list(range(places[0], places[0] + len(places))) or len(letters) != len(arms):

@@ -12,7 +12,7 @@ import pandas as pd
 from groupwise.data import vocabulary as say
 from groupwise.data.profile import Column
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_key, is_label, is_unit, rank
+from groupwise.data.units import is_attribute, is_key, is_label, is_unit, rank
 from groupwise.data.values import NUMBER
 from groupwise.data.vocabulary import names_it, says
 
@@ -119,6 +119,7 @@ def _marks(
 def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
     strong, medium = says(name, say.OUTCOME), says(name, say.MEASURE)
     marks = 4.0 if names_it(name, say.OUTCOME) else 3.0 if strong else 2.0 if medium else 0.0
+    marks += 1.0 if say.folded(name) in say.OUTCOME else 0.0
     marks += 1.5 if says(name, say.AFTER) else 0.0
     is_before = (says(name, say.BEFORE) or is_early) and not says(name, say.AFTER)
     named = (strong or medium) and not is_before
@@ -126,8 +127,8 @@ def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
     marks -= 4.0 if says(name, say.TRAIT) and not strong else 0.0
     if not named and (says(name, say.TREATMENT | say.FACTOR) or rank(name)):
         marks -= 2.0
-    if not named and say.parts(name) <= say.TIME:
-        marks -= 1.0
+    if not named and (say.parts(name) <= say.TIME or is_attribute(name)):
+        marks -= 1.0 if say.parts(name) <= say.TIME else 1.5
     if kind == "two" and not strong:
         marks += 1.5 if says(name, say.EVENT) else -2.0 if rank(name) else 0.0
     return marks, named

@@ -9,7 +9,7 @@ import numpy as np
 
 from groupwise.data import vocabulary as say
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_unit, rank, stages, unit_marks
+from groupwise.data.units import is_label, is_unit, rank, stages, unit_marks
 from groupwise.data.vocabulary import says
 
 
@@ -92,6 +92,7 @@ def individual(
             (group, name)
             for name in found.repeated
             if name not in taken | above | set(times)
+            and rank(name) == 1
             and restarted(found, name, group)
             and not found.follows(name, group)
         ]
@@ -102,9 +103,10 @@ def individual(
 
 def of_group(found: Structure, group: Key | None, times: Sequence[str]) -> Individual | None:
     """The group as the individual, where groups are persons; sure where a time tells rows apart."""
-    if group is None or rank(group[-1] if isinstance(group, tuple) else group) != 1:
+    name = group[-1] if isinstance(group, tuple) else group
+    if name is None or not (rank(name) == 1 or (rank(name) == 0 and is_label(name))):
         return None
-    measured = _measured(found, group, times)
+    measured = _measured(found, group, times) if group is not None else None
     return replace(measured, sure=measured.time is not None) if measured else None
 
 

@@ -16,6 +16,8 @@ STAGE = re.compile(r"(?:tp|time|wave|visit|year|week|day|month)[ _-]?\d+")
 NUMBERED = re.compile(r"(.*?\D)[ _-]?\d+")
 LEAST_UNIT = 1.5
 """A column whose marks add up to less is not taken for a unit."""
+LEAST_UNNAMED = 2.5
+"""The same for a column whose name does not say so."""
 FEW_UNITS = 4
 """So few labels without a name that says so are the levels of a factor."""
 MOST_TIMES = 60
@@ -23,8 +25,9 @@ MOST_TIMES = 60
 
 def is_unit(found: Structure, name: str) -> bool:
     """Whether a column may name groups, blocks or individuals."""
-    named = name_marks(name) > 0 or found.columns[name].levels > FEW_UNITS
-    return named and unit_marks(found, name) >= LEAST_UNIT
+    if name_marks(name) > 0:
+        return unit_marks(found, name) >= LEAST_UNIT
+    return found.columns[name].levels > FEW_UNITS and unit_marks(found, name) >= LEAST_UNNAMED
 
 
 @kept

@@ -38,7 +38,8 @@ MEASURE = words(
     "clicks income consumption expenditure profit enrolled attendance vaccinated pass fail improved "
     "improvement change gain difference diff index scale total sum mean bdi hamd phq cgi severity "
     "concentration conc glucose level hb bp sbp dbp strength breaks fitness behavior behaviour "
-    "attitude mood stress sleep distance speed effort travel absences errors error cases"
+    "incidence prevalence adherence attitude mood stress sleep distance speed effort travel absences "
+    "errors error cases"
 )
 """What outcomes are often called; covariates are too."""
 EVENT = words(
@@ -125,7 +126,7 @@ LABEL = words("id nr no code key kennung nummer identifier label name numero ide
 CONTROL = words(
     "control ctrl ctl controls kontrolle kontrollgruppe kontroll controle controles contr placebo "
     "plazebo tau sham waitlist waitinglist warteliste wartegruppe untreated unbehandelt usual "
-    "bau kg wlc wl temoin testigo kontroll controllo"
+    "bau kg wlc wl cont temoin testigo kontroll controllo"
 )
 """An arm to compare with, for sure."""
 BARE = words(
