@@ -154,7 +154,7 @@ MISTAKES: list[tuple[str, pd.DataFrame, Roles, dict[str, Any], str, list[str]]] 
      ["'arm' already is roles.treatment", "a column of its own"]),
     ("no rows", raw().iloc[:0], ROLES, {}, "file", ["a header but no rows", "add the data"]),
     ("text outcome", raw(y=[1, 2, "n/a?", 4, 5, 6, 7, 8]), ROLES, {}, "roles.outcome",
-     ["'y' is not numeric", "data row 3", "'n/a?'", "leave it empty"]),
+     ["'y' has a text among its numbers: 'n/a?' (1)", "`missing_codes: {y: ['n/a?']}`"]),
     ("infinite outcome", raw(y=[1, 2, 3, 4, 5, np.inf, 7, 8]), ROLES, {}, "roles.outcome",
      ["data row 6"]),
     ("nothing complete", raw(y=np.nan), ROLES, {}, "roles", ["no row", "always missing"]),

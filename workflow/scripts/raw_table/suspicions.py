@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from groupwise.data.errors import sentence
-from groupwise.data.remedies import in_yaml, is_number
+from groupwise.data.remedies import is_number
+from groupwise.data.values import in_yaml
 from raw_table.grid import Numbered, Row, is_blank, is_empty
 from raw_table.wanted import MISSING, Wanted
 

@@ -14,7 +14,7 @@ import pandas as pd
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.simulate import Recipe
 from groupwise.data.validate import IDENTIFIERS, ROLES, Roles, check_effects
-from groupwise.data.values import in_yaml
+from groupwise.data.values import NUMBER
 from groupwise.words import METHODS, listing
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -26,7 +26,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "one_arm_blocks": ("keep", "drop"),
     "missing": ("drop", "error"),
     "ungrouped": ("drop", "own_group"),
-    "assigned": (None, "individual", "group"),
+    "assigned": ("individual", "group"),
 }
 CONDITIONS = ("min", "max", "not", "missing")
 LEAST = {
@@ -47,6 +47,11 @@ PLACES = {"file": "table", "roles": "table"}
 """Arguments for keys of a configuration that are no arguments."""
 
 
+SETTING = re.compile(r"`(\w+): ([^`]+)`")
+"""A setting in the fix of a message, as config.yaml has it."""
+SCALAR = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[^\s,:{}\[\]'"][^,:{}\[\]]*""")
+
+
 @contextlib.contextmanager
 def named() -> Iterator[None]:
     """Mistakes in a dataset's block of a configuration, said of the arguments of the same names."""
@@ -54,12 +59,24 @@ def named() -> Iterator[None]:
         yield
     except InputError as error:
         key = error.key.removeprefix("roles.").removeprefix("simulate.")
-        fix = error.fix.replace(" under `roles`", "")
-        for name, value in error.settings.items():
-            fix = fix.replace(f"`{name}: {in_yaml(value)}`", f"`{name}={value!r}`")
-        fix = re.sub(r"`(\w+): (\w+)`", r'`\1="\2"`', fix)
+        fix = re.sub(SETTING, _as_argument, error.fix.replace(" under `roles`", ""))
         problem, fix = (re.sub(r"\broles\.(?=\w)", "", part) for part in (error.problem, fix))
         raise InputError(PLACES.get(key, key), problem, fix) from None
+
+
+def _as_argument(setting: re.Match[str]) -> str:
+    """A setting as an argument: `where: {arm: {not: b}}` is `where={'arm': {'not': 'b'}}`."""
+    if setting[1] == "format":
+        return "`table`, by making numbers of that column"
+    return f"`{setting[1]}={SCALAR.sub(_as_literal, setting[2])}`"
+
+
+def _as_literal(scalar: re.Match[str]) -> str:
+    text = scalar[0].strip()
+    if text[0] == '"' or NUMBER.fullmatch(text):
+        return text
+    text = text[1:-1].replace("''", "'") if text[0] == "'" else text
+    return repr(text) if set(text) & set('"\\') else f'"{text}"'
 
 
 def check(given: Mapping[str, Any]) -> None:
@@ -71,6 +88,8 @@ def check(given: Mapping[str, Any]) -> None:
         for name in several(given[key]):
             _check_name(key, name)
     for key, allowed in CHOICES.items():
+        if key == "assigned" and given[key] is None:
+            continue
         if not any(given[key] is each or given[key] == each for each in allowed):
             raise InputError(key, f"{given[key]!r} is no choice", _one_of(allowed))
     level = given["conf_level"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any
 
 
 def sentence(*parts: str) -> str:
@@ -25,14 +24,11 @@ class InputError(ValueError):
     problem, fix
         Half-sentences: what is wrong, and what the user can do about it. A setting stands in the fix
         as in config.yaml, between back quotes.
-    settings
-        Settings in the fix whose values are no single words, with these values.
     """
 
-    def __init__(self, key: str, problem: str, fix: str, **settings: Any) -> None:
+    def __init__(self, key: str, problem: str, fix: str) -> None:
         super().__init__(sentence(key, problem, fix))
         self.key = key
-        self.settings = settings
         self.problem = problem
         self.fix = fix
 

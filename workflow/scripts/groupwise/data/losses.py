@@ -74,7 +74,7 @@ def check_losses(losses: Losses, roles: Roles, most_dropped: float) -> list[str]
             f"{in_yaml(_lossy(losses, roles))}}}`), or allow it by "
             f"`most_dropped: {_next_share(losses.share)}`"
         )
-        raise InputError("most_dropped", problem, fix, most_dropped=_next_share(losses.share))
+        raise InputError("most_dropped", problem, fix)
     said = [f"{losses.sentence()}."] if losses.share > LOUD else []
     for role, label, column, n in losses.gone:
         said.append(
@@ -93,7 +93,7 @@ def _refuse_ungrouped(arm: str, n: int, roles: Roles) -> None:
         "if its members were in no group, write `ungrouped: own_group`, which takes each of them as a "
         f"group by itself; or leave the arm out by `where: {in_yaml(kept)}`"
     )
-    raise InputError("roles.group", problem, fix, where=kept)
+    raise InputError("roles.group", problem, fix)
 
 
 def _cause(rows: pd.DataFrame) -> tuple[str, int]:

@@ -13,7 +13,6 @@ from groupwise.data.errors import InputError, nearest
 from groupwise.data.labels import in_order, labels, relabelled
 from groupwise.data.validate import Roles, check_numeric
 from groupwise.data.values import matching
-from groupwise.words import count
 
 
 def identifier(values: pd.Series) -> pd.Series:
@@ -113,7 +112,7 @@ def own_groups(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[st
     n = int(name[alone].nunique())
     arms = " and ".join(f"'{arm}'" for arm in in_order(table.loc[alone, roles.treatment]))
     said = (
-        f"{count(n, of)} of {arms} {'is' if n == 1 else 'are'} in no '{roles.group}', and each is taken "
+        f"{n:,} {of}{' of' if n == 1 else 's of'} {arms} {'is' if n == 1 else 'are'} in no '{roles.group}', and each is taken "
         "as a group by itself. This assumes that they are independent of each other; mixed models and "
         "group means assume besides that they vary as the groups of the other arm do, which CR2 does "
         "not."

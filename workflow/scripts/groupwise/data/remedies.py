@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-import numpy as np
 import pandas as pd
+
+from groupwise.data.suspect import column_codes
+from groupwise.data.values import in_yaml
 
 Remedy = tuple[str, str]
 """(problem, fix): the half-sentences of an InputError."""
@@ -79,8 +80,6 @@ SCALES = (
     ("sehr unzufrieden", "unzufrieden", "neutral|teils/teils", "zufrieden", "sehr zufrieden"),
 )  # fmt: skip
 """Labels in order; | between those that mean the same."""
-WORDS = r"[^\W\d](?:[\w .()/\u20ac%&+-]*[\w.)/\u20ac%+])?"
-RESERVED = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"}
 
 
 def why_text(values: pd.Series) -> Remedy | None:
@@ -100,22 +99,24 @@ def why_text(values: pd.Series) -> Remedy | None:
         _units(name, texts, counts.total())
         or _thousands(name, texts, counts)
         or _commas(name, texts)
-        or _absent(name, texts, counts.total())
+        or _absent(name, texts, counts.total(), column_codes(values))
         or _scale(name, list(texts), counts)
         or _pair(name, list(texts), counts)
     )
 
 
-def suspects(name: str, texts: Mapping[str, int]) -> Remedy:
-    """For texts among numbers: those without digits may mean a missing value."""
+def suspects(name: str, texts: Mapping[str, int], codes: Mapping[str, int] | None = None) -> Remedy:
+    """For texts among numbers: those without digits may mean a missing value, as may some numbers."""
     odd = {text: n for text, n in texts.items() if re.search(r"\d", text)}
     listed = ", ".join(f"'{_short(text)}' ({n})" for text, n in (odd or texts).items())
     what = "a text" if len(odd or texts) == 1 else "texts"
     problem = f"column '{name}' has {what} among its numbers: {listed}"
     if odd:
         return problem, _correction(odd)
-    codes = ", ".join(map(in_yaml, texts))
-    setting = f"`missing_codes: {{{in_yaml(name)}: [{codes}]}}`"
+    listed = ", ".join(f"'{code}' ({n})" for code, n in (codes or {}).items())
+    problem += f", and far from the other numbers {listed}" if codes else ""
+    asked = {name: [*texts, *(float(code) for code in codes or ())]}
+    setting = f"`missing_codes: {in_yaml(asked)}`"
     return problem, f"write {setting} if that means missing, or else correct it in the file"
 
 
@@ -126,26 +127,6 @@ def _correction(texts: Iterable[str]) -> str:
     if all(text.startswith("\u2212") for text in texts):
         return "write a plain hyphen for the minus, in the file"
     return "write a number in its place, in the file, or leave it empty if it is missing"
-
-
-def in_yaml(value: Any) -> str:
-    """A name or value as it is written in a list or mapping of YAML, quoted where it has to be.
-
-    >>> in_yaml("k.A."), in_yaml("no"), in_yaml("-"), in_yaml(-99), in_yaml("Q1: safe")
-    ('k.A.', '"no"', '"-"', '-99', '"Q1: safe"')
-    """
-    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-        return str(value)
-    text = str(value)
-    if re.fullmatch(WORDS, text) and text.casefold() not in RESERVED:
-        return text
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(char: str) -> str:
-    if char.isprintable():
-        return f"\\{char}" if char in '"\\' else char
-    return {"\n": r"\n", "\t": r"\t"}.get(char, f"\\U{ord(char):08x}")
 
 
 def _short(text: str) -> str:
@@ -230,11 +211,14 @@ def _commas(name: str, texts: Counter[str]) -> Remedy | None:
     return problem, 'write `format: {decimal: ","}`'
 
 
-def _absent(name: str, texts: Counter[str], total: int) -> Remedy | None:
+def _absent(
+    name: str, texts: Counter[str], total: int, suspected: Mapping[str, int]
+) -> Remedy | None:
     """Few texts among numbers; among labels only those that mean missing wherever they are met."""
     numbers = total - texts.total()
     if numbers and (len(texts) <= FEW or numbers >= texts.total()):
-        return suspects(name, texts) if len(texts) <= FEW else _too_many(name, texts)
+        codes = {code: n for code, n in suspected.items() if code not in texts}
+        return suspects(name, texts, codes) if len(texts) <= FEW else _too_many(name, texts)
     known = {text: n for text, n in texts.items() if text.casefold() in ABSENT}
     if not known or len(known) == len(texts) or len(texts) - len(known) < 2:
         return None

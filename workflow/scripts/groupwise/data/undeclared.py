@@ -12,7 +12,6 @@ from groupwise.data.errors import InputError
 from groupwise.data.suspect import code_sentence, column_codes
 from groupwise.data.validate import Roles
 from groupwise.data.values import in_yaml
-from groupwise.words import capital
 
 
 def check_undeclared(table: pd.DataFrame, roles: Roles, declared: Codes | None) -> list[str]:
@@ -41,7 +40,7 @@ def check_undeclared(table: pd.DataFrame, roles: Roles, declared: Codes | None) 
     if not _is_declared(declared, roles.treatment) and (n := column_codes(table[roles.treatment])):
         said[roles.treatment] = n
     return [
-        f"{capital(code_sentence(column, counts))}, which may mean a missing value."
+        f"C{code_sentence(column, counts)[1:]}, which may mean a missing value."
         for column, counts in said.items()
     ]
 
@@ -52,9 +51,7 @@ def _refuse(found: Mapping[str, Mapping[str, int]]) -> NoReturn:
     none: dict[str, list[Any]] = {column: [] for column in found}
     fix = f"write `missing_codes: {in_yaml(codes)}` if that means a missing value, or "
     fix += f"`missing_codes: {in_yaml(none)}` if it is a value like the others"
-    raise InputError(
-        "missing_codes", f"{said}, far from the other values", fix, missing_codes=codes
-    )
+    raise InputError("missing_codes", f"{said}, far from the other values", fix)
 
 
 def _is_declared(declared: Codes | None, column: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.labels import combined, in_order
+from groupwise.data.remedies import why_text
 from groupwise.data.values import in_yaml, matching
 
 ROLES = ("outcome", "treatment", "group", "block", "second_group", "individual")
@@ -104,25 +104,18 @@ def composed(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
 
 
 def check_numeric(values: pd.Series, key: str) -> pd.Series:
-    """The column as floats; text and infinities are named with the row they stand in."""
-    if pd.api.types.is_bool_dtype(values):
-        problem = f"column '{values.name}' holds true and false, not numbers"
-        raise InputError(key, problem, "write 1 and 0 if that is meant")
+    """The column as floats; of text and infinities it is said why, and which setting mends it."""
+    text = pd.api.types.is_bool_dtype(values)
     numeric = pd.to_numeric(values, errors="coerce").astype(float)
     bad = (numeric.isna() & values.notna()) | np.isinf(numeric)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        problem = (
-            f"column '{values.name}' is not numeric: data row {row + 1} has '{values.iloc[row]}'"
-        )
-        raise InputError(key, problem, _numeric_fix(str(values.iloc[row])))
-    return numeric
-
-
-def _numeric_fix(text: str) -> str:
-    if re.fullmatch(r"[+-]?[\d.]*\d(,\d+)+(\.\d+)?", text):
-        return "write numbers with a decimal point, and nothing between thousands"
-    return "correct the value or leave it empty if it is missing"
+    if not (text or bad.any()):
+        return numeric
+    known = why_text(values)
+    if known is not None:
+        raise InputError(key, *known)
+    row = int(np.flatnonzero(bad)[0])
+    problem = f"column '{values.name}' is not numeric: data row {row + 1} has '{values.iloc[row]}'"
+    raise InputError(key, problem, "correct the value or leave it empty if it is missing")
 
 
 def arm_order(
@@ -196,7 +189,7 @@ def check_arms(table: pd.DataFrame, roles: Roles) -> None:
             "the spread between groups needs two groups in every arm: leave the arm out by "
             f"`where: {in_yaml(kept)}`, or merge it with another by `recode`"
         )
-        raise InputError("roles.treatment", problem, fix, where=kept)
+        raise InputError("roles.treatment", problem, fix)
     fix = (
         "with one group in an arm nothing tells the effect of the treatment from that of the "
         f"group: if smaller units than '{roles.group}' were assigned, name them as the group"

@@ -57,6 +57,8 @@ def in_yaml(value: Any) -> str:
         return f"[{', '.join(map(in_yaml, value))}]"
     if value is None:
         return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     if not isinstance(value, str):
         return str(value)
     return value if PLAIN.fullmatch(value) and value.casefold() not in SPECIAL else quoted(value)
