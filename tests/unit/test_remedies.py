@@ -121,7 +121,8 @@ def test_doing_what_the_sentences_say_reads_a_file_with_many_mistakes(
         if found is None:
             break
         setting = settings_in(found[1])[0]
-        form |= setting.get("format", {})
+        for key, value in setting.get("format", {}).items():
+            form[key] = value
         for column, texts in setting.get("missing_codes", {}).items():
             codes[column] = codes.get(column, []) + texts
     assert table["costs"].dropna().tolist() == [1707.91, 12.5, 1200]
