@@ -97,7 +97,7 @@ def drafts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     for each in LAYOUTS:
         path = folder / f"{each.name}.parquet"
         table = each.table
-        texts = table.columns[table.dtypes == object]
+        texts = table.columns[[each.kind == "O" for each in table.dtypes]]
         table.astype(dict.fromkeys(texts, "string")).to_parquet(path)
         page = describe(str(path), {})
         config["datasets"] |= yaml.safe_load(page[page.index("\ndatasets:") :])["datasets"]

@@ -68,7 +68,7 @@ def test_nothing_is_said_of_a_plain_experiment() -> None:
 
 
 def test_shared_ids_leave_open_what_a_row_is() -> None:
-    found = look(before_and_after(), CLASSES)
+    found = look(before_and_after().drop(columns="time"), CLASSES)
     assert found.row == "row" and not found.alerts
     (said,) = found.warnings
     assert "144 rows, 72 values" in said and "`individual: pupil` under `roles`" in said
@@ -76,8 +76,18 @@ def test_shared_ids_leave_open_what_a_row_is() -> None:
 
 def test_named_individuals_make_rows_measurements() -> None:
     roles = Roles("score", "arm", "class", individual="pupil")
-    assert look(before_and_after(), roles) == Looks("measurement")
+    assert look(before_and_after().drop(columns="time"), roles) == Looks("measurement")
     assert look(trial().assign(pupil=range(72)), roles) == Looks("individual")
+
+
+def test_rows_from_before_and_after_lead_to_a_baseline() -> None:
+    (said,) = look(before_and_after(), CLASSES).alerts
+    assert "Write `individual: pupil` under `roles` and `baseline: {time: pre}`" in said
+    roles = Roles("score", "arm", "class", individual="pupil")
+    (said,) = look(before_and_after(), roles).alerts
+    assert "Write `baseline: {time: pre}`" in said
+    done = taken(before_and_after(), roles, baseline={"time": "pre"}).understood
+    assert (done["alerts"], done["row"], done["n_obs"]) == ([], "individual", 72)
 
 
 def test_members_of_a_person_are_measurements() -> None:
@@ -93,7 +103,10 @@ def test_treatment_that_goes_with_time_is_told_first() -> None:
     assert said.startswith(
         "The treatment 'on' varies within 'cluster', but not within 'cluster' and"
     )
-    assert "`covariates: [period]` under `roles`, and `categorical: [period]`" in said
+    assert (
+        "`covariates: [period]` under `roles`, `categorical: [period]`, and `second_group: ["
+        in said
+    )
 
 
 def test_adjusting_for_time_does_not_make_rows_assigned() -> None:
@@ -101,6 +114,14 @@ def test_adjusting_for_time_does_not_make_rows_assigned() -> None:
     found = look(stepped_wedge(), roles)
     assert found.assigned_with == "period" and "'period' is adjusted for" in found.alerts[0]
     assert look(stepped_wedge(), roles, "individual") == Looks(), "config.yaml knows better"
+
+
+def test_what_a_cluster_shares_at_one_time_settles_it() -> None:
+    settings = {"outcome": "y", "treatment": "on", "group": "cluster", "covariates": ["period"]}
+    roles = Roles.from_settings(settings | {"second_group": ["cluster", "period"]})
+    found = look(composed(stepped_wedge(), roles), roles)
+    assert not found.alerts and found.assigned_with == "period"
+    assert found.warnings[0].endswith("The randomisation test gives no answer.")
 
 
 def test_ids_that_restart_are_told_with_what_to_write() -> None:

@@ -16,7 +16,7 @@ from groupwise.data.labels import labels
 from groupwise.data.outcomes import is_mostly_numbers
 from groupwise.data.structure import Key
 from groupwise.data.units import is_label, name_marks, sized
-from groupwise.data.values import as_value
+from groupwise.data.values import as_plain
 
 MOST_LABELS = 1000
 """Texts with more different values than this are not searched for codes, if they are no numbers."""
@@ -55,7 +55,7 @@ def settings(
     if layout.baseline is not None:
         time, value = layout.baseline
         why = f"guess: the outcome at {time} {value} becomes a covariate"
-        found.append(Setting("baseline", {time: _plain(value)}, why))
+        found.append(Setting("baseline", {time: as_plain(value)}, why))
     if layout.ungrouped:
         why = "guess: each row without a group is a group of its own, independent of all others"
         found.append(Setting("ungrouped", "own_group", why))
@@ -103,7 +103,7 @@ def missing_codes(
     roles = layout.roles
     apart = {name for role in roles if role != "outcome" for name in _names(roles[role].name)}
     return {
-        name: [_plain(code) for code in codes]
+        name: [as_plain(code) for code in codes]
         for name, codes in suspected.items()
         if name not in apart | {*layout.times} and name_marks(name) <= 0
     }
@@ -147,16 +147,6 @@ def _is_labelled(values: pd.Series) -> bool:
 
 def _names(key: Key | None) -> tuple[str, ...]:
     return key if isinstance(key, tuple) else () if key is None else (key,)
-
-
-def _plain(value: object) -> Any:
-    """A value as YAML is to write it: a whole number as a number."""
-    text = as_value(value)
-    try:
-        number = float(text)
-    except ValueError:
-        return str(value)
-    return int(number) if number.is_integer() else number
 
 
 def suspicions(table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]]) -> list[str]:

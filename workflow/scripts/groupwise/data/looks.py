@@ -10,11 +10,11 @@ import pandas as pd
 
 from groupwise.data import suspect
 from groupwise.data.labels import labels
-from groupwise.data.repeats import restarted
+from groupwise.data.repeats import before, restarted
 from groupwise.data.structure import Key, Structure
 from groupwise.data.units import is_time, rank
 from groupwise.data.validate import Roles
-from groupwise.data.values import in_yaml
+from groupwise.data.values import as_plain, in_yaml
 
 SHARED = 1.3
 """With so many rows to an id on average, ids are shared."""
@@ -50,12 +50,15 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
     found = Structure(table)
     used = {*roles.columns, *roles.columns_read}
     others = [str(column) for column in table.columns if column not in used]
-    row, warnings = _row(found, roles, others)
-    alerts: list[str] = []
+    person = _individual(found, roles, others)
+    row, warnings = _row(found, roles, person)
+    alerts = _before_and_after(found, roles, person, others)
     goes_with = None
     if assigned != "individual":
         goes_with = treatment_goes_with(found, roles, [*roles.covariates, *others])
-        if goes_with is not None:
+        if goes_with is not None and _is_settled(found, roles, goes_with):
+            warnings.append(_goes_with(found, roles, goes_with))
+        elif goes_with is not None:
             alerts.append(_goes_with(found, roles, goes_with))
     if goes_with is None and (outer := restarts_in(found, roles.group, others)):
         alerts.append(_restarts(roles, outer))
@@ -112,25 +115,65 @@ def restarts_in(found: Structure, group: str, columns: Iterable[str]) -> str | N
     return None
 
 
-def _row(found: Structure, roles: Roles, others: list[str]) -> tuple[str, list[str]]:
+def _individual(found: Structure, roles: Roles, others: list[str]) -> Key | None:
+    """What tells individuals apart: the role, or a column that names persons with several rows."""
+    if roles.individual is None:
+        return shared_id(found, roles.group, others)
+    return roles.individual if roles.individual == roles.group else (roles.group, roles.individual)
+
+
+def _row(found: Structure, roles: Roles, person: Key | None) -> tuple[str, list[str]]:
     """What a row is called, and a sentence where that is in doubt."""
     n = len(found.table)
-    if roles.individual is not None:
-        key = (
-            roles.individual if roles.individual == roles.group else (roles.group, roles.individual)
-        )
-        return ("measurement" if found.n_levels(key) < n else "individual"), []
-    shared = shared_id(found, roles.group, others)
-    if shared is not None:
-        name = shared if isinstance(shared, str) else shared[-1]
+    if roles.individual is not None and person is not None:
+        return ("measurement" if found.n_levels(person) < n else "individual"), []
+    if person is not None:
+        name = _last(person)
         said = (
-            f"Several rows have the same value of '{name}' ({n:,} rows, {found.n_levels(shared):,} "
+            f"Several rows have the same value of '{name}' ({n:,} rows, {found.n_levels(person):,} "
             f"values), so a row may be a measurement and not an individual: `individual: "
             f"{in_yaml(name)}` under `roles` says so, and individuals are then counted as such."
         )
         return "row", [said]
     own = dict(roles.parts).get(roles.group, (roles.group,))[-1]
     return ("measurement" if rank(own) == 1 else "individual"), []
+
+
+def _before_and_after(
+    found: Structure, roles: Roles, person: Key | None, others: list[str]
+) -> list[str]:
+    """A sentence if rows of an individual are from before and after a treatment it keeps."""
+    if person is None or not found.follows(person, roles.treatment):
+        return []
+    for time in (*roles.covariates, *others):
+        if not is_time(found, time) or not found.tells_apart(person, time):
+            continue
+        first = before(found, time)
+        if first is not None:
+            name = _last(person)
+            role = "" if roles.individual else f"`individual: {in_yaml(name)}` under `roles` and "
+            setting = f"`baseline: {in_yaml({time: as_plain(first)})}`"
+            return [
+                f"Each '{name}' has rows from before and from after ('{time}'), and an average over "
+                f"both mixes the effect with the time before it. Write {role}{setting}: what was "
+                "measured before then is adjusted for, and no outcome."
+            ]
+    return []
+
+
+def _is_settled(found: Structure, roles: Roles, column: str) -> bool:
+    """Whether a time is adjusted for, and so is what members of a group share at one time."""
+    cell = dict(roles.parts).get(str(roles.second_group))
+    named = cell is not None and set(cell) == {roles.group, column}
+    same = roles.second_group is not None and (
+        found.follows((roles.group, column), roles.second_group)
+        and found.follows(roles.second_group, column)
+    )
+    return column in roles.covariates and (named or same)
+
+
+def _last(key: Key) -> str:
+    return key[-1] if isinstance(key, tuple) else key
 
 
 def _goes_with(found: Structure, roles: Roles, column: str) -> str:
@@ -141,7 +184,9 @@ def _goes_with(found: Structure, roles: Roles, column: str) -> str:
         "together: rows were not assigned to arms one by one"
     )
     if is_time(found, column):
-        return f"{start}. {_with_time(roles, column)} The randomisation test gives no answer."
+        return (
+            f"{start}. {_with_time(found, roles, column)} The randomisation test gives no answer."
+        )
     block = "" if roles.block else f" and `block: {in_yaml(group)}`"
     what = (
         f"If '{column}' names what was assigned, write `group: {in_yaml([group, column])}`{block}"
@@ -157,16 +202,20 @@ def _goes_with(found: Structure, roles: Roles, column: str) -> str:
     )
 
 
-def _with_time(roles: Roles, column: str) -> str:
+def _with_time(found: Structure, roles: Roles, column: str) -> str:
     """What to do about a treatment that changes with time."""
+    cell = f"`second_group: {in_yaml([roles.group, column])}` under `roles`"
+    if _is_settled(found, roles, column):
+        return f"'{column}' is adjusted for, and so is what a '{roles.group}' shares at one time."
     if column in roles.covariates:
         return (
             f"'{column}' is adjusted for; what else the members of one '{roles.group}' share at one "
-            "time is not."
+            f"time is not: {cell} adds it to the mixed model."
         )
     return (
         f"It changes with time, and '{column}' has to be adjusted for: "
-        f"`covariates: {in_yaml([column])}` under `roles`, and `categorical: {in_yaml([column])}`."
+        f"`covariates: {in_yaml([column])}` under `roles`, `categorical: {in_yaml([column])}`, and "
+        f"{cell} for what members of one '{roles.group}' share at one time."
     )
 
 

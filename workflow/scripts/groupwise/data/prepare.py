@@ -111,11 +111,11 @@ def own_groups(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[st
     group = table[roles.group].astype(object).where(~alone, name)
     n = int(name[alone].nunique())
     arms = " and ".join(f"'{arm}'" for arm in in_order(table.loc[alone, roles.treatment]))
+    who = f"{n:,} {of} of {arms} is" if n == 1 else f"{n:,} {of}s of {arms} are"
     said = (
-        f"{n:,} {of}{' of' if n == 1 else 's of'} {arms} {'is' if n == 1 else 'are'} in no '{roles.group}', and each is taken "
-        "as a group by itself. This assumes that they are independent of each other; mixed models and "
-        "group means assume besides that they vary as the groups of the other arm do, which CR2 does "
-        "not."
+        f"{who} in no '{roles.group}', and each is taken as a group by itself. This assumes that they "
+        "are independent of each other; mixed models and group means assume besides that they vary as "
+        "the groups of the other arm do, which CR2 does not."
     )
     return table.assign(**{roles.group: labels(group)}), [said]
 

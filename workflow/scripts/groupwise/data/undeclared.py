@@ -11,7 +11,7 @@ from groupwise.data.codes import Codes
 from groupwise.data.errors import InputError
 from groupwise.data.suspect import code_sentence, column_codes
 from groupwise.data.validate import Roles
-from groupwise.data.values import in_yaml
+from groupwise.data.values import as_plain, in_yaml
 
 
 def check_undeclared(table: pd.DataFrame, roles: Roles, declared: Codes | None) -> list[str]:
@@ -47,7 +47,7 @@ def check_undeclared(table: pd.DataFrame, roles: Roles, declared: Codes | None) 
 
 def _refuse(found: Mapping[str, Mapping[str, int]]) -> NoReturn:
     said = "; ".join(code_sentence(column, counts) for column, counts in found.items())
-    codes = {column: [_number(code) for code in counts] for column, counts in found.items()}
+    codes = {column: [as_plain(code) for code in counts] for column, counts in found.items()}
     none: dict[str, list[Any]] = {column: [] for column in found}
     fix = f"write `missing_codes: {in_yaml(codes)}` if that means a missing value, or "
     fix += f"`missing_codes: {in_yaml(none)}` if it is a value like the others"
@@ -66,8 +66,3 @@ def _codes_of(declared: Codes | None, column: str) -> Sequence[Any]:
 
 def _is_number(values: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(values))
-
-
-def _number(code: str) -> Any:
-    number = float(code)
-    return int(number) if number.is_integer() else number

@@ -31,6 +31,16 @@ def as_value(value: Any) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
 
+def as_plain(value: Any) -> Any:
+    """A value as YAML is to write it: what is a number as a number, whole if it is."""
+    text = as_value(value)
+    try:
+        number = float(text)
+    except ValueError:
+        return str(value)
+    return int(number) if number.is_integer() else number
+
+
 def matching(value: Any, known: Iterable[str]) -> str | None:
     """The one of these labels that a value of a setting means: the same text, else the same value.
 
