@@ -726,7 +726,7 @@ def two_factors_alike(rng):
     }
 
 
-# Kept aside at first ---------------------------------------------------------------------------------------
+# Kept aside at first ------------------------------------------------------------------------------
 
 
 @layout(
@@ -1025,7 +1025,7 @@ def all_measures(rng):
     }
 
 
-# Kept aside the second time --------------------------------------------------------------
+# Kept aside the second time -----------------------------------------------------------------------
 
 
 @layout(outcome="use", treatment=[None, "urban"], group="district", reference=[None, "N"])

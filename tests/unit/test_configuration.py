@@ -16,6 +16,7 @@ from configuration import (
     expand_datasets,
     file_with,
     from_here,
+    listed_sum,
     modules,
     read_sums,
 )
@@ -60,6 +61,7 @@ def sentence_for(config: Any) -> str:
         CONFIG,
         changed("measured", levels=["treated", "control"]),
         changed("measured", levels={0: "control", "1": "treated"}),
+        changed("measured", levels={0.5: "control", True: "2"}, reference=2.0),
         changed("measured", levels={"a": "control", "b": "treated"}, missing="error"),
         changed("drawn", levels=["control", "treated"]),
         simulated(group_size=[4, 5, 6, 7, 8, 9]),
@@ -95,14 +97,12 @@ def test_right_configuration_passes(config: dict[str, Any]) -> None:
         ({"datasets": {"": {}}}, "datasets."),
         ({"datasets": {2: {}}}, "datasets.2"),
         (changed("measured", reference=None), "datasets.measured.reference"),
-        (changed("measured", reference=True), "datasets.measured.reference"),
         (changed("measured", reference=["control"]), "datasets.measured.reference"),
         (changed("measured", reference={"control": 1}), "datasets.measured.reference"),
         (changed("measured", levels=["control"]), "datasets.measured.levels"),
         (changed("measured", levels=[]), "datasets.measured.levels"),
         (changed("measured", levels="control"), "datasets.measured.levels"),
-        (changed("measured", levels=["a", 1.5]), "datasets.measured.levels[1]"),
-        (changed("measured", levels={1.5: "a", 2: "b"}), "datasets.measured.levels"),
+        (changed("measured", levels=["a", ["b"]]), "datasets.measured.levels[1]"),
         (changed("measured", levels={1: "a", 2: 3}), "datasets.measured.levels[2]"),
         (changed("measured", conf_level=1), "datasets.measured.conf_level"),
         (changed("measured", conf_level="0,95"), "datasets.measured.conf_level"),
@@ -148,10 +148,16 @@ def test_first_mistake_is_the_outermost() -> None:
         ("no", "false"),
         ("off", "false"),
         ("Yes", "true"),
-        ("1", "a number"),
+        ("false", None),
+        ("True", None),
+        ("1", None),
         ("007", "a number"),
+        ("0x1F", "a number"),
+        ("1_000", "a number"),
+        ("12:30", "a number"),
         ("1e3", None),
-        ("1.50", "a number"),
+        ("1.50", None),
+        ("-99.0", None),
         ("2026-01-31", "a date"),
     ],
 )
@@ -240,6 +246,21 @@ def test_sums_are_read_as_sha256sum_writes_them(folder: Path) -> None:
     assert read_sums("SUMS") == {"a file.csv": one, "b.csv": two.lower()}
 
 
+def test_sum_is_that_of_a_path_not_of_a_name(folder: Path) -> None:
+    lines = [f"{'1' * 64}  a.csv", f"{'2' * 64}  sub/a.csv", f"{'3' * 64}  ./data/b.csv"]
+    for file in ("data/a.csv", "data/b.csv", "data/sub/a.csv", "a.csv", "sub/a.csv", "b.csv"):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    (folder / "data" / "SUMS").write_text("\n".join(lines), encoding="utf-8")
+    sums = read_sums("data/SUMS")
+    for raw in ("data/a.csv", folder / "data" / "a.csv", "data/sub/../a.csv"):
+        assert listed_sum(raw, "data/SUMS", sums) == "1" * 64
+    assert listed_sum("data/sub/a.csv", "data/SUMS", sums) == "2" * 64
+    assert listed_sum("data/b.csv", "data/SUMS", sums) == "3" * 64, "from the project's folder"
+    for elsewhere in ("a.csv", "sub/a.csv", "b.csv", "/elsewhere/data/a.csv"):
+        assert listed_sum(elsewhere, "data/SUMS", sums) is None
+
+
 @pytest.mark.parametrize("line", ["tiny.csv", "12ab  tiny.csv", "a1" * 32])
 def test_line_that_is_no_sum_is_named(folder: Path, line: str) -> None:
     (folder / "SUMS").write_text(f"\n{line}\n", encoding="utf-8")
@@ -315,7 +336,16 @@ def test_relative_paths_stay_in_the_project() -> None:
     [
         ({"where": {"age": {"least": 3}}}, "datasets.measured.where.age.least: unknown key"),
         ({"where": {"age": []}}, "datasets.measured.where.age: it has no value"),
-        ({"where": {"age": True}}, "datasets.measured.where.age"),
+        ({"where": {"age": None}}, "datasets.measured.where.age"),
+        ({"missing_codes": "absent"}, "datasets.measured.missing_codes: 'absent' does not fit"),
+        ({"missing_codes": {"age": -99}}, "datasets.measured.missing_codes.age: -99 does not fit"),
+        ({"most_dropped": 30}, "datasets.measured.most_dropped: 30 does not fit"),
+        ({"assigned": "groups"}, "datasets.measured.assigned: 'groups' is not one of the choices"),
+        ({"ungrouped": "keep"}, "datasets.measured.ungrouped: 'keep' is not one of the choices"),
+        (
+            {"baseline": {"age": 1}},
+            "datasets.measured.baseline: nothing says which rows are of one",
+        ),
         ({"recode": {"arm": {"a": [1]}}}, "datasets.measured.recode.arm.a: a list does not fit"),
         ({"random_slopes": "yes please"}, "datasets.measured.random_slopes: 'yes please' is not"),
         ({"outcome_as": "logg"}, "datasets.measured.outcome_as: 'logg' is not one of the choices"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,19 @@ def values_of(setting: str, name: str) -> list[Any]:
 
 def as_the_workflow_does(form: dict[str, Any]) -> dict[str, Any]:
     """`format` of a dataset's block after Snakemake has filled in the defaults of the schema."""
+    return filled_in(yaml.safe_dump(form))
+
+
+@cache
+def filled_in(form: str) -> dict[str, Any]:
     block = {
         "title": "A file",
         "file": "data/raw/a.csv",
-        "format": form,
+        "format": yaml.safe_load(form),
         "roles": {"outcome": "score", "treatment": "arm", "group": "class"},
         "reference": "0",
     }
-    config = yaml.safe_load(yaml.safe_dump({"datasets": {"a": block}}))
+    config: dict[str, Any] = {"datasets": {"a": block}}
     validate(config, SCHEMA)
     filled: dict[str, Any] = config["datasets"]["a"]["format"]
     return filled

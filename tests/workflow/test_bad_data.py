@@ -229,7 +229,7 @@ FILES = [
     Mistake(
         "commas in numbers",
         "file: the commas in the numbers of column 'score' may be decimal or not; write "
-        '`format: {decimal: ","}`, or take them out if they separate thousands.',
+        '`format: {decimal: ","}`, or `format: {thousands: ","}` if they separate thousands.',
         with_scores("1|234").replace(",", ";").replace("|", ","),
     ),
     Mistake(
@@ -443,6 +443,15 @@ def test_changed_file_is_refused(copied: Project) -> None:
     assert copied.times() == before
 
 
+def test_file_of_the_same_name_elsewhere_is_not_changed(copied: Project) -> None:
+    copied.write("data/raw/SHA256SUMS", f"{'0' * 64}  tiny.csv\n")
+    copied.write("data/raw/mine/tiny.csv", TINY)
+    block = BLOCK.replace(TINY_CSV, "data/raw/mine/tiny.csv")
+    copied.edit("config.yaml", BLOCK, block)
+    run = copied.make_report("data/processed/measured.parquet")
+    assert run.code == 0, run.console
+
+
 def test_mended_mistake_is_done_with(copied: Project) -> None:
     before = copied.made()
     copied.write(TINY_CSV, with_score("absent"))
@@ -473,7 +482,16 @@ def test_harmless_file_is_read(copied: Project, name: str) -> None:
         (("No", "Yes"), ("reference: control", "reference: 'No'")),
         (("01", "1"), ("reference: control", "reference: '01'")),
     ],
-    ids=["quoted", "numbers", "numbers with decimals", "true and false", "levels", "mapping", "yes and no", "leading zero"],
+    ids=[
+        "quoted",
+        "numbers",
+        "numbers with decimals",
+        "true and false",
+        "levels",
+        "mapping",
+        "yes and no",
+        "leading zero",
+    ],
 )
 def test_arms_may_look_like_numbers(
     copied: Project, labels: tuple[str, str], change: tuple[str, str]

@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from groupwise.data.errors import nearest, sentence
+from groupwise.data.values import as_value
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 SUM = re.compile(r"(?P<sum>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)")
@@ -54,35 +55,35 @@ def check_configuration(config: Mapping[str, Any], files: Sequence[str | Path]) 
         check_file(file)
     for error in sorted(Draft202012Validator(load_schema()).iter_errors(config), key=_depth):
         raise _explain(_cause(error), given)
-    for path, value, of_key in _truths(config["datasets"]):
+    for path, value, of_key in _scalars(config["datasets"]):
         written = _written(path, given, of_key=of_key)
-        if written.casefold() not in ("true", "false"):
+        if as_value(written) != as_value(value):
             raise _at(path[:-1] if of_key else path, given, *_unquoted(written, value))
     for path, problem, fix in _mistakes(config["datasets"]):
         raise _at(path, given, problem, fix)
 
 
-def _truths(datasets: Mapping[str, Any]) -> Iterator[tuple[Key, bool, bool]]:
-    """(key, value, whether it is the key itself) of what YAML reads as true or false in values.
+def _scalars(datasets: Mapping[str, Any]) -> Iterator[tuple[Key, Any, bool]]:
+    """(key, value, whether it is the key itself) of values of the data that YAML reads as no text.
 
-    The data may hold true and false, but `No` in a configuration is a text that lost its quotes.
+    The data may hold true and 7, but `No`, or `007`, in a configuration is a text without quotes.
     """
     for name, block in datasets.items():
         for key in VALUES & block.keys():
-            yield from _truths_in(block[key], ("datasets", name, key))
+            yield from _scalars_in(block[key], ("datasets", name, key))
 
 
-def _truths_in(node: Any, path: Key) -> Iterator[tuple[Key, bool, bool]]:
-    if isinstance(node, bool) and path[-1] != "missing":
+def _scalars_in(node: Any, path: Key) -> Iterator[tuple[Key, Any, bool]]:
+    if _is_scalar(node) and path[-1] not in ("missing", "min", "max"):
         yield path, node, False
     parts: Iterable[tuple[Any, Any]] = ()
     if isinstance(node, Mapping):
-        yield from (((*path, key), key, True) for key in node if isinstance(key, bool))
+        yield from (((*path, key), key, True) for key in node if _is_scalar(key))
         parts = node.items()
     elif isinstance(node, list):
         parts = enumerate(node)
     for part, value in parts:
-        yield from _truths_in(value, (*path, part))
+        yield from _scalars_in(value, (*path, part))
 
 
 def expand_datasets(datasets: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,14 +160,14 @@ def read_sums(file: str) -> dict[str, str]:
 def listed_sum(raw: str | Path, file: str | Path, sums: Mapping[str, str]) -> str | None:
     """The sum of a raw file, if one is listed.
 
-    Paths in the list are meant from its own folder, where `sha256sum` is called, or from the
-    project's. A file of the same name elsewhere is another one.
+    A path in the list is meant from the list's own folder, where `sha256sum` is called, or if there
+    is no such file, from the project's. A file of the same name elsewhere is another one.
     """
-    wanted = os.path.abspath(raw)
-    for folder in (os.path.dirname(os.path.abspath(file)), os.getcwd()):
-        for name, listed in sums.items():
-            if os.path.normpath(os.path.join(folder, name)) == wanted:
-                return listed
+    folder = Path(file).absolute().parent
+    for name, listed in sums.items():
+        meant = folder / name if (folder / name).exists() else Path(name)
+        if os.path.abspath(meant) == os.path.abspath(raw):
+            return listed
     return None
 
 

@@ -81,7 +81,9 @@ class Settings:
 def plain_names(roles: Mapping[str, Any]) -> dict[str, Any]:
     """Roles whose columns are named as files are read: in one line."""
     return {
-        role: plain_name(named) if isinstance(named, str) else named and list(map(plain_name, named))
+        role: plain_name(named)
+        if isinstance(named, str)
+        else named and list(map(plain_name, named))
         for role, named in roles.items()
     }
 

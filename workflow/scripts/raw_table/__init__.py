@@ -127,7 +127,10 @@ def read_dataset(path: Path, settings: Mapping[str, Any]) -> Raw:
 def read_all(path: Path, settings: Mapping[str, Any]) -> tuple[pd.DataFrame | None, str]:
     """All columns, to look for what the configuration does not say; or None, and why not."""
     if path.stat().st_size > HUGE:
-        return None, f"Columns without a role are not looked at in files of more than {HUGE:.0e} bytes."
+        return (
+            None,
+            f"Columns without a role are not looked at in files of more than {HUGE:.0e} bytes.",
+        )
     codes = settings["ingest"].get("missing_codes")
     try:
         return read_raw(path, None, form=settings["form"], missing_codes=codes).table, ""

@@ -246,10 +246,9 @@ def _agreement(rows: Iterable[Numbered], header: Sequence[int]) -> tuple[float, 
     """The share of rows that are as wide as the header, and its width."""
     widths = [(number, len(fields)) for number, fields in rows]
     widths = [each for each in widths if each[0] >= min(header, default=0)]
-    wide = [width for number, width in widths if not header or number in header]
-    if not wide:
+    if not widths:
         return 0.0, 0
-    width = max(wide) if header else wide[0]
+    width = max((each for number, each in widths if number in header), default=widths[0][1])
     return sum(each == width for _, each in widths) / len(widths), width
 
 

@@ -17,7 +17,6 @@ from groupwise.data.outcomes import is_mostly_numbers
 from groupwise.data.structure import Key
 from groupwise.data.units import is_label, name_marks, sized
 from groupwise.data.values import as_value
-from groupwise.words import capital
 
 MOST_LABELS = 1000
 """Texts with more different values than this are not searched for codes, if they are no numbers."""
@@ -163,8 +162,7 @@ def _plain(value: object) -> Any:
 def suspicions(table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]]) -> list[str]:
     """What a reader should know of the rows and values as they stand in the file."""
     said = [
-        f"{capital(suspect.code_sentence(name, codes))}: perhaps codes for missing values "
-        "(missing_codes)."
+        f"Perhaps codes for missing values (missing_codes): {suspect.code_sentence(name, codes)}."
         for name, codes in suspected.items()
     ]
     return [*suspect.sentences(table), *said]

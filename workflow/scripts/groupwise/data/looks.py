@@ -10,12 +10,12 @@ import pandas as pd
 
 from groupwise.data import suspect
 from groupwise.data.labels import labels
-from groupwise.data.names import PERSON, TIME, UNIT, sounds
+from groupwise.data.repeats import restarted
+from groupwise.data.structure import Key, Structure
+from groupwise.data.units import is_time, rank
 from groupwise.data.validate import Roles
 from groupwise.data.values import in_yaml
 
-MOST_CELLS = 50_000_000
-"""Of tables with more cells only the columns in use are looked at."""
 SHARED = 1.3
 """With so many rows to an id on average, ids are shared."""
 EVIDENCE = 10
@@ -47,114 +47,106 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
     assigned
         What the configuration says was assigned: `individual`, `group`, or nothing.
     """
+    found = Structure(table)
     used = {*roles.columns, *roles.columns_read}
     others = [str(column) for column in table.columns if column not in used]
-    group = _codes(table[roles.group])
-    shared = shared_id(table, group, others) if roles.individual is None else None
-    row, warnings = _row(table, roles, group, shared)
+    row, warnings = _row(found, roles, others)
     alerts: list[str] = []
     goes_with = None
     if assigned != "individual":
-        goes_with = treatment_goes_with(table, roles, [*roles.covariates, *others])
+        goes_with = treatment_goes_with(found, roles, [*roles.covariates, *others])
         if goes_with is not None:
-            nested = _is_function(_codes(table[goes_with]), group)
-            alerts.append(_goes_with(roles, goes_with, nested=nested))
-    if goes_with is None and (outer := restarts_in(table, roles.group, others)):
+            alerts.append(_goes_with(found, roles, goes_with))
+    if goes_with is None and (outer := restarts_in(found, roles.group, others)):
         alerts.append(_restarts(roles, outer))
     warnings += suspect.copied_rows(table)
     return Looks(row, goes_with, tuple(alerts), tuple(warnings))
 
 
-def shared_id(table: pd.DataFrame, group: np.ndarray, columns: Iterable[str]) -> str | None:
+def shared_id(found: Structure, group: str, columns: Iterable[str]) -> Key | None:
     """A column that names persons, inside the groups, with several rows to each."""
     for column in columns:
-        if not sounds(column, PERSON):
+        if rank(column) != 1 or found.columns[column].kind in ("number", "empty"):
             continue
-        values = table[column]
-        pairs = _n_levels(_pairs(group, _codes(values)))
-        if pairs > group.max() + 1 and int(values.notna().sum()) > SHARED * pairs:
-            return column
+        key: Key = column if found.follows(column, group) else (group, column)
+        known = int((found.codes(key) >= 0).sum())
+        if found.n_levels(key) > found.n_levels(group) and known > SHARED * found.n_levels(key):
+            return key
     return None
 
 
-def treatment_goes_with(table: pd.DataFrame, roles: Roles, columns: Iterable[str]) -> str | None:
+def treatment_goes_with(found: Structure, roles: Roles, columns: Iterable[str]) -> str | None:
     """The column whose values share an arm inside each group, though groups hold several arms.
 
     Then rows were not assigned one by one. Of several such columns one that names times comes
-    first, then one that names larger units, then persons; any other must have several levels in
-    each arm.
+    first, then one that names larger units, then persons; any other, and one that tells the arm by
+    itself, must have several levels in each arm.
     """
-    arm, group = _codes(table[roles.treatment]), _codes(table[roles.group])
-    if _is_function(group, arm):
+    arm, group = roles.treatment, roles.group
+    if found.follows(group, arm):
         return None
-    found = []
+    fitting = []
     for column in columns:
-        values = table[column]
-        if not _may_name(values):
+        if found.columns[column].kind in ("number", "empty"):
             continue
-        code = _codes(values)
-        pairs = _pairs(group, code)
-        kind = [sounds(column, words) for words in (TIME, UNIT, PERSON)]
-        if not _is_function(pairs, arm) or _agreeing(pairs, arm) < EVIDENCE:
+        pairs = (group, column)
+        together = int((found.codes(pairs) >= 0).sum()) - found.n_levels(pairs)
+        if together < EVIDENCE or not found.follows(pairs, arm):
             continue
-        if any(kind) or _levels_by_arm(code, arm).min() >= 2:
-            found.append((not kind[0], not kind[1], not kind[2], _n_levels(pairs), column))
-    return min(found)[-1] if found else None
+        # What tells the arm by itself is a smaller unit, or a dose.
+        alone = found.follows(column, arm)
+        named = is_time(found, column) and not alone, rank(column)
+        if (any(named) and not alone) or _levels_by_arm(found, column, arm).min() >= 2:
+            fitting.append((not named[0], -named[1], found.n_levels(pairs), column))
+    return min(fitting)[-1] if fitting else None
 
 
-def restarts_in(table: pd.DataFrame, name: str, columns: Iterable[str]) -> str | None:
-    """The column of larger units in each of which the labels of `name` begin anew."""
-    if name not in table.columns or not _begins_at_one(table[name]):
+def restarts_in(found: Structure, group: str, columns: Iterable[str]) -> str | None:
+    """The column of larger units in each of which the labels of the group begin anew."""
+    if not _begins_at_one(found.table[group]):
         return None
-    code = _codes(table[name])
     for column in columns:
-        if not sounds(column, UNIT) or sounds(column, TIME) or not _may_name(table[column]):
-            continue
-        outer = _codes(table[column])
-        pairs = _n_levels(_pairs(outer, code))
-        n_outer, n_inner = _n_levels(outer), _n_levels(code)
-        anew = table.groupby(outer)[name].nunique()
-        if n_outer > 1 and pairs >= 1.5 * n_inner and anew.min() > 1 and pairs < len(table):
+        cells = found.crossed(column, group) if restarted(found, group, column) else None
+        if cells is not None and found.n_levels(column) > 1 and (cells > 0).sum(axis=1).min() > 1:
             return column
     return None
 
 
-def _row(
-    table: pd.DataFrame, roles: Roles, group: np.ndarray, shared: str | None
-) -> tuple[str, list[str]]:
+def _row(found: Structure, roles: Roles, others: list[str]) -> tuple[str, list[str]]:
     """What a row is called, and a sentence where that is in doubt."""
+    n = len(found.table)
     if roles.individual is not None:
-        pairs = _n_levels(_pairs(group, _codes(table[roles.individual])))
-        return ("measurement" if pairs < len(table) else "individual"), []
+        key = (
+            roles.individual if roles.individual == roles.group else (roles.group, roles.individual)
+        )
+        return ("measurement" if found.n_levels(key) < n else "individual"), []
+    shared = shared_id(found, roles.group, others)
     if shared is not None:
-        n = _n_levels(_pairs(group, _codes(table[shared])))
+        name = shared if isinstance(shared, str) else shared[-1]
         said = (
-            f"Several rows have the same value of '{shared}' ({len(table):,} rows, {n:,} values), so a "
-            f"row may be a measurement and not an individual: `individual: {in_yaml(shared)}` under "
-            "`roles` says so, and individuals are then counted as such."
+            f"Several rows have the same value of '{name}' ({n:,} rows, {found.n_levels(shared):,} "
+            f"values), so a row may be a measurement and not an individual: `individual: "
+            f"{in_yaml(name)}` under `roles` says so, and individuals are then counted as such."
         )
         return "row", [said]
-    name = dict(roles.parts).get(roles.group, (roles.group,))[-1]
-    return ("measurement" if sounds(name, PERSON) else "individual"), []
+    own = dict(roles.parts).get(roles.group, (roles.group,))[-1]
+    return ("measurement" if rank(own) == 1 else "individual"), []
 
 
-def _goes_with(roles: Roles, column: str, *, nested: bool) -> str:
-    """What it means that the treatment goes with a column inside groups, and what to write.
-
-    `nested` says that each of its values is in one group.
-    """
+def _goes_with(found: Structure, roles: Roles, column: str) -> str:
+    """What it means that the treatment goes with a column inside groups, and what to write."""
     group, treatment = roles.group, roles.treatment
     start = (
         f"The treatment '{treatment}' varies within '{group}', but not within '{group}' and '{column}' "
         "together: rows were not assigned to arms one by one"
     )
-    if sounds(column, TIME):
+    if is_time(found, column):
         return f"{start}. {_with_time(roles, column)} The randomisation test gives no answer."
     block = "" if roles.block else f" and `block: {in_yaml(group)}`"
     what = (
         f"If '{column}' names what was assigned, write `group: {in_yaml([group, column])}`{block}"
     )
-    if sounds(column, UNIT) and not nested:
+    if rank(column) > rank(group) and not found.follows(column, group):
         what = (
             f"If the labels of '{group}' begin anew in each '{column}', write "
             f"`group: {in_yaml([column, group])}`"
@@ -186,51 +178,10 @@ def _restarts(roles: Roles, outer: str) -> str:
     )
 
 
-def _codes(values: pd.Series) -> np.ndarray:
-    """Integer codes (n,), -1 where the value is missing."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return values.cat.codes.to_numpy().astype(np.int64)
-    return pd.factorize(values)[0].astype(np.int64)
-
-
-def _pairs(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """A code for each pair of codes, -1 where one is missing."""
-    pair = outer * (inner.max(initial=0) + 1) + inner
-    found = np.unique(np.where((outer < 0) | (inner < 0), -1, pair), return_inverse=True)
-    return found[1] - int((found[0] == -1).any())
-
-
-def _n_levels(codes: np.ndarray) -> int:
-    return len(np.unique(codes[codes >= 0]))
-
-
-def _is_function(outer: np.ndarray, inner: np.ndarray) -> bool:
-    """Whether codes of `inner` follow from those of `outer`; -1 is missing."""
-    known = (outer >= 0) & (inner >= 0)
-    outer, inner = outer[known], inner[known]
-    one = np.full(outer.max(initial=-1) + 1, -1)
-    one[outer] = inner
-    return bool((one[outer] == inner).all())
-
-
-def _agreeing(pairs: np.ndarray, arm: np.ndarray) -> int:
-    """Rows that could have had another arm than the first row of their pair."""
-    known = (pairs >= 0) & (arm >= 0)
-    return int(known.sum()) - _n_levels(pairs[known])
-
-
-def _levels_by_arm(code: np.ndarray, arm: np.ndarray) -> np.ndarray:
-    """How many levels occur in each arm."""
-    known = (code >= 0) & (arm >= 0)
-    cells = np.unique(np.column_stack([arm[known], code[known]]), axis=0)
-    return np.bincount(cells[:, 0])
-
-
-def _may_name(values: pd.Series) -> bool:
-    """Whether values can be names: texts and whole numbers, not measurements."""
-    if pd.api.types.is_float_dtype(values):
-        return bool((values.dropna() % 1 == 0).all()) and values.notna().any()
-    return bool(values.notna().any())
+def _levels_by_arm(found: Structure, column: str, arm: str) -> np.ndarray:
+    """How many levels of a column occur in each arm."""
+    cells = found.crossed(arm, column)
+    return np.zeros(1) if cells is None else (cells > 0).sum(axis=1)
 
 
 def _begins_at_one(values: pd.Series) -> bool:

@@ -14,6 +14,7 @@ from groupwise.data.validate import Roles
 from groupwise.data.values import in_yaml
 from groupwise.words import capital
 
+
 def check_undeclared(table: pd.DataFrame, roles: Roles, declared: Codes | None) -> list[str]:
     """Numbers in use that are far from all others, and arms that are named as codes.
 
