@@ -98,7 +98,7 @@ def drafts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     for each in LAYOUTS:
         path = folder / f"{each.name}.parquet"
         table = each.table
-        texts = table.select_dtypes(object).columns
+        texts = [name for name in table if pd.api.types.is_object_dtype(table[name])]
         table.astype(dict.fromkeys(texts, "string")).to_parquet(path)
         page = describe(str(path), {})
         config["datasets"] |= yaml.safe_load(page[page.index("\ndatasets:") :])["datasets"]
