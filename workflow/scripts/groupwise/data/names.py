@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-
 BREAKS = re.compile("[^\\S\\r\\n\\t\u00a0]*[\\r\\n\\t\\v\\f\u0085\u00a0\u2028\u2029]\\s*")
 """White space that holds a line break, a tab or a no-break space."""
 
