@@ -1025,7 +1025,7 @@ def all_measures(rng):
     }
 
 
-# Kept aside the second time --------------------------------------------------------------
+# Kept aside the second time -----------------------------------------------------------------------
 
 
 @layout(outcome="use", treatment=[None, "urban"], group="district", reference=[None, "N"])

@@ -42,7 +42,7 @@ rule check_data:
         raw=SETTINGS.raw_file,
         reader=READER,
         sums=ancient("data/raw/SHA256SUMS"),
-        package=package("algebra.py", "design.py"),
+        package=package("algebra.py", "design.py", "intake.py"),
     output:
         checked="data/processed/checked/{dataset}.json",
     log:

@@ -152,8 +152,7 @@ def _names(key: Key | None) -> tuple[str, ...]:
 def suspicions(table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]]) -> list[str]:
     """What a reader should know of the rows and values as they stand in the file."""
     said = [
-        f"C{suspect.code_sentence(name, codes)[1:]}: perhaps codes for missing values "
-        "(missing_codes)."
+        f"Perhaps codes for missing values (missing_codes): {suspect.code_sentence(name, codes)}."
         for name, codes in suspected.items()
     ]
     return [*suspect.sentences(table), *said]

@@ -227,7 +227,9 @@ def _baseline(
     if not one_arm_each(found, who.key, treatment):
         return None
     early = before(found, who.time)
-    return None if early is None else (who.time, early)
+    if early is None or found.n_rows_most(who.key, who.time, early) > 1:
+        return None
+    return who.time, early
 
 
 def _period(

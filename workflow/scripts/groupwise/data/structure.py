@@ -96,6 +96,11 @@ class Structure:
         pairs = a[known].astype(np.int64) * (self.n_levels(inner) + 1) + b[known]
         return bool(len(pairs)) and len(pd.unique(pairs)) >= 0.98 * len(pairs)
 
+    def n_rows_most(self, key: Key, column: str, value: object) -> int:
+        """The most rows that one label has with this value of a column."""
+        codes = self.codes(key)[(self.table[column] == value).to_numpy(dtype=bool, na_value=False)]
+        return int(np.bincount(codes[codes >= 0]).max(initial=0))
+
     def runs(self, key: Key) -> int:
         """How often the label changes from row to row, and once for the first."""
         if key not in self._runs:
