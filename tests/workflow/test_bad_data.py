@@ -445,8 +445,8 @@ def test_changed_file_is_refused(copied: Project) -> None:
 
 def test_file_of_the_same_name_elsewhere_is_not_changed(copied: Project) -> None:
     copied.write("data/raw/SHA256SUMS", f"{'0' * 64}  tiny.csv\n")
-    copied.write("data/raw/mine/tiny.csv", TINY)
-    block = BLOCK.replace(TINY_CSV, "data/raw/mine/tiny.csv")
+    copied.write("tiny.csv", TINY)
+    block = BLOCK.replace(TINY_CSV, "tiny.csv")
     copied.edit("config.yaml", BLOCK, block)
     run = copied.make_report("data/processed/measured.parquet")
     assert run.code == 0, run.console
