@@ -62,7 +62,10 @@ def test_rows_that_meet_every_condition(conditions: dict[str, Any], rows: list[i
         ({"grad": "K"}, "where.grad: the data have no column 'grad'; did you mean 'grade'?"),
         ({"grade": "k"}, "where.grade: no row has the value 'k' in column 'grade'; did you mean"),
         ({"grade": {"not": "3"}}, "where.grade.not: no row has the value '3'"),
-        ({"grade": {"min": 3}}, "where.grade: column 'grade' is not numeric"),
+        (
+            {"grade": {"min": 3}},
+            "where.grade: column 'grade' has a text among its numbers: 'K' (2); write `missing",
+        ),
         ({"age": {"min": 30}}, "where: no row of 6 meets the conditions"),
     ],
 )
@@ -147,7 +150,9 @@ def test_a_covariate_is_what_it_is_declared_to_be() -> None:
     typed = raw(x=[str(i) for i in range(30)] + ["x"], n_groups=31, size=1)
     assert "taken as a category with 31 levels" in ingest(typed, roles).warnings[0]
     assert not ingest(typed, roles, categorical=["x"]).warnings
-    with pytest.raises(InputError, match=r"roles.covariates\[0\]: column 'x' is not numeric"):
+    with pytest.raises(
+        InputError, match=r"roles.covariates\[0\]: column 'x' has a text among its n"
+    ):
         ingest(typed, roles, numeric=["x"])
     with pytest.raises(InputError, match=r"numeric\[0\]: 'z' is none of the covariates"):
         ingest(typed, roles, numeric=["z"])

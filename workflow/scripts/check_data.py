@@ -1,11 +1,13 @@
 """Check a raw file and the settings that describe it, before any earlier result is touched."""
 
+import contextlib
 from dataclasses import asdict
 from pathlib import Path
 
 from job import logged, write_json
 from raw_table import check_sum, read_all, read_dataset
 
+from groupwise.data.errors import InputError
 from groupwise.data.validate import Roles
 from groupwise.intake import take_in
 
@@ -19,18 +21,32 @@ def run(path, sums, settings):
     found = check_sum(path, sums)
     raw = read_dataset(path, settings)
     everything, reason = read_all(path, settings)
-    taken = take_in(
-        raw.table,
-        roles,
-        conf_level=settings["conf_level"],
-        reading=settings["ingest"],
-        modelling=settings["design"],
-        assigned=settings["assigned"],
-        everything=everything,
-    )
+    with explained(raw.suspicions):
+        taken = take_in(
+            raw.table,
+            roles,
+            conf_level=settings["conf_level"],
+            reading=settings["ingest"],
+            modelling=settings["design"],
+            assigned=settings["assigned"],
+            everything=everything,
+        )
     notes = [*raw.notes, *filter(None, [reason])]
     read = {"file": str(path), "sha256": found, "n_read": taken.understood["n_read"]}
     return read | {"read_as": notes, "suspicions": raw.suspicions, "looks": asdict(taken.looks)}
+
+
+@contextlib.contextmanager
+def explained(suspicions):
+    """What the layout of the file suggests may be why a check fails: it is said before the fix."""
+    try:
+        yield
+    except InputError as error:
+        if not suspicions:
+            raise
+        causes = " ".join(suspicions).removesuffix(".")
+        fix = f"{causes[:1].lower()}{causes[1:]}. Otherwise {error.fix}"
+        raise InputError(error.key, error.problem, fix) from None
 
 
 if __name__ == "__main__":

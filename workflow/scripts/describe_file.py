@@ -38,7 +38,8 @@ def describe(file, form):
     columns = profile(raw.table)
     head = f"{path}: {len(raw.table)} rows, {len(columns)} columns"
     codes = suspected_codes(raw.table)
-    suspected = [*getattr(raw, "suspicions", []), *suspicions(raw.table, codes)]
+    layout = [as_typed(said, form) for said in raw.suspicions]
+    suspected = [*layout, *suspicions(raw.table, codes)]
     parts = [
         "\n".join([printable(head), *(printable(note) for note in raw.notes)]),
         "\n".join(column_lines(columns)),
@@ -187,19 +188,35 @@ def shortened(text, width):
 
 def run(file="", form=""):
     """The page, or one sentence on standard error and the end; `form` is FORMAT as it is typed."""
+    given = {}
     try:
         if not file:
             fix = "write: make describe FILE=data/raw/clinics.csv"
             raise InputError("", "no file is named", fix)
         if not Path(file).is_file():
             raise InputError("", "there is no such file", "correct the path")
-        return describe(file, mapping(form))
+        given = mapping(form)
+        return describe(file, given)
     except InputError as error:
-        fix = error.fix.replace("`format: {", "`FORMAT={")
+        fix = as_typed(error.fix, given)
         where = [file] if file else []
         where += [error.key] if error.key.startswith("format") else []
         print("groupwise:", printable(sentence(*where, error.problem, fix)), file=sys.stderr)
         sys.exit(1)
+
+
+def as_typed(text, form):
+    """A sentence with `format` as it is typed after `make describe`, added to what was typed."""
+
+    def typed(setting):
+        new = dict(form)
+        for key, value in yaml.safe_load(setting[1])["format"].items():
+            merge = isinstance(value, dict) and isinstance(new.get(key), dict)
+            new[key] = new[key] | value if merge else value
+        written = json.dumps(new, ensure_ascii=False).replace("$", "$$").replace("'", "'\\''")
+        return f"FORMAT='{written}'"
+
+    return re.sub(r"`(format: [^`]+)`", typed, text)
 
 
 def mapping(text):

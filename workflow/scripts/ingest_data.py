@@ -31,7 +31,7 @@ if __name__ == "__main__":
         looks = Looks(**checked.pop("looks"))
         found = read_dataset(Path(raw), params.settings)
         table, missing, design = run(found.table, params.settings, looks)
-        design["warnings"] += checked.pop("suspicions")
+        design["alerts"] += checked.pop("suspicions")
         source = {"simulated": bool(params.simulated)} | checked
         header = {"dataset": snakemake.wildcards.dataset, "title": params.title}
         header |= {"note": params.note, "source": source}

@@ -69,11 +69,7 @@ def check_losses(losses: Losses, roles: Roles, most_dropped: float) -> list[str]
             _refuse_ungrouped(label, n, roles)
     if losses.share > most_dropped:
         problem = losses.sentence().replace(" are left out", " would be left out")
-        fix = (
-            "complete them (cells that were merged: `format: {fill_down: "
-            f"{in_yaml(_lossy(losses, roles))}}}`), or allow it by "
-            f"`most_dropped: {_next_share(losses.share)}`"
-        )
+        fix = f"complete them, or allow it by `most_dropped: {_next_share(losses.share)}`"
         raise InputError("most_dropped", problem, fix)
     said = [f"{losses.sentence()}."] if losses.share > LOUD else []
     for role, label, column, n in losses.gone:
@@ -99,13 +95,6 @@ def _refuse_ungrouped(arm: str, n: int, roles: Roles) -> None:
 def _cause(rows: pd.DataFrame) -> tuple[str, int]:
     """The column that most of these rows miss, and how many rows there are."""
     return str(rows.isna().sum().idxmax()), len(rows)
-
-
-def _lossy(losses: Losses, roles: Roles) -> list[str]:
-    """The columns that rows are lost to, as the file has them."""
-    parts = dict(roles.parts)
-    names = [reason.removesuffix(" missing") for reason in losses.reasons]
-    return [each for name in names for each in parts.get(name, (name,))]
 
 
 def _next_share(share: float) -> float:
