@@ -147,7 +147,10 @@ def test_a_smaller_unit_that_was_assigned_is_told() -> None:
     table = trial(16, 5).assign(school=lambda t: t["class"] // 4)
     found = look(table, Roles("score", "arm", "school"))
     assert found.assigned_with == "class"
-    assert "write `group: [school, class]` and `block: school`" in found.alerts[0]
+    assert (
+        "`group: [school, class]` under `roles` and `block: school` under `roles`"
+        in found.alerts[0]
+    )
 
 
 def test_a_dose_received_is_no_unit() -> None:

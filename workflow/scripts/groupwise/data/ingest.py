@@ -291,9 +291,6 @@ def _transformed(values: pd.Series, outcome_as: str) -> tuple[pd.Series, dict[st
             raise InputError("outcome_as", problem, fix)
         return np.log(values), {"as": "log"}
     mean, sd = float(values.mean()), float(values.std())
-    if not sd > 0:
-        problem = f"column '{values.name}' has one value only"
-        raise InputError("outcome_as", problem, "set `outcome_as: raw`")
     return (values - mean) / sd, {"as": "standardized", "mean": mean, "sd": sd}
 
 

@@ -187,18 +187,16 @@ def _goes_with(found: Structure, roles: Roles, column: str) -> str:
         return (
             f"{start}. {_with_time(found, roles, column)} The randomisation test gives no answer."
         )
-    block = "" if roles.block else f" and `block: {in_yaml(group)}`"
-    what = (
-        f"If '{column}' names what was assigned, write `group: {in_yaml([group, column])}`{block}"
-    )
     if rank(column) > rank(group) and not found.follows(column, group):
-        what = (
-            f"If the labels of '{group}' begin anew in each '{column}', write "
-            f"`group: {in_yaml([column, group])}`"
-        )
+        what = f"the labels of '{group}' begin anew in each '{column}'"
+        roles_are = f"`group: {in_yaml([column, group])}` under `roles`"
+    else:
+        what = f"'{column}' names what was assigned"
+        roles_are = f"`group: {in_yaml([group, column])}` under `roles`"
+        roles_are += "" if roles.block else f" and `block: {in_yaml(group)}` under `roles`"
     return (
-        f"{start}, and every p-value here may be far too small. {what} under `roles`; if rows were "
-        "assigned one by one, write `assigned: individual`."
+        f"{start}, and every p-value here may be far too small. If {what}, write {roles_are}; if rows "
+        "were assigned one by one, write `assigned: individual`."
     )
 
 
