@@ -104,6 +104,10 @@ def unclear_commas(folder: Path) -> dict[str, Any]:
     return csv(folder, classes(score=["1,234", "2,345"] * 24), sep=";")
 
 
+def quoted_commas(folder: Path) -> dict[str, Any]:
+    return csv(folder, classes(score=[f"{i},5" for i in range(48)]))
+
+
 def a_title(folder: Path) -> dict[str, Any]:
     return workbook(folder, [["Trial XYZ, final", None, None], *rows_of(classes())])
 
@@ -192,6 +196,7 @@ REFUSED: dict[Callable[[Path], dict[str, Any]], tuple[list[str], Callable[[Read]
     true_and_false: (["`recode: "], lambda r: r.table["score"].mean() == 1 / 3),
     ratings: (["`recode: "], lambda r: sorted(set(r.table["score"])) == [2, 3, 4, 5]),
     unclear_commas: (["`format: {decimal: "], lambda r: r.table["score"].max() == 2.345),
+    quoted_commas: (["`format: {decimal: "], lambda r: r.table["score"].max() == 47.5),
     a_title: (["`format: {header: 2}`"], lambda r: len(r.table) == 48),
     merged_cells: (["`format: {fill_down: "], lambda r: len(r.table) == 48),
     several_sheets: (["`format: {sheet: Sheet}`"], lambda r: len(r.table) == 48),
@@ -443,3 +448,86 @@ def test_each_role_does_what_it_says(tmp_path: Path, role: str) -> None:
     block["roles"] = block["roles"] | {role: columns}
     block["reference"] = "f" if role == "treatment" else "old"
     assert right(read_dataset_of(tmp_path, block))
+
+
+# README -------------------------------------------------------------------------------------------
+
+
+def shown(start: str, end: str) -> list[dict[str, Any]]:
+    """The settings that README shows between two texts, each with its lines."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    part = text[text.index(start) : text.index(end)]
+    entries = re.findall(r"^ {8}\w+:.*\n(?: {9,}.*\n)*", part, flags=re.MULTILINE)
+    return [yaml.safe_load(entry) for entry in entries]
+
+
+FORMS = shown("`format` in its block says", "The report states what was understood")
+SHOWN = shown("The report states what was understood", "Several outcomes or subsets make")
+
+
+def clinics(setting: Mapping[str, Any]) -> pd.DataFrame:
+    """Patients of clinics with every column that README names."""
+    table = classes(12, 10).rename(columns={"class": "clinic", "score": "pressure"})
+    n, c = len(table), np.repeat(np.arange(12), 10)
+    table["arm"] = np.where(c % 2, 1, 2)
+    table = table.assign(
+        year=2018 + c % 4, ward=["ICU", "A", "B", "A", "B"] * 24, region=c // 4, nurse=c % 5,
+        systolic=table["pressure"], diastolic=table["pressure"] / 2, age=RNG.integers(20, 80, n),
+        stage=[1, 2, 3] * 40, sex=["f", "m"] * 60, center=c // 6,
+        patient=np.tile(np.repeat(np.arange(1, 31), 2), 2), visit=[0, 1] * 60,
+    )  # fmt: skip
+    if "recode" in setting:
+        table.loc[c > 9, "arm"] = 9
+    if "missing_codes" in setting:
+        table["pressure"] = table["pressure"].astype(object)
+        table.loc[[0, 1], "pressure"] = [-99, "absent"]
+    if "random_slopes" in setting:
+        table["arm"] = [1, 2] * 60
+    if "ungrouped" in setting:
+        table["clinic"] = table["clinic"].where(table["arm"] == 1)
+    if "group" in setting.get("roles", {}) and isinstance(setting["roles"]["group"], list):
+        table["arm"] = np.where(table["patient"] % 2, 1, 2)
+    return table
+
+
+def test_readme_shows_every_kind_of_setting() -> None:
+    assert len(SHOWN) == 15 and [*FORMS[0]] == ["format"]
+
+
+@pytest.mark.parametrize(
+    "setting", SHOWN, ids=[f"{i}: {next(iter(s))}" for i, s in enumerate(SHOWN)]
+)
+def test_what_readme_shows_is_read(tmp_path: Path, setting: dict[str, Any]) -> None:
+    block = csv(tmp_path, clinics(setting)) | {"reference": 1}
+    block["roles"] = {"outcome": "pressure", "treatment": "arm", "group": "clinic"}
+    if "categorical" in setting:
+        block["roles"]["covariates"] = ["stage"]
+    if "baseline" in setting:
+        block["roles"]["individual"] = ["center", "patient"]
+    block |= setting
+    if "levels" in setting:
+        block["reference"] = "usual care"
+    read = read_dataset_of(tmp_path, block)
+    assert read.design["n_obs"] == len(read.table) > 0
+    assert read.table.shape[0] >= 24
+
+
+def test_format_as_readme_shows_it_is_read(tmp_path: Path) -> None:
+    (form,) = FORMS
+    wards = [f"{['w0', '', 'w1', '', 'w2', '', 'w3', ''][i % 8]}" for i in range(16)]
+    rows = ["A trial;;;;", "ward;arm;score;share;weight", ";;(points);;", "-;-;-;-;-"]
+    for i, ward in enumerate(wards):
+        arm = "" if not ward else ["old", "new"][i // 2 % 2]
+        rows.append(f"{ward};{arm};1.{700 + i},5;{10 + i},6 %;{50 + i % 5} kg")
+    rows += ["Mean;;1.708,0;;", "* all wards;;;;"]
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    block = block_of(tmp_path / "a.csv", format=form["format"])
+    block["roles"] = {
+        "outcome": "score (points)",
+        "treatment": "arm",
+        "group": "ward",
+        "covariates": ["share", "weight"],
+    }
+    read = read_dataset_of(tmp_path, block)
+    assert read.design["n_obs"] == 16 and read.design["n_groups"] == 4
+    assert read.table["score (points)"].min() == 1700.5 and read.table["share"].max() == 25.6

@@ -85,7 +85,7 @@ UNKNOWN_KEYS = [
         "of a dataset, like none",
         "datasets.measured.xyz: unknown key; there are: title, note, simulate, file, format, roles, "
         "headline, teaching, assumed_effects, effect_to_find, family, subsets, where, recode, "
-        "outcome_as, categorical, numeric, reference, levels, blocks_as, and more.",
+        "missing_codes, baseline, outcome_as, categorical, numeric, reference, and more.",
         add("xyz: age"),
     ),
     Mistake(
@@ -126,7 +126,7 @@ MISSING_KEYS = [
     Mistake(
         "group",
         "datasets.measured.roles.group: this key is missing; add it: the unit whose members "
-        "resemble each other, a column name.",
+        "resemble each other, a column name, or a list of columns that name it together.",
         measured(", group: class", ""),
     ),
     Mistake(

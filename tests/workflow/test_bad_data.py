@@ -96,8 +96,8 @@ COLUMNS = [
 OUTCOMES = [
     Mistake(
         "a word",
-        "roles.outcome: column 'score' is not numeric: data row 7 has 'absent'; correct the "
-        "value or leave it empty if it is missing.",
+        "roles.outcome: column 'score' has a text among its numbers: 'absent' (1); write "
+        "`missing_codes: {score: [absent]}` if that means missing, or else correct it in the file.",
         with_score("absent"),
     ),
     Mistake(
@@ -108,15 +108,14 @@ OUTCOMES = [
     ),
     Mistake(
         "decimal commas",
-        "roles.outcome: column 'score' is not numeric: data row 1 has "
-        f"'{LINES[1].split(',')[3].replace('.', ',')}'; write numbers with a decimal point, and "
-        "nothing between thousands.",
+        "roles.outcome: column 'score' has numbers with a decimal comma, as in "
+        f"'{LINES[1].split(',')[3].replace('.', ',')}'; write `format: {{decimal: \",\"}}`.",
         "\n".join(quote(each.split(",")) for each in LINES) + "\n",
     ),
     Mistake(
         "true and false",
-        "roles.outcome: column 'score' holds true and false, not numbers; write 1 and 0 if that "
-        "is meant.",
+        "roles.outcome: column 'score' holds two labels, 'false' and 'true', not numbers; write "
+        "`recode: {score: {'false': 0, 'true': 1}}`.",
         with_scores("True"),
     ),
     Mistake(
@@ -143,8 +142,9 @@ ARMS = [
     ),
     Mistake(
         "with one group",
-        "roles.treatment: the arm 'treated' has 1 group; the spread between groups needs two "
-        "groups in every arm: drop the arm or merge arms.",
+        "roles.treatment: the arm 'treated' has 1 group; with one group in an arm nothing tells the "
+        "effect of the treatment from that of the group: if smaller units than 'class' were assigned, "
+        "name them as the group.",
         rows(lambda row: ",c2," not in row and ",c4," not in row),
     ),
     Mistake(
@@ -343,7 +343,8 @@ DECLARED = [
     ),
     Mistake(
         "standardized without spread",
-        "outcome_as: column 'score' has one value only; set `outcome_as: raw`.",
+        "roles.outcome: column 'score' has the value 5 in every row in use; name an outcome that "
+        "varies.",
         with_scores("5"),
         line("outcome_as: standardized"),
     ),
