@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from groupwise.data.codes import Codes
 from groupwise.data.ingest import chosen, ingest, missing_by_arm
 from groupwise.data.looks import Looks, look
 from groupwise.data.validate import Roles
@@ -76,6 +77,8 @@ def take_in(
         "assigned_with": seen.assigned_with,
         "where": reading.get("where") or {},
         "recode": _listed(reading.get("recode") or {}),
+        "missing_codes": _listed_codes(reading.get("missing_codes") or ()),
+        "baseline": reading.get("baseline") or {},
         "outcome": dict(ingested.outcome),
         "dropped": dict(ingested.dropped),
         "missing": missing_by_arm(ingested.missing),
@@ -118,3 +121,10 @@ def _listed_roles(roles: Roles) -> dict[str, Any]:
 def _listed(recodes: Mapping[str, Mapping[Any, Any]]) -> dict[str, list[list[Any]]]:
     """Recodes as [old, new] pairs: JSON has no keys that are numbers."""
     return {column: [list(pair) for pair in pairs.items()] for column, pairs in recodes.items()}
+
+
+def _listed_codes(codes: Codes) -> dict[str, list[Any]]:
+    """Codes for missing values by column; those for all columns under an empty name."""
+    if isinstance(codes, Mapping):
+        return {column: list(listed) for column, listed in codes.items() if listed}
+    return {"": list(codes)} if codes else {}

@@ -31,6 +31,8 @@ def settings(facts: Facts) -> str:
         *_source(facts),
         *_conditions(facts.design["where"]),
         *_recodes(facts.design["recode"]),
+        *_codes(facts.design.get("missing_codes", {})),
+        *_baseline(facts),
         *_scale(facts),
         *_second_group(facts),
         *_missing(facts),
@@ -76,6 +78,24 @@ def _recodes(recodes: Mapping[str, list[list[Any]]]) -> list[str]:
         ]
         said.append(f"In {escape(column)}, {listing(changes)}.")
     return said
+
+
+def _codes(codes: Mapping[str, list[Any]]) -> list[str]:
+    said = []
+    for column, listed in codes.items():
+        where = f"in {escape(column)}" if column else "in every column"
+        verb = "means" if len(listed) == 1 else "mean"
+        said.append(f"{listing([escape(str(code)) for code in listed])} {verb} missing {where}.")
+    return said
+
+
+def _baseline(facts: Facts) -> list[str]:
+    conditions = facts.design.get("baseline", {})
+    if not conditions:
+        return []
+    said = [f"{escape(column)} {_condition(asked)}" for column, asked in conditions.items()]
+    name = escape(f"{facts.design['roles']['outcome']}_baseline")
+    return [f"Rows whose {listing(said)} are the baseline: their outcome is the covariate {name}."]
 
 
 def _scale(facts: Facts) -> list[str]:
