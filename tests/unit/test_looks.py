@@ -153,6 +153,17 @@ def test_a_smaller_unit_that_was_assigned_is_told() -> None:
     )
 
 
+def test_individuals_that_were_measured_again_were_assigned_as_such() -> None:
+    roles = Roles.from_settings(
+        {"outcome": "y", "treatment": "arm", "group": "center", "individual": ["center", "patient"]}
+    )
+    for assigned in (None, "individual"):
+        found = look(composed(two_centers(), roles), roles, assigned)
+        assert found.assigned_with == "center_patient" and found.row == "measurement"
+        pair, block = "`group: [center, patient]` under `roles`", "`block: center` under `roles`"
+        assert found.alerts[0].endswith(f"write {pair} and {block}.")
+
+
 def test_a_dose_received_is_no_unit() -> None:
     table = within(8, 24)
     minutes = np.where(table["arm"] == "a", 0, RNG.integers(10, 14, len(table)))

@@ -53,17 +53,28 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
     person = _individual(found, roles, others)
     row, warnings = _row(found, roles, person)
     alerts = _before_and_after(found, roles, person, others)
-    goes_with = None
-    if assigned != "individual":
+    goes_with = _measured_again(found, roles)
+    if goes_with is None and assigned != "individual":
         goes_with = treatment_goes_with(found, roles, [*roles.covariates, *others])
-        if goes_with is not None and _is_settled(found, roles, goes_with):
+    if goes_with is not None:
+        if _is_settled(found, roles, goes_with):
             warnings.append(_goes_with(found, roles, goes_with))
-        elif goes_with is not None:
+        else:
             alerts.append(_goes_with(found, roles, goes_with))
-    if goes_with is None and (outer := restarts_in(found, roles.group, others)):
+    elif outer := restarts_in(found, roles.group, others):
         alerts.append(_restarts(roles, outer))
     warnings += suspect.copied_rows(table)
     return Looks(row, goes_with, tuple(alerts), tuple(warnings))
+
+
+def _measured_again(found: Structure, roles: Roles) -> str | None:
+    """The individual, where groups hold several arms, and each individual several rows of one."""
+    person, arm = roles.individual, roles.treatment
+    if person is None or person == roles.group or found.follows(roles.group, arm):
+        return None
+    pairs = (roles.group, person)
+    several = found.n_levels(pairs) < int((found.codes(pairs) >= 0).sum())
+    return person if several and found.follows(pairs, arm) else None
 
 
 def shared_id(found: Structure, group: str, columns: Iterable[str]) -> Key | None:
@@ -189,20 +200,28 @@ def _goes_with(found: Structure, roles: Roles, column: str) -> str:
         )
     if rank(column) > rank(group) and not found.follows(column, group):
         what = f"the labels of '{group}' begin anew in each '{column}'"
-        roles_are = f"`group: {in_yaml([column, group])}` under `roles`"
+        roles_are = f"`group: {_together(roles, column, group)}` under `roles`"
     else:
         what = f"'{column}' names what was assigned"
-        roles_are = f"`group: {in_yaml([group, column])}` under `roles`"
-        roles_are += "" if roles.block else f" and `block: {in_yaml(group)}` under `roles`"
+        roles_are = f"`group: {_together(roles, group, column)}` under `roles`"
+        roles_are += "" if roles.block else f" and `block: {_together(roles, group)}` under `roles`"
+    otherwise = "; if rows were assigned one by one, write `assigned: individual`"
     return (
-        f"{start}, and every p-value here may be far too small. If {what}, write {roles_are}; if rows "
-        "were assigned one by one, write `assigned: individual`."
+        f"{start}, and every p-value here may be far too small. If {what}, write {roles_are}"
+        f"{'' if column == roles.individual else otherwise}."
     )
+
+
+def _together(roles: Roles, *names: str) -> str:
+    """Columns that make one identifier, as config.yaml has it."""
+    parts = dict(roles.parts)
+    columns = list(dict.fromkeys(each for name in names for each in parts.get(name, (name,))))
+    return in_yaml(columns if len(columns) > 1 else columns[0])
 
 
 def _with_time(found: Structure, roles: Roles, column: str) -> str:
     """What to do about a treatment that changes with time."""
-    cell = f"`second_group: {in_yaml([roles.group, column])}` under `roles`"
+    cell = f"`second_group: {_together(roles, roles.group, column)}` under `roles`"
     if _is_settled(found, roles, column):
         return f"'{column}' is adjusted for, and so is what a '{roles.group}' shares at one time."
     if column in roles.covariates:
@@ -218,7 +237,7 @@ def _with_time(found: Structure, roles: Roles, column: str) -> str:
 
 
 def _restarts(roles: Roles, outer: str) -> str:
-    pair = in_yaml([outer, roles.group])
+    pair = _together(roles, outer, roles.group)
     return (
         f"The labels of '{roles.group}' begin anew in each '{outer}', so rows of different groups may "
         f"be taken for one group: `group: {pair}` under `roles` tells them apart."

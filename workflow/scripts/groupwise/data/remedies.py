@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from groupwise.data.suspect import column_codes
+from groupwise.data.suspect import ABSENT, column_codes
 from groupwise.data.values import in_yaml
 
 Remedy = tuple[str, str]
@@ -36,15 +36,25 @@ WITH_UNIT = re.compile(
 )
 FEW = 6
 """So many texts among numbers may stand for missing values; more are no codes."""
-ABSENT = {
-    *("absent", "missing", "unknown", "none", "nil", "refused", "n.a.", "n. a.", "na", "n/a", "n.d."),
-    *("not available", "not applicable", "no answer", "no response", "don't know", "dk", "dnf", "x"),
-    *("k.a.", "k. a.", "keine angabe", "fehlt", "fehlend", "entf\u00e4llt", "weiss nicht", "s/o"),
-    *("wei\u00df nicht", "unbekannt", "krank", "sick", "ill", "withdrawn", "dropout", "ns", "nr"),
-    *("-", "--", "---", "\u2013", "\u2014", "?", "??", "*", "**", "/", "#", "()", "#n/v", "#nv"),
-    *("#value!", "#wert!", "#div/0!", "#ref!", "#null!", "#num!", "#name?", "#bezug!"),
-}  # fmt: skip
-"""Texts that stand for a missing value wherever they are met, in lower case."""
+ABSENT_MEASUREMENT = ABSENT | {
+    *(
+        "unknown",
+        "unbekannt",
+        "none",
+        "nil",
+        "x",
+        "*",
+        "**",
+        "/",
+        "#",
+        "()",
+        "ns",
+        "dnf",
+        "entf\u00e4llt",
+    ),
+    *("ill", "sick", "krank", "withdrawn", "dropout"),
+}
+"""The same, and what means so where a measurement should stand, but may name an arm."""
 FIRST = {"no", "false", "nein", "falsch", "non", "faux", "fail", "failed", "absent", "negative"}
 FIRST |= {"n", "f", "never", "incorrect", "wrong", "nee", "nej", "not", "none", "off", "0"}
 """Of two labels, what is 0."""
@@ -219,7 +229,7 @@ def _absent(
     if numbers and (len(texts) <= FEW or numbers >= texts.total()):
         codes = {code: n for code, n in suspected.items() if code not in texts}
         return suspects(name, texts, codes) if len(texts) <= FEW else _too_many(name, texts)
-    known = {text: n for text, n in texts.items() if text.casefold() in ABSENT}
+    known = {text: n for text, n in texts.items() if text.casefold() in ABSENT_MEASUREMENT}
     if not known or len(known) == len(texts) or len(texts) - len(known) < 2:
         return None
     problem, fix = suspects(name, known)

@@ -9,17 +9,43 @@ import numpy as np
 import pandas as pd
 
 from groupwise.data.labels import labels
-from groupwise.data.names import words
 from groupwise.data.values import NUMBER, as_value
 
 CODE = re.compile(r"-?(?:9{1,5}|8{1,5}|7{1,5}|9{1,4}[678])")
 """Numbers that surveys write for a value that is missing: -9, 99, -98, 777, 9999 and so on."""
-WORDS = words(
-    "absent missing refused n/a n.a. na nd n.d. nr dk ? - -- . "
-    "k.a. k.a keine_angabe abwesend fehlt s/o ausente no_data not_available "
-    "not_applicable don't_know no_answer"
+ABSENT = frozenset(
+    [
+        *(
+            "absent",
+            "missing",
+            "refused",
+            "n/a",
+            "n.a.",
+            "n. a.",
+            "na",
+            "nd",
+            "n.d.",
+            "nr",
+            "dk",
+            "s/o",
+        ),
+        *("no data", "no answer", "no response", "not available", "not applicable", "don't know"),
+        *(
+            "k.a.",
+            "k. a.",
+            "k.a",
+            "keine angabe",
+            "abwesend",
+            "fehlt",
+            "fehlend",
+            "wei\u00df nicht",
+        ),
+        *("weiss nicht", "ausente", ".", "-", "--", "---", "\u2013", "\u2014", "?", "??"),
+        *("#n/v", "#nv", "#value!", "#wert!", "#div/0!", "#ref!", "#null!", "#num!", "#name?"),
+        "#bezug!",
+    ]
 )
-"""Texts for the same, in lower case and with underscores for spaces."""
+"""Texts that stand for a missing value wherever they are met, in lower case."""
 FEW_TEXTS = 5
 """Of a column of numbers so many different texts at most are taken for codes."""
 REPEATED = 3
@@ -74,7 +100,7 @@ def _text_codes(texts: Mapping[str, int], *, n_numbers: int) -> dict[str, int]:
     """Texts among numbers, if they are few; else those that are known to mean nothing."""
     if texts and len(texts) <= FEW_TEXTS and n_numbers > sum(texts.values()):
         return {text: n for text, n in texts.items() if not any(map(str.isdigit, text))}
-    return {text: n for text, n in texts.items() if text.casefold().replace(" ", "_") in WORDS}
+    return {text: n for text, n in texts.items() if text.casefold() in ABSENT}
 
 
 def _number_codes(counts: Mapping[str, int]) -> dict[str, int]:
