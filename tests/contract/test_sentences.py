@@ -128,11 +128,6 @@ MEASURED = {"simulated": False}
         (None, MEASURED, "is the same for all individuals of a professor. How"),
         (None, {"simulated": True}, "of a professor: it was given to professors. How"),
         ("group", MEASURED, "of a professor: it was given to professors. How"),
-        (
-            "individual",
-            MEASURED,
-            "of a professor, though individuals were assigned to it, as config",
-        ),
     ],
 )
 def test_between_groups_only_what_is_known_was_given(
@@ -148,14 +143,12 @@ def test_between_groups_only_what_is_known_was_given(
         ("usual", {"source": {"simulated": True}}, "that keep the design. The shaded"),
         ("usual", {"assigned": "group", "source": MEASURED}, "that keep the design. The shaded"),
         ("usual", {"source": MEASURED}, "the design, with professors dealt to arms anew. The"),
-        ("usual", {"assigned": "individual"}, "config.yaml says that individuals were, so do not"),
         (
             "within",
             {"source": MEASURED},
             "It takes individuals as assigned within professors; config.yaml does not say so "
             "(`assigned`).",
         ),
-        ("within", {"assigned": "group"}, "config.yaml says that professors were, so do not rely"),
         (
             "within",
             {"assigned": "individual"},
@@ -169,6 +162,12 @@ def test_randomisation_says_what_it_takes_for_granted(
     text = sensitivity.randomization(facts(case, **design))
     assert said in text
     assert ("It takes" in text) == ("takes" in said or "config" in said)
+
+
+def test_a_treatment_that_goes_with_a_period_compares_no_individuals_of_one_group() -> None:
+    text = prose.design(facts("within", assigned_with="period"))
+    assert "varies within every professor, and goes with “period” there." in text
+    assert "can be compared" not in text
 
 
 def test_individuals_who_were_assigned_are_not_their_measurements() -> None:

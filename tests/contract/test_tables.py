@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -42,7 +43,7 @@ SAMPLES: dict[str, Callable[[], Sample]] = {
     "group covariate, within": lambda: sample_of(draw("within", sizes=6, covariates=["w"])),
     "no group effect": lambda: sample_of(draw(sd_group=0, seed=4)),
     "groups as one": lambda: sample_of(draw(sd_group=1e3)),
-    "constant": lambda: sample_of(draw().assign(y=3.0)),
+    "constant": lambda: replace(sample := sample_of(draw()), y=np.full(sample.y.shape, 3.0)),
     "zero": lambda: sample_of(draw().assign(y=0.0)),
     "explained": lambda: sample_of(without_noise(keep=0)),
     "explained within": lambda: sample_of(

@@ -16,6 +16,7 @@ from groupwise.words import (
     fixed,
     listing,
     method_label,
+    noun,
     number,
     p_value,
     percent,
@@ -164,23 +165,19 @@ def _assignment(facts: Facts, group: str) -> str:
     """Who is in one arm and, as far as that is known, what was assigned to it."""
     d = facts.design
     if facts.between:
-        given = {
-            "group": f": it was given to {plural(group)}",
-            "individual": ", though individuals were assigned to it, as config.yaml says",
-        }
+        given = f": it was given to {plural(group)}" if facts.assigned == "group" else ""
         return (
-            f"The treatment is the same for all {facts.rows} of {article(group)}"
-            f"{given.get(facts.assigned or '', '')}. How much the data can tell depends on the "
+            f"The treatment is the same for all {facts.rows} of {article(group)}{given}. How much the data can tell depends on the "
             f"{d['n_groups']:,} {plural(group)} more than on the {d['n_obs']:,} {facts.rows}."
         )
     some = f"every {group}" if d["kind"] == "within" else f"some {plural(group)}"
-    text = (
+    if d.get("assigned_with"):
+        goes = escape(noun(d["assigned_with"]))
+        return f"The treatment varies within {some}, and goes with “{goes}” there."
+    return (
         f"The treatment varies within {some}: {facts.rows} of the same {group} can be compared with "
         f"one another."
     )
-    if facts.assigned == "group":
-        text += f" Yet config.yaml says that it was assigned to {plural(group)}."
-    return text
 
 
 def dropped(facts: Facts) -> str:

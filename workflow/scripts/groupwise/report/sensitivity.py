@@ -419,17 +419,13 @@ def _as_assigned(facts: Facts) -> bool:
 
 
 def _taken(facts: Facts) -> str:
-    """What the test takes for granted, where nobody has said it or it was said otherwise."""
-    group = plural(escape(facts.role("group")))
-    taken = f"{group} as assigned" if facts.between else f"{facts.rows} as assigned within {group}"
-    if _as_assigned(facts) or (facts.between and facts.assigned is None):
+    """What the test takes for granted where the configuration does not say it."""
+    if facts.between or _as_assigned(facts):
         return ""
-    if facts.assigned is None:
-        return f" It takes {taken}; config.yaml does not say so (`assigned`)."
-    if facts.assigned == "individual" and not facts.between:
+    if facts.assigned is not None:
         return f" It takes {facts.rows} as assigned one by one, though individuals were."
-    said = group if facts.assigned == "group" else "individuals"
-    return f" It takes {taken}; config.yaml says that {said} were, so do not rely on it."
+    group = plural(escape(facts.role("group")))
+    return f" It takes {facts.rows} as assigned within {group}; config.yaml does not say so (`assigned`)."
 
 
 def assignments(facts: Facts) -> str:
