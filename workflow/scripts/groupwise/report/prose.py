@@ -167,8 +167,9 @@ def _assignment(facts: Facts, group: str) -> str:
     if facts.between:
         given = f": it was given to {plural(group)}" if facts.assigned == "group" else ""
         return (
-            f"The treatment is the same for all {facts.rows} of {article(group)}{given}. How much the data can tell depends on the "
-            f"{d['n_groups']:,} {plural(group)} more than on the {d['n_obs']:,} {facts.rows}."
+            f"The treatment is the same for all {facts.rows} of {article(group)}{given}. How much the "
+            f"data can tell depends on the {d['n_groups']:,} {plural(group)} more than on the "
+            f"{d['n_obs']:,} {facts.rows}."
         )
     some = f"every {group}" if d["kind"] == "within" else f"some {plural(group)}"
     if d.get("assigned_with"):

@@ -425,7 +425,8 @@ def _taken(facts: Facts) -> str:
     if facts.assigned is not None:
         return f" It takes {facts.rows} as assigned one by one, though individuals were."
     group = plural(escape(facts.role("group")))
-    return f" It takes {facts.rows} as assigned within {group}; config.yaml does not say so (`assigned`)."
+    taken = f"{facts.rows} as assigned within {group}"
+    return f" It takes {taken}; config.yaml does not say so (`assigned`)."
 
 
 def assignments(facts: Facts) -> str:
