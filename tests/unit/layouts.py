@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,10 @@ class Layout:
     reference: frozenset[str | None]
     aside: int
 
-    @property
+    @cached_property
     def table(self) -> pd.DataFrame:
-        return pd.DataFrame(self.make(np.random.default_rng(20)))
+        """Columns of numbers are numbers, as in a file that was read."""
+        return pd.DataFrame(self.make(np.random.default_rng(20))).infer_objects()
 
 
 def layout(*, reference: Any = None, aside: int = 0, **right: Any) -> Callable[[Make], Make]:

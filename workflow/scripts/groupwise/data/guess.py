@@ -22,6 +22,8 @@ CLOSE = 0.75
 """Readings whose marks differ by less are both told, and none is taken."""
 CLOSE_UNNAMED = 1.75
 """The same for treatments where neither the name nor an arm says that they are."""
+CLOSE_MEASURES = 2.6
+"""The same for outcomes whose names do not say that they are: other measurements may be meant."""
 LEAST_TREATMENT = 2.0
 LEAST_OUTCOME = 0.7
 MOST_LETTERS = 3
@@ -111,9 +113,13 @@ def guess_reference(values: pd.Series) -> Guess:
     """The arm that sounds most like a control, else the first in natural order."""
     arms = sorted(identifier(values).dropna().unique(), key=natural)
     for known in (say.CONTROL, say.BARE):
-        fitting = [arm for arm in arms if says(arm, known) and not _is_negated(arm)]
+        fitting = [arm for arm in arms if says(arm, known) and not _adds_to(arm, arms)]
         if fitting and len(fitting) < len(arms):
             return Guess(min(fitting, key=len), "it sounds like the arm to compare with")
+    treated = [arm for arm in arms if say.folded(arm) in say.TREATED | say.YES]
+    if len(arms) == 2 and len(treated) == 1:
+        (other,) = [arm for arm in arms if arm not in treated]
+        return Guess(other, "the other arm sounds like the one that was treated")
     letter = _control_letter(arms)
     if letter is not None:
         return Guess(letter, "its letter is that of an arm to compare with")
@@ -150,9 +156,13 @@ def _columns(*keys: Key | None) -> set[str]:
     return {name for names in flat for name in names}
 
 
-def _is_negated(arm: str) -> bool:
-    """Whether an arm is more than the usual: usual care plus, enhanced standard care."""
-    return bool(set(say.parts(arm)) & {"plus", "enhanced", "and", "with", "non"})
+def _adds_to(arm: str, arms: Sequence[str]) -> bool:
+    """Whether an arm is more than the usual: usual care plus, CBT + TAU beside CBT."""
+    own = say.parts(arm)
+    if own & {"plus", "enhanced", "and", "with", "non"}:
+        return True
+    joined = "+" in arm or "&" in arm
+    return joined and any(say.parts(each) < own for each in arms if each != arm)
 
 
 def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]:
@@ -165,7 +175,7 @@ def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]
     near = [each for each in possible if best.marks - each.marks < margin]
     group = _told(best.group, best.group_why, best.close)
     block = Guess(best.block, best.block_why)
-    if best.marks < LEAST_TREATMENT:
+    if best.marks < LEAST_TREATMENT or not (best.named or best.dealt):
         return Guess(None, f"no column sounds or lies like one ('{best.treatment}' least badly)"), \
             group, Guess(None, ""), False  # fmt: skip
     if len(near) == 1:
@@ -207,11 +217,14 @@ def _outcome(found: Sequence[Candidate], possible: Sequence[Reading]) -> Guess:
     least = LEAST_TWO_VALUED if best.levels == 2 else LEAST_OUTCOME
     if best.marks < least:
         return Guess(None, f"no column sounds or lies like one ('{best.name}' least badly)")
-    near = [each for each in found if best.marks - each.marks < CLOSE]
+    margin = CLOSE if best.sure else CLOSE_MEASURES
+    near = [each for each in found if best.marks - each.marks < margin]
     if len(near) == 1:
         return Guess(best.name, best.why)
-    if all(each.named for each in near) and len({each.kind == "two" for each in near}) == 1:
-        best = max(near, key=lambda each: each.levels)
+    same = all(each.named for each in near) and len({each.kind == "two" for each in near}) == 1
+    if same and says(best.name, say.OUTCOME | say.AFTER):
+        as_good = [each for each in near if best.marks - each.marks < CLOSE]
+        best = max(as_good, key=lambda each: each.levels)
         others = tuple((each.name, each.why) for each in near[:4] if each is not best)
         return Guess(best.name, best.why, others)
     names = " or ".join(each.name for each in near[:4])

@@ -34,6 +34,11 @@ class Candidate:
     levels: int
     kind: str
 
+    @property
+    def sure(self) -> bool:
+        """Whether the name says that it is the outcome, and not only that it may be one."""
+        return say.folded(self.name) in say.OUTCOME or says(self.name, say.AFTER)
+
 
 def candidates(
     found: Structure, taken: Iterable[str], units: Iterable[Key], times: Iterable[str]
