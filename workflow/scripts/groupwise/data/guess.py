@@ -116,7 +116,8 @@ def guess_reference(values: pd.Series) -> Guess:
         fitting = [arm for arm in arms if says(arm, known) and not _adds_to(arm, arms)]
         if fitting and len(fitting) < len(arms):
             return Guess(min(fitting, key=len), "it sounds like the arm to compare with")
-    treated = [arm for arm in arms if say.folded(arm) in say.TREATED | say.YES]
+    doing = (say.TREATED | say.YES) - {"1"}
+    treated = [arm for arm in arms if say.folded(arm) in doing]
     if len(arms) == 2 and len(treated) == 1:
         (other,) = [arm for arm in arms if arm not in treated]
         return Guess(other, "the other arm sounds like the one that was treated")
