@@ -24,6 +24,8 @@ CLOSE_UNNAMED = 1.75
 """The same for treatments where neither the name nor an arm says that they are."""
 CLOSE_MEASURES = 2.6
 """The same for outcomes whose names do not say that they are: other measurements may be meant."""
+CLOSE_LATER = 4.0
+"""The same for measurements further to the right in the file, where outcomes mostly stand."""
 LEAST_TREATMENT = 2.0
 LEAST_OUTCOME = 0.7
 MOST_LETTERS = 3
@@ -86,6 +88,7 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     sure = who is not None and who.sure
     units = [each for each in (group.name, who.key if who and sure else None) if each is not None]
     taken |= _columns(who.key) if who and sure else set()
+    units += [treatment.name] if treatment.name is not None else []
     outcome = _outcome(candidates(found, taken, units, times), possible)
     roles = {"outcome": outcome, "treatment": treatment, "group": group}
     roles |= {"block": block} if block.name is not None else {}
@@ -218,18 +221,34 @@ def _outcome(found: Sequence[Candidate], possible: Sequence[Reading]) -> Guess:
     least = LEAST_TWO_VALUED if best.levels == 2 else LEAST_OUTCOME
     if best.marks < least:
         return Guess(None, f"no column sounds or lies like one ('{best.name}' least badly)")
-    margin = CLOSE if best.sure else CLOSE_MEASURES
-    near = [each for each in found if best.marks - each.marks < margin]
+    near = [each for each in found if best.marks - each.marks < _margin(best, each)]
     if len(near) == 1:
         return Guess(best.name, best.why)
-    same = all(each.named for each in near) and len({each.kind == "two" for each in near}) == 1
-    if same and says(best.name, say.OUTCOME | say.AFTER):
+    if _are_alike(near):
         as_good = [each for each in near if best.marks - each.marks < CLOSE]
         best = max(as_good, key=lambda each: each.levels)
         others = tuple((each.name, each.why) for each in near[:4] if each is not best)
         return Guess(best.name, best.why, others)
     names = " or ".join(each.name for each in near[:4])
     return Guess(None, f"it could be {names}", tuple((each.name, each.why) for each in near[:4]))
+
+
+def _are_alike(near: Sequence[Candidate]) -> bool:
+    """Whether measurements of one kind, all named so, stand side by side: each is an outcome."""
+    if not all(each.named for each in near) or len({each.kind == "two" for each in near}) > 1:
+        return False
+    places = sorted(each.place for each in near)
+    return places[-1] - places[0] < len(places) or all(
+        says(each.name, say.OUTCOME | say.AFTER) for each in near
+    )
+
+
+def _margin(best: Candidate, other: Candidate) -> float:
+    """How far another candidate must be behind."""
+    if best.sure:
+        return CLOSE
+    is_later = other.place > best.place and other.marks >= 0
+    return CLOSE_LATER if is_later else CLOSE_MEASURES
 
 
 def _baseline(

@@ -33,6 +33,8 @@ class Candidate:
     named: bool
     levels: int
     kind: str
+    place: int
+    """How many columns stand to the left of it."""
 
     @property
     def sure(self) -> bool:
@@ -43,7 +45,7 @@ class Candidate:
 def candidates(
     found: Structure, taken: Iterable[str], units: Iterable[Key], times: Iterable[str]
 ) -> list[Candidate]:
-    """Columns that could be the outcome, best first. `units`: group and individual."""
+    """Columns that could be the outcome, best first. `units`: group, individual and treatment."""
     skipped = {*taken, *times}
     columns = [each for name, each in found.columns.items() if name not in skipped]
     early = _first_of_series(found.columns)
@@ -56,7 +58,8 @@ def candidates(
         fixed = [unit for unit in units if _is_fixed(found, unit, column.name)]
         marks -= 4.0 if fixed else 0.0
         why = _why(found, column, kind) + (", named so" if named else "")
-        made.append(Candidate(column.name, marks, why, named, column.levels, kind))
+        place = list(found.columns).index(column.name)
+        made.append(Candidate(column.name, marks, why, named, column.levels, kind, place))
     return sorted(made, key=lambda each: (-each.marks, -each.levels))
 
 
@@ -133,7 +136,7 @@ def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
     if not named and (says(name, say.TREATMENT | say.FACTOR) or rank(name)):
         marks -= 2.0
     if not named and (say.parts(name) <= say.TIME or is_attribute(name)):
-        marks -= 1.0 if say.parts(name) <= say.TIME else 1.5
+        marks -= 1.0 if say.parts(name) <= say.TIME else 2.0
     if kind == "two" and not strong:
         marks += 1.5 if says(name, say.EVENT) else -2.0 if rank(name) else 0.0
     return marks, named
