@@ -15,7 +15,7 @@ from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
 from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_time, name_marks
+from groupwise.data.units import is_time, name_marks, sized
 from groupwise.data.vocabulary import says
 
 CLOSE = 0.75
@@ -31,6 +31,8 @@ LEAST_OUTCOME = 0.7
 MOST_LETTERS = 3
 """Arms that are letters stand for words where they are few."""
 LEAST_TWO_VALUED = 1.0
+LEAST_TOGETHER = 1.5
+"""So many rows of a group at one time on average share something that others do not."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Layout:
 
 
 def guess_roles(table: pd.DataFrame) -> dict[str, Guess]:
-    """A guess for `outcome`, `treatment`, `group`; `block` and `individual` where there are any."""
+    """A guess for `outcome`, `treatment`, `group`; for `block`, `individual`, `second_group` if any."""
     return dict(guess_layout(table).roles)
 
 
@@ -94,13 +96,16 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     roles |= {"block": block} if block.name is not None else {}
     if who is not None and sure:
         roles["individual"] = Guess(who.key, f"each has {rows_each(who)}")
+    period = _period(found, treatment.name, group.name, times)
+    if period is not None and group.name is not None:
+        roles |= _shared_at_one_time(found, group.name, period)
     values = two_values(found, str(outcome.name)) if outcome.name in found.columns else None
     return Layout(
         roles=roles,
         times=times,
         individual=who,
         baseline=_baseline(found, treatment.name, who),
-        period=_period(found, treatment.name, group.name, times),
+        period=period,
         ungrouped=ungrouped,
         outcome_values=values,
     )
@@ -239,7 +244,7 @@ def _are_alike(near: Sequence[Candidate]) -> bool:
         return False
     places = sorted(each.place for each in near)
     return places[-1] - places[0] < len(places) or all(
-        says(each.name, say.OUTCOME | say.AFTER) for each in near
+        each.is_late or says(each.name, say.OUTCOME) for each in near
     )
 
 
@@ -271,3 +276,12 @@ def _period(
     if not isinstance(treatment, str) or group is None:
         return None
     return period_of_treatment(found, treatment, group, times)
+
+
+def _shared_at_one_time(found: Structure, group: Key, period: str) -> dict[str, Guess]:
+    """The members of a group at one time as second group, where several rows are of one time."""
+    cell = (*(group if isinstance(group, tuple) else (group,)), period)
+    if found.counts(cell).mean() < LEAST_TOGETHER:
+        return {}
+    why = f"what members of one {sized(group)} share at one time"
+    return {"second_group": Guess(cell, why)}
