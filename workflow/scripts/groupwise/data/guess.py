@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -24,8 +25,6 @@ CLOSE_UNNAMED = 1.75
 """The same for treatments where neither the name nor an arm says that they are."""
 CLOSE_MEASURES = 2.6
 """The same for outcomes whose names do not say that they are: other measurements may be meant."""
-CLOSE_LATER = 4.0
-"""The same for measurements further to the right in the file, where outcomes mostly stand."""
 LEAST_TREATMENT = 2.0
 LEAST_OUTCOME = 0.7
 MOST_LETTERS = 3
@@ -239,21 +238,23 @@ def _outcome(found: Sequence[Candidate], possible: Sequence[Reading]) -> Guess:
 
 
 def _are_alike(near: Sequence[Candidate]) -> bool:
-    """Whether measurements of one kind, all named so, stand side by side: each is an outcome."""
+    """Whether measurements of one kind, all named so, stand side by side or came late."""
     if not all(each.named for each in near) or len({each.kind == "two" for each in near}) > 1:
         return False
+    if all(each.is_late for each in near):
+        return True
     places = sorted(each.place for each in near)
-    return places[-1] - places[0] < len(places) or all(
-        each.is_late or says(each.name, say.OUTCOME) for each in near
-    )
+    side_by_side = places[-1] - places[0] < len(places)
+    return all(each.is_plain for each in near) and side_by_side
 
 
 def _margin(best: Candidate, other: Candidate) -> float:
     """How far another candidate must be behind."""
     if best.sure:
         return CLOSE
+    # Outcomes mostly stand to the right of what was measured before.
     is_later = other.place > best.place and other.marks >= 0
-    return CLOSE_LATER if is_later else CLOSE_MEASURES
+    return math.inf if is_later else CLOSE_MEASURES
 
 
 def _baseline(

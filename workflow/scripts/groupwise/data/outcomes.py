@@ -44,7 +44,14 @@ class Candidate:
     @property
     def sure(self) -> bool:
         """Whether the name says that it is the outcome, and not only that it may be one."""
-        return say.folded(self.name) in say.OUTCOME or self.is_late
+        strong = says(self.name, say.OUTCOME)
+        return say.folded(self.name) in say.OUTCOME or self.is_late or (strong and self.is_plain)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all words of the name are known ones: another may say when, or of what."""
+        split = [part for part in re.split(r"[\W_\d]+", say.folded(self.name)) if part]
+        return bool(split) and all(says(part, say.OUTCOME | say.MEASURE) for part in split)
 
 
 def candidates(
@@ -181,13 +188,25 @@ def _with_baseline(names: Iterable[str], early: frozenset[str]) -> frozenset[str
     first = {name for name in stems if name in early or says(name, say.BEFORE)}
     measured_before = {stems[name] for name in first} - {""}
     return frozenset(
-        name for name, stem in stems.items() if stem in measured_before and name not in first
+        name
+        for name, stem in stems.items()
+        if name not in first and not measured_before.isdisjoint({stem, *_shortened(name)} - {""})
     )
+
+
+def _split(name: str) -> list[str]:
+    return [part for part in re.split(r"[\W_]+", say.folded(name)) if part]
+
+
+def _shortened(name: str) -> tuple[str, str]:
+    """A name, and without its last part: pain and pain_el beside pain_bl."""
+    parts = _split(name)
+    return "_".join(parts), "_".join(parts[:-1])
 
 
 def _stem(name: str) -> str:
     """A name without what says when; nothing where it does not say that."""
-    parts = [part for part in re.split(r"[\W_]+", say.folded(name)) if part]
+    parts = _split(name)
     left = [
         part
         for part in parts
