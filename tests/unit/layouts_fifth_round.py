@@ -1,6 +1,5 @@
-"""Twenty further layouts, written after the fourth round's were looked at, and before a look at theirs."""
+"""Twenty further layouts, written after a look at those of the fourth round, before one at theirs."""
 
-# ruff: noqa: D103
 from __future__ import annotations
 
 import numpy as np
@@ -287,8 +286,8 @@ def sdtm(rng):
 
 
 @layout(
-    aside=5, outcome=["Leesvaardigheid", None], treatment="Methode", group="Groep", block=["School", None],
-    reference=["oud"],
+    aside=5, outcome=["Leesvaardigheid", None], treatment="Methode", group="Groep",
+    block=["School", None], reference=["oud"],
 )  # fmt: skip
 def dutch_reading(rng):
     group = members(rng, 28, 24)
@@ -336,8 +335,8 @@ def joint_liability(rng):
 
 
 @layout(
-    aside=5, outcome=["self_efficacy", "selfeff_T2"], treatment="prog", group="preceptor", reference=["ctrl"],
-    block=["hospital", None],
+    aside=5, outcome=["self_efficacy", "selfeff_T2"], treatment="prog", group="preceptor",
+    reference=["ctrl"], block=["hospital", None],
 )  # fmt: skip
 def nursing_students(rng):
     preceptor = members(rng, 34, 5)

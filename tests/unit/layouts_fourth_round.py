@@ -1,6 +1,5 @@
-"""Twenty further layouts, written after the third round's were looked at, and before a look at theirs."""
+"""Twenty further layouts, written after a look at those of the third round, before one at theirs."""
 
-# ruff: noqa: D103
 from __future__ import annotations
 
 import numpy as np

@@ -1,6 +1,5 @@
-"""Thirty further layouts, written before a look at how roles are guessed; what was held out is said in `layouts`."""
+"""Thirty further layouts, written before a look at how roles are guessed."""
 
-# ruff: noqa: D103
 from __future__ import annotations
 
 import numpy as np

@@ -1,6 +1,5 @@
 """Twenty further layouts, written after guesses were made more careful, and before a look at theirs."""
 
-# ruff: noqa: D103
 from __future__ import annotations
 
 import numpy as np
@@ -250,8 +249,8 @@ def multicentre_trial(rng):
 
 
 @layout(
-    aside=3, outcome=["vraagscore", "toetsscore"], treatment="conditie", group="klas", reference="controle",
-    block=["school", None],
+    aside=3, outcome=["vraagscore", "toetsscore"], treatment="conditie", group="klas",
+    reference="controle", block=["school", None],
 )  # fmt: skip
 def dutch_test(rng):
     classes = members(rng, 30, 22)

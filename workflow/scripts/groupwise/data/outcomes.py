@@ -208,9 +208,7 @@ def _stem(name: str) -> str:
     """A name without what says when; nothing where it does not say that."""
     parts = _split(name)
     left = [
-        part
-        for part in parts
-        if not WHEN.fullmatch(part) and part not in say.BEFORE | say.AFTER
+        part for part in parts if not WHEN.fullmatch(part) and part not in say.BEFORE | say.AFTER
     ]
     return "_".join(left) if len(left) < len(parts) else ""
 

@@ -112,9 +112,7 @@ def _holds_units(found: Structure, name: str) -> bool:
         if other != name and 0 < rank(other) < 4 and found.columns[other].levels > FEW_UNITS
     ]
     inside = [other for other in units if found.follows(other, name)]
-    across = [
-        other for other in units if other not in inside and not found.follows(name, other)
-    ]
+    across = [other for other in units if other not in inside and not found.follows(name, other)]
     return bool(inside) and not across
 
 

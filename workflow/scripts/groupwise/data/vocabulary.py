@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 from groupwise.data import names
 from groupwise.data.names import words
@@ -133,8 +133,8 @@ CONTROL = words(
 """An arm to compare with, for sure."""
 BARE = words(
     "no none nothing nil 0 false standard regular reference ref comparison vergleich baseline "
-    "conventional traditional keine kein ohne sin sans aucun ninguno falsch faux falso nein non nee nej nao "
-    "old normal default business nc off without"
+    "conventional traditional keine kein ohne sin sans aucun ninguno falsch faux falso nein non nee "
+    "nej nao old normal default business nc off without"
 )
 """An arm to compare with, where no other sounds more like it."""
 TREATED = words(
@@ -169,17 +169,22 @@ def parts(text: str) -> frozenset[str]:
     whole = re.sub(r"[\W_]+", "_", folded(split)).strip("_")
     found = {part for part in re.split(r"[\W_\d]+", whole) if part}
     found |= {part for part in whole.split("_") if part}
-    return frozenset(found | {part.removesuffix("s") for part in found if len(part) > LONGEST_SHORT} | {whole, folded(text)})
+    return frozenset(
+        found
+        | {part.removesuffix("s") for part in found if len(part) > LONGEST_SHORT}
+        | {whole, folded(text)}
+    )
 
 
-def names_it(name: object, known: frozenset[str]) -> bool:
+def names_it(name: str, known: frozenset[str]) -> bool:
     """Whether one of the words stands in a name as a word of its own, or is the name."""
-    return not known.isdisjoint(parts(str(name)))
+    return not known.isdisjoint(parts(name))
 
 
-def says(name: object, known: frozenset[str]) -> bool:
+@lru_cache(maxsize=100_000)
+def says(name: str, known: frozenset[str]) -> bool:
     """Whether one of the words stands in a name, or begins or ends a longer word there."""
-    found = parts(str(name))
+    found = parts(name)
     if names_it(name, known):
         return True
     longer = [part for part in found if len(part) > COMPOUND and "_" not in part]
