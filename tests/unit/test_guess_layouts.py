@@ -22,13 +22,13 @@ from raw_table import read_raw
 
 from groupwise.data.codes import without_codes
 from groupwise.data.drafting import FILL_IN
-from groupwise.data.guess import guess_reference, guess_roles
+from groupwise.data.guess import Guess, guess_reference, guess_roles
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
 
 LEAST_HARMLESS = 0.95
 MOST_WRONG = 0.02
-AT_ONCE = 10
+AT_ONCE = 31
 
 
 ROUNDS = ("tuned", "first round", "second round", "third round", "fourth round", "fifth round")
@@ -42,14 +42,18 @@ def verdicts(layout: Layout) -> dict[str, tuple[str, Key]]:
 @cache
 def _verdicts(place: int) -> dict[str, tuple[str, Key]]:
     layout = LAYOUTS[place]
-    table = layout.table
-    guesses = guess_roles(table)
+    table, guesses = layout.table, _guesses(place)
     found = {role: guesses[role].name if role in guesses else None for role in ROLES}
     judged = {role: (_judged(found[role], layout.right[role]), found[role]) for role in ROLES}
     treatment = found["treatment"]
     if isinstance(treatment, str) and judged["treatment"][0] == "right":
         judged["reference"] = _judged_reference(table[treatment], layout)
     return judged
+
+
+@cache
+def _guesses(place: int) -> dict[str, Guess]:
+    return guess_roles(LAYOUTS[place].table)
 
 
 def _judged_reference(arms: pd.Series, layout: Layout) -> tuple[str, Key]:
@@ -136,7 +140,7 @@ def test_draft_runs_or_says_what_is_to_be_filled_in(
 ) -> None:
     block = drafts[layout.name]
     if "FILL IN" in str(block):
-        roles = guess_roles(layout.table)
+        roles = _guesses(LAYOUTS.index(layout))
         is_open = [role for role in ("outcome", "treatment", "group") if roles[role].name is None]
         assert is_open or FILL_IN in str(block["recode"])
         assert all(block["roles"][role].startswith("FILL IN") for role in is_open)
