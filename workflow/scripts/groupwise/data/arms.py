@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from groupwise.data import vocabulary as say
-from groupwise.data.repeats import assigned_pair, restarted
+from groupwise.data.repeats import assigned_pair, period_of_treatment, restarted
 from groupwise.data.structure import Key, Structure
 from groupwise.data.units import (
     is_attribute,
@@ -43,6 +43,8 @@ class Reading:
     """Whether the name or an arm says that it is a treatment."""
     ungrouped: bool = False
     """Whether the rows of whole arms have no group."""
+    dealt: bool = True
+    """Whether its values lie as a design deals them, and not as traits fall."""
 
 
 def readings(found: Structure, times: Sequence[str]) -> list[Reading]:
@@ -85,20 +87,20 @@ def _arm_texts(found: Structure, name: str) -> set[str]:
 
 def _is_interval(texts: set[str]) -> bool:
     """Whether values are ranges, as of an age that was cut into classes."""
-    return bool(texts) and all(
-        any(c.isdigit() for c in t) and t[0] in "<>0123456789" for t in texts
-    )
+    ranges = all(any(c.isdigit() for c in t) and t[0] in "<>0123456789" for t in texts)
+    return bool(texts) and ranges and not all(map(str.isdigit, texts))
 
 
 def _reading(found: Structure, name: str, times: Sequence[str]) -> Reading:
     marks, words = name_of_arms(found, name)
     group, group_why, close = _group(found, name, times)
     between = group is not None and one_arm_each(found, group, name)
+    crossed = not between and group is not None and _is_crossed(found, group, name)
     block, block_why = _block(found, name, group, times) if between else (None, "")
     shares = found.counts(name)
     marks += float(shares.min() / shares.sum()) * len(shares)
     marks += 1.0 * (group is not None) + 2.0 * between + 0.5 * (block is not None)
-    marks += 1.0 * (not between and group is not None and _is_crossed(found, group, name))
+    marks += 1.0 * crossed
     marks += 2.0 * _alternates(found, name)
     marks -= 1.0 * (not words and found.columns[name].kind != "text" and found.n_levels(name) > 2)
     if marks and (is_attribute(name) or rank(name)) and not says(name, say.TREATMENT):
@@ -114,7 +116,14 @@ def _reading(found: Structure, name: str, times: Sequence[str]) -> Reading:
     return Reading(
         name, group, block, marks, ", ".join(reasons), group_why, block_why, close, bool(words),
         group is not None and lacks_groups(found, group, name),
+        between or crossed or _goes_with_time(found, name, group, times),
     )  # fmt: skip
+
+
+def _goes_with_time(
+    found: Structure, treatment: str, group: Key | None, times: Sequence[str]
+) -> bool:
+    return group is not None and period_of_treatment(found, treatment, group, times) is not None
 
 
 def one_arm_each(found: Structure, group: Key, treatment: str) -> bool:

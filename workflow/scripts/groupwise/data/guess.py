@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,18 +16,22 @@ from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
 from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_time, name_marks
+from groupwise.data.units import is_time, name_marks, sized
 from groupwise.data.vocabulary import says
 
 CLOSE = 0.75
 """Readings whose marks differ by less are both told, and none is taken."""
 CLOSE_UNNAMED = 1.75
 """The same for treatments where neither the name nor an arm says that they are."""
+CLOSE_MEASURES = 2.6
+"""The same for outcomes whose names do not say that they are: other measurements may be meant."""
 LEAST_TREATMENT = 2.0
 LEAST_OUTCOME = 0.7
 MOST_LETTERS = 3
 """Arms that are letters stand for words where they are few."""
 LEAST_TWO_VALUED = 1.0
+LEAST_TOGETHER = 1.5
+"""So many rows of a group at one time on average share something that others do not."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Layout:
 
 
 def guess_roles(table: pd.DataFrame) -> dict[str, Guess]:
-    """A guess for `outcome`, `treatment`, `group`; `block` and `individual` where there are any."""
+    """A guess for `outcome`, `treatment`, `group`; for `block`, `individual`, `second_group` if any."""
     return dict(guess_layout(table).roles)
 
 
@@ -84,18 +89,22 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     sure = who is not None and who.sure
     units = [each for each in (group.name, who.key if who and sure else None) if each is not None]
     taken |= _columns(who.key) if who and sure else set()
+    units += [treatment.name] if treatment.name is not None else []
     outcome = _outcome(candidates(found, taken, units, times), possible)
     roles = {"outcome": outcome, "treatment": treatment, "group": group}
     roles |= {"block": block} if block.name is not None else {}
     if who is not None and sure:
         roles["individual"] = Guess(who.key, f"each has {rows_each(who)}")
+    period = _period(found, treatment.name, group.name, times)
+    if period is not None and group.name is not None:
+        roles |= _shared_at_one_time(found, group.name, period)
     values = two_values(found, str(outcome.name)) if outcome.name in found.columns else None
     return Layout(
         roles=roles,
         times=times,
         individual=who,
         baseline=_baseline(found, treatment.name, who),
-        period=_period(found, treatment.name, group.name, times),
+        period=period,
         ungrouped=ungrouped,
         outcome_values=values,
     )
@@ -111,9 +120,14 @@ def guess_reference(values: pd.Series) -> Guess:
     """The arm that sounds most like a control, else the first in natural order."""
     arms = sorted(identifier(values).dropna().unique(), key=natural)
     for known in (say.CONTROL, say.BARE):
-        fitting = [arm for arm in arms if says(arm, known) and not _is_negated(arm)]
+        fitting = [arm for arm in arms if says(arm, known) and not _adds_to(arm, arms)]
         if fitting and len(fitting) < len(arms):
             return Guess(min(fitting, key=len), "it sounds like the arm to compare with")
+    doing = (say.TREATED | say.YES) - {"1"}
+    treated = [arm for arm in arms if say.folded(arm) in doing]
+    if len(arms) == 2 and len(treated) == 1:
+        (other,) = [arm for arm in arms if arm not in treated]
+        return Guess(other, "the other arm sounds like the one that was treated")
     letter = _control_letter(arms)
     if letter is not None:
         return Guess(letter, "its letter is that of an arm to compare with")
@@ -150,9 +164,13 @@ def _columns(*keys: Key | None) -> set[str]:
     return {name for names in flat for name in names}
 
 
-def _is_negated(arm: str) -> bool:
-    """Whether an arm is more than the usual: usual care plus, enhanced standard care."""
-    return bool(set(say.parts(arm)) & {"plus", "enhanced", "and", "with", "non"})
+def _adds_to(arm: str, arms: Sequence[str]) -> bool:
+    """Whether an arm is more than the usual: usual care plus, CBT + TAU beside CBT."""
+    own = say.parts(arm)
+    if own & {"plus", "enhanced", "and", "with", "non"}:
+        return True
+    joined = "+" in arm or "&" in arm
+    return joined and any(say.parts(each) < own for each in arms if each != arm)
 
 
 def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]:
@@ -165,7 +183,7 @@ def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]
     near = [each for each in possible if best.marks - each.marks < margin]
     group = _told(best.group, best.group_why, best.close)
     block = Guess(best.block, best.block_why)
-    if best.marks < LEAST_TREATMENT:
+    if best.marks < LEAST_TREATMENT or not (best.named or best.dealt):
         return Guess(None, f"no column sounds or lies like one ('{best.treatment}' least badly)"), \
             group, Guess(None, ""), False  # fmt: skip
     if len(near) == 1:
@@ -207,15 +225,36 @@ def _outcome(found: Sequence[Candidate], possible: Sequence[Reading]) -> Guess:
     least = LEAST_TWO_VALUED if best.levels == 2 else LEAST_OUTCOME
     if best.marks < least:
         return Guess(None, f"no column sounds or lies like one ('{best.name}' least badly)")
-    near = [each for each in found if best.marks - each.marks < CLOSE]
+    near = [each for each in found if best.marks - each.marks < _margin(best, each)]
     if len(near) == 1:
         return Guess(best.name, best.why)
-    if all(each.named for each in near) and len({each.kind == "two" for each in near}) == 1:
-        best = max(near, key=lambda each: each.levels)
+    if _are_alike(near):
+        as_good = [each for each in near if best.marks - each.marks < CLOSE]
+        best = max(as_good, key=lambda each: each.levels)
         others = tuple((each.name, each.why) for each in near[:4] if each is not best)
         return Guess(best.name, best.why, others)
     names = " or ".join(each.name for each in near[:4])
     return Guess(None, f"it could be {names}", tuple((each.name, each.why) for each in near[:4]))
+
+
+def _are_alike(near: Sequence[Candidate]) -> bool:
+    """Whether measurements of one kind, all named so, stand side by side or came late."""
+    if not all(each.named for each in near) or len({each.kind == "two" for each in near}) > 1:
+        return False
+    if all(each.is_late for each in near):
+        return True
+    places = sorted(each.place for each in near)
+    side_by_side = places[-1] - places[0] < len(places)
+    return all(each.is_plain for each in near) and side_by_side
+
+
+def _margin(best: Candidate, other: Candidate) -> float:
+    """How far another candidate must be behind."""
+    if best.sure:
+        return CLOSE
+    # Outcomes mostly stand to the right of what was measured before.
+    is_later = other.place > best.place and other.marks >= 0
+    return math.inf if is_later else CLOSE_MEASURES
 
 
 def _baseline(
@@ -238,3 +277,12 @@ def _period(
     if not isinstance(treatment, str) or group is None:
         return None
     return period_of_treatment(found, treatment, group, times)
+
+
+def _shared_at_one_time(found: Structure, group: Key, period: str) -> dict[str, Guess]:
+    """The members of a group at one time as second group, where several rows are of one time."""
+    cell = (*(group if isinstance(group, tuple) else (group,)), period)
+    if found.counts(cell).mean() < LEAST_TOGETHER:
+        return {}
+    why = f"what members of one {sized(group)} share at one time"
+    return {"second_group": Guess(cell, why)}

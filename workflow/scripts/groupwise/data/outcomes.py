@@ -23,6 +23,9 @@ MOST_LABELS = 7
 MOSTLY = 0.7
 """A column of texts of which more than this share are numbers holds numbers."""
 STEM = re.compile(r"(.*?)[ _.]?(t|tp|w|wave|time|time_|m|month|week|)[ _.]?(\d+)$")
+WHEN = re.compile(
+    r"(t|tp|w|wk|week|wave|m|mo|month|y|year|v|visit|time|d|day)?\d+(wk|w|mo|m|month|y|d)?s?"
+)
 
 
 @dataclass(frozen=True)
@@ -33,25 +36,47 @@ class Candidate:
     named: bool
     levels: int
     kind: str
+    place: int
+    """How many columns stand to the left of it."""
+    is_late: bool
+    """Whether its name says that it was measured afterwards, or it has a baseline."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the name says that it is the outcome, and not only that it may be one."""
+        strong = says(self.name, say.OUTCOME)
+        return say.folded(self.name) in say.OUTCOME or self.is_late or (strong and self.is_plain)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all words of the name are known ones: another may say when, or of what."""
+        split = [part for part in re.split(r"[\W_\d]+", say.folded(self.name)) if part]
+        return bool(split) and all(says(part, say.OUTCOME | say.MEASURE) for part in split)
 
 
 def candidates(
     found: Structure, taken: Iterable[str], units: Iterable[Key], times: Iterable[str]
 ) -> list[Candidate]:
-    """Columns that could be the outcome, best first. `units`: group and individual."""
+    """Columns that could be the outcome, best first. `units`: group, individual and treatment."""
     skipped = {*taken, *times}
     columns = [each for name, each in found.columns.items() if name not in skipped]
     early = _first_of_series(found.columns)
+    late = _with_baseline(found.columns, early)
     made = []
     for column in columns:
         kind = measured(found, column)
         if kind is None:
             continue
         marks, named = _marks(found, column, kind, early)
+        has_baseline = column.name in late and not says(column.name, say.AFTER)
+        marks += 1.5 if has_baseline else 0.0
+        named = named or has_baseline
         fixed = [unit for unit in units if _is_fixed(found, unit, column.name)]
         marks -= 4.0 if fixed else 0.0
         why = _why(found, column, kind) + (", named so" if named else "")
-        made.append(Candidate(column.name, marks, why, named, column.levels, kind))
+        place = list(found.columns).index(column.name)
+        is_late = has_baseline or says(column.name, say.AFTER)
+        made.append(Candidate(column.name, marks, why, named, column.levels, kind, place, is_late))
     return sorted(made, key=lambda each: (-each.marks, -each.levels))
 
 
@@ -128,7 +153,7 @@ def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
     if not named and (says(name, say.TREATMENT | say.FACTOR) or rank(name)):
         marks -= 2.0
     if not named and (say.parts(name) <= say.TIME or is_attribute(name)):
-        marks -= 1.0 if say.parts(name) <= say.TIME else 1.5
+        marks -= 1.0 if say.parts(name) <= say.TIME else 2.0
     if kind == "two" and not strong:
         marks += 1.5 if says(name, say.EVENT) else -2.0 if rank(name) else 0.0
     return marks, named
@@ -155,6 +180,37 @@ def _first_of_series(names: Mapping[str, Column]) -> frozenset[str]:
         if 2 <= len(each) <= 6 and (number == 0 or by):
             first.add(name)
     return frozenset(first)
+
+
+def _with_baseline(names: Iterable[str], early: frozenset[str]) -> frozenset[str]:
+    """Columns that hold again, at a later time, what another column holds from before."""
+    stems = {name: _stem(name) for name in names}
+    first = {name for name in stems if name in early or says(name, say.BEFORE)}
+    measured_before = {stems[name] for name in first} - {""}
+    return frozenset(
+        name
+        for name, stem in stems.items()
+        if name not in first and not measured_before.isdisjoint({stem, *_shortened(name)} - {""})
+    )
+
+
+def _split(name: str) -> list[str]:
+    return [part for part in re.split(r"[\W_]+", say.folded(name)) if part]
+
+
+def _shortened(name: str) -> tuple[str, str]:
+    """A name, and without its last part: pain and pain_el beside pain_bl."""
+    parts = _split(name)
+    return "_".join(parts), "_".join(parts[:-1])
+
+
+def _stem(name: str) -> str:
+    """A name without what says when; nothing where it does not say that."""
+    parts = _split(name)
+    left = [
+        part for part in parts if not WHEN.fullmatch(part) and part not in say.BEFORE | say.AFTER
+    ]
+    return "_".join(left) if len(left) < len(parts) else ""
 
 
 def _is_fixed(found: Structure, unit: Key, name: str) -> bool:

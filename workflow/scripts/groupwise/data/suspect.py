@@ -144,16 +144,15 @@ def copied_rows(table: pd.DataFrame) -> list[str]:
     """Rows that are the same in every column as another: where that is no play of chance."""
     if len(table) < 2 or table.shape[1] < 2:
         return []
-    twice = table.duplicated()
-    n = int(twice.sum())
-    telling = any(_tells_rows_apart(values) for _, values in table.items())
-    if not telling:
-        n = _rows_in_runs(table) if 0 < n < 0.2 * len(table) else 0
+    rows, same = _shared_rows(table)
+    n = len(rows) - len(np.unique(same))
+    if n and not any(_tells_rows_apart(values) for _, values in table.items()):
+        n = _rows_in_runs(rows, same) if n < 0.2 * len(table) else 0
     if n == 0:
         return []
-    rows, verb, was = ("row", "is", "it was") if n == 1 else ("rows", "are", "they were")
+    what, verb, was = ("row", "is", "it was") if n == 1 else ("rows", "are", "they were")
     return [
-        f"{n:,} {rows} {verb} the same in every column as an earlier one: perhaps {was} entered twice. "
+        f"{n:,} {what} {verb} the same in every column as an earlier one: perhaps {was} entered twice. "
         "They count twice here; remove them from the file if so."
     ]
 
@@ -165,23 +164,35 @@ def _tells_rows_apart(values: pd.Series) -> bool:
     return bool(values.nunique() > NEARLY_ALL * len(values))
 
 
-def _rows_in_runs(table: pd.DataFrame) -> int:
+def _shared_rows(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the rows that are not alone, and for each a number that equal rows share.
+
+    Column by column only rows that are still the same as another are looked at, numbers first:
+    few are left after the first columns, which makes long tables quick.
+    """
+    numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
+    rows, same = np.arange(len(table)), np.zeros(len(table), dtype=np.int64)
+    for place in sorted(range(len(numeric)), key=lambda each: not numeric[each]):
+        values = table.iloc[:, place]
+        codes = pd.factorize(values if len(rows) == len(table) else values.iloc[rows])[0]
+        same = pd.factorize(same * (codes.max(initial=0) + 2) + codes + 1)[0]
+        shared = np.bincount(same)[same] > 1
+        rows, same = rows[shared], same[shared]
+        if not len(rows):
+            break
+    return rows, same
+
+
+def _rows_in_runs(rows: np.ndarray, same: np.ndarray) -> int:
     """How many rows stand in runs that repeat an earlier run of rows in the same order."""
-    row = table.groupby(list(table.columns), dropna=False, sort=False).ngroup().to_numpy()
-    earlier = np.full(len(row), -1)
-    last: dict[int, int] = {}
-    for i, code in enumerate(row.tolist()):
-        earlier[i] = last.get(code, -1)
-        last[code] = i
-    total = length = 0
-    for i in range(1, len(row) + 1):
-        goes_on = i < len(row) and earlier[i] >= 0 and earlier[i] == earlier[i - 1] + 1
-        if goes_on and earlier[i - 1] >= 0:
-            length = length + 1 if length else 2
-        elif not goes_on:
-            total += length if length >= LEAST_RUN else 0
-            length = 0
-    return total
+    order = np.argsort(same, kind="stable")
+    before = np.where(np.diff(same[order], prepend=-1) == 0, np.roll(rows[order], 1), -1)
+    earlier = np.empty_like(before)
+    earlier[order] = before
+    goes_on = (np.diff(rows) == 1) & (np.diff(earlier) == 1) & (earlier[:-1] >= 0)
+    edges = np.diff(np.concatenate([[False], goes_on, [False]]).astype(int))
+    lengths = np.flatnonzero(edges < 0) - np.flatnonzero(edges > 0) + 1
+    return int(lengths[lengths >= LEAST_RUN].sum())
 
 
 def steady_columns(table: pd.DataFrame) -> list[str]:

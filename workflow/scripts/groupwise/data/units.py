@@ -88,7 +88,7 @@ def is_time(found: Structure, name: str) -> bool:
     column = found.columns[name]
     if name not in found.repeated or says(name, say.TRAIT):
         return False
-    if rank(name) and not says(name, say.TIME):
+    if (rank(name) and not says(name, say.TIME)) or _holds_units(found, name):
         return False
     if column.levels == 2 and say.parts(name) <= say.AFTER | say.TIME:
         return True
@@ -102,6 +102,18 @@ def is_time(found: Structure, name: str) -> bool:
         return False
     counts = found.counts(name)
     return column.levels <= 12 or bool(counts.std() / counts.mean() < 0.5)
+
+
+def _holds_units(found: Structure, name: str) -> bool:
+    """Whether units lie in the values, and none across them: a session that groups attended once."""
+    units = [
+        other
+        for other in found.repeated
+        if other != name and 0 < rank(other) < 4 and found.columns[other].levels > FEW_UNITS
+    ]
+    inside = [other for other in units if found.follows(other, name)]
+    across = [other for other in units if other not in inside and not found.follows(name, other)]
+    return bool(inside) and not across
 
 
 def stages(found: Structure, name: str) -> frozenset[str]:

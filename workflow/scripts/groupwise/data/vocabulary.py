@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 from groupwise.data import names
 from groupwise.data.names import words
 
 COMPOUND = 5
 """Letters of a word that is looked for inside longer ones."""
+LONGEST_SHORT = 3
+"""Letters of what may be an abbreviation: NRS is a scale, and no plural of nr."""
 WHOLE = words("count order place start total index event error level state")
 """Long words that other words happen to begin or end with: a country is no count."""
 
@@ -126,15 +128,20 @@ LABEL = words("id nr no code key kennung nummer identifier label name numero ide
 CONTROL = words(
     "control ctrl ctl controls kontrolle kontrollgruppe kontroll controle controles contr placebo "
     "plazebo tau sham waitlist waitinglist warteliste wartegruppe untreated unbehandelt usual "
-    "bau kg wlc wl cont temoin testigo kontroll controllo"
+    "soc bau kg wlc wl cont temoin testigo kontroll controllo"
 )
 """An arm to compare with, for sure."""
 BARE = words(
     "no none nothing nil 0 false standard regular reference ref comparison vergleich baseline "
-    "conventional traditional keine kein ohne sin sans aucun ninguno falsch faux falso nein non "
-    "old normal default business nc off without"
+    "conventional traditional keine kein ohne sin sans aucun ninguno falsch faux falso nein non nee "
+    "nej nao old normal default business nc off without"
 )
 """An arm to compare with, where no other sounds more like it."""
+TREATED = words(
+    "intervention int iv treatment treated treat exp experimental eg ig active aktiv actif activo "
+    "attivo verum trained trt intervencion intervencao intervento intervenant interventie"
+)
+"""Of two arms, the one that is compared with the other."""
 YES = words(
     "yes true passed pass success died dead infected ja oui si positive pos present case event "
     "improved responder bestanden y j 1 converted bought clicked recovered cured relapsed vaccinated "
@@ -162,17 +169,22 @@ def parts(text: str) -> frozenset[str]:
     whole = re.sub(r"[\W_]+", "_", folded(split)).strip("_")
     found = {part for part in re.split(r"[\W_\d]+", whole) if part}
     found |= {part for part in whole.split("_") if part}
-    return frozenset(found | {part.removesuffix("s") for part in found} | {whole, folded(text)})
+    return frozenset(
+        found
+        | {part.removesuffix("s") for part in found if len(part) > LONGEST_SHORT}
+        | {whole, folded(text)}
+    )
 
 
-def names_it(name: object, known: frozenset[str]) -> bool:
+def names_it(name: str, known: frozenset[str]) -> bool:
     """Whether one of the words stands in a name as a word of its own, or is the name."""
-    return not known.isdisjoint(parts(str(name)))
+    return not known.isdisjoint(parts(name))
 
 
-def says(name: object, known: frozenset[str]) -> bool:
+@lru_cache(maxsize=100_000)
+def says(name: str, known: frozenset[str]) -> bool:
     """Whether one of the words stands in a name, or begins or ends a longer word there."""
-    found = parts(str(name))
+    found = parts(name)
     if names_it(name, known):
         return True
     longer = [part for part in found if len(part) > COMPOUND and "_" not in part]
