@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from groupwise.data.guess import Guess, covariates, guess_reference, guess_roles
 from groupwise.data.ingest import ingest
 from groupwise.data.names import plain_name
+from groupwise.data.outcomes import measured_before
 from groupwise.data.profile import constant_within, groupings, nesting, profile
-from groupwise.data.structure import Key
+from groupwise.data.structure import Key, Structure
 from groupwise.data.validate import Roles
 
 ROOT = Path(__file__).parents[2]
@@ -214,6 +215,24 @@ def test_each_role_has_a_column_of_its_own(table: pd.DataFrame) -> None:
     found = names(guess_roles(table))
     taken = [found[role] for role in ("outcome", "treatment", "group", "block") if found.get(role)]
     assert len(taken) == len(set(taken)) and flat(found.values()) <= set(table)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "others", "found"),
+    [
+        ("posttest", ["pretest", "age"], "pretest"),
+        ("post_score", ["pre_score"], "pre_score"),
+        ("pain_12wk", ["pain_bl", "age_bl"], "pain_bl"),
+        ("math_post", ["reading_pre"], None),
+        ("score", ["pretest"], None),
+        ("bdi_post", ["bdi_pre", "bdi_baseline"], None),
+    ],
+)
+def test_the_same_measurement_from_before_is_found(
+    outcome: str, others: list[str], found: str | None
+) -> None:
+    table = pd.DataFrame({name: np.arange(12) * 1.5 for name in [*others, outcome]})
+    assert measured_before(Structure(table), outcome) == found
 
 
 # The page -----------------------------------------------------------------------------------------

@@ -126,11 +126,12 @@ def role_lines(layout, columns):
         also = "" if guess.name is None else "also, or in a list with it: "
         for name, why in guess.either:
             yield from comment(6, f"{also}{name}: {why}")
-    if layout.period is None:
-        yield entry(6, "covariates", [])
-    else:
-        yield entry(6, "covariates", [layout.period], "guess: see below")
-    if others := [each for each in covariates(columns, layout.roles) if each not in layout.times]:
+    adjusted = {layout.period: "see below", layout.pretest: "the outcome as it was before"}
+    adjusted.pop(None, None)
+    why = f"guess: {', '.join(adjusted.values())}" if adjusted else ""
+    yield entry(6, "covariates", [*adjusted], why)
+    apart = {*layout.times, *adjusted}
+    if others := [each for each in covariates(columns, layout.roles) if each not in apart]:
         yield from comment(6, f"could be: {', '.join(others)}")
     for remark in remarks(layout):
         yield from comment(6, remark)

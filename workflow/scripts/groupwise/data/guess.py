@@ -11,7 +11,7 @@ import pandas as pd
 from groupwise.data import vocabulary as say
 from groupwise.data.arms import Reading, any_group, one_arm_each, readings
 from groupwise.data.labels import natural
-from groupwise.data.outcomes import Candidate, candidates, two_values
+from groupwise.data.outcomes import Candidate, candidates, measured_before, two_values
 from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
 from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
@@ -59,6 +59,7 @@ class Layout:
     baseline : the time and its value before the treatment, if rows of that time are a pretest
     period : the time with which whole groups change their arm
     ungrouped : whether the rows of whole arms have no group
+    pretest : the column with the outcome as it was before the treatment
     """
 
     roles: Mapping[str, Guess]
@@ -68,6 +69,7 @@ class Layout:
     period: str | None = None
     ungrouped: bool = False
     outcome_values: Mapping[str, int] | None = field(default=None)
+    pretest: str | None = None
 
 
 def guess_roles(table: pd.DataFrame) -> dict[str, Guess]:
@@ -107,7 +109,16 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
         period=period,
         ungrouped=ungrouped,
         outcome_values=values,
+        pretest=_pretest(found, outcome.name, roles),
     )
+
+
+def _pretest(found: Structure, outcome: Key | None, roles: Mapping[str, Guess]) -> str | None:
+    """The outcome as it was before, if no other role has the column."""
+    if not isinstance(outcome, str):
+        return None
+    before = measured_before(found, outcome)
+    return None if before in _columns(*(guess.name for guess in roles.values())) else before
 
 
 def rows_each(who: Individual) -> str:

@@ -194,6 +194,23 @@ def _with_baseline(names: Iterable[str], early: frozenset[str]) -> frozenset[str
     )
 
 
+def measured_before(found: Structure, outcome: str) -> str | None:
+    """The one column that holds from before the treatment what the outcome holds from after it."""
+    stems = {_stem(outcome), *_shortened(outcome)} - {""}
+    if not _stem(outcome) and says(outcome, say.AFTER):  # posttest says nothing else
+        stems = {""}
+    fitting = [
+        name
+        for name, column in found.columns.items()
+        if column.kind in ("number", "whole number")
+        and name != outcome
+        and says(name, say.BEFORE)
+        and not says(name, say.AFTER)
+        and _stem(name) in stems
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
 def _split(name: str) -> list[str]:
     return [part for part in re.split(r"[\W_]+", say.folded(name)) if part]
 
