@@ -18,6 +18,12 @@ from groupwise.words import METHODS
 RAGGED = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
+def with_outcome(value: float) -> Sample:
+    """One value for everybody, which the ingest refuses."""
+    sample = sample_of(draw())
+    return replace(sample, y=np.full(sample.y.shape, value))
+
+
 def blocks_within() -> pd.DataFrame:
     """A treatment that varies within groups, and blocks of unequal numbers of groups."""
     table = draw("within", arms=2, groups=6, sizes=6)
@@ -43,8 +49,8 @@ SAMPLES: dict[str, Callable[[], Sample]] = {
     "group covariate, within": lambda: sample_of(draw("within", sizes=6, covariates=["w"])),
     "no group effect": lambda: sample_of(draw(sd_group=0, seed=4)),
     "groups as one": lambda: sample_of(draw(sd_group=1e3)),
-    "constant": lambda: replace(sample := sample_of(draw()), y=np.full(sample.y.shape, 3.0)),
-    "zero": lambda: sample_of(draw().assign(y=0.0)),
+    "constant": lambda: with_outcome(3.0),
+    "zero": lambda: with_outcome(0.0),
     "explained": lambda: sample_of(without_noise(keep=0)),
     "explained within": lambda: sample_of(
         draw("within").assign(y=lambda t: 1.0 * (t["arm"] == "B"))

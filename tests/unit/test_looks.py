@@ -180,6 +180,19 @@ def test_chance_does_not_make_a_unit(seed: int) -> None:
     assert look(table, CLASSES) == Looks()
 
 
+def test_spellings_of_a_group_and_strays_are_told() -> None:
+    table = trial().assign(**{"class": lambda t: "Class " + t["class"].astype(str)})
+    table.loc[0, "class"] = "class  0"
+    assert (
+        "`recode: {class: {class  0: Class 0}}` makes one of them."
+        in look(table, CLASSES).alerts[0]
+    )
+    table = trial(12, 20)
+    table.loc[3, "arm"] = "b"
+    (said,) = look(table, CLASSES).alerts
+    assert said.startswith("1 row is in another arm than all others of the same 'class' ('0'):")
+
+
 def taken(table: pd.DataFrame, roles: Roles, **reading: Any) -> Intake:
     return take_in(table, roles, conf_level=0.95, reading=reading, modelling=SETTINGS)
 

@@ -64,6 +64,10 @@ CAUSES: dict[str, tuple[list[Any], str, list[dict[str, Any]]]] = {
     "frequency": (
         ["often", "never", "sometimes"], "labels in an order",
         [{"recode": {"Q: 1": {"never": 1, "sometimes": 3, "often": 4}}}]),
+    "three labels": (["Ja", "Nein", "weiss", "Ja"], "holds 3 labels",
+        [{"recode": {"Q: 1": {"Nein": 0, "Ja": 1, "weiss": None}}}]),
+    "colours": (["red", "green", "blue"], "holds 3 labels, not numbers: 'blue', 'green', 'red'", []),
+    "two signs": (["46.7", "47,1", "48.2"], "a comma as in '47,1' (1), and a point as in '46.7' (2)", []),
     "brackets": (["(12.5)", "3"], "'(12.5)' (1)", []),
     "limits": (["<0.5", "3"], "'<0.5' (1)", []),
     "many texts": (
@@ -83,7 +87,7 @@ def test_cause_is_named_with_its_setting(name: str) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [[1, 2], [1.5, None], ["1.5", "2"], ["red", "green", "blue"], ["2024-01-01", "b", "c"], [None]],
+    [[1, 2], [1.5, None], ["1.5", "2"], [*"abcdefgh"], [None]],
 )
 def test_nothing_is_said_without_a_cause(values: list[Any]) -> None:
     assert why_text(pd.Series(values, name="x")) is None

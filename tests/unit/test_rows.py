@@ -272,13 +272,17 @@ def test_codes_among_numbers_are_refused_until_something_is_said_of_them(column:
 
 def test_further_codes_beside_those_declared_lead_the_results() -> None:
     found = ingest(coded(), WITH_X, missing_codes=["absent"])
-    assert found.alerts == ["Column 'y' has '-99' in 2 rows, which may mean a missing value."]
+    assert found.alerts == [
+        "Column 'y' has '-99' in 2 rows, which may mean a missing value: `missing_codes: {y: [absent, "
+        "-99]}` says so."
+    ]
 
 
 def test_an_arm_that_looks_like_a_code_leads_the_results() -> None:
     table = trial(arm=np.repeat([0, 1, 9], [40, 40, 20]))
     assert ingest(table, ROLES).alerts == [
-        "Column 'arm' has '9' in 20 rows, which may mean a missing value."
+        "Column 'arm' has '9' in 20 rows, which may mean a missing value: `missing_codes: {arm: [9]}` "
+        "says so."
     ]
 
 

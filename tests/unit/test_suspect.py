@@ -28,6 +28,8 @@ AGES = list(range(18, 81))
         (["1", "2", "k.A."], {"k.A.": 1}),
         (["a", "b", "n/a", "n/a"], {"n/a": 2}),
         ([0, 1, 9, 0, 1, 9], {"9": 2}),
+        ([1, 2, 3, 4, 5, 3, 4, 2, 3, -1], {"-1": 1}),
+        ([*range(11), *range(11), -2, -1], {"-2": 1, "-1": 1}),
     ],
 )
 def test_codes_are_suspected(values: list[Any], found: dict[str, int]) -> None:
@@ -47,6 +49,9 @@ def test_codes_are_suspected(values: list[Any], found: dict[str, int]) -> None:
         [*AGES, 85, 91, 99],
         [0, 1],
         [-1, 0, 1],
+        [-1, -1, 0, 1, 2, 3, 4, 5],  # a change, as often below 0 as at 0
+        [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6],
+        [-1, 0.5, 1.5, 2.5, 3.5, 7.5],
         ["A", "B", "none"],  # the name of an arm
         ["12 kg", "14 kg", "15 kg"],  # a unit is no code
         [True, False],

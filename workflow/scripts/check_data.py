@@ -1,14 +1,18 @@
 """Check a raw file and the settings that describe it, before any earlier result is touched."""
 
 import contextlib
+import re
 from dataclasses import asdict
 from pathlib import Path
 
+import yaml
 from job import logged, write_json
 from raw_table import check_sum, read_all, read_dataset
+from raw_table.form import merged
 
 from groupwise.data.errors import InputError
 from groupwise.data.validate import Roles
+from groupwise.data.values import in_yaml
 from groupwise.intake import take_in
 
 
@@ -19,22 +23,45 @@ def run(path, sums, settings):
     """
     roles = Roles.from_settings(settings["roles"])
     found = check_sum(path, sums)
-    raw = read_dataset(path, settings)
-    everything, reason = read_all(path, settings)
-    there = set(roles.columns_read) <= set(raw.table)
-    with explained(raw.suspicions if there else []):
-        taken = take_in(
-            raw.table,
-            roles,
-            conf_level=settings["conf_level"],
-            reading=settings["ingest"],
-            modelling=settings["design"],
-            assigned=settings["assigned"],
-            everything=everything,
-        )
-    notes = [*raw.notes, *filter(None, [reason])]
+    given = {"format": settings["form"], **settings["ingest"]}
+    with advising(given):
+        raw = read_dataset(path, settings)
+        everything, reason = read_all(path, settings)
+        there = set(roles.columns_read) <= set(raw.table)
+        with explained(raw.suspicions if there else []):
+            taken = take_in(
+                raw.table,
+                roles,
+                conf_level=settings["conf_level"],
+                reading=settings["ingest"],
+                modelling=settings["design"],
+                assigned=settings["assigned"],
+                everything=everything,
+            )
+    told = [f"Read with `format: {in_yaml(dict(settings['form']))}`."] if settings["form"] else []
+    notes = [*raw.notes, *told, *filter(None, [reason])]
     read = {"file": str(path), "sha256": found, "n_read": taken.understood["n_read"]}
-    return read | {"read_as": notes, "suspicions": raw.suspicions, "looks": asdict(taken.looks)}
+    suspicions = [added(said, given) for said in raw.suspicions]
+    return read | {"read_as": notes, "suspicions": suspicions, "looks": asdict(taken.looks)}
+
+
+def added(text, given):
+    """A sentence whose settings include those that are given already."""
+
+    def whole(setting):
+        value = yaml.safe_load(setting[2])
+        return f"`{setting[1]}: {in_yaml(merged(given.get(setting[1]), value))}`"
+
+    return re.sub(r"`(\w+): (\{[^`]*\})`", whole, text)
+
+
+@contextlib.contextmanager
+def advising(given):
+    """A mistake whose fix can be written in place of the settings that are given."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(error.key, error.problem, added(error.fix, given)) from None
 
 
 @contextlib.contextmanager

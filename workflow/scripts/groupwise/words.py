@@ -352,9 +352,16 @@ def role_word(roles: Mapping[str, Any], role: str) -> str:
     column = roles.get(role)
     if role not in UNITS:
         return noun(str(column))
-    word = unit(str(column)) if column else ""
-    taken = role != "group" and column != roles["group"] and word == unit(str(roles["group"]))
+    word = _unit_word(roles, column)
+    taken = (
+        role != "group" and column != roles["group"] and word == _unit_word(roles, roles["group"])
+    )
     return UNITS[role] if taken or not word else word
+
+
+def _unit_word(roles: Mapping[str, Any], column: str | None) -> str:
+    """The noun in a column's name; of an identifier of several columns that of the last one."""
+    return unit(str(roles.get("parts", {}).get(column, [column])[-1])) if column else ""
 
 
 def has_word(roles: Mapping[str, Any], role: str) -> bool:

@@ -87,3 +87,12 @@ def named_columns(form: Mapping[str, Any], names: Iterable[str]) -> None:
 
 def filled_down(form: Mapping[str, Any]) -> set[str]:
     return set(map(plain_name, form.get("fill_down", ())))
+
+
+def merged(old: Any, new: Any) -> Any:
+    """A setting added to what there is: mappings in one another, lists of values joined."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
+    if isinstance(old, list) and isinstance(new, list):
+        return [*old, *(each for each in new if each not in old)]
+    return new

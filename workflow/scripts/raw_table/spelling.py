@@ -60,6 +60,9 @@ def _other_unit(name: str, unit: str, odd: Mapping[str, int]) -> InputError:
     first = next(iter(odd))
     problem = f"column '{name}' has '{first}', which is no number with or without '{unit}'"
     fix = "write all its numbers in one unit, in the file"
+    if re.match(r"[<>\u2264\u2265~]", first):
+        problem = f"column '{name}' has '{first}', which is a limit and no number"
+        fix = "write a number in its place, in the file, or leave it empty if it is missing"
     if len(odd) <= FEW and not any(re.search(r"\d", text) for text in odd):
         problem, fix = suspects(name, odd)
     return InputError(f"format.units.{name}", problem, fix)

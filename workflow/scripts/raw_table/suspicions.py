@@ -84,6 +84,11 @@ def title_sentence(header: Sequence[int]) -> str:
 def second_header(names: Sequence[str], rows: Sequence[Numbered], header: int) -> list[str]:
     """A sentence if the rows after the header are text where numbers follow, in several columns."""
     there = [(number, row) for number, row in rows if not is_blank(row)]
+    if survey := _survey_rows(there):
+        return [
+            f"Rows {_listed(survey)} are no data: they hold the questions and ids that a survey tool "
+            f"writes below the names; leave them out by `format: {{skip: {survey}}}`."
+        ]
     odd: list[int] = []
     for k, (number, row) in enumerate(there[:3]):
         columns = _above_numbers(row, there[k + 1 :]) if _is_heading(row) else []
@@ -100,6 +105,15 @@ def second_header(names: Sequence[str], rows: Sequence[Numbered], header: int) -
         f"below; leave it out by `format: {{skip: {odd}}}`, or make it part of the names by "
         f"`format: {{header: {[header, *odd]}}}`."
     ]
+
+
+def _survey_rows(rows: Sequence[Numbered]) -> list[int]:
+    """Rows down to the one in which a survey tool writes its ids of the questions."""
+    for k, (_, row) in enumerate(rows[:3]):
+        ids = [str(cell).lstrip().startswith('{"ImportId"') for cell in row if not is_empty(cell)]
+        if ids and sum(ids) > len(ids) / 2 and k > 0:
+            return [number for number, _ in rows[: k + 1]]
+    return []
 
 
 def _above_numbers(row: Row, below: Sequence[Numbered]) -> list[int]:

@@ -136,6 +136,7 @@ def ingest(
         table[column] = table[column].cat.remove_unused_categories()
     check_groups(table, roles)
     check_varies(table[roles.outcome])
+    warnings += _two_values(table[roles.outcome])
     warnings += suspect.steady_columns(table[[roles.outcome, *roles.covariates]])
     table[roles.outcome], outcome = _transformed(table[roles.outcome], outcome_as)
     dropped = {reason: n for reason, n in dropped.items() if n}
@@ -254,6 +255,19 @@ def _covariate(
     return found, [
         f"The covariate '{values.name}' is taken as a category with {len(levels)} levels, because it "
         f"has values such as '{odd}'; list it under `numeric` or `categorical` to decide."
+    ]
+
+
+def _two_values(values: pd.Series) -> list[str]:
+    """How an outcome of two values is taken."""
+    found = sorted(values.unique())
+    if len(found) > 2:
+        return []
+    shares = " An effect of 0.05 is 5 percentage points." if found == [0, 1] else ""
+    return [
+        f"The outcome '{values.name}' has two values, {found[0]:g} and {found[1]:g}, and is analysed as "
+        f"a number.{shares} The simulations that judge the methods draw it from a normal distribution, "
+        "which it does not have."
     ]
 
 

@@ -18,6 +18,8 @@ from groupwise.data.values import as_plain, in_yaml
 
 SHARED = 1.3
 """With so many rows to an id on average, ids are shared."""
+STRAY, STRAY_GROUPS = 0.02, 0.2
+"""So small a share of rows, in so small a share of groups, may be in the wrong arm by an error."""
 EVIDENCE = 10
 """So many rows must agree with another one in their arm, if that is to be no play of chance."""
 
@@ -63,6 +65,7 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
             alerts.append(_goes_with(found, roles, goes_with))
     elif outer := restarts_in(found, roles.group, others):
         alerts.append(_restarts(roles, outer))
+    alerts += [*_spellings(table, roles), *_strays(found, roles)]
     warnings += suspect.copied_rows(table)
     return Looks(row, goes_with, tuple(alerts), tuple(warnings))
 
@@ -210,6 +213,50 @@ def _goes_with(found: Structure, roles: Roles, column: str) -> str:
         f"{start}, and every p-value here may be far too small. If {what}, write {roles_are}"
         f"{'' if column == roles.individual else otherwise}."
     )
+
+
+def _spellings(table: pd.DataFrame, roles: Roles) -> list[str]:
+    """Labels of one column that differ in case and spaces only."""
+    said = []
+    for column in dict.fromkeys(roles.columns_read):
+        if column in (roles.outcome, roles.treatment, *roles.covariates):
+            continue
+        counts = labels(table[column]).value_counts()
+        spelling: dict[str, str] = {}
+        for label in counts.index:  # the most frequent first
+            spelling.setdefault(_folded(label), str(label))
+        changed = {str(label): spelling[_folded(label)] for label in counts.index}
+        changed = {old: new for old, new in changed.items() if old != new}
+        if changed:
+            old, new = next(iter(changed.items()))
+            said.append(
+                f"'{old}' and '{new}' in column '{column}' differ in case or spaces only, and count as "
+                f"two: `recode: {in_yaml({column: changed})}` makes one of them."
+            )
+    return said
+
+
+def _folded(label: object) -> str:
+    return " ".join(str(label).casefold().split())
+
+
+def _strays(found: Structure, roles: Roles) -> list[str]:
+    """Few rows in another arm than all others of their group: perhaps errors."""
+    cells = found.crossed(roles.group, roles.treatment)
+    if cells is None:
+        return []
+    stray = cells.sum(axis=1) - cells.max(axis=1)
+    apart = np.flatnonzero(stray)
+    n = int(stray.sum())
+    if not n or n > STRAY * cells.sum() or len(apart) > max(1, STRAY_GROUPS * len(cells)):
+        return []
+    group = found.table[roles.group].iloc[np.flatnonzero(found.codes(roles.group) == apart[0])[0]]
+    rows = "1 row is" if n == 1 else f"{n:,} rows are"
+    others = " and others" if len(apart) > 1 else ""
+    return [
+        f"{rows} in another arm than all others of the same '{roles.group}' ('{group}'{others}): if "
+        "that is an error, correct the file. As it is, the treatment counts as one that varies within groups."
+    ]
 
 
 def _together(roles: Roles, *names: str) -> str:

@@ -108,7 +108,7 @@ def why_text(values: pd.Series) -> Remedy | None:
     return (
         _units(name, texts, counts.total())
         or _thousands(name, texts, counts)
-        or _commas(name, texts)
+        or _commas(name, texts, counts)
         or _absent(name, texts, counts.total(), column_codes(values))
         or _scale(name, list(texts), counts)
         or _pair(name, list(texts), counts)
@@ -213,10 +213,18 @@ def _thousands(name: str, texts: Counter[str], counts: Counter[str]) -> Remedy |
     return problem, 'write `format: {thousands: ","}`'
 
 
-def _commas(name: str, texts: Counter[str]) -> Remedy | None:
+def _commas(name: str, texts: Counter[str], counts: Counter[str]) -> Remedy | None:
     commas = [text for text in texts if COMMA.fullmatch(text)]
     if not commas:
         return None
+    points = {text: n for text, n in counts.items() if PLAIN.fullmatch(text) and "." in text}
+    if points:
+        n_commas, n_points = sum(texts[text] for text in commas), sum(points.values())
+        problem = (
+            f"column '{name}' has two decimal signs: a comma as in '{commas[0]}' ({n_commas:,}), and a "
+            f"point as in '{next(iter(points))}' ({n_points:,})"
+        )
+        return problem, "write all its numbers in one way, in the file"
     problem = f"column '{name}' has numbers with a decimal comma, as in '{commas[0]}'"
     return problem, 'write `format: {decimal: ","}`'
 
@@ -261,10 +269,20 @@ def _scale(name: str, texts: Sequence[str], counts: Counter[str]) -> Remedy | No
 
 
 def _pair(name: str, texts: Sequence[str], counts: Counter[str]) -> Remedy | None:
-    if len(texts) != 2 or len(counts) != 2:
+    """Two labels as 0 and 1; of three the rarest may mean missing; more are no outcome."""
+    if len(counts) != len(texts) or len(texts) > FEW:
         return None
-    low, high = sorted(texts, key=lambda text: (text.casefold() not in FIRST, text.casefold()))
-    return _two_labels(name, (low, high))
+    ordered = sorted(texts, key=lambda text: (text.casefold() not in FIRST, text.casefold()))
+    low = ordered[0]
+    if len(texts) == 2:
+        return _two_labels(name, (low, ordered[1]))
+    listed = ", ".join(f"'{_short(text)}'" for text in ordered)
+    problem = f"column '{name}' holds {len(texts)} labels, not numbers: {listed}"
+    if len(texts) == 3 and low.casefold() in FIRST:
+        high, other = sorted(ordered[1:], key=lambda text: -counts[text])
+        codes = {name: {low: 0, high: 1, other: None}}
+        return problem, f"write `recode: {in_yaml(codes)}` if '{other}' means a missing value"
+    return problem, "name a column of numbers, or recode each label as one"
 
 
 def _two_labels(name: str, labels: tuple[str, str]) -> Remedy:

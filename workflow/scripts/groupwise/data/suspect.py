@@ -48,6 +48,10 @@ ABSENT = frozenset(
 """Texts that stand for a missing value wherever they are met, in lower case."""
 FEW_TEXTS = 5
 """Of a column of numbers so many different texts at most are taken for codes."""
+MANY_STEPS = 4
+"""A scale of whole numbers has so many steps at least."""
+RARE = 0.2
+"""Codes such as -1 stand in no larger share of the rows than this."""
 REPEATED = 3
 """A code inside the reach of the values is suspected only if it stands so often."""
 STEADY = 0.95
@@ -116,11 +120,21 @@ def _number_codes(counts: Mapping[str, int]) -> dict[str, int]:
             found[code] = rows[code]
         else:
             kept[code] = rows[code]
-    if any(code < 0 for code in found):  # then -1, -2 and so on, below all else, are codes too
-        low = {value: n for value, n in kept.items() if -9 <= value < 0 and value.is_integer()}
-        if all(value >= 0 for value in kept if value not in low):
-            found |= low
+    low = {value: n for value, n in kept.items() if -9 <= value < 0 and value.is_integer()}
+    rest = {value: n for value, n in kept.items() if value not in low}
+    below_all = bool(low and rest) and min(rest, default=-1) >= 0
+    # Then -1, -2 and so on are codes if others are, or if they are rare.
+    if below_all and (any(code < 0 for code in found) or _are_rare(low, rest)):
+        found |= low
     return {as_value(code): n for code, n in sorted(found.items())}
+
+
+def _are_rare(low: Mapping[float, int], rest: Mapping[float, int]) -> bool:
+    """Whether -1 and -2 stand below whole numbers, 0 or more, that they cannot well go on."""
+    whole = all(value.is_integer() for value in rest) and max(rest) - min(rest) >= MANY_STEPS
+    few = sum(low.values()) <= RARE * sum(rest.values())
+    gap = min(rest) > 0 or all(n < rest[min(rest)] for n in low.values())
+    return whole and few and len(low) <= 2 and gap
 
 
 def _is_far(code: float, n: int, kept: Mapping[float, int]) -> bool:

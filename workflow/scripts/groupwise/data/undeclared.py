@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -40,14 +40,19 @@ def check_undeclared(table: pd.DataFrame, roles: Roles, declared: Codes | None) 
     if not _is_declared(declared, roles.treatment) and (n := column_codes(table[roles.treatment])):
         said[roles.treatment] = n
     return [
-        f"C{code_sentence(column, counts)[1:]}, which may mean a missing value."
+        f"C{code_sentence(column, counts)[1:]}, which may mean a missing value: "
+        f"`missing_codes: {in_yaml({column: [*_codes_of(declared, column), *_plain(counts)]})}` says so."
         for column, counts in said.items()
     ]
 
 
+def _plain(codes: Iterable[str]) -> list[Any]:
+    return [as_plain(code) for code in codes]
+
+
 def _refuse(found: Mapping[str, Mapping[str, int]]) -> NoReturn:
     said = "; ".join(code_sentence(column, counts) for column, counts in found.items())
-    codes = {column: [as_plain(code) for code in counts] for column, counts in found.items()}
+    codes = {column: _plain(counts) for column, counts in found.items()}
     none: dict[str, list[Any]] = {column: [] for column in found}
     fix = f"write `missing_codes: {in_yaml(codes)}` if that means a missing value, or "
     fix += f"`missing_codes: {in_yaml(none)}` if it is a value like the others"

@@ -12,7 +12,7 @@ import pandas as pd
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.labels import combined, in_order
 from groupwise.data.remedies import why_text
-from groupwise.data.values import in_yaml, matching
+from groupwise.data.values import as_plain, in_yaml, matching
 
 ROLES = ("outcome", "treatment", "group", "block", "second_group", "individual")
 """Roles that one column plays."""
@@ -190,10 +190,17 @@ def check_arms(table: pd.DataFrame, roles: Roles) -> None:
             f"`where: {in_yaml(kept)}`, or merge it with another by `recode`"
         )
         raise InputError("roles.treatment", problem, fix)
+    alone = table.loc[table[roles.treatment] == arm, roles.group]
     fix = (
-        "with one group in an arm nothing tells the effect of the treatment from that of the "
-        f"group: if smaller units than '{roles.group}' were assigned, name them as the group"
+        "with one group in an arm nothing tells the effect of the treatment from that of the group: if "
+        f"smaller units than '{roles.group}' were assigned, name them as the group"
     )
+    if n == 1 and roles.group not in dict(roles.parts):
+        emptied = in_yaml({roles.group: {as_plain(alone.iloc[0]): None}})
+        fix += (
+            f"; if the members of '{arm}' were in no group, write `recode: {emptied}` and "
+            "`ungrouped: own_group`"
+        )
     raise InputError("roles.treatment", problem, fix)
 
 

@@ -61,12 +61,14 @@ def in_yaml(value: Any) -> str:
     ("{arm: {not: 'no'}}", '{score: [-99, absent, k.A.]}')
     """
     if isinstance(value, dict):
-        pairs = (f"{in_yaml(key)}: {in_yaml(each)}".rstrip() for key, each in value.items())
+        pairs = (f"{in_yaml(key)}: {in_yaml(each)}" for key, each in value.items())
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(in_yaml, value))}]"
     if value is None:
-        return ""
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if not isinstance(value, str):
