@@ -146,6 +146,21 @@ def controls_in_no_group(folder: Path) -> dict[str, Any]:
     return csv(folder, table.assign(**{"class": table["class"].where(table["arm"] == "new")}))
 
 
+def a_survey_tool(folder: Path) -> dict[str, Any]:
+    table = rows_of(classes())
+    ids = ['{"ImportId":"QID1"}'] * 3
+    rows = [table[0], ["Which class?", "Which arm?", "How many points?"], ids, *table[1:]]
+    frame = pd.DataFrame(rows[1:], columns=rows[0])
+    return csv(folder, frame)
+
+
+def controls_in_a_group_of_that_name(folder: Path) -> dict[str, Any]:
+    table = classes()
+    return csv(
+        folder, table.assign(**{"class": table["class"].where(table["arm"] == "new", "none")})
+    )
+
+
 def an_arm_of_one_group(folder: Path) -> dict[str, Any]:
     table = classes(9)
     return csv(folder, table.assign(arm=table["arm"].where(table["class"] != "c8", "third")))
@@ -203,6 +218,7 @@ REFUSED: dict[Callable[[Path], dict[str, Any]], tuple[list[str], Callable[[Read]
     another_encoding: (["`format: {encoding: cp1252}`"], lambda r: len(r.table) == 48),
     many_lost: (["`most_dropped: "], lambda r: len(r.table) == 27 and len(r.design["alerts"]) == 1),
     controls_in_no_group: (["`ungrouped: own_group`"], lambda r: r.design["n_groups"] == 28),
+    a_survey_tool: (["`format: {skip: [2, 3]}`"], lambda r: len(r.table) == 48),
     an_arm_of_one_group: (["`where: "], lambda r: list(r.design["arms"]) == ["old", "new"]),
     said_twice: (["`rank_deficient: drop`"], lambda r: r.design["left_out"] == ["months"]),
     group_that_was_not_assigned: (["`assigned: individual`"], lambda r: r.design["assigned"]),
@@ -239,6 +255,27 @@ def test_the_other_way_out_leads_on_too(
     with pytest.raises(InputError) as caught:
         read_dataset_of(tmp_path, block)
     assert right(read_dataset_of(tmp_path, advised(block, str(caught.value), which)))
+
+
+def test_members_of_no_group_may_be_in_one_by_name(tmp_path: Path) -> None:
+    block = controls_in_a_group_of_that_name(tmp_path)
+    with pytest.raises(InputError) as caught:
+        read_dataset_of(tmp_path, block)
+    read = read_dataset_of(tmp_path, advised(block, str(caught.value), 0, 1))
+    assert read.design["n_groups"] == 28
+
+
+def test_a_setting_is_added_to_those_that_are_given(tmp_path: Path) -> None:
+    """What a message names can be written in place of what stands there."""
+    block = csv(tmp_path, classes(score=[f"{i},5 %" for i in range(48)]), sep=";")
+    block["format"] = {"delimiter": ";", "decimal": ","}
+    with pytest.raises(InputError) as caught:
+        read_dataset_of(tmp_path, block)
+    (setting,) = re.findall(r"`(format: [^`]+)`", str(caught.value))
+    assert yaml.safe_load(setting)["format"] == {
+        "delimiter": ";", "decimal": ",", "units": {"score": "%"}
+    }  # fmt: skip
+    assert read_dataset_of(tmp_path, block | yaml.safe_load(setting)).table["score"].max() == 47.5
 
 
 # Alerts and warnings, until there are none --------------------------------------------------------
@@ -288,6 +325,18 @@ def a_second_header(folder: Path) -> dict[str, Any]:
     return workbook(folder, [table[0], [None, None, "points", "years"], *table[1:]])
 
 
+def an_arm_that_is_a_code(folder: Path) -> dict[str, Any]:
+    table = classes(12)
+    arm = np.where(table["class"].isin(["c10", "c11"]), -9, np.where(table["arm"] == "old", 1, 2))
+    return csv(folder, table.assign(arm=arm)) | {"reference": 1}
+
+
+def a_group_in_two_spellings(folder: Path) -> dict[str, Any]:
+    table = classes()
+    table.loc[0, "class"] = "C0"
+    return csv(folder, table)
+
+
 NOTICED: dict[Callable[[Path], dict[str, Any]], tuple[str, tuple[int, ...], str]] = {
     pupils_twice: ("alerts", (0, 1), "individual baseline"),
     pupils_of_many_days: ("warnings", (0,), "individual"),
@@ -295,6 +344,8 @@ NOTICED: dict[Callable[[Path], dict[str, Any]], tuple[str, tuple[int, ...], str]
     patients_that_restart: ("alerts", (0,), "group"),
     classes_in_schools: ("alerts", (0, 1), "group block"),
     a_last_row_of_means: ("alerts", (0,), "format.skip_last"),
+    an_arm_that_is_a_code: ("alerts", (0,), "missing_codes"),
+    a_group_in_two_spellings: ("alerts", (0,), "recode"),
 }
 
 
@@ -304,11 +355,14 @@ def test_doing_what_an_alert_says_makes_an_end_of_it(
 ) -> None:
     where, which, settings = NOTICED[make]
     block = make(tmp_path)
-    said = " ".join(read_dataset_of(tmp_path, block).design[where])
+    before = read_dataset_of(tmp_path, block).design[where]
+    said = " ".join(before)
     assert re.findall(r"`(\w+): ", said)[: len(which)] == [
         name.partition(".")[0] for name in settings.split()
     ]
-    assert not read_dataset_of(tmp_path, advised(block, said, *which)).design["alerts"]
+    after = read_dataset_of(tmp_path, advised(block, said, *which)).design
+    assert not set(before) & {*after["alerts"], *after["warnings"]}
+    assert not after["alerts"] or make is an_arm_that_is_a_code, "rows without an arm are told"
 
 
 @pytest.mark.parametrize("which", [0, 1])

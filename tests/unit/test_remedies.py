@@ -67,7 +67,7 @@ CAUSES: dict[str, tuple[list[Any], str, list[dict[str, Any]]]] = {
     "three labels": (["Ja", "Nein", "weiss", "Ja"], "holds 3 labels",
         [{"recode": {"Q: 1": {"Nein": 0, "Ja": 1, "weiss": None}}}]),
     "colours": (["red", "green", "blue"], "holds 3 labels, not numbers: 'blue', 'green', 'red'", []),
-    "two signs": (["46.7", "47,1", "48.2"], "a comma as in '47,1' (1), and a point as in '46.7' (2)", []),
+    "two signs": (["46.7", "47,1", "48.2"], "a comma as in '47,1' (1), and a point", []),
     "brackets": (["(12.5)", "3"], "'(12.5)' (1)", []),
     "limits": (["<0.5", "3"], "'<0.5' (1)", []),
     "many texts": (

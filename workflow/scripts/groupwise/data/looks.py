@@ -255,7 +255,8 @@ def _strays(found: Structure, roles: Roles) -> list[str]:
     others = " and others" if len(apart) > 1 else ""
     return [
         f"{rows} in another arm than all others of the same '{roles.group}' ('{group}'{others}): if "
-        "that is an error, correct the file. As it is, the treatment counts as one that varies within groups."
+        "that is an error, correct the file. As it is, the treatment counts as one that varies within "
+        "groups."
     ]
 
 
