@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 
 import hard_cases
+import pandas as pd
 import pytest
 
-from archive.sharing import drawn_individuals
+from archive.sharing import Sharing, drawn_individuals
 from groupwise import figures
 
 ROOT = Path(__file__).parents[2]
@@ -54,3 +55,12 @@ def test_figure_that_draws_individuals_is_marked(name: str) -> None:
     ]
     draws_them = same[0] != same[1]
     assert draws_them == (name in drawn_individuals(ROOT)), "see SHOWS_INDIVIDUALS in its module"
+
+
+def test_data_are_known_by_an_identifier_of_several_columns(tmp_path: Path) -> None:
+    roles = {"outcome": "score", "treatment": "arm", "group": ["center", "patient"]}
+    sharing = Sharing(frozenset(), {"trial": {"roles": roles}})
+    table = pd.DataFrame({"score": [1.0], "center_patient": ["1 / 7"]})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    table[["score"]].to_csv(tmp_path / "b.csv", index=False)
+    assert sharing._is_data(tmp_path / "a.csv") and not sharing._is_data(tmp_path / "b.csv")

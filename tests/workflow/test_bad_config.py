@@ -408,6 +408,11 @@ ROLES = [
 
 SIMULATIONS = [
     Mistake(
+        "a group of two columns",
+        "datasets.drawn.roles.group: a simulation makes one column of labels; name one column.",
+        drawn("group: class", "group: [school, class]"),
+    ),
+    Mistake(
         "reference",
         "datasets.drawn.reference: 'contrl' is not an arm of groups_per_arm; did you mean "
         "'control'?",

@@ -442,6 +442,9 @@ def _simulation_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) ->
     yield from _size_mistakes(recipe["group_size"], sum(recipe["groups_per_arm"].values()))
     if block["roles"].get("block"):
         yield ("roles", "block"), "a simulation has no blocks", "remove the role"
+    for role in ("group", "individual"):
+        if isinstance(block["roles"].get(role), list):
+            yield ("roles", role), "a simulation makes one column of labels", "name one column"
     made = [column for _, column in _made(recipe)]
     for key, column in _roles(block["roles"]):
         if "covariates" in key and column not in made:

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from archive.plan import Plan
+from groupwise.data.validate import Roles
 
 ROW = "row"  # the column of a table with a row per individual
 PROCESSED = "data/processed/"
@@ -49,8 +50,8 @@ class Sharing:
     def _is_data(self, path: Path) -> bool:
         """A row for each individual, by the number of the row or by the data's own columns."""
         columns = _columns(path)
-        roles = [block["roles"] for block in self.datasets.values()]
-        own = [{role["outcome"], role["group"]} for role in roles]
+        roles = [Roles.from_settings(block["roles"]) for block in self.datasets.values()]
+        own = [{role.outcome, role.group} for role in roles]
         return ROW in columns or any(names <= columns for names in own)
 
     def _shows(self, folder: Path, page: Path, plan: Plan) -> bool:
