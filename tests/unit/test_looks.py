@@ -180,6 +180,14 @@ def test_chance_does_not_make_a_unit(seed: int) -> None:
     assert look(table, CLASSES) == Looks()
 
 
+def test_members_of_an_id_are_rows() -> None:
+    table = trial().rename(columns={"class": "id"})
+    assert look(table, Roles("score", "arm", "id")) == Looks("row")
+    twice = before_and_after().rename(columns={"pupil": "ID"}).drop(columns="time")
+    assert look(twice, CLASSES).row == "row"
+    assert look(trial().assign(id=range(72)), CLASSES).row == "individual"
+
+
 def test_spellings_of_a_group_and_strays_are_told() -> None:
     table = trial().assign(**{"class": lambda t: "Class " + t["class"].astype(str)})
     table.loc[0, "class"] = "class  0"

@@ -117,3 +117,8 @@ SCALARS = st.one_of(
 @given(st.dictionaries(SCALARS, st.lists(SCALARS, max_size=3), min_size=1, max_size=3))
 def test_what_a_message_writes_for_a_configuration_is_read_as_it_is_meant(value: Any) -> None:
     assert yaml.safe_load(f"key: {in_yaml(value)}") == {"key": value}
+
+
+def test_a_message_is_one_line_whatever_the_data_hold() -> None:
+    error = InputError("roles.outcome", "column 'Kosten\n(in\t\u20ac)' has '1\r\n2'", "correct it")
+    assert str(error) == "roles.outcome: column 'Kosten (in \u20ac)' has '1 2'; correct it."

@@ -81,9 +81,11 @@ def _measured_again(found: Structure, roles: Roles) -> str | None:
 
 
 def shared_id(found: Structure, group: str, columns: Iterable[str]) -> Key | None:
-    """A column that names persons, inside the groups, with several rows to each."""
+    """A column that names persons, or is an id, inside the groups, with several rows to each."""
     for column in columns:
-        if rank(column) != 1 or found.columns[column].kind in ("number", "empty"):
+        if not (rank(column) == 1 or _is_plain_id(column)):
+            continue
+        if found.columns[column].kind in ("number", "empty"):
             continue
         key: Key = column if found.follows(column, group) else (group, column)
         known = int((found.codes(key) >= 0).sum())
@@ -150,7 +152,14 @@ def _row(found: Structure, roles: Roles, person: Key | None) -> tuple[str, list[
         )
         return "row", [said]
     own = dict(roles.parts).get(roles.group, (roles.group,))[-1]
+    if _is_plain_id(own):
+        return "row", []
     return ("measurement" if rank(own) == 1 else "individual"), []
+
+
+def _is_plain_id(name: str) -> bool:
+    """Whether a name says that it identifies, and not what."""
+    return name.casefold() in ("id", "ids", "ident", "identifier")
 
 
 def _before_and_after(
