@@ -192,8 +192,9 @@ def escaped(text):
 
 
 def printable(text):
-    """Text that does nothing to a terminal, in one line."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """Text that does nothing to a terminal, in one line; spaces and breaks of any kind are a space."""
+    spaced = "".join(" " if char.isspace() else char for char in text)
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in spaced)
 
 
 def shortened(text, width):

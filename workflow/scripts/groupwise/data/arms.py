@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from groupwise.data import vocabulary as say
-from groupwise.data.repeats import assigned_pair, period_of_treatment, restarted
+from groupwise.data.repeats import assigned_pair, numbers_members, period_of_treatment, restarted
 from groupwise.data.structure import Key, Structure
 from groupwise.data.units import (
     is_attribute,
@@ -22,6 +22,8 @@ from groupwise.data.units import (
 from groupwise.data.vocabulary import says
 
 MAX_ARMS = 10
+LEAST_ROWS = 1.5
+"""Groups hold so many rows on average: a label of one row is that of the row."""
 NEARLY = 0.98
 """Groups of one arm but for fewer rows than this leaves are groups of one arm with mistakes."""
 
@@ -190,8 +192,15 @@ def _group(
         )
         return pair, f"{why} in each {pair[0]}", ()
     if not units:
-        return None, "no column has enough levels with several rows each", ()
+        return None, _why_no_group(found, single, treatment), ()
     return _finest(found, units)
+
+
+def _why_no_group(found: Structure, single: list[str], treatment: str) -> str:
+    if single:
+        name = max(single, key=lambda each: unit_marks(found, each))
+        return f"each {name} has one {treatment}, but an arm has only one {name}; it takes two at least"
+    return "no column looks like labels of more than two groups with several rows each"
 
 
 def _has_two_each(found: Structure, group: str, treatment: str) -> bool:
@@ -216,9 +225,10 @@ def _units(found: Structure, times: Sequence[str]) -> list[str]:
         for name in found.repeated
         if name not in times
         and found.columns[name].levels > 2
-        and found.columns[name].per_level >= 1.5
+        and found.columns[name].per_level >= LEAST_ROWS
         and is_unit(found, name)
         and not _is_cell(found, name, times)
+        and not numbers_members(found, name)
     ]
 
 
@@ -260,7 +270,10 @@ def _finest(found: Structure, units: list[str]) -> tuple[Key | None, str, tuple[
     column = found.columns[best]
     key: Key = best
     for higher in sorted(units, key=rank):
-        if higher != best and restarted(found, best, higher):
+        together = (higher, best)
+        if higher == best or found.counts(together).mean() < LEAST_ROWS:
+            continue
+        if restarted(found, best, higher):
             key = (higher, best)
             break
     close = tuple(

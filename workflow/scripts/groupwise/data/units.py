@@ -12,7 +12,11 @@ from groupwise.data.structure import Key, Structure, kept
 from groupwise.data.vocabulary import says
 
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?.*|\d\d?[./]\d\d?[./]\d{2,4}")
+SPAN = r"(?:year|week|day|month|hour|minute|jahr|woche|tag|monat|stunde)(?:s|e|en|n)?"
 STAGE = re.compile(r"(?:tp|time|wave|visit|year|week|day|month)[ _-]?\d+")
+LOOSE_STAGE = re.compile(rf"t[ _-]?\d+|\d+[ _-]?{SPAN}(?:[ _-]?(?:later|follow-?up))?")
+"""What may be a stage, and may be a treatment or a dose: T1, 3 months."""
+START = re.compile(rf"(?:tp?|v|w|time|visit|wave|{SPAN})[ _-]?0+|0+[ _-]?{SPAN}")
 NUMBERED = re.compile(r"(.*?\D)[ _-]?\d+")
 LEAST_UNIT = 1.5
 """A column whose marks add up to less is not taken for a unit."""
@@ -93,8 +97,9 @@ def is_time(found: Structure, name: str) -> bool:
     if column.levels == 2 and say.parts(name) <= say.AFTER | say.TIME:
         return True
     values = stages(found, name)
-    if values and (values <= say.BEFORE_VALUES | say.AFTER_VALUES or all(map(_is_stage, values))):
-        return True
+    if values and all(_is_stage(each) or LOOSE_STAGE.fullmatch(each) for each in values):
+        loose = any(LOOSE_STAGE.fullmatch(each) for each in values)
+        return not loose or _has_stages(found, name)
     if all(DATE.fullmatch(each) for each in column.examples):
         return True
     timed = says(name, say.TIME) and not says(name, say.TREATMENT | say.OUTCOME)
@@ -122,6 +127,23 @@ def stages(found: Structure, name: str) -> frozenset[str]:
     if column.kind != "text" or column.levels > 12:
         return frozenset()
     return frozenset(say.folded(each) for each in found.table[name].dropna().unique())
+
+
+def _has_stages(found: Structure, name: str) -> bool:
+    """Whether values such as T1, which may be treatments as well, are times by all else."""
+    if says(name, say.TREATMENT | say.FACTOR):
+        return False
+    if says(name, say.TIME):
+        return True
+    persons = [each for each in found.repeated if rank(each) == 1 and each != name]
+    starts = any(map(is_start, stages(found, name)))
+    return starts and any(found.tells_apart(each, name) for each in persons)
+
+
+def is_start(value: object) -> bool:
+    """Whether a value says that it was measured before: pre, baseline, T0, week 0."""
+    text = say.folded(value)
+    return text in say.BEFORE_VALUES or bool(START.fullmatch(text))
 
 
 def _is_stage(value: str) -> bool:
