@@ -16,10 +16,12 @@ import yaml
 from configuration import from_here
 from raw_table import read_raw
 
-from groupwise.data.drafting import remarks, settings, suspected_codes, suspicions
+from groupwise.data.aside import without_label_codes
+from groupwise.data.drafting import remarks, settings, suspected_codes, suspicions, text_numbers
 from groupwise.data.errors import InputError, sentence
 from groupwise.data.guess import covariates, guess_layout, guess_reference
 from groupwise.data.labels import in_order, labels
+from groupwise.data.outcomes import measured_after
 from groupwise.data.profile import constant_within, groupings, nesting, profile
 
 WIDTH = 98
@@ -41,14 +43,17 @@ def describe(file, form):
     head = f"{path}: {len(raw.table)} rows, {len(columns)} columns"
     codes = suspected_codes(raw.table)
     layout = [as_typed(said, form) for said in raw.suspicions]
-    suspected = [*layout, *suspicions(raw.table, codes)]
+    hints = text_numbers(raw.table, columns)
+    suspected = [*layout, *(as_typed(said, form) for said in hints), *suspicions(raw.table, codes)]
     parts = [
         "\n".join([printable(head), *(printable(note) for note in raw.notes)]),
         "\n".join(column_lines(columns)),
         "\n".join(nesting_lines(raw.table, columns)),
         *(["\n".join(["To be looked at", *map(wrapped, suspected)])] if suspected else []),
         CHECK.strip(),
-        draft(path, raw.table, columns, form, codes, read_again(file, raw.suspicions, form)),
+        draft(
+            path, raw.table, columns, form, codes, read_again(file, [*raw.suspicions, *hints], form)
+        ),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -99,7 +104,9 @@ def read_again(file, suspicions, form):
 
 def draft(path, table, columns, form, codes, notes=()):
     """The block as YAML; a guess has its reason beside it."""
-    layout = guess_layout(table, columns)
+    cleaned = without_label_codes(table, codes)
+    columns = columns if cleaned is table else profile(cleaned)
+    layout = guess_layout(cleaned, columns)
     name = re.sub(r"\W+", "_", Path(path).name.split(".")[0], flags=re.A).strip("_")
     name = name if re.match(r"[A-Za-z]", name) and name.casefold() != "index" else f"data_{name}"
     lines = [
@@ -111,7 +118,7 @@ def draft(path, table, columns, form, codes, notes=()):
         *([entry(4, "format", dict(form))] if form else []),
         "    roles:",
         *role_lines(layout, columns),
-        *reference_lines(table, layout.roles["treatment"].name),
+        *reference_lines(cleaned, layout.roles["treatment"].name),
         *setting_lines(table, layout, codes),
     ]
     return "\n".join(lines) + "\n"
@@ -131,8 +138,13 @@ def role_lines(layout, columns):
     why = f"guess: {', '.join(adjusted.values())}" if adjusted else ""
     yield entry(6, "covariates", [*adjusted], why)
     apart = {*layout.times, *adjusted}
-    if others := [each for each in covariates(columns, layout.roles) if each not in apart]:
-        yield from comment(6, f"could be: {', '.join(others)}")
+    others = [each for each in covariates(columns, layout.roles) if each not in apart]
+    after = measured_after(others, {column.name: column for column in columns})
+    if before := [each for each in others if each not in after]:
+        yield from comment(6, f"could be: {', '.join(before)}")
+    if after:
+        said = "no covariates, as they seem to be measured after the treatment"
+        yield from comment(6, f"{said}: {', '.join(after)}")
     for remark in remarks(layout):
         yield from comment(6, remark)
 

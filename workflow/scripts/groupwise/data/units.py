@@ -9,6 +9,7 @@ import numpy as np
 from groupwise.data import vocabulary as say
 from groupwise.data.profile import Column
 from groupwise.data.structure import Key, Structure, kept
+from groupwise.data.values import as_value
 from groupwise.data.vocabulary import says
 
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?.*|\d\d?[./]\d\d?[./]\d{2,4}")
@@ -161,6 +162,15 @@ def is_key(found: Structure, name: str) -> bool:
     values = found.table[name].dropna().to_numpy(dtype=float)
     steps = np.diff(values)
     return bool((steps > 0).all() or np.ptp(values) + 1 == len(values))
+
+
+def begins_at_one(found: Structure, name: str) -> bool:
+    """Whether labels are numbers or letters from the first on: 1, 2, 3, or 01, 02, or A, B, C."""
+    values = found.table[name].dropna().unique()
+    texts = [as_value(str(each).strip().lstrip("0") or "0") for each in values]
+    letters = {chr(ord("a") + i) for i in range(min(len(texts), 26))}
+    numbers = {str(i + 1) for i in range(len(texts))}
+    return set(texts) == numbers or {each.casefold() for each in texts} == letters
 
 
 def _label_marks(found: Structure, column: Column) -> float:
