@@ -256,7 +256,8 @@ def _perhaps_restarted(found: Structure, group: str) -> tuple[Key, ...]:
     if not rank(group) > 0 or not begins_at_one(found, group):
         return ()
     for higher in sorted(found.repeated, key=rank):
-        if rank(higher) <= rank(group) or found.follows(group, higher):
+        place = any(says(higher, each) for each in (say.PLACE, say.HOUSE, say.ROOM))
+        if not place or rank(higher) <= rank(group) or found.follows(group, higher):
             continue
         cells = found.crossed(higher, group)
         if cells is None or len(cells) < 2 or not is_unit(found, higher):

@@ -47,7 +47,7 @@ class Candidate:
     is_late: bool
     """Whether its name says that it was measured afterwards, or it has a baseline."""
     ruled_out: bool = False
-    """Whether it has one value in each unit, names rows, or was measured before."""
+    """Whether it has one value in each unit, or names rows."""
 
     @property
     def sure(self) -> bool:
@@ -84,8 +84,7 @@ def candidates(
         why = _why(found, column, kind) + (", named so" if named else "")
         place = list(found.columns).index(column.name)
         is_late = has_baseline or says(column.name, say.AFTER)
-        is_early = (column.name in early or says(column.name, say.BEFORE)) and not is_late
-        ruled_out = bool(fixed) or is_early or _names_rows(found, column.name, kind)
+        ruled_out = bool(fixed) or _names_rows(found, column.name, kind)
         made.append(
             Candidate(
                 column.name, marks, why, named, column.levels, kind, place, is_late, ruled_out
@@ -99,7 +98,7 @@ def only_one(
 ) -> Candidate | None:
     """The candidate that is left where no other column at all can be the outcome."""
     left = [each for each in possible if not each.ruled_out]
-    if len(left) != 1:
+    if len(left) != 1 or (says(left[0].name, say.TRAIT) and len(possible) > 1):
         return None
     judged = {each.name for each in possible}
     others = [

@@ -19,6 +19,8 @@ LOOSE_STAGE = re.compile(rf"t[ _-]?\d+|\d+[ _-]?{SPAN}(?:[ _-]?(?:later|follow-?
 """What may be a stage, and may be a treatment or a dose: T1, 3 months."""
 START = re.compile(rf"(?:tp?|v|w|time|visit|wave|{SPAN})[ _-]?0+|0+[ _-]?{SPAN}")
 NUMBERED = re.compile(r"(.*?\D)[ _-]?\d+")
+NO_ID = re.compile(r"(?:paid|aid|oid|valid|covid|humid|acid|rapid|fluid|grid|lipid|hybrid)$")
+"""Words that end with id and say nothing of an identifier: loan_repaid."""
 LEAST_UNIT = 1.5
 """A column whose marks add up to less is not taken for a unit."""
 LEAST_UNNAMED = 2.5
@@ -79,7 +81,9 @@ def is_attribute(name: str) -> bool:
 def is_label(name: str) -> bool:
     """Whether a name says that it identifies something: order_id, schoolNR."""
     tokens = [part for part in say.parts(name) if "_" not in part]
-    return not say.LABEL.isdisjoint(tokens) or bool(re.search(r"[a-z](?:ID|Id|id|NR|Nr|nr)$", name))
+    if not say.LABEL.isdisjoint(tokens):
+        return True
+    return bool(re.search(r"[a-z](?:ID|Id|id|NR|Nr|nr)$", name)) and not NO_ID.search(name)
 
 
 def rank(name: str) -> int:
