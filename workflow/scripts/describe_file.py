@@ -43,17 +43,18 @@ def describe(file, form):
     head = f"{path}: {len(raw.table)} rows, {len(columns)} columns"
     codes = suspected_codes(raw.table)
     layout = [as_typed(said, form) for said in raw.suspicions]
-    hints = text_numbers(raw.table, columns)
+    cleaned = without_label_codes(raw.table, codes)
+    kept = columns if cleaned is raw.table else profile(cleaned)
+    hints = [said for said in text_numbers(raw.table, columns) if is_new(said, form)]
+    again = read_again(file, [*raw.suspicions, *hints], form)
     suspected = [*layout, *(as_typed(said, form) for said in hints), *suspicions(raw.table, codes)]
     parts = [
         "\n".join([printable(head), *(printable(note) for note in raw.notes)]),
         "\n".join(column_lines(columns)),
-        "\n".join(nesting_lines(raw.table, columns)),
+        "\n".join(nesting_lines(cleaned, kept, aside=cleaned is not raw.table)),
         *(["\n".join(["To be looked at", *map(wrapped, suspected)])] if suspected else []),
         CHECK.strip(),
-        draft(
-            path, raw.table, columns, form, codes, read_again(file, [*raw.suspicions, *hints], form)
-        ),
+        draft(path, raw.table, cleaned, kept, form, codes, again),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -70,8 +71,8 @@ def column_lines(columns):
         yield (line + shortened(", ".join(column.examples) + more, WIDTH - len(line))).rstrip()
 
 
-def nesting_lines(table, columns):
-    """A line per column that determines others."""
+def nesting_lines(table, columns, *, aside):
+    """A line per column that determines others; `aside`: codes were taken out of the table."""
     lines = []
     for same, inner in nesting(constant_within(table, groupings(columns))):
         also = f" (the same as {', '.join(same[1:])})" if same[1:] else ""
@@ -82,7 +83,8 @@ def nesting_lines(table, columns):
     lines = lines or ["  nothing, but for columns that differ from row to row"]
     lines += [f"A value of its own in each row: {', '.join(keys)}"] if keys else []
     folded = (textwrap.wrap(printable(line), WIDTH, subsequent_indent="    ") for line in lines)
-    return ["Constant", *(line for each in folded for line in each)]
+    title = "Constant, with suspected codes (see below) set aside" if aside else "Constant"
+    return [title, *(line for each in folded for line in each)]
 
 
 def wrapped(text):
@@ -102,10 +104,8 @@ def read_again(file, suspicions, form):
     return [*comment(4, why), f"    # {printable(command)}"]
 
 
-def draft(path, table, columns, form, codes, notes=()):
-    """The block as YAML; a guess has its reason beside it."""
-    cleaned = without_label_codes(table, codes)
-    columns = columns if cleaned is table else profile(cleaned)
+def draft(path, table, cleaned, columns, form, codes, notes):
+    """The block as YAML; a guess has its reason beside it. `columns`: those of the cleaned table."""
     layout = guess_layout(cleaned, columns)
     name = re.sub(r"\W+", "_", Path(path).name.split(".")[0], flags=re.A).strip("_")
     name = name if re.match(r"[A-Za-z]", name) and name.casefold() != "index" else f"data_{name}"
@@ -236,6 +236,11 @@ def run(file="", form=""):
 def as_typed(text, form):
     """A sentence with `format` as it is typed after `make describe`, added to what was typed."""
     return SETTING.sub(lambda setting: typed([setting[1]], form), text)
+
+
+def is_new(text, form):
+    """Whether a sentence names a setting of the format that was not typed before."""
+    return typed(SETTING.findall(text), form) != typed([], form)
 
 
 def typed(settings, form):
