@@ -395,3 +395,124 @@ def test_draft_of_merged_cells_says_what_to_type_and_it_leads_on(tmp_path: Path)
     again = describe(str(path), mapping(form.removeprefix("FORMAT=")))
     assert block_of(again)["datasets"]["a_file"]["roles"]["group"] == "Class"
     assert "make describe" not in again
+
+
+def pupils_of_classes(n: int = 10, size: int = 12, seed: int = 3) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    classes = np.repeat(np.arange(n), size)
+    return pd.DataFrame(
+        {
+            "class": [f"{5 + i % 3}{'abcd'[i % 4]}" for i in classes],
+            "nr": np.tile(np.arange(1, size + 1), n),
+            "condition": rng.choice(["EG", "KG"], n * size),
+            "score": (50 + classes + rng.normal(0, 8, n * size)).round(1),
+        }
+    )
+
+
+@pytest.mark.parametrize("number", ["nr", "pupil", "lfdNr", "Schueler"])
+def test_number_within_a_class_is_the_pupil_and_no_group(number: str) -> None:
+    roles = guess_roles(pupils_of_classes().rename(columns={"nr": number}))
+    assert roles["group"].name == "class" and roles["treatment"].name == "condition"
+
+
+def visits(name: str, *values: Any) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    patient, times = np.repeat(np.arange(96), len(values)), np.tile(np.arange(len(values)), 96)
+    return pd.DataFrame(
+        {
+            "patient": patient + 1,
+            "clinic": patient // 8 + 1,
+            "arm": np.array(["TAU", "CBT"])[patient // 8 % 2],
+            name: np.array(values, dtype=object)[times],
+            "bdi": (rng.normal(20, 5, 96)[patient] + rng.normal(0, 3, len(patient))).round(1),
+        }
+    ).infer_objects()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "first"),
+    [
+        ("time", ("pre", "post", "follow-up"), "pre"),
+        ("t", ("T0", "T1", "T2"), "T0"),
+        ("visit", (0, 1, 2), 0),
+        ("visit", ("baseline", "3 months", "6 months"), "baseline"),
+        ("visit", (1, 2, 3, 4), None),
+        ("dose", ("T1", "T2", "T3"), None),
+    ],
+)
+def test_first_of_several_times_is_a_baseline_if_it_says_so(
+    tmp_path: Path, name: str, values: tuple[Any, ...], first: object
+) -> None:
+    block = block_of(described(visits(name, *values), tmp_path))["datasets"]["a"]
+    assert block.get("baseline") == (None if first is None else {name: first})
+
+
+def test_code_among_arms_is_set_aside_before_nesting_is_judged(tmp_path: Path) -> None:
+    table = pd.DataFrame({"practice": np.repeat(np.arange(1, 13), 10)})
+    table["trt"] = table["practice"] % 2
+    table["sbp"] = np.random.default_rng(1).normal(130, 15, 120).round(1)
+    table.loc[[3, 90], "trt"] = -9
+    page = described(table, tmp_path)
+    block = block_of(page)["datasets"]["a"]
+    assert block["missing_codes"] == {"trt": [-9]}
+    assert "# levels: {0: name of 0, 1: name of 1}" in page
+    assert "2 levels, constant within practice" in page
+
+
+@pytest.mark.parametrize("none", ["none", 0])
+def test_word_in_place_of_a_group_is_no_group(tmp_path: Path, none: Any) -> None:
+    groups = [i if none == 0 else f"G{i}" for i in range(1, 11)]
+    rows = [(g, "therapy") for g in groups for _ in range(8)] + [(none, "waitlist")] * 80
+    table = pd.DataFrame(rows, columns=["therapy_group", "condition"])
+    table["wellbeing"] = np.random.default_rng(1).normal(50, 9, 160).round(1)
+    block = block_of(described(table, tmp_path))["datasets"]["a"]
+    assert block["recode"] == {"therapy_group": {none: None}}
+    assert block["ungrouped"] == "own_group" and block["roles"]["group"] == "therapy_group"
+
+
+def test_villages_that_may_start_again_in_each_district_are_left_open(tmp_path: Path) -> None:
+    district, village = np.repeat(np.arange(4), 48), np.tile(np.repeat(np.arange(1, 7), 8), 4)
+    table = pd.DataFrame({"district": np.array(list("NSEW"))[district], "village": village})
+    table["arm"] = np.array(["control", "transfer"])[village % 2]
+    table["food_score"] = np.random.default_rng(1).normal(50, 9, 192).round(1)
+    page = described(table, tmp_path)
+    assert block_of(page)["datasets"]["a"]["roles"]["group"] == "FILL IN the group"
+    assert "# [district, village]: if the labels of village start again in each district" in page
+
+
+def test_numbers_with_signs_are_named_and_could_be_the_outcome(tmp_path: Path) -> None:
+    table = pupils_of_classes()
+    table["code"] = [f"k{i}" for i in range(len(table))]
+    table["score"] = [f"{value}%" for value in table["score"]]
+    page = described(table, tmp_path)
+    assert page.count("numbers with a unit") == 1
+    assert """write FORMAT='{"units": {"score": "%"}}'""" in " ".join(page.split())
+    assert "it could be score, once it is read as numbers" in page
+    again = describe(str(tmp_path / "a.csv"), {"units": {"score": "%"}})
+    assert "numbers with a unit" not in again
+    assert block_of(again)["datasets"]["a"]["roles"]["outcome"] == "score"
+
+
+def test_only_column_that_can_be_the_outcome_is_taken() -> None:
+    table = pd.DataFrame({"clinic": np.repeat(np.arange(1, 17), 20)})
+    table["arm"] = np.array(["usual", "reminder"])[table["clinic"] % 2]
+    table["attended"] = np.random.default_rng(1).random(320) < 0.6
+    assert guess_roles(table)["outcome"].name == "attended"
+    table["returned"] = np.random.default_rng(2).random(320) < 0.6
+    assert guess_roles(table)["outcome"].name is None
+
+
+def test_later_measurement_is_not_named_among_covariates(tmp_path: Path) -> None:
+    table = pupils_of_classes().drop(columns="score")
+    for i in range(3):
+        table[f"BDI_T{i}"] = np.random.default_rng(i).normal(20, 5, len(table)).round(1)
+    page = described(table, tmp_path)
+    assert "# could be: BDI_T0\n" in page
+    assert "measured after the treatment: BDI_T1" in page
+
+
+def test_spaces_of_any_kind_are_spaces(tmp_path: Path) -> None:
+    table = pupils_of_classes()
+    table["note"] = "a\u00a0b\u202fc"
+    assert "a b c" in described(table, tmp_path)

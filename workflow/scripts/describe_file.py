@@ -16,10 +16,12 @@ import yaml
 from configuration import from_here
 from raw_table import read_raw
 
-from groupwise.data.drafting import remarks, settings, suspected_codes, suspicions
+from groupwise.data.aside import without_label_codes
+from groupwise.data.drafting import remarks, settings, suspected_codes, suspicions, text_numbers
 from groupwise.data.errors import InputError, sentence
 from groupwise.data.guess import covariates, guess_layout, guess_reference
 from groupwise.data.labels import in_order, labels
+from groupwise.data.outcomes import measured_after
 from groupwise.data.profile import constant_within, groupings, nesting, profile
 
 WIDTH = 98
@@ -41,14 +43,18 @@ def describe(file, form):
     head = f"{path}: {len(raw.table)} rows, {len(columns)} columns"
     codes = suspected_codes(raw.table)
     layout = [as_typed(said, form) for said in raw.suspicions]
-    suspected = [*layout, *suspicions(raw.table, codes)]
+    cleaned = without_label_codes(raw.table, codes)
+    kept = columns if cleaned is raw.table else profile(cleaned)
+    hints = [said for said in text_numbers(raw.table, columns) if is_new(said, form)]
+    again = read_again(file, [*raw.suspicions, *hints], form)
+    suspected = [*layout, *(as_typed(said, form) for said in hints), *suspicions(raw.table, codes)]
     parts = [
         "\n".join([printable(head), *(printable(note) for note in raw.notes)]),
         "\n".join(column_lines(columns)),
-        "\n".join(nesting_lines(raw.table, columns)),
+        "\n".join(nesting_lines(cleaned, kept, aside=cleaned is not raw.table)),
         *(["\n".join(["To be looked at", *map(wrapped, suspected)])] if suspected else []),
         CHECK.strip(),
-        draft(path, raw.table, columns, form, codes, read_again(file, raw.suspicions, form)),
+        draft(path, raw.table, cleaned, kept, form, codes, again),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -65,8 +71,8 @@ def column_lines(columns):
         yield (line + shortened(", ".join(column.examples) + more, WIDTH - len(line))).rstrip()
 
 
-def nesting_lines(table, columns):
-    """A line per column that determines others."""
+def nesting_lines(table, columns, *, aside):
+    """A line per column that determines others; `aside`: codes were taken out of the table."""
     lines = []
     for same, inner in nesting(constant_within(table, groupings(columns))):
         also = f" (the same as {', '.join(same[1:])})" if same[1:] else ""
@@ -77,7 +83,8 @@ def nesting_lines(table, columns):
     lines = lines or ["  nothing, but for columns that differ from row to row"]
     lines += [f"A value of its own in each row: {', '.join(keys)}"] if keys else []
     folded = (textwrap.wrap(printable(line), WIDTH, subsequent_indent="    ") for line in lines)
-    return ["Constant", *(line for each in folded for line in each)]
+    title = "Constant, with suspected codes (see below) set aside" if aside else "Constant"
+    return [title, *(line for each in folded for line in each)]
 
 
 def wrapped(text):
@@ -97,9 +104,9 @@ def read_again(file, suspicions, form):
     return [*comment(4, why), f"    # {printable(command)}"]
 
 
-def draft(path, table, columns, form, codes, notes=()):
-    """The block as YAML; a guess has its reason beside it."""
-    layout = guess_layout(table, columns)
+def draft(path, table, cleaned, columns, form, codes, notes):
+    """The block as YAML; a guess has its reason beside it. `columns`: those of the cleaned table."""
+    layout = guess_layout(cleaned, columns)
     name = re.sub(r"\W+", "_", Path(path).name.split(".")[0], flags=re.A).strip("_")
     name = name if re.match(r"[A-Za-z]", name) and name.casefold() != "index" else f"data_{name}"
     lines = [
@@ -111,7 +118,7 @@ def draft(path, table, columns, form, codes, notes=()):
         *([entry(4, "format", dict(form))] if form else []),
         "    roles:",
         *role_lines(layout, columns),
-        *reference_lines(table, layout.roles["treatment"].name),
+        *reference_lines(cleaned, layout.roles["treatment"].name),
         *setting_lines(table, layout, codes),
     ]
     return "\n".join(lines) + "\n"
@@ -131,8 +138,13 @@ def role_lines(layout, columns):
     why = f"guess: {', '.join(adjusted.values())}" if adjusted else ""
     yield entry(6, "covariates", [*adjusted], why)
     apart = {*layout.times, *adjusted}
-    if others := [each for each in covariates(columns, layout.roles) if each not in apart]:
-        yield from comment(6, f"could be: {', '.join(others)}")
+    others = [each for each in covariates(columns, layout.roles) if each not in apart]
+    after = measured_after(others, {column.name: column for column in columns})
+    if before := [each for each in others if each not in after]:
+        yield from comment(6, f"could be: {', '.join(before)}")
+    if after:
+        said = "no covariates, as they seem to be measured after the treatment"
+        yield from comment(6, f"{said}: {', '.join(after)}")
     for remark in remarks(layout):
         yield from comment(6, remark)
 
@@ -192,8 +204,9 @@ def escaped(text):
 
 
 def printable(text):
-    """Text that does nothing to a terminal, in one line."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """Text that does nothing to a terminal, in one line; spaces and breaks of any kind are a space."""
+    spaced = "".join(" " if char.isspace() else char for char in text)
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in spaced)
 
 
 def shortened(text, width):
@@ -223,6 +236,11 @@ def run(file="", form=""):
 def as_typed(text, form):
     """A sentence with `format` as it is typed after `make describe`, added to what was typed."""
     return SETTING.sub(lambda setting: typed([setting[1]], form), text)
+
+
+def is_new(text, form):
+    """Whether a sentence names a setting of the format that was not typed before."""
+    return typed(SETTING.findall(text), form) != typed([], form)
 
 
 def typed(settings, form):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from groupwise.data import vocabulary as say
-from groupwise.data.repeats import assigned_pair, period_of_treatment, restarted
+from groupwise.data.repeats import assigned_pair, numbers_members, period_of_treatment, restarted
 from groupwise.data.structure import Key, Structure
 from groupwise.data.units import (
+    begins_at_one,
     is_attribute,
     is_label,
     is_unit,
@@ -22,6 +23,8 @@ from groupwise.data.units import (
 from groupwise.data.vocabulary import says
 
 MAX_ARMS = 10
+LEAST_ROWS = 1.5
+"""Groups hold so many rows on average: a label of one row is that of the row."""
 NEARLY = 0.98
 """Groups of one arm but for fewer rows than this leaves are groups of one arm with mistakes."""
 
@@ -37,8 +40,8 @@ class Reading:
     why: str
     group_why: str
     block_why: str
-    close: tuple[str, ...] = ()
-    """Columns that could be the group as well."""
+    close: tuple[Key, ...] = ()
+    """What could be the group as well: columns, or a pair where labels may start again."""
     named: bool = False
     """Whether the name or an arm says that it is a treatment."""
     ungrouped: bool = False
@@ -172,7 +175,7 @@ def _alternates(found: Structure, name: str) -> bool:
 
 def _group(
     found: Structure, treatment: str, times: Sequence[str]
-) -> tuple[Key | None, str, tuple[str, ...]]:
+) -> tuple[Key | None, str, tuple[Key, ...]]:
     """The coarsest unit that has one arm each; else the finest that holds several rows."""
     units = [
         name
@@ -190,8 +193,15 @@ def _group(
         )
         return pair, f"{why} in each {pair[0]}", ()
     if not units:
-        return None, "no column has enough levels with several rows each", ()
+        return None, _why_no_group(found, single, treatment), ()
     return _finest(found, units)
+
+
+def _why_no_group(found: Structure, single: list[str], treatment: str) -> str:
+    if single:
+        name = max(single, key=lambda each: unit_marks(found, each))
+        return f"each {name} has one {treatment}, but an arm has only one {name}; it takes two at least"
+    return "no column looks like labels of more than two groups with several rows each"
 
 
 def _has_two_each(found: Structure, group: str, treatment: str) -> bool:
@@ -203,7 +213,7 @@ def _has_two_each(found: Structure, group: str, treatment: str) -> bool:
     return bool(n[n > 0].min() >= 2)
 
 
-def any_group(found: Structure, times: Sequence[str]) -> tuple[Key | None, str, tuple[str, ...]]:
+def any_group(found: Structure, times: Sequence[str]) -> tuple[Key | None, str, tuple[Key, ...]]:
     """The group where no column can be the treatment."""
     units = _units(found, times)
     return _finest(found, units) if units else (None, "no column holds several rows each", ())
@@ -216,15 +226,16 @@ def _units(found: Structure, times: Sequence[str]) -> list[str]:
         for name in found.repeated
         if name not in times
         and found.columns[name].levels > 2
-        and found.columns[name].per_level >= 1.5
+        and found.columns[name].per_level >= LEAST_ROWS
         and is_unit(found, name)
         and not _is_cell(found, name, times)
+        and not numbers_members(found, name)
     ]
 
 
 def _coarsest(
     found: Structure, whole: list[str], treatment: str, times: Sequence[str]
-) -> tuple[Key | None, str, tuple[str, ...]]:
+) -> tuple[Key | None, str, tuple[Key, ...]]:
     partial = [name for name in whole if lacks_groups(found, name, treatment)]
     if partial:
         best = max(partial, key=lambda name: (unit_marks(found, name), found.columns[name].levels))
@@ -234,8 +245,28 @@ def _coarsest(
     top = max(unit_marks(found, name) for name in whole)
     good = [name for name in whole if unit_marks(found, name) >= top - 3.0]
     best = min(good, key=lambda name: (found.columns[name].levels, -unit_marks(found, name)))
-    close = () if name_marks(best) > 0 else _crossed_units(found, best, treatment, times)
+    close: tuple[Key, ...] = _perhaps_restarted(found, best)
+    if name_marks(best) <= 0:
+        close = _crossed_units(found, best, treatment, times)
     return best, f"{found.columns[best].levels} levels, each with one {treatment}", close
+
+
+def _perhaps_restarted(found: Structure, group: str) -> tuple[Key, ...]:
+    """The pair that is the group if its labels, 1, 2, 3 in each larger unit, start again there."""
+    if not rank(group) > 0 or not begins_at_one(found, group):
+        return ()
+    for higher in sorted(found.repeated, key=rank):
+        place = any(says(higher, each) for each in (say.PLACE, say.HOUSE, say.ROOM))
+        if not place or rank(higher) <= rank(group) or found.follows(group, higher):
+            continue
+        cells = found.crossed(higher, group)
+        if cells is None or len(cells) < 2 or not is_unit(found, higher):
+            continue
+        held, shared = (cells > 0).sum(axis=1), (cells > 0).sum(axis=0)
+        full = found.counts((higher, group)).mean() >= LEAST_ROWS
+        if full and held.min() >= 2 and shared.mean() >= 1.5:
+            return ((higher, group),)
+    return ()
 
 
 def _crossed_units(
@@ -253,14 +284,17 @@ def _crossed_units(
     )
 
 
-def _finest(found: Structure, units: list[str]) -> tuple[Key | None, str, tuple[str, ...]]:
+def _finest(found: Structure, units: list[str]) -> tuple[Key | None, str, tuple[Key, ...]]:
     top = max(unit_marks(found, name) for name in units)
     good = [name for name in units if unit_marks(found, name) >= top - 2.0]
     best: str = max(good, key=lambda name: (found.columns[name].levels, unit_marks(found, name)))
     column = found.columns[best]
     key: Key = best
     for higher in sorted(units, key=rank):
-        if higher != best and restarted(found, best, higher):
+        together = (higher, best)
+        if higher == best or found.counts(together).mean() < LEAST_ROWS:
+            continue
+        if restarted(found, best, higher):
             key = (higher, best)
             break
     close = tuple(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from groupwise.data import suspect
+from groupwise.data.aside import codes_in_labels
 from groupwise.data.guess import Layout, rows_each
 from groupwise.data.labels import labels
-from groupwise.data.outcomes import is_mostly_numbers
+from groupwise.data.outcomes import format_remedy, is_mostly_numbers
+from groupwise.data.profile import Column
 from groupwise.data.structure import Key
 from groupwise.data.units import is_label, name_marks, sized
 from groupwise.data.values import as_plain
@@ -22,6 +25,9 @@ MOST_LABELS = 1000
 """Texts with more different values than this are not searched for codes, if they are no numbers."""
 CODES = [sign * int(digit * n) for sign in (1, -1) for digit in "987" for n in range(1, 6)]
 CODES += [sign * int("9" * n + digit) for sign in (1, -1) for n in range(1, 5) for digit in "678"]
+MOST_SAID = 5
+"""So many columns at most are told to be numbers that stand as text."""
+LABELLED = ("treatment", "group", "block")
 FILL_IN = "FILL IN a number"
 
 
@@ -41,7 +47,10 @@ def settings(
 
     `suspected`: codes for missing values, by column (see `suspected_codes`).
     """
-    recodes = recoded_arms(table, layout.roles["treatment"].name)
+    recodes: dict[str, dict[Any, Any]] = recoded_arms(table, layout.roles["treatment"].name)
+    if layout.empty_group is not None:
+        column, label = layout.empty_group
+        recodes[column] = {as_plain(label): None}
     outcome = layout.roles["outcome"].name
     found = []
     if isinstance(outcome, str) and layout.outcome_values is not None:
@@ -50,7 +59,7 @@ def settings(
         recodes[outcome] = dict.fromkeys(labels(table[outcome]).cat.categories, FILL_IN)
     if recodes:
         found.append(Setting("recode", recodes, "guess: how the values are meant"))
-    if codes := missing_codes(suspected, layout):
+    if codes := missing_codes(table, suspected, layout):
         found.append(Setting("missing_codes", codes, "guess: values that mean missing"))
     if layout.baseline is not None:
         time, value = layout.baseline
@@ -97,16 +106,19 @@ def recoded_arms(table: pd.DataFrame, treatment: Key | None) -> dict[str, dict[s
 
 
 def missing_codes(
-    suspected: Mapping[str, Mapping[str, int]], layout: Layout
+    table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]], layout: Layout
 ) -> dict[str, list[Any]]:
-    """Suspected codes of the columns that are no identifiers, treatments or times."""
+    """Suspected codes of what is measured; of arms and groups those that can be no labels."""
     roles = layout.roles
     apart = {name for role in roles if role != "outcome" for name in _names(roles[role].name)}
-    return {
-        name: [as_plain(code) for code in codes]
+    labelled = [name for role in LABELLED if role in roles for name in _names(roles[role].name)]
+    found: dict[str, Iterable[str]] = {
+        name: codes
         for name, codes in suspected.items()
         if name not in apart | {*layout.times} and name_marks(name) <= 0
     }
+    found |= codes_in_labels(table, suspected, labelled)
+    return {name: [as_plain(code) for code in found[name]] for name in suspected if name in found}
 
 
 def suspected_codes(table: pd.DataFrame) -> dict[str, dict[str, int]]:
@@ -147,6 +159,18 @@ def _is_labelled(values: pd.Series) -> bool:
 
 def _names(key: Key | None) -> tuple[str, ...]:
     return key if isinstance(key, tuple) else () if key is None else (key,)
+
+
+def text_numbers(table: pd.DataFrame, columns: Iterable[Column]) -> list[str]:
+    """Sentences on columns of text that are numbers with signs, with the setting that reads them."""
+    remedies = (format_remedy(column, table[column.name]) for column in columns)
+    return [
+        f"{_begun(problem)}: {fix}." for problem, fix in islice(filter(None, remedies), MOST_SAID)
+    ]
+
+
+def _begun(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def suspicions(table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -10,8 +10,9 @@ import pandas as pd
 
 from groupwise.data import vocabulary as say
 from groupwise.data.arms import Reading, any_group, one_arm_each, readings
+from groupwise.data.aside import empty_group, without_groups
 from groupwise.data.labels import natural
-from groupwise.data.outcomes import Candidate, candidates, measured_before, two_values
+from groupwise.data.outcomes import Candidate, candidates, measured_before, only_one, two_values
 from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
 from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
@@ -57,6 +58,7 @@ class Layout:
     times : columns that look like periods
     individual : the rows that share one, where rows are measurements or may be
     baseline : the time and its value before the treatment, if rows of that time are a pretest
+    empty_group : the column of groups and its label for rows without one, as `none`
     period : the time with which whole groups change their arm
     ungrouped : whether the rows of whole arms have no group
     pretest : the column with the outcome as it was before the treatment
@@ -70,6 +72,7 @@ class Layout:
     ungrouped: bool = False
     outcome_values: Mapping[str, int] | None = field(default=None)
     pretest: str | None = None
+    empty_group: tuple[str, str] | None = None
 
 
 def guess_roles(table: pd.DataFrame) -> dict[str, Guess]:
@@ -80,6 +83,9 @@ def guess_roles(table: pd.DataFrame) -> dict[str, Guess]:
 def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -> Layout:
     """The roles, and what the draft of a configuration says besides."""
     found = Structure(table, columns)
+    empty = empty_group(found)
+    if empty is not None:
+        found = Structure(without_groups(table, empty))
     times = tuple(name for name in found.columns if is_time(found, name))
     possible = readings(found, times)
     treatment, group, block, ungrouped = _assignment(possible)
@@ -92,7 +98,8 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     units = [each for each in (group.name, who.key if who and sure else None) if each is not None]
     taken |= _columns(who.key) if who and sure else set()
     units += [treatment.name] if treatment.name is not None else []
-    outcome = _outcome(candidates(found, taken, units, times), possible)
+    possible_outcomes = candidates(found, taken, units, times)
+    outcome = _outcome(possible_outcomes, only_one(found, possible_outcomes, {*taken, *times}))
     roles = {"outcome": outcome, "treatment": treatment, "group": group}
     roles |= {"block": block} if block.name is not None else {}
     if who is not None and sure:
@@ -110,6 +117,7 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
         ungrouped=ungrouped,
         outcome_values=values,
         pretest=_pretest(found, outcome.name, roles),
+        empty_group=empty if ungrouped and empty and empty[0] == group.name else None,
     )
 
 
@@ -195,7 +203,7 @@ def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]
     group = _told(best.group, best.group_why, best.close)
     block = Guess(best.block, best.block_why)
     if best.marks < LEAST_TREATMENT or not (best.named or best.dealt):
-        return Guess(None, f"no column sounds or lies like one ('{best.treatment}' least badly)"), \
+        return Guess(None, f"no column stands out; the likeliest is '{best.treatment}'"), \
             group, Guess(None, ""), False  # fmt: skip
     if len(near) == 1:
         return Guess(best.treatment, best.why), group, block, best.ungrouped
@@ -208,16 +216,26 @@ def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]
     return Guess(None, f"it could be {names}", both), group, block, False
 
 
-def _told(group: Key | None, why: str, close: Sequence[str]) -> Guess:
-    """The group, or the columns that could be it just as well."""
+def _told(group: Key | None, why: str, close: Sequence[Key]) -> Guess:
+    """The group, or what could be it just as well."""
     if not close:
         return Guess(group, why)
-    names = (str(group), *close)
-    return Guess(
-        None,
-        f"it could be {' or '.join(names)}",
-        tuple((name, "several rows in each level, several arms") for name in names),
-    )
+    either = [(_written(each), _reading_of(each, group, close)) for each in (group, *close) if each]
+    return Guess(None, f"it could be {' or '.join(name for name, _ in either)}", tuple(either))
+
+
+def _written(key: Key) -> str:
+    return f"[{', '.join(key)}]" if isinstance(key, tuple) else key
+
+
+def _reading_of(key: Key, group: Key | None, close: Sequence[Key]) -> str:
+    """When one of several keys is the group."""
+    pairs = [each for each in close if isinstance(each, tuple)]
+    if isinstance(key, tuple):
+        return f"if the labels of {key[-1]} start again in each {key[0]}"
+    if pairs and key == group:
+        return f"if a label of {key} means the same {key} in each {pairs[0][0]}"
+    return "several rows in each level, several arms"
 
 
 def _either_group(near: Sequence[Reading]) -> tuple[tuple[str, str], ...]:
@@ -228,14 +246,27 @@ def _either_group(near: Sequence[Reading]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _outcome(found: Sequence[Candidate], possible: Sequence[Reading]) -> Guess:
+def _outcome(found: Sequence[Candidate], only: Candidate | None) -> Guess:
+    """The best candidate; what has to be read as numbers first is to be filled in."""
+    guess = _best_outcome(found, only)
+    hidden = [each for each in found if each.kind == "signs" and each.name == guess.name]
+    if not hidden:
+        return guess
+    (best,) = hidden
+    return Guess(None, f"it could be {best.name}, once it is read as numbers (see above)")
+
+
+def _best_outcome(found: Sequence[Candidate], only: Candidate | None) -> Guess:
     """The candidate with most marks; of several that are named as outcomes, the finest."""
     if not found:
         return Guess(None, "no column is a number, or yes and no, that varies within groups")
+    if only is not None:
+        left = "" if only.named else ", and no other column can be it"
+        return Guess(only.name, f"{only.why}{left}")
     best = found[0]
     least = LEAST_TWO_VALUED if best.levels == 2 else LEAST_OUTCOME
     if best.marks < least:
-        return Guess(None, f"no column sounds or lies like one ('{best.name}' least badly)")
+        return Guess(None, f"no column stands out; the likeliest is '{best.name}'")
     near = [each for each in found if best.marks - each.marks < _margin(best, each)]
     if len(near) == 1:
         return Guess(best.name, best.why)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from groupwise.data import vocabulary as say
 from groupwise.data.profile import Column
+from groupwise.data.remedies import Remedy, why_text
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_attribute, is_key, is_label, is_unit, rank
+from groupwise.data.units import is_attribute, is_key, is_label, is_unit, name_marks, rank
 from groupwise.data.values import NUMBER
 from groupwise.data.vocabulary import names_it, says
 
@@ -22,6 +23,11 @@ MOST_LABELS = 7
 """Labels of an outcome that is no number: more are hardly in an order."""
 MOSTLY = 0.7
 """A column of texts of which more than this share are numbers holds numbers."""
+SIGNED = re.compile(
+    r"[+-]?(?:[^\w\s]|kr\.?|Fr\.?|Rs\.?|(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|JPY|CAD|AUD|INR|CNY)\b|"
+    r"[A-Z]{1,2}\$)?\s*[+-]?\d"
+)
+"""How a number begins, with a sign of a currency before it or none; SCH1 is a label."""
 STEM = re.compile(r"(.*?)[ _.]?(t|tp|w|wave|time|time_|m|month|week|)[ _.]?(\d+)$")
 WHEN = re.compile(
     r"(t|tp|w|wk|week|wave|m|mo|month|y|year|v|visit|time|d|day)?\d+(wk|w|mo|m|month|y|d)?s?"
@@ -40,6 +46,8 @@ class Candidate:
     """How many columns stand to the left of it."""
     is_late: bool
     """Whether its name says that it was measured afterwards, or it has a baseline."""
+    ruled_out: bool = False
+    """Whether it has one value in each unit, or names rows."""
 
     @property
     def sure(self) -> bool:
@@ -76,8 +84,40 @@ def candidates(
         why = _why(found, column, kind) + (", named so" if named else "")
         place = list(found.columns).index(column.name)
         is_late = has_baseline or says(column.name, say.AFTER)
-        made.append(Candidate(column.name, marks, why, named, column.levels, kind, place, is_late))
+        ruled_out = bool(fixed) or _names_rows(found, column.name, kind)
+        made.append(
+            Candidate(
+                column.name, marks, why, named, column.levels, kind, place, is_late, ruled_out
+            )
+        )
     return sorted(made, key=lambda each: (-each.marks, -each.levels))
+
+
+def only_one(
+    found: Structure, possible: Sequence[Candidate], taken: Collection[str]
+) -> Candidate | None:
+    """The candidate that is left where no other column at all can be the outcome."""
+    left = [each for each in possible if not each.ruled_out]
+    if len(left) != 1 or (says(left[0].name, say.TRAIT) and len(possible) > 1):
+        return None
+    judged = {each.name for each in possible}
+    others = [
+        name
+        for name, column in found.columns.items()
+        if name not in judged
+        and name not in taken
+        and column.levels > 1
+        and not column.is_key
+        and name_marks(name) <= 0
+        and not says(name, say.TRAIT)
+    ]
+    return None if others else left[0]
+
+
+def measured_after(names: Collection[str], columns: Mapping[str, Column]) -> list[str]:
+    """Of these columns those that were measured after the treatment, by their names."""
+    late = _with_baseline(columns, _first_of_series(columns))
+    return [name for name in names if name in late or says(name, say.AFTER)]
 
 
 def measured(found: Structure, column: Column) -> str | None:
@@ -90,6 +130,8 @@ def measured(found: Structure, column: Column) -> str | None:
         return "two"
     if column.kind == "text" and is_mostly_numbers(found.table[column.name]):
         return "text"
+    if format_remedy(column, found.table[column.name]) is not None:
+        return "signs"
     few = column.kind == "text" and column.levels <= MOST_LABELS
     return "labels" if few and names_it(column.name, say.RESULT) else None
 
@@ -99,6 +141,20 @@ def is_mostly_numbers(values: pd.Series) -> bool:
     texts = values.dropna().unique()[:2000]
     numbers = sum(bool(NUMBER.fullmatch(str(each).strip())) for each in texts)
     return numbers >= 5 and numbers > MOSTLY * len(texts)
+
+
+def format_remedy(column: Column, values: pd.Series) -> Remedy | None:
+    """How to read a column of text as numbers, if a setting of `format` does that.
+
+    Labels such as 1a and 2a are none, nor are few values: doses, or times.
+    """
+    if column.kind != "text" or column.levels <= FEW or name_marks(column.name) > 0:
+        return None
+    texts = [str(each).strip() for each in values.dropna().unique()[:200]]
+    if 2 * sum(bool(SIGNED.match(text)) for text in texts) < len(texts):
+        return None
+    remedy = why_text(values)
+    return remedy if remedy is not None and remedy[1].count("`format: ") == 1 else None
 
 
 def two_values(found: Structure, name: str) -> dict[str, int] | None:
@@ -130,15 +186,20 @@ def _marks(
     """How much a column looks like an outcome, and whether it is named as one."""
     name = column.name
     by_name, named = _name_marks(name, kind, is_early=name in early)
-    marks = {"number": 2.0, "text": 1.5, "two": 0.0, "labels": 0.0}[kind] + by_name
+    marks = {"number": 2.0, "text": 1.5, "signs": 1.5, "two": 0.0, "labels": 0.0}[kind] + by_name
     if column.kind == "whole number" and kind == "number":
         marks -= 0.5 if column.levels > FEW else 1.25
-    if is_key(found, name) or (is_label(name) and not says(name, say.OUTCOME)):
+    if _names_rows(found, name, kind):
         marks -= 7.0
     if not named and (is_unit(found, name) or _is_dealt(found, column)):
         marks -= 3.0
     place = list(found.columns).index(name) / max(len(found.columns) - 1, 1)
     return marks + 0.3 * place, named
+
+
+def _names_rows(found: Structure, name: str, kind: str) -> bool:
+    key = is_key(found, name) and kind != "signs"
+    return key or (is_label(name) and not says(name, say.OUTCOME))
 
 
 def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
@@ -241,6 +302,8 @@ def _why(found: Structure, column: Column, kind: str) -> str:
         return f"two values, {shown}"
     if kind == "labels":
         return f"{column.levels} labels"
+    if kind == "signs":
+        return f"text that may be read as numbers, {column.levels} values"
     if kind == "text":
         return f"numbers and a few texts, {column.levels} values"
     return f"a number with {column.levels} values"

@@ -9,8 +9,11 @@ import numpy as np
 
 from groupwise.data import vocabulary as say
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_label, is_unit, rank, stages, unit_marks
+from groupwise.data.units import is_label, is_start, is_unit, rank, stages, unit_marks
 from groupwise.data.vocabulary import says
+
+MOST_STAGES = 12
+"""A time of more values is no before and after."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,34 @@ def restarted(found: Structure, inner: str, outer: str) -> bool:
         return False
     shared = (cells > 0).sum(axis=0)
     return bool(np.mean(shared) >= 1.5 and unit_marks(found, inner) > 0)
+
+
+def numbers_members(found: Structure, name: str) -> bool:
+    """Whether a column numbers the members of a larger unit anew in each: pupil 1, 2, 3 of a class.
+
+    Such a number tells the rows of the larger unit apart, so it is the individual and no group.
+    """
+    if rank(name) > 1 or not (rank(name) == 1 or is_label(name)):
+        return False
+    if found.columns[name].kind != "whole number":
+        return False
+    return any(
+        rank(outer) > 1
+        and outer != name
+        and is_unit(found, outer)
+        and not found.follows(name, outer)
+        and found.counts(outer).mean() >= 2
+        and found.tells_apart(outer, name)
+        and _starts_anew(found, name, outer)
+        for outer in found.repeated
+    )
+
+
+def _starts_anew(found: Structure, name: str, outer: str) -> bool:
+    """Whether nearly every larger unit has the first number, but for what is missing in the file."""
+    values = found.table[name]
+    lowest = values.groupby(found.codes(outer)).min()
+    return bool(values.min() in (0, 1) and (lowest <= values.min() + 1).mean() >= 0.8)
 
 
 def pairs(found: Structure, times: Sequence[str]) -> list[tuple[str, str]]:
@@ -135,17 +166,23 @@ def _is_within(found: Structure, name: str, group: str) -> bool:
 
 
 def before(found: Structure, time: str) -> object | None:
-    """The value of a two-valued time that is before the treatment, as the file writes it."""
+    """The value of a time that is before the treatment, as the file writes it.
+
+    Of two values it is the first; of more, one must say so: visits 1 to 4 may all come after it.
+    """
     column = found.columns[time]
-    if column.levels != 2:
+    if not 2 <= column.levels <= MOST_STAGES:
         return None
     values = list(found.table[time].dropna().unique())
     if stages(found, time):
-        early = [each for each in values if say.folded(each) in say.BEFORE_VALUES]
-        return early[0] if len(early) == 1 else _first_stage(values)
+        early = [each for each in values if is_start(each)]
+        if len(early) == 1:
+            return early[0]
+        return _first_stage(values) if len(values) == 2 else None
     if column.kind == "whole number" and says(time, say.TIME):
-        low, high = sorted(int(each) for each in values)
-        return low if (low, high) in ((0, 1), (1, 2)) else None
+        first, second, *_ = sorted(int(each) for each in values)
+        starts = (first, second) in ((0, 1), (1, 2)) if len(values) == 2 else first == 0
+        return first if starts else None
     return None
 
 

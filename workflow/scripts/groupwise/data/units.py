@@ -9,11 +9,18 @@ import numpy as np
 from groupwise.data import vocabulary as say
 from groupwise.data.profile import Column
 from groupwise.data.structure import Key, Structure, kept
+from groupwise.data.values import as_value
 from groupwise.data.vocabulary import says
 
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?.*|\d\d?[./]\d\d?[./]\d{2,4}")
+SPAN = r"(?:year|week|day|month|hour|minute|jahr|woche|tag|monat|stunde)(?:s|e|en|n)?"
 STAGE = re.compile(r"(?:tp|time|wave|visit|year|week|day|month)[ _-]?\d+")
+LOOSE_STAGE = re.compile(rf"t[ _-]?\d+|\d+[ _-]?{SPAN}(?:[ _-]?(?:later|follow-?up))?")
+"""What may be a stage, and may be a treatment or a dose: T1, 3 months."""
+START = re.compile(rf"(?:tp?|v|w|time|visit|wave|{SPAN})[ _-]?0+|0+[ _-]?{SPAN}")
 NUMBERED = re.compile(r"(.*?\D)[ _-]?\d+")
+NO_ID = re.compile(r"(?:paid|aid|oid|valid|covid|humid|acid|rapid|fluid|grid|lipid|hybrid)$")
+"""Words that end with id and say nothing of an identifier: loan_repaid."""
 LEAST_UNIT = 1.5
 """A column whose marks add up to less is not taken for a unit."""
 LEAST_UNNAMED = 2.5
@@ -74,7 +81,9 @@ def is_attribute(name: str) -> bool:
 def is_label(name: str) -> bool:
     """Whether a name says that it identifies something: order_id, schoolNR."""
     tokens = [part for part in say.parts(name) if "_" not in part]
-    return not say.LABEL.isdisjoint(tokens) or bool(re.search(r"[a-z](?:ID|Id|id|NR|Nr|nr)$", name))
+    if not say.LABEL.isdisjoint(tokens):
+        return True
+    return bool(re.search(r"[a-z](?:ID|Id|id|NR|Nr|nr)$", name)) and not NO_ID.search(name)
 
 
 def rank(name: str) -> int:
@@ -93,8 +102,9 @@ def is_time(found: Structure, name: str) -> bool:
     if column.levels == 2 and say.parts(name) <= say.AFTER | say.TIME:
         return True
     values = stages(found, name)
-    if values and (values <= say.BEFORE_VALUES | say.AFTER_VALUES or all(map(_is_stage, values))):
-        return True
+    if values and all(_is_stage(each) or LOOSE_STAGE.fullmatch(each) for each in values):
+        loose = any(LOOSE_STAGE.fullmatch(each) for each in values)
+        return not loose or _has_stages(found, name)
     if all(DATE.fullmatch(each) for each in column.examples):
         return True
     timed = says(name, say.TIME) and not says(name, say.TREATMENT | say.OUTCOME)
@@ -124,6 +134,23 @@ def stages(found: Structure, name: str) -> frozenset[str]:
     return frozenset(say.folded(each) for each in found.table[name].dropna().unique())
 
 
+def _has_stages(found: Structure, name: str) -> bool:
+    """Whether values such as T1, which may be treatments as well, are times by all else."""
+    if says(name, say.TREATMENT | say.FACTOR):
+        return False
+    if says(name, say.TIME):
+        return True
+    persons = [each for each in found.repeated if rank(each) == 1 and each != name]
+    starts = any(map(is_start, stages(found, name)))
+    return starts and any(found.tells_apart(each, name) for each in persons)
+
+
+def is_start(value: object) -> bool:
+    """Whether a value says that it was measured before: pre, baseline, T0, week 0."""
+    text = say.folded(value)
+    return text in say.BEFORE_VALUES or bool(START.fullmatch(text))
+
+
 def _is_stage(value: str) -> bool:
     known = say.BEFORE_VALUES | say.AFTER_VALUES
     return value in known or bool(STAGE.fullmatch(value)) or bool(re.fullmatch(r"fup?\d*", value))
@@ -139,6 +166,15 @@ def is_key(found: Structure, name: str) -> bool:
     values = found.table[name].dropna().to_numpy(dtype=float)
     steps = np.diff(values)
     return bool((steps > 0).all() or np.ptp(values) + 1 == len(values))
+
+
+def begins_at_one(found: Structure, name: str) -> bool:
+    """Whether labels are numbers or letters from the first on: 1, 2, 3, or 01, 02, or A, B, C."""
+    values = found.table[name].dropna().unique()
+    texts = [as_value(str(each).strip().lstrip("0") or "0") for each in values]
+    letters = {chr(ord("a") + i) for i in range(min(len(texts), 26))}
+    numbers = {str(i + 1) for i in range(len(texts))}
+    return set(texts) == numbers or {each.casefold() for each in texts} == letters
 
 
 def _label_marks(found: Structure, column: Column) -> float:
