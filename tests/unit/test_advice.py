@@ -404,6 +404,7 @@ def test_every_setting_that_a_message_names_was_followed() -> None:
     said = " ".join(text for texts, _ in REFUSED.values() for text in texts)
     followed |= {f"{a}.{b}" if a else b for a, b in WRITTEN.findall(said)}
     followed |= {"format.skip", "format.thousands"}  # a second header; unclear commas
+    named.discard("format")  # what is looked for in a message
     assert named <= followed, named - followed
 
 
