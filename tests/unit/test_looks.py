@@ -82,12 +82,22 @@ def test_named_individuals_make_rows_measurements() -> None:
 
 def test_rows_from_before_and_after_lead_to_a_baseline() -> None:
     (said,) = look(before_and_after(), CLASSES).alerts
-    assert "Write `individual: pupil` under `roles` and `baseline: {time: pre}`" in said
+    assert "write `individual: pupil` under `roles` and `baseline: {time: pre}`" in said
     roles = Roles("score", "arm", "class", individual="pupil")
     (said,) = look(before_and_after(), roles).alerts
-    assert "Write `baseline: {time: pre}`" in said
+    assert "write `baseline: {time: pre}`" in said
     done = taken(before_and_after(), roles, baseline={"time": "pre"}).understood
     assert (done["alerts"], done["row"], done["n_obs"]) == ([], "individual", 72)
+
+
+def test_what_comes_after_a_baseline_has_no_other() -> None:
+    """Of visits 0, 1 and 2 the first was taken: visit 1 is no baseline of visit 2."""
+    table = trial().loc[lambda t: t.index.repeat(3)].reset_index(drop=True)
+    table["pupil"], table["visit"] = np.repeat(np.arange(72), 3), np.tile([0, 1, 2], 72)
+    roles = Roles("score", "arm", "class", individual="pupil")
+    assert len(taken(table, roles).understood["alerts"]) == 1
+    done = taken(table, roles, baseline={"visit": 0}).understood
+    assert (done["alerts"], done["row"], done["n_obs"]) == ([], "measurement", 144)
 
 
 def test_members_of_a_person_are_measurements() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from groupwise.data import suspect
 from groupwise.data.labels import labels
+from groupwise.data.prepare import baseline_name
 from groupwise.data.repeats import before, restarted
 from groupwise.data.structure import Key, Structure
 from groupwise.data.units import is_time, rank
@@ -165,8 +166,10 @@ def _is_plain_id(name: str) -> bool:
 def _before_and_after(
     found: Structure, roles: Roles, person: Key | None, others: list[str]
 ) -> list[str]:
-    """A sentence if rows of an individual are from before and after a treatment it keeps."""
+    """A sentence if rows of an individual may be from before and after a treatment it keeps."""
     if person is None or not found.follows(person, roles.treatment):
+        return []
+    if baseline_name(roles) in roles.covariates:
         return []
     for time in (*roles.covariates, *others):
         if not is_time(found, time) or not found.tells_apart(person, time):
@@ -177,9 +180,9 @@ def _before_and_after(
             role = "" if roles.individual else f"`individual: {in_yaml(name)}` under `roles` and "
             setting = f"`baseline: {in_yaml({time: as_plain(first)})}`"
             return [
-                f"Each '{name}' has rows from before and from after ('{time}'), and an average over "
-                f"both mixes the effect with the time before it. Write {role}{setting}: what was "
-                "measured before then is adjusted for, and no outcome."
+                f"Each '{name}' has rows of several times ('{time}'). If the first is from before the "
+                f"treatment, an average over all mixes the effect with the time before it: write {role}"
+                f"{setting}, and what was measured then is adjusted for, and no outcome."
             ]
     return []
 

@@ -56,6 +56,11 @@ def where(table: pd.DataFrame, conditions: Mapping[str, Any], setting: str = "wh
     return mask
 
 
+def baseline_name(roles: Roles) -> str:
+    """The covariate that a baseline makes."""
+    return f"{roles.outcome}_baseline"
+
+
 def with_baseline(
     table: pd.DataFrame, roles: Roles, conditions: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, Roles]:
@@ -75,7 +80,7 @@ def with_baseline(
         problem = "nothing says which rows are of one individual"
         fix = "name the column of the individuals' ids as `individual` under `roles`"
         raise InputError("baseline", problem, fix)
-    name = f"{roles.outcome}_baseline"
+    name = baseline_name(roles)
     before = where(table, conditions, "baseline")
     if before.all():
         fix = "name the rows of one point in time"
