@@ -278,6 +278,16 @@ def test_a_setting_is_added_to_those_that_are_given(tmp_path: Path) -> None:
     assert read_dataset_of(tmp_path, block | yaml.safe_load(setting)).table["score"].max() == 47.5
 
 
+def test_a_covariate_is_added_to_those_that_are_given(tmp_path: Path) -> None:
+    block = a_stepped_wedge(tmp_path)
+    table = pd.read_csv(block["file"]).assign(age=lambda t: np.arange(len(t)) % 37)
+    block = csv(tmp_path, table) | {"roles": block["roles"] | {"covariates": ["age"]}}
+    said = " ".join(read_dataset_of(tmp_path, block).design["alerts"])
+    after = advised(block, said, 0, 1, 2)
+    assert after["roles"]["covariates"] == ["age", "period"]
+    assert not read_dataset_of(tmp_path, after).design["alerts"]
+
+
 # Alerts and warnings, until there are none --------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import yaml
@@ -42,7 +42,8 @@ def run(path, sums, settings):
     notes = [*raw.notes, *told, *filter(None, [reason])]
     read = {"file": str(path), "sha256": found, "n_read": taken.understood["n_read"]}
     suspicions = [added(said, given) for said in raw.suspicions]
-    return read | {"read_as": notes, "suspicions": suspicions, "looks": asdict(taken.looks)}
+    looks = replace(taken.looks, alerts=[added(said, given) for said in taken.looks.alerts])
+    return read | {"read_as": notes, "suspicions": suspicions, "looks": asdict(looks)}
 
 
 def added(text, given):
@@ -52,7 +53,7 @@ def added(text, given):
         value = yaml.safe_load(setting[2])
         return f"`{setting[1]}: {in_yaml(merged(given.get(setting[1]), value))}`"
 
-    return re.sub(r"`(\w+): (\{[^`]*\})`", whole, text)
+    return re.sub(r"`(\w+): ([{\[][^`]*)`(?! under `roles`)", whole, text)
 
 
 @contextlib.contextmanager

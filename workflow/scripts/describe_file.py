@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 from configuration import from_here
 from raw_table import read_raw
+from raw_table.form import merged
 
 from groupwise.data.aside import without_label_codes
 from groupwise.data.drafting import remarks, settings, suspected_codes, suspicions, text_numbers
@@ -247,9 +248,7 @@ def typed(settings, form):
     """What is typed after `make describe` for these settings and those that were typed."""
     new = dict(form)
     for setting in settings:
-        for key, value in yaml.safe_load(setting)["format"].items():
-            merge = isinstance(value, dict) and isinstance(new.get(key), dict)
-            new[key] = new[key] | value if merge else value
+        new = merged(new, yaml.safe_load(setting)["format"])
     written = json.dumps(new, ensure_ascii=False).replace("$", "$$").replace("'", "'\\''")
     return f"FORMAT='{written}'"
 

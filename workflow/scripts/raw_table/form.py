@@ -89,10 +89,13 @@ def filled_down(form: Mapping[str, Any]) -> set[str]:
     return set(map(plain_name, form.get("fill_down", ())))
 
 
-def merged(old: Any, new: Any) -> Any:
-    """A setting added to what there is: mappings in one another, lists of values joined."""
+def merged(old: Any, new: Any, key: str = "") -> Any:
+    """A setting added to what there is: mappings in one another, lists of values joined.
+
+    The rows of a header take the place of those that were named.
+    """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        return {**old, **{key: merged(old.get(key), value) for key, value in new.items()}}
-    if isinstance(old, list) and isinstance(new, list):
+        return {**old, **{name: merged(old.get(name), new[name], name) for name in new}}
+    if isinstance(old, list) and isinstance(new, list) and key != "header":
         return [*old, *(each for each in new if each not in old)]
     return new

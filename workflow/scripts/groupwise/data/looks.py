@@ -291,7 +291,8 @@ def _with_time(found: Structure, roles: Roles, column: str) -> str:
         )
     return (
         f"It changes with time, and '{column}' has to be adjusted for: "
-        f"`covariates: {in_yaml([column])}` under `roles`, `categorical: {in_yaml([column])}`, and "
+        f"`covariates: {in_yaml([*roles.covariates, column])}` under `roles`, `categorical: "
+        f"{in_yaml([column])}`, and "
         f"{cell} for what members of one '{roles.group}' share at one time."
     )
 
