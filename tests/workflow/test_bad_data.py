@@ -109,7 +109,7 @@ OUTCOMES = [
     Mistake(
         "decimal commas",
         "roles.outcome: column 'score' has numbers with a decimal comma, as in "
-        f"'{LINES[1].split(',')[3].replace('.', ',')}'; write `format: {{decimal: \",\"}}`.",
+        f"'{LINES[1].split(',')[3].replace('.', ',')}'; write `format: {{decimal: ','}}`.",
         "\n".join(quote(each.split(",")) for each in LINES) + "\n",
     ),
     Mistake(
@@ -144,7 +144,8 @@ ARMS = [
         "with one group",
         "roles.treatment: the arm 'treated' has 1 group; with one group in an arm nothing tells the "
         "effect of the treatment from that of the group: if smaller units than 'class' were assigned, "
-        "name them as the group.",
+        "name them as the group; if the members of 'treated' were in no group, write `recode: {class: "
+        "{c6: null}}` and `ungrouped: own_group`.",
         rows(lambda row: ",c2," not in row and ",c4," not in row),
     ),
     Mistake(
@@ -229,7 +230,7 @@ FILES = [
     Mistake(
         "commas in numbers",
         "file: the commas in the numbers of column 'score' may be decimal or not; write "
-        '`format: {decimal: ","}`, or `format: {thousands: ","}` if they separate thousands.',
+        "`format: {decimal: ','}`, or `format: {thousands: ','}` if they separate thousands.",
         with_scores("1|234").replace(",", ";").replace("|", ","),
     ),
     Mistake(
@@ -317,8 +318,8 @@ DECLARED = [
     ),
     Mistake(
         "a condition in numbers on words",
-        "where.class: column 'class' is not numeric: data row 1 has 'c1'; "
-        "correct the value or leave it empty if it is missing.",
+        "where.class: column 'class' holds 6 labels, not numbers: 'c1', 'c2', 'c3', 'c4', 'c5', 'c6'; "
+        "name a column of numbers, or recode each label as one.",
         TINY,
         line("where: {class: {max: 3}}"),
     ),
@@ -357,8 +358,8 @@ DECLARED = [
     ),
     Mistake(
         "a number that is a word",
-        "roles.covariates[0]: column 'sex' is not numeric: data row 1 has 'f'; "
-        "correct the value or leave it empty if it is missing.",
+        "roles.covariates[0]: column 'sex' holds 1 label, not a number: 'f'; name a column of "
+        "numbers, or recode each label as one.",
         with_column("sex", lambda fields: "f"),
         ("class}\n", "class, covariates: [sex]}\n    numeric: [sex]\n"),
     ),

@@ -277,7 +277,8 @@ def _pair(name: str, texts: Sequence[str], counts: Counter[str]) -> Remedy | Non
     if len(texts) == 2:
         return _two_labels(name, (low, ordered[1]))
     listed = ", ".join(f"'{_short(text)}'" for text in ordered)
-    problem = f"column '{name}' holds {len(texts)} labels, not numbers: {listed}"
+    labels = "1 label, not a number" if len(texts) == 1 else f"{len(texts)} labels, not numbers"
+    problem = f"column '{name}' holds {labels}: {listed}"
     if len(texts) == 3 and low.casefold() in FIRST:
         high, other = sorted(ordered[1:], key=lambda text: -counts[text])
         codes = {name: {low: 0, high: 1, other: None}}
