@@ -18,7 +18,7 @@ from describe_file import describe, mapping, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groupwise.data.guess import Guess, covariates, guess_reference, guess_roles
+from groupwise.data.guess import Guess, covariates, guess_layout, guess_reference
 from groupwise.data.ingest import ingest
 from groupwise.data.names import plain_name
 from groupwise.data.outcomes import measured_before
@@ -135,6 +135,10 @@ def flat(keys: Iterable[Any]) -> set[str]:
     return {str(name) for names in lists for name in names}
 
 
+def roles_of(table: pd.DataFrame) -> dict[str, Guess]:
+    return dict(guess_layout(table).roles)
+
+
 def names(guesses: dict[str, Guess]) -> dict[str, Key | None]:
     return {role: guess.name for role, guess in guesses.items()}
 
@@ -161,7 +165,7 @@ def names(guesses: dict[str, Guess]) -> dict[str, Key | None]:
 )
 def test_roles_of_known_data_are_guessed(file: str, roles: dict[str, str], reference: str) -> None:
     table = pd.read_csv(ROOT / file)
-    guesses = guess_roles(table)
+    guesses = roles_of(table)
     assert names(guesses) == roles
     assert all(guess.why for guess in guesses.values())
     assert guess_reference(table[roles["treatment"]]).name == reference
@@ -187,9 +191,9 @@ def cluster_trial(**renamed: str) -> pd.DataFrame:
 
 
 def test_group_is_the_coarsest_unit_that_was_assigned_whatever_its_name() -> None:
-    found = names(guess_roles(cluster_trial()))
+    found = names(roles_of(cluster_trial()))
     assert (found["treatment"], found["group"], found["outcome"]) == ("w", "v", "z")
-    assert names(guess_roles(cluster_trial(r="region")))["block"] == "region"
+    assert names(roles_of(cluster_trial(r="region")))["block"] == "region"
 
 
 def test_treatment_within_groups_has_no_block() -> None:
@@ -200,19 +204,19 @@ def test_treatment_within_groups_has_no_block() -> None:
             "time": np.random.default_rng(0).normal(size=48),
         }
     )
-    found = guess_roles(table)
+    found = roles_of(table)
     assert names(found) == {"outcome": "time", "treatment": "condition", "group": "subject"}
     assert "varies within groups" in found["treatment"].why
 
 
 def test_what_cannot_be_guessed_says_so() -> None:
-    found = guess_roles(pd.DataFrame({"x": ["a", "b"]}))
+    found = roles_of(pd.DataFrame({"x": ["a", "b"]}))
     assert set(names(found).values()) == {None}
 
 
 @given(tables(missing=True))
 def test_each_role_has_a_column_of_its_own(table: pd.DataFrame) -> None:
-    found = names(guess_roles(table))
+    found = names(roles_of(table))
     taken = [found[role] for role in ("outcome", "treatment", "group", "block") if found.get(role)]
     assert len(taken) == len(set(taken)) and flat(found.values()) <= set(table)
 
@@ -412,7 +416,7 @@ def pupils_of_classes(n: int = 10, size: int = 12, seed: int = 3) -> pd.DataFram
 
 @pytest.mark.parametrize("number", ["nr", "pupil", "lfdNr", "Schueler"])
 def test_number_within_a_class_is_the_pupil_and_no_group(number: str) -> None:
-    roles = guess_roles(pupils_of_classes().rename(columns={"nr": number}))
+    roles = roles_of(pupils_of_classes().rename(columns={"nr": number}))
     assert roles["group"].name == "class" and roles["treatment"].name == "condition"
 
 
@@ -498,9 +502,9 @@ def test_only_column_that_can_be_the_outcome_is_taken() -> None:
     table = pd.DataFrame({"clinic": np.repeat(np.arange(1, 17), 20)})
     table["arm"] = np.array(["usual", "reminder"])[table["clinic"] % 2]
     table["attended"] = np.random.default_rng(1).random(320) < 0.6
-    assert guess_roles(table)["outcome"].name == "attended"
+    assert roles_of(table)["outcome"].name == "attended"
     table["returned"] = np.random.default_rng(2).random(320) < 0.6
-    assert guess_roles(table)["outcome"].name is None
+    assert roles_of(table)["outcome"].name is None
 
 
 def test_later_measurement_is_not_named_among_covariates(tmp_path: Path) -> None:

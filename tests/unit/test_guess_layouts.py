@@ -22,7 +22,7 @@ from raw_table import read_raw
 
 from groupwise.data.codes import without_codes
 from groupwise.data.drafting import FILL_IN
-from groupwise.data.guess import Guess, guess_reference, guess_roles
+from groupwise.data.guess import Guess, guess_layout, guess_reference
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
 
@@ -53,7 +53,7 @@ def _verdicts(place: int) -> dict[str, tuple[str, Key]]:
 
 @cache
 def _guesses(place: int) -> dict[str, Guess]:
-    return guess_roles(LAYOUTS[place].table)
+    return dict(guess_layout(LAYOUTS[place].table).roles)
 
 
 def _judged_reference(arms: pd.Series, layout: Layout) -> tuple[str, Key]:

@@ -75,11 +75,6 @@ class Layout:
     empty_group: tuple[str, str] | None = None
 
 
-def guess_roles(table: pd.DataFrame) -> dict[str, Guess]:
-    """A guess for `outcome`, `treatment`, `group`; for `block`, `individual`, `second_group` if any."""
-    return dict(guess_layout(table).roles)
-
-
 def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -> Layout:
     """The roles, and what the draft of a configuration says besides."""
     found = Structure(table, columns)

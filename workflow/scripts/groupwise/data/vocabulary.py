@@ -10,8 +10,11 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 
-from groupwise.data import names
-from groupwise.data.names import words
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, each once."""
+    return frozenset(text.split())
+
 
 COMPOUND = 5
 """Letters of a word that is looked for inside longer ones."""
@@ -107,14 +110,20 @@ ROOM = words(
     "whole_plot mainplot transect quadrat neighborhood neighbourhood tutor mentor squad cell_id "
     "gemeinschaft station mom mother"
 )
-SELF = names.PERSON - {"teacher_id", "mother", "mom"} | words(
+SELF = words(
+    "pupil student patient person participant subject child respondent user customer client member "
+    "individual worker employee resident caregiver man infant animal schueler schuelerin patientin "
+    "proband person_id kunde eleve alumno paciente "
     "schuler schulerin kind kinder participante enfant nino sujet sujeto versuchsperson vp vpn person "
     "subj rat mouse dog cow pig chick plant tree leaf fish kid woman sid pid uid ppt participantid "
     "bewohner studierende studierender teilnehmer teilnehmerin student visitor account runner"
 )
 ITEM = words("item stimulus question trial_id word picture task order session_id message_id")
 """What individuals answer: crossed with them."""
-TIME = names.TIME | words(
+TIME = words(
+    "time period visit wave phase occasion session week month year day date round step semester "
+    "term trimester quarter season measurement timepoint moment trial zeitpunkt welle woche monat "
+    "jahr besuch messung mes ano periodo prepost pre_post "
     "hour minute days weeks months years zeit messzeitpunkt messzeit messwiederholung periode "
     "visite temps seance sesion jour tag semaine semana annee timept tp yr erhebung halbjahr"
 )
