@@ -15,8 +15,8 @@ from groupwise.inference.sandwich import (
     cluster_design,
     make_contrasts,
     robust,
-    wald_statistic,
 )
+from groupwise.inference.wald import wald_statistic
 from groupwise.inference.wild_bootstrap import (
     BLOCK,
     Weights,

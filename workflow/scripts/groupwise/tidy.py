@@ -284,15 +284,18 @@ class Inference:
 
 @dataclass(frozen=True)
 class JointTest:
-    """Test that several contrasts are all zero; `df_den` infinite means chi-squared / df_num."""
+    """Tests that several contrasts are all zero, arrays (...), one number for a single dataset.
 
-    statistic: float
+    `df_den` infinite means chi-squared / df_num.
+    """
+
+    statistic: np.ndarray
     df_num: float
-    df_den: float
-    p_value: float
+    df_den: np.ndarray
+    p_value: np.ndarray
 
 
-NO_TEST = JointTest(np.nan, np.nan, np.nan, np.nan)
+NO_TEST = JointTest(np.array(np.nan), np.nan, np.array(np.nan), np.array(np.nan))
 
 
 @dataclass(frozen=True)
@@ -380,7 +383,6 @@ def method_tables(
         rows["coefficients"].append(
             table("coefficients", terms | each.answers.coefficients.columns())
         )
-        rows["omnibus"].append(
-            table("omnibus", [who | vars(each.answers.omnibus) | {"message": each.message}])
-        )
+        joint = {name: float(value) for name, value in vars(each.answers.omnibus).items()}
+        rows["omnibus"].append(table("omnibus", [who | joint | {"message": each.message}]))
     return {name: concat(name, parts) for name, parts in rows.items()}

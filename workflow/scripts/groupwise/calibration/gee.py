@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from groupwise.calibration.replicates import Batch, Replicates
-from groupwise.inference.sandwich import cluster_design, make_contrasts, t_inference
+from groupwise.inference.sandwich import cluster_design, make_contrasts
+from groupwise.inference.wald import t_inference
 from groupwise.models.exchangeable import (
     ALIKE,
     has_too_few_pairs,

@@ -6,7 +6,7 @@ import numpy as np
 
 from groupwise.calibration.replicates import Batch, Replicates
 from groupwise.design import Design
-from groupwise.inference.sandwich import t_inference
+from groupwise.inference.wald import t_inference
 from groupwise.models.least_squares import Basis, orthonormal_basis
 from groupwise.specifications.group_means import fit_means, group_means
 

@@ -14,8 +14,8 @@ from groupwise.inference.sandwich import (
     design_clusters,
     make_contrasts,
     robust,
-    t_inference,
 )
+from groupwise.inference.wald import t_inference
 from groupwise.inference.wild_bootstrap import BLOCK as SIGN_VECTORS
 from groupwise.inference.wild_bootstrap import Pieces, Weights, wild_inference, wild_p_values
 from groupwise.models.least_squares import orthonormal_basis

@@ -6,8 +6,7 @@ import numpy as np
 
 from groupwise import tidy
 from groupwise.design import Design
-from groupwise.inference.sandwich import t_inference
-from groupwise.inference.wald import wald_answers, wald_joint
+from groupwise.inference.wald import f_test, t_inference, wald_answers
 from groupwise.models.absorbed import Absorbed
 
 
@@ -32,7 +31,7 @@ def dummy_answers(
     if np.isfinite(contrasts.estimate).all():
         q = len(design.omnibus)
         vcov = fit.vcov(design.omnibus)
-        omnibus = wald_joint(np.eye(q), contrasts.estimate[:q], vcov, df=fit.df_resid)
+        omnibus = f_test(contrasts.estimate[:q], vcov, fit.df_resid)
     return tidy.Answers(contrasts, means, infer(np.eye(p), first), omnibus)
 
 

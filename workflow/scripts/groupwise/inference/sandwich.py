@@ -26,11 +26,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from groupwise import tidy
 from groupwise.design import Design
-from groupwise.inference.wald import t_quantile
+from groupwise.inference.wald import f_test, t_inference
 from groupwise.models.least_squares import Basis, orthonormal_basis, sum_by
 
 KINDS = ("CR0", "CR1", "CR2", "CR3")
@@ -358,65 +357,14 @@ def degrees_of_freedom(contrasts: Contrasts) -> np.ndarray:
     return np.where(contrasts.known, contrasts.clusters.n_groups - 1.0, np.nan)
 
 
-def t_inference(
-    estimate: np.ndarray, std_error: np.ndarray, df: np.ndarray, conf_level: float
-) -> tidy.Inference:
-    """t tests and intervals, element by element; a row without a variance or df is NaN throughout."""
-    known = (std_error > 0) & np.isfinite(estimate) & (df > 0)
-    estimate, std_error = np.where(known, estimate, np.nan), np.where(known, std_error, np.nan)
-    statistic, df = estimate / std_error, np.where(known, df, np.nan)
-    half = t_quantile(0.5 + conf_level / 2, df) * std_error
-    return tidy.Inference(
-        estimate=estimate,
-        std_error=std_error,
-        statistic=statistic,
-        df=df,
-        p_value=2 * stats.t.sf(np.abs(statistic), df),
-        conf_low=estimate - half,
-        conf_high=estimate + half,
-        conf_level=conf_level,
-    )
-
-
-def wald_statistic(estimate: np.ndarray, vcov: np.ndarray) -> np.ndarray:
-    """estimate' vcov^-1 estimate for (..., q) and (..., q, q); NaN where vcov is singular."""
-    finite = np.isfinite(vcov).all(axis=(-2, -1)) & np.isfinite(estimate).all(axis=-1)
-    scale = np.sqrt(np.diagonal(vcov, axis1=-2, axis2=-1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = vcov / (scale[..., None] * scale[..., None, :])
-        unit = estimate / scale
-    usable = finite & (scale > 0).all(axis=-1)
-    correlation = np.where(usable[..., None, None], correlation, np.eye(estimate.shape[-1]))
-    values, vectors = np.linalg.eigh(correlation)
-    usable = usable & (values[..., 0] > 1e-12)
-    rotated = np.einsum("...i,...ij->...j", np.where(usable[..., None], unit, 0), vectors)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = (rotated**2 / values).sum(axis=-1)
-    return np.where(usable, statistic, np.nan)
-
-
-@dataclass(frozen=True)
-class JointTests:
-    """F tests that all combinations are 0; arrays of shape (...)."""
-
-    statistic: np.ndarray
-    df_num: float
-    df_den: float
-    p_value: np.ndarray
-
-
-def joint_tests(contrasts: Contrasts, found: Robust) -> JointTests:
-    """HTZ for CR2; for the others the Wald statistic over q against F(q, G - 1)."""
+def joint_tests(contrasts: Contrasts, fit: Robust) -> tidy.JointTest:
+    """F tests (...) that all combinations are 0: HTZ for CR2; for the others df are G - 1."""
     q = len(contrasts.known)
-    wald = wald_statistic(found.estimate, found.vcov)
-    if contrasts.kind == "CR2":
-        eta = hotelling_df(contrasts)
-        df = eta - q + 1 if eta > q - 1 else np.nan
-        statistic = wald * df / (eta * q)
-    else:
-        df = contrasts.clusters.n_groups - 1.0
-        statistic = wald / q
-    return JointTests(statistic, float(q), float(df), stats.f.sf(statistic, q, df))
+    if contrasts.kind != "CR2":
+        return f_test(fit.estimate, fit.vcov, contrasts.clusters.n_groups - 1.0)
+    eta = hotelling_df(contrasts)
+    df = eta - q + 1
+    return f_test(fit.estimate, fit.vcov, df if df > 0 else np.nan, scale=df / eta)
 
 
 def design_clusters(design: Design) -> Clusters:
@@ -446,14 +394,11 @@ def cr_answers(
         return cr_inference(clusters, L, y, kind, conf_level)
 
     joint = make_contrasts(clusters, design.omnibus, kind)
-    tests = joint_tests(joint, robust(joint, y))
     return tidy.Answers(
         contrasts=infer(design.L),
         means=infer(design.L_means),
         coefficients=infer(np.eye(len(design.terms))),
-        omnibus=tidy.JointTest(
-            float(tests.statistic), tests.df_num, tests.df_den, float(tests.p_value)
-        ),
+        omnibus=joint_tests(joint, robust(joint, y)),
     )
 
 

@@ -1,4 +1,7 @@
-"""Wald tests and intervals for linear combinations L beta, with t, F or their normal limits."""
+"""t rows and F tests: the one place where an estimate and its covariance become a p-value.
+
+Arrays lead with any number of replicates, (...); one dataset is a batch of one.
+"""
 
 from __future__ import annotations
 
@@ -13,41 +16,41 @@ from groupwise.tidy import Answers, Inference, JointTest
 if TYPE_CHECKING:
     from groupwise.design import Design
 
-
-def wald_answers(
-    design: Design, beta: np.ndarray, vcov: np.ndarray, *, df: float, conf_level: float
-) -> Answers:
-    """Every question of a design answered from the coefficients of its X, shape (p,)."""
-
-    def infer(L: np.ndarray) -> Inference:
-        return wald(L, beta, vcov, df=df, conf_level=conf_level)
-
-    return Answers(
-        contrasts=infer(design.L),
-        means=infer(design.L_means),
-        coefficients=infer(np.eye(len(beta))),
-        omnibus=wald_joint(design.omnibus, beta, vcov, df=df),
-    )
+SINGULAR = 1e-12
+"""A correlation matrix with an eigenvalue below this has no inverse."""
 
 
 def wald(
     L: np.ndarray, beta: np.ndarray, vcov: np.ndarray, *, df: float | np.ndarray, conf_level: float
 ) -> Inference:
-    """One test and interval per row of L, shape (k, p); `df` infinite is the normal.
+    """t tests and intervals of linear combinations L beta, rows L (k, p).
 
-    `beta` (..., p) and `vcov` (..., p, p) may have replicates in front; `df` is one number, or one
-    per row and replicate, (..., k).
+    Parameters
+    ----------
+    beta, vcov : (..., p), (..., p, p)
+    df : one number, or (..., k); infinite is the normal
     """
-    estimate = beta @ L.T
-    std_error = np.sqrt(np.maximum(np.einsum("...ij,ij->...i", L @ vcov, L), 0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = estimate / std_error
+    variance = np.einsum("...ij,ij->...i", L @ vcov, L)
+    return t_inference(beta @ L.T, np.sqrt(np.maximum(variance, 0)), df, conf_level)
+
+
+def t_inference(
+    estimate: np.ndarray, std_error: np.ndarray, df: float | np.ndarray, conf_level: float
+) -> Inference:
+    """t tests that estimates (..., k) are 0, and intervals; `df` infinite is the normal.
+
+    A row without an estimate, a positive standard error or positive df is NaN throughout.
+    """
+    df = np.broadcast_to(np.asarray(df, dtype=float), estimate.shape)
+    usable = (std_error > 0) & np.isfinite(estimate) & (df > 0)
+    estimate, std_error, df = (np.where(usable, each, np.nan) for each in (estimate, std_error, df))
+    statistic = estimate / std_error
     half = t_quantile(0.5 + conf_level / 2, df) * std_error
     return Inference(
         estimate=estimate,
         std_error=std_error,
         statistic=statistic,
-        df=np.broadcast_to(np.asarray(df, dtype=float), estimate.shape).copy(),
+        df=df,
         p_value=2 * special.stdtr(df, -np.abs(statistic)),
         conf_low=estimate - half,
         conf_high=estimate + half,
@@ -73,10 +76,64 @@ def t_quantile(p: float, df: float | np.ndarray) -> np.ndarray:
     return quantile
 
 
-def wald_joint(L: np.ndarray, beta: np.ndarray, vcov: np.ndarray, *, df: float) -> JointTest:
-    """F test that every row of L beta is zero; with `df` infinite, F times q is chi-squared."""
-    estimate = L @ beta
-    q = len(L)
-    F = float(estimate @ np.linalg.solve(L @ vcov @ L.T, estimate)) / q
-    p_value = special.fdtrc(q, df, F) if np.isfinite(df) else special.chdtrc(q, q * F)
-    return JointTest(F, float(q), float(df), float(p_value))
+def f_test(
+    estimate: np.ndarray,
+    vcov: np.ndarray,
+    df: float | np.ndarray,
+    *,
+    scale: float | np.ndarray = 1.0,
+) -> JointTest:
+    """F tests that q combinations are all 0: Wald's statistic over q, times `scale`.
+
+    Parameters
+    ----------
+    estimate, vcov : (..., q), (..., q, q)
+        Where the covariance has no inverse the test is NaN.
+    df, scale : (...) or numbers
+        Denominator degrees of freedom; infinite makes q F chi-squared.
+    """
+    q = estimate.shape[-1]
+    statistic = scale * wald_statistic(estimate, vcov) / q
+    return f_tail(statistic, q, df)
+
+
+def f_tail(statistic: np.ndarray, q: float, df: float | np.ndarray) -> JointTest:
+    """The test of F statistics (...) with q and `df` degrees of freedom; NaN without positive df."""
+    df = np.broadcast_to(np.asarray(df, dtype=float), np.shape(statistic))
+    statistic, df = (np.where(df > 0, each, np.nan) for each in (statistic, df))
+    finite = special.fdtrc(q, np.where(np.isinf(df), 1.0, df), statistic)
+    p_value = np.where(np.isinf(df), special.chdtrc(q, q * statistic), finite)
+    return JointTest(statistic, float(q), df, p_value)
+
+
+def wald_statistic(estimate: np.ndarray, vcov: np.ndarray) -> np.ndarray:
+    """estimate' vcov^-1 estimate, (...), of (..., q) and (..., q, q); NaN where vcov is singular."""
+    finite = np.isfinite(vcov).all(axis=(-2, -1)) & np.isfinite(estimate).all(axis=-1)
+    scale = np.sqrt(np.diagonal(np.where(finite[..., None, None], vcov, 0), axis1=-2, axis2=-1))
+    usable = finite & (scale > 0).all(axis=-1)
+    scale = np.where(usable[..., None], scale, 1)
+    correlation = vcov / (scale[..., None] * scale[..., None, :])
+    correlation = np.where(usable[..., None, None], correlation, np.eye(estimate.shape[-1]))
+    values, vectors = np.linalg.eigh(correlation)
+    usable = usable & (values[..., 0] > SINGULAR)
+    unit = np.where(usable[..., None], estimate / scale, 0)
+    rotated = np.einsum("...i,...ij->...j", unit, vectors)
+    statistic = (rotated**2 / np.where(usable[..., None], values, 1)).sum(axis=-1)
+    return np.where(usable, statistic, np.nan)
+
+
+def wald_answers(
+    design: Design, beta: np.ndarray, vcov: np.ndarray, *, df: float, conf_level: float
+) -> Answers:
+    """Every question of a design answered from the coefficients of its X, shape (p,)."""
+
+    def infer(L: np.ndarray) -> Inference:
+        return wald(L, beta, vcov, df=df, conf_level=conf_level)
+
+    L = design.omnibus
+    return Answers(
+        contrasts=infer(design.L),
+        means=infer(design.L_means),
+        coefficients=infer(np.eye(len(beta))),
+        omnibus=f_test(L @ beta, L @ vcov @ L.T, df),
+    )

@@ -33,8 +33,8 @@ from groupwise.inference.sandwich import (
     make_contrasts,
     robust,
     unknown,
-    wald_statistic,
 )
+from groupwise.inference.wald import wald_statistic
 from groupwise.models.least_squares import sum_by
 
 ENUMERATE = 2**16

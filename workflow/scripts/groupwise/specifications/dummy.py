@@ -20,7 +20,7 @@ from groupwise import tidy
 from groupwise.algebra import estimable, independent_columns, pivoted_rank, row_space
 from groupwise.design import Design
 from groupwise.inference.absorbed_answers import dummy_answers, nested_answers
-from groupwise.inference.wald import wald, wald_answers, wald_joint
+from groupwise.inference.wald import f_test, wald, wald_answers
 from groupwise.models.absorbed import Absorbed
 from groupwise.models.linear import SOFTWARE, LinearFit, fit_ols
 from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
@@ -158,7 +158,7 @@ def _identified_answers(sample: Sample, model: LinearFit, X: np.ndarray) -> tidy
     omnibus = tidy.NO_TEST
     if np.isfinite(contrasts.estimate).all():
         joint = L[: len(design.omnibus)]
-        omnibus = wald_joint(joint, model.beta, model.vcov, df=model.df_resid)
+        omnibus = f_test(joint @ model.beta, joint @ model.vcov @ joint.T, model.df_resid)
     return tidy.Answers(contrasts, infer(L_means), infer(np.eye(X.shape[1])), omnibus)
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from groupwise import tidy
 from groupwise.design import Design
-from groupwise.inference.sandwich import JointTests, t_inference, wald_statistic
+from groupwise.inference.wald import f_test, t_inference
 from groupwise.models.least_squares import Basis, orthonormal_basis, sum_by
 from groupwise.specifications import Sample, SpecificationFit
 
@@ -44,13 +43,11 @@ class MeansFit:
         df = np.full(len(L), self.df if self.df > 0 else np.nan)
         return t_inference(self.coordinates @ Lambda.T, std_error, df, conf_level)
 
-    def joint(self, L: np.ndarray) -> JointTests:
+    def joint(self, L: np.ndarray) -> tidy.JointTest:
         """F test that every row of L beta is 0."""
         Lambda, _ = self.basis.coordinates(L)
         vcov = self.variance[..., None, None] * (Lambda @ Lambda.T)
-        statistic = wald_statistic(self.coordinates @ Lambda.T, vcov) / len(L)
-        df = float(self.df) if self.df > 0 else np.nan
-        return JointTests(statistic, float(len(L)), df, stats.f.sf(statistic, len(L), df))
+        return f_test(self.coordinates @ Lambda.T, vcov, self.df)
 
 
 def fit_means(design: Design, y: np.ndarray, *, weighted: bool) -> MeansFit:
@@ -104,14 +101,11 @@ def _answers(sample: Sample, *, weighted: bool) -> tuple[tidy.Answers, str]:
             f"Does not apply: {design.n_groups} group means leave no degrees of freedom for the "
             f"variance in a model of rank {means.basis.rank}."
         )
-    joint = means.joint(design.omnibus)
     answers = tidy.Answers(
         contrasts=means.inference(design.L, conf_level),
         means=means.inference(design.L_means, conf_level),
         coefficients=means.inference(np.eye(len(design.terms)), conf_level),
-        omnibus=tidy.JointTest(
-            float(joint.statistic), joint.df_num, joint.df_den, float(joint.p_value)
-        ),
+        omnibus=means.joint(design.omnibus),
     )
     if np.isfinite(answers.contrasts.p_value).all():
         return answers, ""
