@@ -23,7 +23,7 @@ from groupwise.inference.variance_profile import Estimate
 from groupwise.models.lmm import fit_lmm, search
 from groupwise.models.lmm_batch import fit_many
 from groupwise.models.pls import objective
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 CUTOFF = stats.chi2.ppf(0.95, 1)
 KINDS = {

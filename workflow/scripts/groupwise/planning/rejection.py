@@ -17,12 +17,12 @@ from scipy import special, stats
 from groupwise.inference.random_intercept_df import SmallSample
 from groupwise.inference.sandwich import degrees_of_freedom, make_contrasts, robust
 from groupwise.inference.wald import t_quantile
+from groupwise.methods.group_means import fit_means
 from groupwise.models.least_squares import fit_least_squares, sum_by
 from groupwise.models.random_intercept import RandomInterceptFit
 from groupwise.planning.experiments import Experiment
 from groupwise.planning.power import Curve, curves, how_computed, lost_df, why_not
 from groupwise.planning.precision import MIXED
-from groupwise.specifications.group_means import fit_means
 
 N_DRAWS = 4096
 """A power of 2, as Sobol' sequences want it."""
