@@ -7,7 +7,7 @@ import numpy as np
 from groupwise.calibration import gee, means_and_dummies, mixed, pooled, randomization
 from groupwise.calibration.replicates import Batch, Effort, Family, Replicates
 from groupwise.design import Design
-from groupwise.inference.engines import has_one_intercept
+from groupwise.inference.mixed import has_one_intercept
 from groupwise.words import METHODS
 
 FAMILIES: tuple[tuple[tuple[str, ...], Family], ...] = (

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from groupwise.design import Design
-from groupwise.inference.engines import Draws, Engine
+from groupwise.inference import mixed
 from groupwise.tidy import NO_TEST, Answers, Inference, JointTest
 
 
@@ -19,33 +19,40 @@ def answers_by(
     return Answers(infer(design.L), infer(design.L_means), infer(np.eye(len(design.terms))), joint)
 
 
-def satterthwaite_answers(design: Design, fit: Engine, conf_level: float) -> Answers:
-    joint = fit.satterthwaite_joint(design.omnibus)
-    return answers_by(design, lambda L: fit.satterthwaite(L, conf_level), joint)
+def satterthwaite_answers(design: Design, fit: mixed.MixedFit, conf_level: float) -> Answers:
+    joint = mixed.satterthwaite_joint(fit, design.omnibus)
+    return answers_by(design, lambda L: mixed.satterthwaite(fit, L, conf_level), joint)
 
 
-def kenward_roger_answers(design: Design, fit: Engine, conf_level: float) -> Answers:
-    joint = fit.kenward_roger_joint(design.omnibus)
-    return answers_by(design, lambda L: fit.kenward_roger(L, conf_level), joint)
+def kenward_roger_answers(design: Design, fit: mixed.MixedFit, conf_level: float) -> Answers:
+    joint = mixed.kenward_roger_joint(fit, design.omnibus)
+    return answers_by(design, lambda L: mixed.kenward_roger(fit, L, conf_level), joint)
 
 
-def profile_answers(design: Design, fit: Engine, conf_level: float) -> Answers:
+def profile_answers(design: Design, fit: mixed.MixedFit, conf_level: float) -> Answers:
     """ML profile likelihood; the omnibus is the likelihood-ratio test. No profiles of blocks."""
-    joint = fit.likelihood_ratio(design.omnibus)
-    return _without_blocks(design, lambda L: fit.profile(L, conf_level), joint)
+    joint = mixed.likelihood_ratio(fit, design.omnibus)
+    return _without_blocks(design, lambda L: mixed.profile(fit, L, conf_level), joint)
 
 
-def bootstrap_answers(design: Design, fit: Engine, conf_level: float, draws: Draws) -> Answers:
+def bootstrap_answers(
+    design: Design, fit: mixed.MixedFit, conf_level: float, *, n_draws: int, seed: int
+) -> Answers:
     """Studentised parametric bootstrap; the coefficients of blocks are not bootstrapped.
 
     One set of draws serves every row, and the p-values are those of the intervals: below
     1 - conf_level exactly when the interval excludes 0.
     """
-    answers = _without_blocks(design, lambda L: fit.bootstrap(L, conf_level, draws), NO_TEST)
+    draws = {"n_draws": n_draws, "seeds": seed}
+
+    def infer(L: np.ndarray) -> Inference:
+        return mixed.bootstrap(fit, L, conf_level, **draws)
+
+    answers = _without_blocks(design, infer, NO_TEST)
     if len(design.omnibus) > 1:
-        return replace(answers, omnibus=fit.bootstrap_joint(design.omnibus, draws))
+        return replace(answers, omnibus=mixed.bootstrap_joint(fit, design.omnibus, **draws))
     one = answers.contrasts  # two arms: one question, one p-value
-    joint = JointTest(float(one.statistic[0]) ** 2, 1.0, np.nan, float(one.p_value[0]))
+    joint = JointTest(one.statistic[0] ** 2, 1.0, np.array(np.nan), one.p_value[0])
     return replace(answers, omnibus=joint)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from groupwise.design import Design
-from groupwise.inference.engines import Engine
+from groupwise.inference.mixed import MixedFit
 from groupwise.models.linear import LinearFit
 
 ALARM = 1e-4
@@ -15,19 +15,19 @@ ALARM = 1e-4
 
 
 def compare_mixed(
-    design: Design, said_beta: np.ndarray, said_std_dev: dict[str, float], found: Engine
+    design: Design, said_beta: np.ndarray, said_std_dev: dict[str, float], found: MixedFit
 ) -> list[dict[str, Any]]:
     """Effects (differences in standard errors) and standard deviations (relative differences)."""
     std_error = np.sqrt(np.einsum("ij,jk,ik->i", design.L, found.vcov, design.L))
     effects = zip(
         design.contrast_labels, design.L @ said_beta, design.L @ found.beta, std_error, strict=True
     )
-    rows = [
-        _row(label, ours, theirs, unit, found.singular) for label, theirs, ours, unit in effects
-    ]
+    singular = bool(found.singular)
+    rows = [_row(label, ours, theirs, unit, singular) for label, theirs, ours, unit in effects]
     for name, ours in found.std_dev.items():
         unit = ours if ours > 0 else found.std_dev["residual"]
-        rows.append(_row(f"sd of {name}", ours, said_std_dev[name], unit, found.singular))
+        row = _row(f"sd of {name}", float(ours), said_std_dev[name], float(unit), singular)
+        rows.append(row)
     return rows
 
 

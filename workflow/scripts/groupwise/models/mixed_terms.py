@@ -15,8 +15,7 @@ import numpy as np
 from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 
 from groupwise.models import mixed
-from groupwise.models.lmm import SOFTWARE, LmmFit, fit_at, fit_structure
-from groupwise.models.lmm_structure import LmmStructure
+from groupwise.models.lmm import SOFTWARE, LinearMixedModel, LmmFit
 from groupwise.models.random_terms import RandomTerm
 
 NOT_ASKED = "statsmodels has no such combination of random effects; the fit is groupwise's own."
@@ -46,11 +45,11 @@ class TermsFit:
 
     @property
     def loglik(self) -> float:
-        return self.shown.loglik
+        return float(self.shown.loglik)
 
     @property
     def singular(self) -> bool:
-        return self.shown.singular
+        return bool(self.shown.singular)
 
     @property
     def fitted(self) -> np.ndarray:
@@ -74,8 +73,8 @@ def fit_terms(X: np.ndarray, y: np.ndarray, terms: Sequence[RandomTerm]) -> Term
     ValueError
         If there is no fit, with the reason.
     """
-    structure = LmmStructure.of(X, terms)
-    best = fit_structure(structure, y)
+    model = LinearMixedModel.of(X, terms)
+    best = model.fit(y)
     if not best.converged:
         raise ValueError(best.message)
     if len(terms) > 1:
@@ -91,23 +90,23 @@ def fit_terms(X: np.ndarray, y: np.ndarray, terms: Sequence[RandomTerm]) -> Term
             software=SOFTWARE,
             converged=True,
         )
-    return _checked(structure, y, best)
+    return _checked(model, y, best)
 
 
-def _checked(structure: LmmStructure, y: np.ndarray, best: LmmFit) -> TermsFit:
+def _checked(model: LinearMixedModel, y: np.ndarray, best: LmmFit) -> TermsFit:
     """What statsmodels says, beside the engine's fit at its variances and at the optimum."""
     # MixedLM's stopping rules know no units: it sees what OLS leaves, in units of its own sd.
-    outcome, X = best.outcome, structure.X
-    ols = structure.R_inverse @ outcome.b
-    left = (y - X @ ols) / outcome.scale
-    cov, residual, converged, effects = _statsmodels(X, left, structure.terms[0])
-    said_beta = ols + outcome.scale * effects
-    at = fit_at(structure, y, _theta(structure.terms[0], cov / residual))
-    gap = 0.5 * (at.criterion - best.criterion)
+    (ols_in_Q,), (scale,), structure = best.sums.b, best.sums.scale, model.structure
+    ols = model.to_beta @ ols_in_Q
+    left = (y - structure.X @ ols) / scale
+    cov, residual, converged, effects = _statsmodels(structure.X, left, structure.terms[0])
+    said_beta = ols + scale * effects
+    at = model.fit(y, theta=_theta(structure.terms[0], cov / residual))
+    gap = 0.5 * float(at.criterion - best.criterion)
     agreement = float(np.max(np.abs(said_beta - at.beta) / np.sqrt(np.diag(at.vcov))))
     trusted = gap <= mixed.LIKELIHOOD_GAP and agreement <= mixed.AGREEMENT
     shown = at if gap <= mixed.LIKELIHOOD_GAP else best
-    sds = np.append(np.sqrt(np.diag(cov)), np.sqrt(residual)) * outcome.scale
+    sds = np.append(np.sqrt(np.diag(cov)), np.sqrt(residual)) * scale
     notes = (_boundary(best), mixed.disagreement(agreement, gap))
     return TermsFit(
         shown=shown,

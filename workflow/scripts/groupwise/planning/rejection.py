@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special, stats
 
-from groupwise.inference.random_intercept_df import SmallSample
+from groupwise.inference import mixed
 from groupwise.inference.sandwich import degrees_of_freedom, make_contrasts, robust
 from groupwise.inference.wald import t_quantile
 from groupwise.models.least_squares import fit_least_squares, sum_by
@@ -23,6 +23,7 @@ from groupwise.planning.experiments import Experiment
 from groupwise.planning.power import Curve, curves, how_computed, lost_df, why_not
 from groupwise.planning.precision import MIXED
 from groupwise.specifications.group_means import fit_means
+from groupwise.tidy import Inference
 
 N_DRAWS = 4096
 """A power of 2, as Sobol' sequences want it."""
@@ -94,7 +95,7 @@ def drawn_curves(
         for method in methods:
             found = TESTS[method](experiment, y, L)
             parts[method].append(replace(found, shift=found.shift - gls))
-    sd = np.sqrt(_gls_variance(experiment, L))
+    sd = np.sqrt(np.diag(experiment.mixed_information(L).vcov))
     return {method: _curves(parts[method], sd, level) for method in methods}
 
 
@@ -155,13 +156,6 @@ def draw_errors(experiment: Experiment, *, n_draws: int, seed: int) -> Iterator[
         yield e + (normal * sd - means)[:, design.group]
 
 
-def _gls_variance(experiment: Experiment, L: np.ndarray) -> np.ndarray:
-    fit = experiment.small_sample.fit
-    scale = experiment.variation.var_residual / float(fit.var_residual)
-    variance: np.ndarray = scale * np.einsum("ki,ij,kj->k", L, fit.vcov, L)
-    return variance
-
-
 def _curves(parts: list[Tests], sd: np.ndarray, level: float) -> tuple[list[Drawn], np.ndarray]:
     shift, std_error, df = (
         np.concatenate(each) for each in zip(*(vars(part).values() for part in parts), strict=True)
@@ -178,21 +172,12 @@ def _curves(parts: list[Tests], sd: np.ndarray, level: float) -> tuple[list[Draw
 # ---- the package's own tests, for B outcomes y (B, n) --------------------------------------------
 
 
-def _reml(experiment: Experiment, y: np.ndarray) -> RandomInterceptFit:
-    return experiment.model.fit(y)
-
-
-def _mixed(kind: str) -> Callable[[Experiment, np.ndarray, np.ndarray], Tests]:
+def _mixed(
+    infer: Callable[[RandomInterceptFit, np.ndarray, float], Inference],
+) -> Callable[[Experiment, np.ndarray, np.ndarray], Tests]:
     def test(experiment: Experiment, y: np.ndarray, L: np.ndarray) -> Tests:
-        small = SmallSample(_reml(experiment, y))
-        if kind == "kenward_roger":
-            vcov, df = small.adjusted_vcov(), small.kenward_roger_df(L)
-        else:
-            vcov, df = small.fit.vcov, small.satterthwaite_df(L)
-        if kind == "wald":
-            df = np.full_like(df, np.inf)
-        variance = np.einsum("ki,bij,kj->bk", L, vcov, L)
-        return Tests(small.fit.beta @ L.T, np.sqrt(variance), df)
+        rows = infer(experiment.model.fit(y), L, 0.95)
+        return Tests(rows.estimate, rows.std_error, rows.df)
 
     return test
 
@@ -229,7 +214,7 @@ TESTS: dict[str, Callable[[Experiment, np.ndarray, np.ndarray], Tests]] = {
     "ols_cr3": _sandwich("CR3"),
     "group_means": _means(weighted=False),
     "group_means_weighted": _means(weighted=True),
-    "mixed_wald": _mixed("wald"),
-    "mixed_satterthwaite": _mixed("satterthwaite"),
-    "mixed_kenward_roger": _mixed("kenward_roger"),
+    "mixed_wald": _mixed(mixed.wald),
+    "mixed_satterthwaite": _mixed(mixed.satterthwaite),
+    "mixed_kenward_roger": _mixed(mixed.kenward_roger),
 }

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.inference.engines import Draws, Engine, GeneralEngine, engine, random_terms
+from groupwise.inference import mixed
+from groupwise.inference.mixed import MixedFit as Fit
+from groupwise.inference.mixed import random_terms
 from groupwise.inference.mixed_answers import (
     bootstrap_answers,
     kenward_roger_answers,
@@ -19,6 +21,7 @@ from groupwise.inference.mixed_answers import (
 from groupwise.inference.variance_intervals import RESIDUAL, TOTAL, Component
 from groupwise.inference.wald import wald_answers
 from groupwise.inference.witness import compare_mixed
+from groupwise.models.lmm import LmmFit
 from groupwise.models.mixed import Levels, MixedFit, fit_reml
 from groupwise.models.mixed_terms import TermsFit, fit_terms
 from groupwise.specifications import Sample, SpecificationFit, fit_statistics, residual_table
@@ -70,7 +73,7 @@ def fit(sample: Sample) -> SpecificationFit:
     wald, model = _reported(sample)
     tables: dict[str, pd.DataFrame] = {} if model is None else _tables_of(sample, model)
     try:
-        found = engine(sample.design, sample.y)
+        found = mixed.fit_one(sample.design, sample.y)
     except (ValueError, np.linalg.LinAlgError) as error:
         failed = [_method(sample, name, None, message=str(error)) for name in ANSWERS]
         return SpecificationFit([wald, *failed], tables)
@@ -113,9 +116,9 @@ def _fit_reported(sample: Sample) -> Reported:
     return fit_reml(design.X, sample.y, Levels(design.group, block))
 
 
-def _answer(sample: Sample, fitted: Engine, name: str) -> tidy.MethodResult:
+def _answer(sample: Sample, fitted: Fit, name: str) -> tidy.MethodResult:
     """One method of the engine; a failure of its own is a row that says so."""
-    settings = {"draws": _draws(sample)} if name == "mixed_bootstrap" else {}
+    settings = _draws(sample) if name == "mixed_bootstrap" else {}
     try:
         answers = ANSWERS[name](sample.design, fitted, sample.conf_level, **settings)
     except (ValueError, np.linalg.LinAlgError) as error:
@@ -127,18 +130,18 @@ def _answer(sample: Sample, fitted: Engine, name: str) -> tidy.MethodResult:
         message=_boundary_note(name, fitted) if fitted.singular else "",
         software="groupwise",
         converged=True,
-        singular=fitted.singular,
+        singular=bool(fitted.singular),
     )
 
 
-def _boundary_note(name: str, fitted: Engine) -> str:
-    if isinstance(fitted, GeneralEngine):
-        return f"{fitted.fit.message} {GENERAL_NOTES[name]}".strip()
+def _boundary_note(name: str, fitted: Fit) -> str:
+    if isinstance(fitted, LmmFit):
+        return f"{fitted.message} {GENERAL_NOTES[name]}".strip()
     return BOUNDARY_NOTES[name]
 
 
-def _draws(sample: Sample) -> Draws:
-    return Draws(sample.resampling.bootstrap_draws, sample.resampling.seed)
+def _draws(sample: Sample) -> dict[str, int]:
+    return {"n_draws": sample.resampling.bootstrap_draws, "seed": sample.resampling.seed}
 
 
 def _method(
@@ -159,7 +162,7 @@ def _method(
         terms=sample.design.terms,
         estimand="precision-weighted",
         vcov_type=VCOV[method],
-        df_method=DF[method].format(**vars(_draws(sample))),
+        df_method=DF[method].format(**_draws(sample)),
         software=software,
         converged=converged,
         singular=singular,
@@ -185,12 +188,14 @@ def _tables_of(sample: Sample, model: Reported) -> dict[str, pd.DataFrame]:
     }
 
 
-def _statistics_of(sample: Sample, found: Engine) -> dict[str, float]:
+def _statistics_of(sample: Sample, found: Fit) -> dict[str, float]:
     """The test of the group variance, the most unusual group, correlations of random effects."""
-    test, unusual = found.group_variance_test(_draws(sample)), found.unusual_groups()
+    draws = sample.resampling
+    test = mixed.group_variance_test(found, n_refits=draws.bootstrap_draws, seed=draws.seed)
+    unusual = mixed.unusual_groups(found, sample.design)
     worst = int(np.argmax(np.abs(unusual.t))) if np.isfinite(unusual.t).all() else -1
     statistics = {
-        "loglik_without_groups": found.loglik - 0.5 * float(test.statistic),
+        "loglik_without_groups": float(found.loglik) - 0.5 * float(test.statistic),
         "group_variance_statistic": float(test.statistic),
         "group_variance_p_mixture": float(test.p_mixture),
         f"group_variance_p_{test.null}": float(test.p_drawn),
@@ -202,10 +207,10 @@ def _statistics_of(sample: Sample, found: Engine) -> dict[str, float]:
     return statistics | _correlations(found)
 
 
-def _correlations(found: Engine) -> dict[str, float]:
+def _correlations(found: Fit) -> dict[str, float]:
     """Of the random effects of one term: `correlation: Intercept, small`; NaN with a variance of 0."""
     said = {}
-    for each in found.fit.components if isinstance(found, GeneralEngine) else ():
+    for each in found.components if isinstance(found, LmmFit) else ():
         if not each.correlated:
             continue
         for j, row in enumerate(each.colnames):
@@ -216,7 +221,7 @@ def _correlations(found: Engine) -> dict[str, float]:
     return said
 
 
-def _agreement(sample: Sample, model: Reported, found: Engine) -> pd.DataFrame:
+def _agreement(sample: Sample, model: Reported, found: Fit) -> pd.DataFrame:
     """No rows where statsmodels was not asked."""
     if model.said_beta is None:
         return tidy.table("agreement", [])
@@ -224,11 +229,11 @@ def _agreement(sample: Sample, model: Reported, found: Engine) -> pd.DataFrame:
     return tidy.table("agreement", [sample.who(*WHO) | row for row in rows])
 
 
-def _variance_components(sample: Sample, found: Engine) -> pd.DataFrame:
+def _variance_components(sample: Sample, found: Fit) -> pd.DataFrame:
     """A row per effect and estimator, REML's first; `icc` is its share of the variance."""
     rows = []
     for estimator in ("reml", "ml"):
-        parts = found.components(reml=estimator == "reml", conf_level=sample.conf_level)
+        parts = mixed.components(found, reml=estimator == "reml", conf_level=sample.conf_level)
         rows += [_component_row(sample, each, estimator) for each in parts]
     return tidy.table("variance_components", rows)
 
