@@ -16,7 +16,7 @@ from rivals import HERE, R, lme_python_seconds, statsmodels_fit
 from sizes import Sizes
 from timing import Cost, Row, best, process
 
-from groupwise.inference.random_intercept_df import SmallSample
+from groupwise.inference.small_sample import kenward_roger, satterthwaite
 from groupwise.models.random_intercept import RandomIntercept
 
 LEVEL = 0.95
@@ -35,9 +35,9 @@ def fit(some: Experiment) -> None:
 
 def analyse(some: Experiment, y: np.ndarray, L: np.ndarray) -> None:
     """Design, fits, Satterthwaite's and Kenward and Roger's tests and intervals of every row of L."""
-    small = SmallSample(RandomIntercept.of(some.X, some.group).fit(y))
-    small.satterthwaite(L, conf_level=LEVEL)
-    small.kenward_roger(L, conf_level=LEVEL)
+    fit = RandomIntercept.of(some.X, some.group).fit(y)
+    satterthwaite(fit, L, LEVEL)
+    kenward_roger(fit, L, LEVEL)
 
 
 def million(sizes: Sizes, r: R) -> Iterator[Row]:
@@ -118,7 +118,7 @@ def with_frames(path: Path) -> None:
     table = pd.read_parquet(path, columns=columns)
     design = make_design(table, Roles("outcome", "arm", "clinic", covariates=("x",)))
     model = RandomIntercept.of(design.X, design.group)
-    SmallSample(model.fit(table["outcome"].to_numpy())).kenward_roger(design.L, conf_level=LEVEL)
+    kenward_roger(model.fit(table["outcome"].to_numpy()), design.L, LEVEL)
 
 
 def hsb(sizes: Sizes, r: R) -> Iterator[Row]:

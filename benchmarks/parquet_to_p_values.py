@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 import numpy as np  # noqa: E402
 from pyarrow.parquet import ParquetFile  # noqa: E402
 
-from groupwise.inference.random_intercept_df import SmallSample  # noqa: E402
+from groupwise.inference.small_sample import kenward_roger  # noqa: E402
 from groupwise.models.random_intercept import RandomIntercept  # noqa: E402
 
 COLUMNS = ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
@@ -41,9 +41,8 @@ def main() -> None:
     steps.done("read")
     fit = RandomIntercept.of(X, group).fit(y)
     steps.done("fit")
-    small = SmallSample(fit)
     L, names = pairs(arms, X.shape[1])
-    answer = small.kenward_roger(L, conf_level=options.conf_level)
+    answer = kenward_roger(fit, L, options.conf_level)
     steps.done("kenward_roger")
     print("contrast", *COLUMNS, sep=",")
     for name, *row in zip(names, *(getattr(answer, column) for column in COLUMNS), strict=True):

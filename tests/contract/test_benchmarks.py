@@ -15,7 +15,7 @@ import pytest
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
-from groupwise.inference.random_intercept_df import SmallSample
+from groupwise.inference.small_sample import kenward_roger
 from groupwise.models.random_intercept import RandomIntercept
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ def expected(table: pd.DataFrame, reference: str) -> pd.DataFrame:
     clean = ingest(table.astype({"clinic": str}), roles, reference=reference).table
     design = make_design(clean, roles)
     model = RandomIntercept.of(design.X, design.group)
-    answer = SmallSample(model.fit(clean["y"].to_numpy())).kenward_roger(design.L, conf_level=0.9)
+    answer = kenward_roger(model.fit(clean["y"].to_numpy()), design.L, 0.9)
     rows = {name: getattr(answer, name) for name in COLUMNS}
     return pd.DataFrame(rows, index=list(design.contrast_labels))
 

@@ -8,17 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from groupwise.inference.bootstrap import bootstrap_contrasts, draw_sums, draws
-from groupwise.inference.profile import (
-    group_variance_test,
-    likelihood_ratio_test,
-    null_distribution,
-    profile_contrasts,
+from groupwise.inference.bootstrap import bootstrap
+from groupwise.inference.one_intercept_profile import (
     profile_icc,
     profile_sd_group,
     profile_sd_residual,
 )
-from groupwise.inference.random_intercept_df import SmallSample
+from groupwise.inference.profile import likelihood_ratio, profile
+from groupwise.inference.small_sample import (
+    adjusted_vcov,
+    kenward_roger,
+    kenward_roger_df,
+    kenward_roger_joint,
+    satterthwaite,
+    satterthwaite_df,
+    satterthwaite_joint,
+)
+from groupwise.inference.variance_test import group_variance_test, null_distribution
 from groupwise.inference.wald import t_quantile, wald
 from groupwise.models import random_intercept
 from groupwise.models.mixed import GroupSums, Levels, Variances, gls
@@ -93,14 +99,16 @@ def test_a_batch_is_its_single_fits(experiment) -> None:
     X, group, y = experiment
     model = RandomIntercept.of(X, group)
     batch, L = model.fit(y), contrasts(X)
-    adjusted, df = SmallSample(batch).adjusted_vcov(), SmallSample(batch).satterthwaite_df(L)
+    at = batch.information(L)
+    adjusted, df = adjusted_vcov(at), satterthwaite_df(at)
     for b, each in enumerate(y):
         one = model.fit(each)
         assert one.theta.shape == ()
         np.testing.assert_allclose(one.theta, batch.theta[b], rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(one.beta, batch.beta[b], rtol=1e-7, atol=1e-9)
-        np.testing.assert_allclose(SmallSample(one).adjusted_vcov(), adjusted[b], rtol=1e-6)
-        np.testing.assert_allclose(SmallSample(one).satterthwaite_df(L), df[b], rtol=1e-6)
+        at = one.information(L)
+        np.testing.assert_allclose(adjusted_vcov(at), adjusted[b], rtol=1e-6, atol=1e-12)
+        np.testing.assert_allclose(satterthwaite_df(at), df[b], rtol=1e-6)
     shaped = model.fit(y.reshape(1, 5, -1))
     np.testing.assert_array_equal(shaped.vcov[0], batch.vcov)
 
@@ -127,13 +135,13 @@ def test_balanced_between_design_is_the_t_test_of_group_means() -> None:
     a, b = means[0::3], means[1::3]
     pooled = np.sqrt(sum(((m - m.mean()) ** 2).sum() for m in (a, b, means[2::3])) / 9)
     t = (b.mean() - a.mean()) / (pooled * np.sqrt(2 / 4))
-    for answer in (SmallSample(fit).satterthwaite, SmallSample(fit).kenward_roger):
-        inference = answer(contrasts(X), conf_level=LEVEL)
+    for infer in (satterthwaite, kenward_roger):
+        inference = infer(fit, contrasts(X), LEVEL)
         np.testing.assert_allclose(inference.df, 9, rtol=1e-10)
         np.testing.assert_allclose(inference.statistic[0], t, rtol=1e-10)
     anova = stats.f_oneway(means[0::3], means[1::3], means[2::3])
-    for joint in (SmallSample(fit).satterthwaite_joint, SmallSample(fit).kenward_roger_joint):
-        test = joint(contrasts(X)).single()
+    for joint in (satterthwaite_joint, kenward_roger_joint):
+        test = joint(fit, contrasts(X))
         np.testing.assert_allclose(
             [test.statistic, test.df_den, test.p_value], [anova.statistic, 9, anova.pvalue]
         )
@@ -150,8 +158,9 @@ def test_at_the_boundary_everything_is_ols() -> None:
     np.testing.assert_allclose(fit.beta, ols, atol=1e-12)
     sigma2 = ((y - X @ ols) ** 2).sum() / 81
     np.testing.assert_allclose(fit.vcov, sigma2 * np.linalg.inv(X.T @ X), rtol=1e-10)
-    np.testing.assert_array_equal(SmallSample(fit).satterthwaite_df(contrasts(X)), 81)
-    np.testing.assert_allclose(SmallSample(fit).kenward_roger_df(contrasts(X)), 9, rtol=1e-10)
+    at = fit.information(contrasts(X))
+    np.testing.assert_allclose(satterthwaite_df(at), 81, rtol=1e-12)
+    np.testing.assert_allclose(kenward_roger_df(at), 9, rtol=1e-10)
     assert (fit.blups()[0] == 0).all()
 
 
@@ -166,14 +175,14 @@ def test_shift_scale_row_order_and_labels_change_nothing(experiment, shift, scal
     L, fit = contrasts(X), RandomIntercept.of(X, group).fit(y)
     rng = np.random.default_rng(0)
     order, label = rng.permutation(len(group)), rng.permutation(group.max() + 1)
-    moved = RandomIntercept.of(X[order], label[group[order]]).fit(shift + scale * y[:, order])
-    a, b = SmallSample(fit), SmallSample(moved)
+    away = shift * abs(scale) + scale * y[:, order]  # what is far off in its own unit is rounded
+    moved = RandomIntercept.of(X[order], label[group[order]]).fit(away)
     np.testing.assert_allclose(moved.theta, fit.theta, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(
         moved.beta @ L.T, scale * fit.beta @ L.T, rtol=1e-5, atol=1e-5 * abs(scale)
     )
     clear = np.abs(fit.theta) > 0.02  # closer to 0 the shift's rounding shows in the df
-    ours, theirs = a.kenward_roger(L, conf_level=LEVEL), b.kenward_roger(L, conf_level=LEVEL)
+    ours, theirs = kenward_roger(fit, L, LEVEL), kenward_roger(moved, L, LEVEL)
     np.testing.assert_allclose(theirs.df[clear], ours.df[clear], rtol=1e-4)
     np.testing.assert_allclose(theirs.p_value[clear], ours.p_value[clear], rtol=1e-3, atol=1e-9)
 
@@ -217,8 +226,9 @@ def test_kenward_roger_does_not_depend_on_how_the_variances_are_written() -> Non
         for s in range(2)
     )
     adjusted = Phi + 2 * Phi @ inner @ Phi
-    np.testing.assert_allclose(SmallSample(fit).adjusted_vcov(), adjusted, rtol=1e-8)
-    for row, df in zip(np.eye(3), SmallSample(fit).kenward_roger_df(np.eye(3)), strict=True):
+    at = fit.information(np.eye(3))
+    np.testing.assert_allclose(adjusted_vcov(at), adjusted, rtol=1e-8)
+    for row, df in zip(np.eye(3), kenward_roger_df(at), strict=True):
         slope = np.array([row @ Phi @ each @ Phi @ row for each in P])
         np.testing.assert_allclose(df, 2 * (row @ Phi @ row) ** 2 / (slope @ W @ slope), rtol=1e-8)
 
@@ -227,14 +237,14 @@ def test_kenward_roger_does_not_depend_on_how_the_variances_are_written() -> Non
 def test_joint_tests_of_one_row_are_the_squared_t(q: int) -> None:
     X, group, y = balanced(7)
     X = np.column_stack([X, np.random.default_rng(1).normal(size=84)])
-    small = SmallSample(RandomIntercept.of(X, group).fit(y))
+    fit = RandomIntercept.of(X, group).fit(y)
     row = np.eye(4)[1:2]
     L = np.vstack([row] * q)  # a repeated row adds nothing
     for one, joint in (
-        (small.satterthwaite, small.satterthwaite_joint),
-        (small.kenward_roger, small.kenward_roger_joint),
+        (satterthwaite, satterthwaite_joint),
+        (kenward_roger, kenward_roger_joint),
     ):
-        inference, test = one(row, conf_level=LEVEL), joint(L).single()
+        inference, test = one(fit, row, LEVEL), joint(fit, L)
         assert test.df_num == 1
         np.testing.assert_allclose(test.statistic, inference.statistic[0] ** 2, rtol=1e-9)
         np.testing.assert_allclose(test.df_den, inference.df[0], rtol=1e-9)
@@ -245,13 +255,13 @@ def test_joint_tests_of_one_row_are_the_squared_t(q: int) -> None:
 def test_profile_limits_lie_on_the_cutoff(experiment) -> None:
     X, group, y = experiment
     model = RandomIntercept.of(X, group)
-    inference = profile_contrasts(model, y, contrasts(X), conf_level=LEVEL)
+    inference = profile(model.fit(y), contrasts(X), LEVEL)
     excluded = (inference.conf_low > 0) | (inference.conf_high < 0)
     np.testing.assert_array_equal(excluded, inference.p_value < 1 - LEVEL)
     row = np.eye(X.shape[1])[1]
     for limit in (inference.conf_low[:, 0], inference.conf_high[:, 0]):
         moved = y - limit[:, None] * X[:, 1]
-        ratio = likelihood_ratio_test(model, moved, row[None, :]).statistic
+        ratio = likelihood_ratio(model.fit(moved), row[None, :]).statistic
         np.testing.assert_allclose(ratio, stats.chi2.ppf(LEVEL, 1), rtol=1e-6)
     for limits in (profile_sd_group, profile_sd_residual, profile_icc):
         interval = limits(model, y, conf_level=LEVEL)
@@ -288,7 +298,7 @@ def test_drawn_sums_have_the_distribution_of_drawn_outcomes() -> None:
     model, theta = RandomIntercept.of(X, group), 0.8
     y = rng.normal(size=(20_000, 24)) + theta * rng.normal(size=(20_000, 6))[:, group]
     slow = model.fit(y)
-    fast = model.fit_sums(draw_sums(model, theta, rng, size=20_000))
+    fast = model.fit_sums(model.draw_sums(theta, rng, size=20_000))
     for name in ("theta", "var_residual", "criterion"):
         assert stats.ks_2samp(getattr(slow, name), getattr(fast, name)).pvalue > 1e-3
     for j in range(3):
@@ -298,14 +308,14 @@ def test_drawn_sums_have_the_distribution_of_drawn_outcomes() -> None:
 def test_bootstrap_repeats_itself_and_agrees_with_the_exact_t_test() -> None:
     X, group, y = balanced(1)
     fit = RandomIntercept.of(X, group).fit(y)
-    first = bootstrap_contrasts(fit, y, contrasts(X), conf_level=LEVEL, n_draws=3999, seed=3)
-    again = bootstrap_contrasts(fit, y, contrasts(X), conf_level=LEVEL, n_draws=3999, seed=3)
-    np.testing.assert_array_equal(first.p_value_null, again.p_value_null)
-    exact = SmallSample(fit).kenward_roger(contrasts(X), conf_level=LEVEL)
-    np.testing.assert_allclose(first.inference.p_value, exact.p_value, atol=0.04)
-    np.testing.assert_allclose(first.inference.conf_low, exact.conf_low, rtol=0.1)
-    excluded = (first.inference.conf_low > 0) | (first.inference.conf_high < 0)
-    np.testing.assert_array_equal(excluded, first.inference.p_value <= 1 - LEVEL)
+    first = bootstrap(fit, contrasts(X), LEVEL, n_draws=3999, seeds=3)
+    again = bootstrap(fit, contrasts(X), LEVEL, n_draws=3999, seeds=3)
+    np.testing.assert_array_equal(first.p_value, again.p_value)
+    exact = kenward_roger(fit, contrasts(X), LEVEL)
+    np.testing.assert_allclose(first.p_value, exact.p_value, atol=0.04)
+    np.testing.assert_allclose(first.conf_low, exact.conf_low, rtol=0.1)
+    excluded = (first.conf_low > 0) | (first.conf_high < 0)
+    np.testing.assert_array_equal(excluded, first.p_value <= 1 - LEVEL)
 
 
 def test_the_first_draws_of_a_longer_bootstrap_are_those_of_a_shorter_one() -> None:
@@ -313,7 +323,8 @@ def test_the_first_draws_of_a_longer_bootstrap_are_those_of_a_shorter_one() -> N
     model = RandomIntercept.of(X, group)
 
     def theta(n: int) -> np.ndarray:
-        return np.concatenate([fit.theta for fit in draws(model, 1.0, n_draws=n, seed=9)])
+        drawn = model.draw(1.0, n_draws=n, seed=9)
+        return np.concatenate([model.fit_sums(sums).theta for sums in drawn])
 
     np.testing.assert_allclose(theta(1200)[:700], theta(700), rtol=1e-9)
 
@@ -333,15 +344,17 @@ def test_an_outcome_without_a_fit_is_nan_and_leaves_the_others_alone(y, why) -> 
     model = RandomIntercept.of(X, group)
     fit = model.fit(np.stack([good, y, good]))
     np.testing.assert_array_equal(fit.converged, [True, False, True])
-    small, L = SmallSample(fit), contrasts(X)
+    L = contrasts(X)
     for inference in (
-        small.satterthwaite(L, conf_level=LEVEL),
-        small.kenward_roger(L, conf_level=LEVEL),
-        profile_contrasts(model, np.stack([good, y, good]), L, conf_level=LEVEL),
+        satterthwaite(fit, L, LEVEL),
+        kenward_roger(fit, L, LEVEL),
+        profile(fit, L, LEVEL),
+        bootstrap(fit, L, LEVEL, n_draws=19, seeds=1),
     ):
         assert np.isnan(inference.p_value[1]).all()
         assert np.isfinite(inference.p_value[[0, 2]]).all()
-    for joint in (small.satterthwaite_joint(L), small.kenward_roger_joint(L)):
+    for test in (satterthwaite_joint, kenward_roger_joint, likelihood_ratio):
+        joint = test(fit, L)
         assert np.isnan(joint.p_value[1])
         assert np.isfinite(joint.p_value[[0, 2]]).all()
 
@@ -372,17 +385,17 @@ def test_a_model_of_the_mean_alone_has_every_answer() -> None:
     y = 3 + rng.normal(size=31) + rng.normal(size=8)[group]
     model, L = RandomIntercept.of(np.ones((31, 1)), group), np.eye(1)
     fit = model.fit(y)
-    profiled = profile_contrasts(model, y, L, conf_level=LEVEL)
-    drawn = bootstrap_contrasts(fit, y, L, conf_level=LEVEL, n_draws=199, seed=1)
-    ratio = likelihood_ratio_test(model, y, L)
+    profiled = profile(fit, L, LEVEL)
+    drawn = bootstrap(fit, L, LEVEL, n_draws=199, seeds=1)
+    ratio = likelihood_ratio(fit, L)
     np.testing.assert_allclose(profiled.p_value, ratio.p_value, rtol=1e-8)
-    assert drawn.p_value_null[0] < 0.05
+    assert drawn.p_value[0] < 0.05
 
 
 def test_small_sample_methods_want_reml() -> None:
     X, group, y = balanced(1)
     with pytest.raises(ValueError, match="REML"):
-        SmallSample(RandomIntercept.of(X, group).fit(y, reml=False))
+        kenward_roger(RandomIntercept.of(X, group).fit(y, reml=False), contrasts(X), LEVEL)
 
 
 def test_fits_keep_their_parts() -> None:

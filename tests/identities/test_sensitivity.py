@@ -20,7 +20,7 @@ from groupwise.diagnostics.influence import influence, one_step
 from groupwise.diagnostics.profile import profile_table
 from groupwise.diagnostics.refit import METHODS, SHOWN, Experiment
 from groupwise.diagnostics.sensitivity import sensitivity
-from groupwise.inference.engines import engine, random_terms
+from groupwise.inference.mixed import fit_one, random_terms
 from groupwise.inference.sandwich import cr_answers
 from groupwise.methods import fit_tables, group_means, mixed
 from groupwise.sample import Resampling, Sample
@@ -103,7 +103,7 @@ def by_specification(method: str, sample: Sample) -> tidy.Inference:
     """Every contrast by a method, as its specification has it."""
     design = sample.design
     if method == "mixed_kenward_roger":
-        fit = engine(design, sample.y)
+        fit = fit_one(design, sample.y)
         return mixed.ANSWERS[method](design, fit, sample.conf_level).contrasts
     if method == "group_means":
         return group_means.fit(sample).methods[0].answers.contrasts
@@ -174,7 +174,7 @@ def test_of_many_groups_the_most_influential_are_left_out(monkeypatch: pytest.Mo
     assert found["message"].str.contains("One of 6 of 24 groups").all()
     monkeypatch.setattr(influence_module, "MOST_GROUPS", 24)
     every = only(influence(one), method="mixed_kenward_roger")
-    fit = engine(one.whole.design, one.whole.y)
+    fit = fit_one(one.whole.design, one.whole.y)
     L = one.whole.design.L
     size = np.sqrt(np.einsum("kp,pq,kq->k", L, fit.vcov, L))
     k = every["contrast"].map(one.whole.design.contrast_labels.index).to_numpy()
@@ -191,7 +191,7 @@ def test_one_step_is_the_derivative_in_the_weight_of_a_group() -> None:
     """By weighted GLS with the variances held, the weight of one group 1e-6 less."""
     one = EXPERIMENTS["random blocks"]()
     design, y = one.whole.design, one.whole.y
-    fit = engine(design, y)
+    fit = fit_one(design, y)
     sds = fit.std_dev
     V = sds["residual"] ** 2 * np.eye(design.n_obs)
     for term in random_terms(design):

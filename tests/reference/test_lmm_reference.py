@@ -18,11 +18,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groupwise.inference.kenward_roger import KenwardRoger, kenward_roger
-from groupwise.inference.satterthwaite import satterthwaite, satterthwaite_joint
-from groupwise.models.lmm import LmmFit, fit_at, fit_structure
-from groupwise.models.lmm_structure import LmmStructure
-from groupwise.models.pls import criterion
+from groupwise.inference.small_sample import (
+    kenward_roger,
+    kenward_roger_joint,
+    satterthwaite,
+    satterthwaite_joint,
+)
+from groupwise.models.lmm import LinearMixedModel, LmmFit
 from groupwise.models.random_terms import RandomTerm
 from groupwise.tidy import JointTest
 
@@ -99,9 +101,9 @@ def random_term(name: str, model: str, columns: str, group: str, correlated: boo
 
 
 @cache
-def structure(name: str, model: str) -> LmmStructure:
+def mixed_model(name: str, model: str) -> LinearMixedModel:
     X = np.column_stack([column(name, model, term) for term in terms_of(name, model)])
-    return LmmStructure.of(X, random_terms(name, model))
+    return LinearMixedModel.of(X, random_terms(name, model))
 
 
 def terms_of(name: str, model: str) -> list[str]:
@@ -114,12 +116,7 @@ def outcome(name: str) -> np.ndarray:
 
 @cache
 def fit(name: str, model: str, reml: bool = True) -> LmmFit:
-    return fit_structure(structure(name, model), outcome(name), reml=reml)
-
-
-@cache
-def adjusted(name: str, model: str) -> KenwardRoger:
-    return kenward_roger(fit(name, model))
+    return mixed_model(name, model).fit(outcome(name), reml=reml)
 
 
 def rows(name: str, model: str, answers: dict[str, Any]) -> tuple[np.ndarray, pd.DataFrame]:
@@ -157,10 +154,10 @@ def assert_joint(test: JointTest, expected: dict[str, float], rtol: float) -> No
 @each_model
 @pytest.mark.parametrize("estimator", ["reml", "ml"])
 def test_criterion_at_fixed_theta(name: str, model: str, estimator: str) -> None:
-    products = structure(name, model).cross_products(outcome(name)).products
     for point in reference(name)["mixed"][model][estimator]["criterion_at"]:
-        value = criterion(products, np.array(point["theta"]), estimator == "reml")
-        assert_near(value, point["criterion"], CLOSED_FORM)
+        theta = np.array(point["theta"])
+        there = mixed_model(name, model).fit(outcome(name), reml=estimator == "reml", theta=theta)
+        assert_near(there.criterion, point["criterion"], CLOSED_FORM)
 
 
 @each_model
@@ -215,7 +212,7 @@ def test_predictions(name: str, model: str) -> None:
 def test_satterthwaite(name: str, model: str) -> None:
     expected = reference(name)["mixed"][model]["satterthwaite"]
     L, table = rows(name, model, expected)
-    assert_near(satterthwaite(fit(name, model), L), table["df"], SATTERTHWAITE)
+    assert_near(satterthwaite(fit(name, model), L, 0.95).df, table["df"], SATTERTHWAITE)
     if expected.get("omnibus"):
         test = satterthwaite_joint(fit(name, model), omnibus(name, model))
         assert_joint(test, expected["omnibus"], SATTERTHWAITE)
@@ -226,13 +223,13 @@ def test_kenward_roger(name: str, model: str) -> None:
     expected = reference(name)["mixed"][model]["kenward_roger"]
     if expected is None:
         pytest.skip("pbkrtest would need too much memory for it")
-    ours = adjusted(name, model)
     L, table = rows(name, model, expected)
-    assert_near(ours.df(L), table["df"], 10 * KENWARD_ROGER)
-    se = np.sqrt(np.einsum("ki,ij,kj->k", L, ours.vcov_adjusted, L))
-    assert_near(se, table["std_error"], KENWARD_ROGER)
+    ours = kenward_roger(fit(name, model), L, 0.95)
+    assert_near(ours.df, table["df"], 10 * KENWARD_ROGER)
+    assert_near(ours.std_error, table["std_error"], KENWARD_ROGER)
     if expected.get("omnibus"):
-        assert_joint(ours.joint(omnibus(name, model)), expected["omnibus"], 10 * KENWARD_ROGER)
+        joint = kenward_roger_joint(fit(name, model), omnibus(name, model))
+        assert_joint(joint, expected["omnibus"], 10 * KENWARD_ROGER)
 
 
 @each_model
@@ -242,8 +239,7 @@ def test_kenward_roger_given_the_variances(name: str, model: str) -> None:
     if expected is None:
         pytest.skip("pbkrtest would need too much memory for it")
     theta = np.array(reference(name)["mixed"][model]["reml"]["theta"])
-    ours = kenward_roger(fit_at(structure(name, model), outcome(name), theta))
     L, table = rows(name, model, expected)
-    assert_near(ours.df(L), table["df"], KENWARD_ROGER)
-    se = np.sqrt(np.einsum("ki,ij,kj->k", L, ours.vcov_adjusted, L))
-    assert_near(se, table["std_error"], KENWARD_ROGER)
+    ours = kenward_roger(mixed_model(name, model).fit(outcome(name), theta=theta), L, 0.95)
+    assert_near(ours.df, table["df"], KENWARD_ROGER)
+    assert_near(ours.std_error, table["std_error"], KENWARD_ROGER)

@@ -17,14 +17,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groupwise.inference.profile import (
-    group_variance_test,
-    likelihood_ratio_test,
-    profile_contrasts,
-    profile_sd_group,
-    profile_sd_residual,
+from groupwise.inference.one_intercept_profile import profile_sd_group, profile_sd_residual
+from groupwise.inference.profile import likelihood_ratio, profile
+from groupwise.inference.small_sample import (
+    kenward_roger,
+    kenward_roger_joint,
+    kenward_roger_scaling,
+    satterthwaite,
+    satterthwaite_joint,
 )
-from groupwise.inference.random_intercept_df import SmallSample
+from groupwise.inference.variance_test import group_variance_test
 from groupwise.models import random_intercept
 from groupwise.models.random_intercept import RandomIntercept, RandomInterceptFit
 from groupwise.tidy import Inference
@@ -143,11 +145,11 @@ def test_blups_and_their_sds(dataset, name) -> None:
 
 @each_case
 def test_satterthwaite(dataset, name) -> None:
-    each, small = case(dataset, name), SmallSample(fitted(dataset, name)[1])
+    each, fit = case(dataset, name), fitted(dataset, name)[1]
     expected = each.r["satterthwaite"]
     tolerance = {"estimate": 1e-6, "std_error": 1e-6, "df": 1e-5, "p_value": 1e-5}
-    compare(small.satterthwaite(each.L, conf_level=LEVEL), expected["contrasts"], tolerance)
-    test, omnibus = small.satterthwaite_joint(each.omnibus).single(), expected["omnibus"]
+    compare(satterthwaite(fit, each.L, LEVEL), expected["contrasts"], tolerance)
+    test, omnibus = satterthwaite_joint(fit, each.omnibus), expected["omnibus"]
     np.testing.assert_allclose(test.statistic, omnibus["statistic"], rtol=1e-6)
     np.testing.assert_allclose(test.df_den, omnibus["df_den"], rtol=1e-5)
     np.testing.assert_allclose(test.p_value, omnibus["p_value"], rtol=1e-5)
@@ -156,16 +158,16 @@ def test_satterthwaite(dataset, name) -> None:
 
 @each_case
 def test_kenward_roger(dataset, name) -> None:
-    each, small = case(dataset, name), SmallSample(fitted(dataset, name)[1])
+    each, fit = case(dataset, name), fitted(dataset, name)[1]
     expected = each.r["kenward_roger"]
     if expected is None:
         pytest.skip("pbkrtest was not asked: it needs n x n matrices")
     tolerance = {"estimate": 1e-6, "std_error": 1e-6, "df": 1e-6, "p_value": 1e-5}
-    compare(small.kenward_roger(each.L, conf_level=LEVEL), expected["contrasts"], tolerance)
-    joint, omnibus = small.kenward_roger_joint(each.omnibus), expected["omnibus"]
-    np.testing.assert_allclose(joint.scale, omnibus["f_scaling"], rtol=1e-6)
-    np.testing.assert_allclose(joint.statistic, omnibus["statistic_unscaled"], rtol=1e-6)
-    test = joint.single()
+    compare(kenward_roger(fit, each.L, LEVEL), expected["contrasts"], tolerance)
+    test, omnibus = kenward_roger_joint(fit, each.omnibus), expected["omnibus"]
+    scale, _ = kenward_roger_scaling(fit.information(each.omnibus))
+    np.testing.assert_allclose(scale, omnibus["f_scaling"], rtol=1e-6)
+    np.testing.assert_allclose(test.statistic / scale, omnibus["statistic_unscaled"], rtol=1e-6)
     np.testing.assert_allclose(test.statistic, omnibus["statistic"], rtol=1e-6)
     np.testing.assert_allclose(test.df_den, omnibus["df_den"], rtol=1e-6)
     np.testing.assert_allclose(test.p_value, omnibus["p_value"], rtol=1e-5)
@@ -173,13 +175,13 @@ def test_kenward_roger(dataset, name) -> None:
 
 @each_case
 def test_profile_limits(dataset, name) -> None:
-    each, (model, _) = case(dataset, name), fitted(dataset, name)
+    each, (model, fit) = case(dataset, name), fitted(dataset, name)
     expected = each.r["profile"]["root"]
     if not isinstance(expected, list):
         pytest.skip(f"R gave no profile of these effects: {expected}")
     effects = [row for row in expected if not row["parameter"].startswith("sd_")]
     k = min(len(effects), each.n_arms)
-    ours = profile_contrasts(model, each.y, np.eye(each.X.shape[1])[:k], conf_level=LEVEL)
+    ours = profile(fit, np.eye(each.X.shape[1])[:k], LEVEL)
     pairs = [
         (ours.conf_low[j], ours.conf_high[j], row)
         for j, row in enumerate(effects[:k])
@@ -198,10 +200,10 @@ def test_profile_limits(dataset, name) -> None:
 
 @each_case
 def test_likelihood_ratio_tests(dataset, name) -> None:
-    each, (model, _) = case(dataset, name), fitted(dataset, name)
+    each, (model, fit) = case(dataset, name), fitted(dataset, name)
     expected = each.r["lrt_treatment"]
-    ours = likelihood_ratio_test(model, each.y, each.omnibus)
-    np.testing.assert_allclose(ours.statistic, expected["statistic"], rtol=1e-7)
+    ours = likelihood_ratio(fit, each.omnibus)
+    np.testing.assert_allclose(ours.statistic * ours.df_num, expected["statistic"], rtol=1e-7)
     np.testing.assert_allclose(ours.p_value, expected["p_value"], rtol=1e-7)
     expected = each.r["lrt_group"]
     test = group_variance_test(model, each.y, n_draws=1000)

@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 
 from groupwise.design import Design
-from groupwise.inference.engines import OneIntercept, engine
+from groupwise.inference.mixed import components, fit_one, has_one_intercept
 
 BLOCK = 500
 """Replicates per random stream."""
@@ -234,10 +234,10 @@ def estimate_process(design: Design, y: np.ndarray, *, conf_level: float = 0.95)
     ValueError
         If the model cannot be fitted, with the reason.
     """
-    found = engine(design, y)
+    fit = fit_one(design, y)
     treatment = design.columns("treatment")
-    shared = np.where(np.isin(np.arange(len(found.beta)), treatment), 0.0, found.beta)
-    sd = found.std_dev
+    shared = np.where(np.isin(np.arange(len(fit.beta)), treatment), 0.0, fit.beta)
+    sd = {name: float(value) for name, value in fit.std_dev.items()}
     variance = sd["group"] ** 2 + sd["residual"] ** 2
     slope = [0.0, *(sd.get(f"group: {arm}", 0.0) for arm in design.arm_labels[1:])]
     background = Background(
@@ -249,15 +249,15 @@ def estimate_process(design: Design, y: np.ndarray, *, conf_level: float = 0.95)
     )
     group = next(
         each
-        for each in found.components(reml=True, conf_level=conf_level)
+        for each in components(fit, reml=True, conf_level=conf_level)
         if (each.level, each.term) == ("group", "Intercept")
     )
     ends = np.array([group.std_dev.conf_low.item(), group.std_dev.conf_high.item()])
     low, high = ends**2 / (ends**2 + sd["residual"] ** 2)
-    if isinstance(found, OneIntercept):
+    if has_one_intercept(design):
         low, high = group.icc.conf_low.item(), group.icc.conf_high.item()
     icc = sd["group"] ** 2 / variance
-    effects = np.concatenate([[0.0], found.beta[treatment]])
+    effects = np.concatenate([[0.0], fit.beta[treatment]])
     return Estimated(background, effects, float(icc), float(low), float(high))
 
 

@@ -19,13 +19,14 @@ from groupwise import tidy
 from groupwise.algebra import sum_by
 from groupwise.data.errors import InputError
 from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
+from groupwise.inference.mixed import residual, work
 from groupwise.sample import Sample
 
 MOST_GROUPS, LEAST_GROUPS = 200, 5
 """So many groups are left out at most; with very many rows fewer, but not fewer than the latter."""
 
 MOST_ROWS, MOST_PRODUCTS, MOST_WORK = 20_000_000, 4_000_000_000, 2_000_000_000
-"""In all: rows; products in X'X; what the random effects cost (`Engine.work`)."""
+"""In all: rows; products in X'X; what the random effects cost (`mixed.work`)."""
 
 
 def influence(experiment: Experiment) -> pd.DataFrame:
@@ -99,8 +100,8 @@ def _chosen(experiment: Experiment) -> tuple[np.ndarray, str]:
 def _most(experiment: Experiment) -> int:
     """How many groups there is time for."""
     n, p = experiment.whole.design.X.shape
-    work = 0 if isinstance(experiment.fitted, str) else experiment.fitted.work
-    each = min(MOST_ROWS // n, MOST_PRODUCTS // (n * p * p), MOST_WORK // max(work, 1))
+    cost = 0 if isinstance(experiment.fitted, str) else work(experiment.fitted.model)
+    each = min(MOST_ROWS // n, MOST_PRODUCTS // (n * p * p), MOST_WORK // max(cost, 1))
     return max(min(MOST_GROUPS, each), LEAST_GROUPS)
 
 
@@ -111,11 +112,12 @@ def one_step(experiment: Experiment) -> np.ndarray:
     """
     design, y = experiment.whole.design, experiment.whole.y
     fitted = experiment.fitted
+    sigma2: float | np.ndarray
     if isinstance(fitted, str):
         e, sigma2 = y - design.X @ np.linalg.lstsq(design.X, y, rcond=None)[0], 1.0
         vcov = np.linalg.pinv(design.X.T @ design.X)
     else:
-        e, sigma2, vcov = fitted.residual, fitted.std_dev["residual"] ** 2, fitted.vcov
+        e, sigma2, vcov = residual(fitted), fitted.std_dev["residual"] ** 2, fitted.vcov
     rows = design.L @ vcov
     parts = [sum_by(e * (design.X @ row), design.group, design.n_groups) for row in rows]
     std_error = np.sqrt(np.einsum("kp,kp->k", rows, design.L))

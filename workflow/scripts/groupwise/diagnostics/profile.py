@@ -8,14 +8,14 @@ from scipy import stats
 
 from groupwise import tidy
 from groupwise.diagnostics.refit import Experiment
-from groupwise.inference.engines import Engine
+from groupwise.inference.mixed import MixedFit, group_effects, hold_sd, sd_limits, work
 from groupwise.sample import Sample
 
 POINTS, SEARCHED, FEW = 60, 24, 12
 """Values between the ends of a curve; fewer where each needs a search, or one among many effects."""
 
 EASY, HARD = 0, 100_000_000
-"""`Engine.work` up to which there are so many."""
+"""`mixed.work` up to which there are so many."""
 
 MOST_TERMS = 4
 """With more effects a group, so many standard deviations are profiled: the first."""
@@ -29,23 +29,23 @@ def profile_table(experiment: Experiment) -> pd.DataFrame:
     sample, fitted = experiment.whole, experiment.fitted
     if isinstance(fitted, str):
         return tidy.table("profile", [])
-    effects = range(min(len(fitted.group_effects), MOST_TERMS))
+    effects = range(min(len(group_effects(fitted.model)), MOST_TERMS))
     parts = [_curve(sample, fitted, i, reml=reml) for reml in (True, False) for i in effects]
     return tidy.concat("profile", parts)
 
 
-def _curve(sample: Sample, fitted: Engine, effect: int, *, reml: bool) -> pd.DataFrame:
-    limits = fitted.sd_limits(effect, reml=reml, conf_level=sample.conf_level)
+def _curve(sample: Sample, fitted: MixedFit, effect: int, *, reml: bool) -> pd.DataFrame:
+    limits = sd_limits(fitted, effect, reml=reml, conf_level=sample.conf_level)
     low, estimate, high = (
         float(x[0]) for x in (limits.conf_low, limits.estimate, limits.conf_high)
     )
     n_points, note = _how_fine(fitted)
-    held = fitted.hold_sd(effect, _values(low, estimate, high, n_points), reml=reml)
+    held = hold_sd(fitted, effect, _values(low, estimate, high, n_points), reml=reml)
     rows = {
         "dataset": sample.dataset,
         "estimator": "reml" if reml else "ml",
         "group": sample.group_name,
-        "term": fitted.group_effects[effect],
+        "term": group_effects(fitted.model)[effect],
         "sd_group": held.sd,
         "icc": held.icc,
         "deviance": held.deviance,
@@ -69,10 +69,10 @@ def _values(low: float, estimate: float, high: float, n_points: int) -> np.ndarr
     return np.unique(np.concatenate([near_zero, ends, np.linspace(first, last, n_points)]))
 
 
-def _how_fine(fitted: Engine) -> tuple[int, str]:
+def _how_fine(fitted: MixedFit) -> tuple[int, str]:
     """How many values, and a sentence where they are few."""
-    if fitted.work <= EASY:
+    if work(fitted.model) <= EASY:
         return POINTS, ""
-    if fitted.work <= HARD:
+    if work(fitted.model) <= HARD:
         return SEARCHED, ""
     return FEW, f"At {FEW} values only, because there are so many random effects."

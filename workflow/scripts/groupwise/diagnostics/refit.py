@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise.design import Design
-from groupwise.inference.engines import Engine, engine
+from groupwise.inference.mixed import MixedFit, fit_one, kenward_roger
 from groupwise.inference.sandwich import cr_inference, design_clusters
 from groupwise.methods import group_means
 from groupwise.sample import Sample
@@ -40,10 +40,10 @@ class Experiment:
         return self.build(self.table, self.settings)
 
     @cached_property
-    def fitted(self) -> Engine | str:
+    def fitted(self) -> MixedFit | str:
         """The mixed model's fit to the whole, or why there is none."""
         try:
-            return engine(self.whole.design, self.whole.y)
+            return fit_one(self.whole.design, self.whole.y)
         except (ValueError, np.linalg.LinAlgError) as error:
             return f"{str(error).rstrip('.')}."
 
@@ -103,8 +103,8 @@ def answer(method: str, sample: Sample) -> Answer:
 
 
 def _kenward_roger(sample: Sample) -> Answer:
-    fitted = engine(sample.design, sample.y)
-    found = fitted.kenward_roger(sample.design.L, sample.conf_level)
+    fitted = fit_one(sample.design, sample.y)
+    found = kenward_roger(fitted, sample.design.L, sample.conf_level)
     return Answer(found, AT_ZERO if fitted.singular else "")
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.data.errors import InputError
 from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
-from groupwise.inference.engines import Engine
-from groupwise.inference.profile import Limits
+from groupwise.inference.limits import Limits
+from groupwise.inference.mixed import MixedFit, group_effects, hold_sd, sd_limits
 from groupwise.inference.wald import wald
 from groupwise.sample import Sample
 
@@ -81,18 +81,18 @@ def _group_variance(experiment: Experiment) -> Rows:
     if isinstance(fitted, str):
         found = Answer.missing(len(sample.design.L), fitted)
         return _rows(sample, found, "group_variance", "estimate", "mixed_wald")
-    names = fitted.group_effects
+    names = group_effects(fitted.model)
     # With slopes it is theirs that comparisons of arms depend on.
     effects = range(len(names)) if len(names) == 1 else range(1, min(len(names), MOST_SLOPES + 1))
     return [row for i in effects for row in _held(sample, fitted, i)]
 
 
-def _held(sample: Sample, fitted: Engine, effect: int) -> Rows:
+def _held(sample: Sample, fitted: MixedFit, effect: int) -> Rows:
     """One effect's standard deviation at 0, the estimate, both ends and in between."""
-    L, conf_level, name = sample.design.L, sample.conf_level, fitted.group_effects[effect]
-    limits = fitted.sd_limits(effect, reml=True, conf_level=conf_level)
+    L, conf_level, name = sample.design.L, sample.conf_level, group_effects(fitted.model)[effect]
+    limits = sd_limits(fitted, effect, reml=True, conf_level=conf_level)
     points, note = _points(limits)
-    held = fitted.hold_sd(effect, np.array([value for _, value in points]), reml=True)
+    held = hold_sd(fitted, effect, np.array([value for _, value in points]), reml=True)
     rows = []
     for j, (variant, value) in enumerate(points):
         found = wald(L, held.beta[j], held.vcov[j], df=np.inf, conf_level=conf_level)

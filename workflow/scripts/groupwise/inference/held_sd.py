@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.inference.profile import GivenGroup, deviance_at
+from groupwise.inference.one_intercept_profile import GivenGroup
 from groupwise.inference.variance_profile import Estimate, Held, OwnSd, own_sd
 from groupwise.models.lmm import LmmFit
-from groupwise.models.pls import eliminate, solve_gls
-from groupwise.models.random_intercept import Profiled, RandomIntercept, minimise
+from groupwise.models.lmm_likelihood import eliminate, solve_gls
+from groupwise.models.random_intercept import Profiled, RandomIntercept, deviance_at, minimise
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,16 @@ def hold_one_intercept(
 
 def hold_effect(fit: LmmFit, name: str, i: int, sd: np.ndarray, *, reml: bool) -> HeldSd:
     """The sd of effect i of the term of this name held at `sd` (m,), for any random terms."""
-    t = next(t for t, term in enumerate(fit.structure.terms) if term.name == name)
+    t = next(t for t, term in enumerate(fit.model.terms) if term.name == name)
     own = own_sd(Estimate.of(fit, reml=reml), t, i)
     known = {own.estimate: own.at.without(own.r)}
     rows = {}
     # From the estimate outwards: each search begins where the nearest one ended.
     for value in sorted(map(float, sd), key=lambda value: abs(value - own.estimate)):
         nearest = min(known, key=lambda seen: abs(seen - value))
-        found = own.least(value, known[nearest])
-        known[value] = found.x
-        deviance = max(found.value - own.at.deviance, 0.0)
-        rows[value] = (deviance, *_effects(own, own.hold(value)(found.x)))
+        least, known[value] = own.least(value, known[nearest])
+        deviance = max(least - own.at.deviance, 0.0)
+        rows[value] = (deviance, *_effects(own, own.hold(value)(known[value])))
     columns = zip(*(rows[float(value)] for value in sd), strict=True)
     return HeldSd(np.asarray(sd), *(np.array(column) for column in columns))
 
@@ -75,10 +74,9 @@ def hold_effect(fit: LmmFit, name: str, i: int, sd: np.ndarray, *, reml: bool) -
 def _effects(own: OwnSd, held: Held) -> tuple[float, np.ndarray, np.ndarray]:
     """The share of theta_r, effects (p,) and their covariance (p, p) at phi."""
     at, theta, variance = own.at, held.phi[:-1], np.exp(2 * held.phi[-1])
-    x, outcome, root = at.outcome.products, at.outcome, at.structure.R_inverse
-    gls = solve_gls(eliminate(x, x.parameters.omega(theta)).cross)
-    beta = root @ (outcome.b + outcome.scale * gls.beta)
-    vcov = outcome.scale**2 * variance * root @ gls.Phi @ root.T
-    intercepts = all(term.q == 1 and np.all(term.Zcols == 1) for term in at.structure.terms)
+    gls, root = solve_gls(eliminate(at.sums, theta[None]).cross), at.model.to_beta
+    beta = root @ (at.sums.b[0] + at.scale * gls.beta[0])
+    vcov = at.scale**2 * variance * root @ gls.Phi[0] @ root.T
+    intercepts = all(term.q == 1 and np.all(term.Zcols == 1) for term in at.model.terms)
     icc = float(theta[own.r] ** 2 / (1 + theta @ theta)) if intercepts else np.nan
     return icc, beta, vcov

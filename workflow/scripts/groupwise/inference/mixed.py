@@ -1,184 +1,244 @@
-"""Interim door to the mixed models."""
+"""The mixed model of a design: how to fit it, and all that a fit can be asked.
+
+    model = mixed_model(design)                     # ValueError with the reason where there is none
+    fit = model.fit(y)                              # y (..., n); one outcome is a batch of one
+    fit.beta, fit.vcov, fit.theta, fit.loglik, fit.singular, fit.converged, fit.std_dev
+    satterthwaite(fit, L, 0.95)                     # tidy.Inference, (..., k) for rows L (k, p)
+    kenward_roger_joint(fit, L)                     # tidy.JointTest, (...)
+    bootstrap(fit, L, 0.95, n_draws=1999, seeds=1)
+
+An outcome without a fit is NaN, and not `converged`; `fit.message` of a single outcome says why.
+(1 | group) alone goes by group sums (`models.random_intercept`), any other random terms by blocked
+elimination (`models.lmm`). Inference for effects is one code for both; it asks of a model
+
+    sums(y), fit_sums(sums, reml, theta, near), least_deviance(sums, near), draw(theta, n_draws, seed)
+    restricted(K), restricted_sums(sums, smaller, K, moved), effects_of(sums), to_beta, at_a_time
+
+and of a fit its arrays, `sums`, `information(L)` and `maximum_likelihood`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from groupwise.design import Design
-from groupwise.inference.engines import (
-    Draws,
-    GeneralEngine,
-    OneIntercept,
-    has_one_intercept,
-    random_terms,
+from groupwise.inference import variance_test
+from groupwise.inference import wald as normal
+from groupwise.inference.bootstrap import bootstrap, bootstrap_joint
+from groupwise.inference.held_sd import HeldSd, hold_effect, hold_one_intercept
+from groupwise.inference.limits import Limits
+from groupwise.inference.one_intercept_profile import profile_sd_group
+from groupwise.inference.outliers import Studentised, studentise
+from groupwise.inference.profile import covers, likelihood_ratio, profile
+from groupwise.inference.small_sample import (
+    kenward_roger,
+    kenward_roger_joint,
+    satterthwaite,
+    satterthwaite_joint,
 )
-from groupwise.inference.wald import f_test, wald
-from groupwise.models.lmm import fit_structure
-from groupwise.models.lmm_structure import LmmStructure
-from groupwise.models.random_intercept import RandomIntercept
+from groupwise.inference.variance_intervals import (
+    Component,
+    lmm_components,
+    one_intercept_components,
+)
+from groupwise.inference.variance_profile import Estimate, effect_sd
+from groupwise.inference.variance_test import GroupVarianceTest, group_variance_test_lmm
+from groupwise.models.blups import RandomEffects
+from groupwise.models.lmm import LinearMixedModel, LmmFit
+from groupwise.models.random_intercept import RandomIntercept, RandomInterceptFit
+from groupwise.models.random_terms import RandomTerm, random_intercept
 from groupwise.tidy import Inference, JointTest
 
+__all__ = [
+    "bootstrap",
+    "bootstrap_joint",
+    "covers",
+    "kenward_roger",
+    "kenward_roger_joint",
+    "likelihood_ratio",
+    "profile",
+    "satterthwaite",
+    "satterthwaite_joint",
+]
 
-@dataclass(frozen=True)
-class MixedModel:
-    model: Any
-
-    def fit(self, y):
-        return MixedFit(self.model, y)
+MixedModel = RandomIntercept | LinearMixedModel
+MixedFit = RandomInterceptFit | LmmFit
 
 
 def mixed_model(design: Design) -> MixedModel:
+    """The model of the design's random terms: all that does not depend on outcomes.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be fitted to any outcome, with the reason.
+    """
     if has_one_intercept(design):
-        return MixedModel(RandomIntercept.of(design.X, design.group))
-    return MixedModel(LmmStructure.of(design.X, random_terms(design)))
+        return RandomIntercept.of(design.X, design.group)
+    return LinearMixedModel.of(design.X, random_terms(design))
 
 
-def stacked(rows, conf_level):
-    names = [n for n in Inference.__dataclass_fields__ if n not in ("conf_level", "gaps", "covers")]
-    return Inference(
-        **{n: np.array([getattr(r, n) for r in rows]) for n in names}, conf_level=conf_level
+def fit_one(design: Design, y: np.ndarray) -> MixedFit:
+    """The REML fit to one outcome y (n,).
+
+    Raises
+    ------
+    ValueError
+        If there is none, with the reason.
+    """
+    fit = mixed_model(design).fit(y)
+    if not fit.converged:
+        raise ValueError(fit.message)
+    return fit
+
+
+def has_one_intercept(design: Design) -> bool:
+    """Is the groups' intercept all of `random_terms`?"""
+    fixed_blocks = design.block is None or design.blocks_as == "fixed"
+    return design.random_slopes == "none" and design.second is None and fixed_blocks
+
+
+def random_terms(design: Design) -> list[RandomTerm]:
+    """`group` with an intercept (and the arms' effects where there are slopes), `block`, `second`.
+
+    Blocks have a term where they are random, a second grouping where there is one.
+    """
+    Z, names = np.ones((design.n_obs, 1)), design.arm_labels[:0]
+    if design.random_slopes != "none":
+        Z = np.hstack([Z, design.arm[:, None] == np.arange(1, len(design.arm_labels))])
+        names = design.arm_labels[1:]
+    correlated = design.random_slopes != "diagonal"
+    terms = [
+        RandomTerm(design.group, Z, correlated, "group", design.group_labels, ("Intercept", *names))
+    ]
+    if design.block is not None and design.blocks_as == "random":
+        terms.append(random_intercept(design.block, name="block", labels=design.block_labels))
+    if design.second is not None:
+        terms.append(random_intercept(design.second, name="second", labels=design.second_labels))
+    return terms
+
+
+def single(fit: MixedFit) -> MixedFit:
+    """The fit of the one outcome of a batch of one, without leading axes."""
+    assert fit.y is not None and len(fit.y) == 1
+    return replace(fit.reshape(()), y=fit.y[0])
+
+
+def correlations(fit: MixedFit) -> dict[tuple[str, str], float]:
+    """Correlations of the random effects of one term, by their names; NaN with a variance of 0."""
+    pairs: dict[tuple[str, str], float] = {}
+    for each in fit.components if isinstance(fit, LmmFit) else ():
+        for j, row in enumerate(each.colnames if each.correlated else ()):
+            for i, column in enumerate(each.colnames[:j]):
+                scale = float(each.std_dev[i] * each.std_dev[j])
+                covariance = float(each.covariance[i, j])
+                pairs[column, row] = covariance / scale if scale > 0 else np.nan
+    return pairs
+
+
+def wald(fit: MixedFit, L: np.ndarray, conf_level: float) -> Inference:
+    """Normal-theory (z) tests of the rows of L beta, L (k, p): (..., k)."""
+    return normal.wald(L, fit.beta, fit.vcov, df=np.inf, conf_level=conf_level)
+
+
+def wald_joint(fit: MixedFit, L: np.ndarray) -> JointTest:
+    """Chi-squared test (...) that every row of L beta is zero."""
+    return normal.f_test(fit.beta @ L.T, L @ fit.vcov @ L.T, np.inf)
+
+
+# ---- what is asked of a single outcome ---------------------------------------------------------------
+
+
+def components(fit: MixedFit, *, reml: bool, conf_level: float) -> list[Component]:
+    """Variance components with profile intervals, the residual last."""
+    if isinstance(fit, LmmFit):
+        return lmm_components(fit, reml=reml, conf_level=conf_level)
+    return one_intercept_components(fit.model, _outcome(fit), reml=reml, conf_level=conf_level)
+
+
+def group_variance_test(fit: MixedFit, *, n_refits: int, seed: int) -> GroupVarianceTest:
+    """Restricted likelihood-ratio test that groups do not differ; `n_refits` where it is drawn."""
+    if isinstance(fit, LmmFit):
+        return group_variance_test_lmm(fit, n_refits=n_refits, seed=seed)
+    return variance_test.group_variance_test(fit.model, _outcome(fit), seed=seed)
+
+
+def group_effects(model: MixedModel) -> tuple[str, ...]:
+    """What differs between groups: the intercept, and with random slopes the arms' effects."""
+    if isinstance(model, RandomIntercept):
+        return ("Intercept",)
+    return next(term.colnames for term in model.terms if term.name == "group")
+
+
+def sd_limits(fit: MixedFit, effect: int, *, reml: bool, conf_level: float) -> Limits:
+    """Profile interval (1,) of the sd of one of the `group_effects`."""
+    if isinstance(fit, LmmFit):
+        at = Estimate.of(fit, reml=reml)
+        return effect_sd(at, _group_term(fit), effect, conf_level=conf_level)
+    return profile_sd_group(fit.model, _outcome(fit)[None], reml=reml, conf_level=conf_level)
+
+
+def hold_sd(fit: MixedFit, effect: int, sd: np.ndarray, *, reml: bool) -> HeldSd:
+    """The model with the sd of one of the `group_effects` held at `sd` (m,)."""
+    if isinstance(fit, LmmFit):
+        return hold_effect(fit, "group", effect, sd, reml=reml)
+    return hold_one_intercept(fit.model, _outcome(fit), sd, reml=reml)
+
+
+def random_effects(fit: MixedFit, design: Design) -> tuple[RandomEffects, ...]:
+    """Predictions with their covariances and spreads, one set a random term."""
+    if isinstance(fit, LmmFit):
+        return fit.random_effects
+    blup, conditional = fit.blups()
+    known = float(fit.var_group) - conditional**2
+    weight = float(fit.theta) ** 2 / (1 + float(fit.theta) ** 2 * fit.model.group_size)
+    leverage = np.einsum("gi,ij,gj->g", fit.model.S, fit.F, fit.model.S)
+    variance = known - float(fit.var_residual) * weight**2 * leverage
+    return (
+        RandomEffects(
+            name="group",
+            labels=design.group_labels,
+            colnames=("Intercept",),
+            estimate=blup[:, None],
+            covariance=conditional[:, None, None] ** 2,
+            spread=np.sqrt(np.maximum(variance, 0))[:, None],
+        ),
     )
 
 
-def joints(tests):
-    return JointTest(
-        np.array([float(t.statistic) for t in tests]),
-        tests[0].df_num,
-        np.array([float(t.df_den) for t in tests]),
-        np.array([float(t.p_value) for t in tests]),
-    )
+def unusual_groups(fit: MixedFit, design: Design) -> Studentised:
+    """Externally studentised predictions of the groups' first effect, which is the intercept."""
+    effects = next(each for each in random_effects(fit, design) if each.name == "group")
+    variance = float(fit.std_dev["group"]) ** 2
+    known = np.sqrt(np.maximum(variance - effects.covariance[:, 0, 0], 0))
+    return studentise(effects.estimate[:, 0], known, effects.spread[:, 0])
 
 
-@dataclass(frozen=True)
-class MixedFit:
-    model: Any
-    y: np.ndarray
+def residual(fit: MixedFit) -> np.ndarray:
+    """(n,) what effects and predicted random effects leave."""
+    if isinstance(fit, LmmFit):
+        return fit.residual
+    left: np.ndarray = _outcome(fit) - fit.model.X @ fit.beta - fit.blups()[0][fit.model.group]
+    return left
 
-    @cached_property
-    def engines(self):
-        out = []
-        for y in self.y:
-            try:
-                if isinstance(self.model, RandomIntercept):
-                    out.append(OneIntercept.of(self.model, y))
-                else:
-                    f = fit_structure(self.model, y)
-                    if not f.converged:
-                        raise ValueError(f.message)
-                    out.append(GeneralEngine(f))
-            except (ValueError, np.linalg.LinAlgError) as e:
-                out.append(str(e))
-        return out
 
-    @property
-    def n_outcomes(self):
-        return len(self.y)
+def work(model: MixedModel) -> int:
+    """What a fit costs beyond a pass over the data.
 
-    @property
-    def converged(self):
-        return np.array([not isinstance(e, str) for e in self.engines])
+    Products of the effects of the factor that is eliminated first with all others, squared.
+    """
+    if isinstance(model, RandomIntercept):
+        return 0
+    G, q, m = model.products.C.shape
+    return int(G * q * max(q, m) ** 2)
 
-    @property
-    def singular(self):
-        return np.array([not isinstance(e, str) and e.singular for e in self.engines])
 
-    @property
-    def message(self):
-        e = self.engines[0]
-        return e if isinstance(e, str) else e.fit.message if isinstance(e, GeneralEngine) else ""
+def _group_term(fit: LmmFit) -> int:
+    return [term.name for term in fit.model.terms].index("group")
 
-    def _each(self, L, conf_level, ask):
-        rows = []
-        for i, e in enumerate(self.engines):
-            if isinstance(e, str):
-                rows.append(Inference.missing(len(L), conf_level))
-            else:
-                rows.append(ask(e, i))
-        return stacked(rows, conf_level)
 
-    def wald(self, L, conf_level):
-        return self._each(
-            L, conf_level, lambda e, i: wald(L, e.beta, e.vcov, df=np.inf, conf_level=conf_level)
-        )
-
-    def satterthwaite(self, L, conf_level):
-        return self._each(L, conf_level, lambda e, i: e.satterthwaite(L, conf_level))
-
-    def kenward_roger(self, L, conf_level):
-        return self._each(L, conf_level, lambda e, i: e.kenward_roger(L, conf_level))
-
-    def profile(self, L, conf_level, limits):
-        return self._each(L, conf_level, lambda e, i: e.profile(L, conf_level))
-
-    def bootstrap(self, L, conf_level, n_draws, seed):
-        return self._each(
-            L, conf_level, lambda e, i: e.bootstrap(L, conf_level, Draws(n_draws, seed + i))
-        )
-
-    def wald_joint(self, L):
-        return joints([f_test(L @ e.beta, L @ e.vcov @ L.T, np.inf) for e in self.engines])
-
-    def satterthwaite_joint(self, L):
-        return joints([e.satterthwaite_joint(L) for e in self.engines])
-
-    def kenward_roger_joint(self, L):
-        return joints([e.kenward_roger_joint(L) for e in self.engines])
-
-    def likelihood_ratio(self, L):
-        return joints([e.likelihood_ratio(L) for e in self.engines])
-
-    def bootstrap_joint(self, L, n_draws, seed):
-        return joints(
-            [e.bootstrap_joint(L, Draws(n_draws, seed + i)) for i, e in enumerate(self.engines)]
-        )
-
-    def profile_covers(self, L, value, conf_level):
-        p = self.profile(L, conf_level, None)
-        return ((p.conf_low <= value) & (value <= p.conf_high)).astype(float)
-
-    @property
-    def one(self):
-        return self.engines[0]
-
-    @property
-    def beta(self):
-        return self.one.beta[None]
-
-    @property
-    def loglik(self):
-        return np.array([self.one.loglik])
-
-    @property
-    def residual(self):
-        return self.one.residual
-
-    def components(self, reml, conf_level):
-        return self.one.components(reml=reml, conf_level=conf_level)
-
-    def group_variance_test(self, n_refits, seed):
-        return self.one.group_variance_test(Draws(n_refits, seed))
-
-    def unusual_groups(self):
-        return self.one.unusual_groups()
-
-    def correlations(self):
-        said = {}
-        for each in self.one.fit.components if isinstance(self.one, GeneralEngine) else ():
-            if not each.correlated:
-                continue
-            for j, row in enumerate(each.colnames):
-                for i, column in enumerate(each.colnames[:j]):
-                    scale = each.std_dev[i] * each.std_dev[j]
-                    value = each.covariance[i, j] / scale if scale > 0 else np.nan
-                    said[f"correlation: {column}, {row}"] = float(value)
-        return said
-
-    def random_effects(self):
-        if isinstance(self.one, GeneralEngine):
-            return {e.name: (e.estimate, e.std_error) for e in self.one.fit.random_effects}
-        blup, se = self.one.small.fit.blups()
-        return {"group": (blup[:, None], se[:, None])}
+def _outcome(fit: MixedFit) -> np.ndarray:
+    assert fit.y is not None
+    return fit.y

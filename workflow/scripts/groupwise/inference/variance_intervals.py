@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.inference.profile import (
-    Limits,
+from groupwise.inference.limits import Limits
+from groupwise.inference.one_intercept_profile import (
     design_effect,
     profile_icc,
     profile_sd_group,
@@ -57,7 +57,7 @@ def one_intercept_components(
 
 def lmm_components(fit: LmmFit, *, reml: bool, conf_level: float) -> list[Component]:
     """Of any random terms, in the order of the fit; the residual is last."""
-    at, terms = Estimate.of(fit, reml=reml), fit.structure.terms
+    at, terms = Estimate.of(fit, reml=reml), fit.model.terms
     intercepts = all(term.q == 1 and np.all(term.Zcols == 1) for term in terms)
     found = []
     for t, term in enumerate(terms):

@@ -9,17 +9,15 @@ its own: the columns of the term are put in another order, which leaves the mode
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.inference.lmm_profile import followed
-from groupwise.inference.profile import Limits, both_sides, from_zero
-from groupwise.models.lmm import LmmFit, search
-from groupwise.models.lmm_structure import LmmStructure, Outcome
-from groupwise.models.newton import Minimum, minimise
-from groupwise.models.pls import CrossProducts, eliminate, solve_gls
-from groupwise.models.pls_moments import Slopes, curves, moments
+from groupwise.inference.limits import Deviance, Limits, both_sides, from_zero
+from groupwise.models.cross_products import Outcomes
+from groupwise.models.lmm import LinearMixedModel, LmmFit, search
+from groupwise.models.lmm_likelihood import curves, eliminate, in_theta, solve_gls, weigh
+from groupwise.models.newton import Slopes, minimise
 from groupwise.models.random_terms import RandomTerm
 
 FAR = 1e6
@@ -97,64 +95,79 @@ def hold_total(share: float, k: int) -> Hold:
     return held
 
 
-def deviance_slopes(x: CrossProducts, phi: np.ndarray, reml: bool) -> Slopes:
-    """-2 log-likelihood, full or restricted, at theta and log sigma (in sds of y); as `profiled`."""
-    theta, log_sigma, k = phi[:-1], phi[-1], len(phi) - 1
-    if np.abs(theta).max() > FAR:
-        return Slopes(np.inf, np.zeros(k + 1), np.zeros((k + 1, k + 1)))
-    e = eliminate(x, x.parameters.omega(theta))
+def deviance_slopes(sums: Outcomes, phi: np.ndarray, reml: bool) -> Slopes:
+    """-2 log-likelihood, full or restricted, at phi (B, k + 1): theta, log sigma in sds of y."""
+    theta, log_sigma, x = phi[:, :-1], phi[:, -1], sums.x
+    far = np.abs(theta).max(axis=1) > FAR
+    theta = np.where(far[:, None], 1.0, theta)
+    e = eliminate(sums, theta)
     gls = solve_gls(e.cross)
-    c = curves(moments(x, e, gls), gls.Phi, reml)
-    df, s2, J = x.df(reml), np.exp(2 * log_sigma), x.parameters.jacobian(theta)
+    c = curves(x, e, weigh(x, e, gls), gls, reml)
+    df, s2, k = x.df(reml), np.exp(2 * log_sigma), theta.shape[1]
     value = e.log_det_V + df * (np.log(2 * np.pi) + 2 * log_sigma) + gls.rss / s2
-    value += (gls.log_det_XVX + x.log_det_X if reml else 0.0) + 2 * df * x.log_scale
-    first = c.trace - c.u / s2
-    hessian = np.empty((k + 1, k + 1))
-    hessian[:k, :k] = J.T @ (2 * c.u2 / s2 - c.trace2) @ J + np.tensordot(first, x.parameters.T, 1)
-    hessian[:k, k] = hessian[k, :k] = J.T @ (2 * c.u / s2)
-    hessian[k, k] = 4 * gls.rss / s2
-    gradient = np.append(J.T @ first, 2 * df - 2 * gls.rss / s2)
-    return Slopes(float(value), gradient, hessian)
+    value += (gls.log_det_XVX + x.log_det_X if reml else 0.0) + 2 * df * np.log(sums.scale)
+    u, gradient, hessian = c.u / s2[:, None], np.empty_like(phi), np.empty((*phi.shape, k + 1))
+    gradient[:, :k], hessian[:, :k, :k] = in_theta(
+        x, theta, c.trace - u, 2 * c.u2 / s2[:, None, None] - c.trace2
+    )
+    edge = 2 * np.einsum("brm,br->bm", x.parameters.jacobian(theta), u)
+    hessian[:, :k, k] = hessian[:, k, :k] = edge
+    gradient[:, k], hessian[:, k, k] = 2 * df - 2 * gls.rss / s2, 4 * gls.rss / s2
+    return Slopes(np.where(far, np.inf, value), gradient, hessian)
+
+
+Least = tuple[float, np.ndarray]
+"""A deviance, and where it is least over what is free."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The fit that a profile starts from: `phi` (k + 1,) with log sigma in sds of y; its deviance."""
+    """The fit that a profile starts from: `phi` (k + 1,) with log sigma in sds of y; its deviance.
 
-    outcome: Outcome
-    structure: LmmStructure
+    `sums` are of the one outcome y (n,).
+    """
+
+    model: LinearMixedModel
+    y: np.ndarray
+    sums: Outcomes
     reml: bool
     phi: np.ndarray
     deviance: float
 
     @classmethod
     def of(cls, fit: LmmFit, *, reml: bool) -> Estimate:
-        return cls.found(fit.structure, fit.outcome, reml, near=fit.scaled_theta)
+        """Of the outcome of a single fit, which is near."""
+        assert fit.y is not None
+        return cls.found(fit.model, fit.y, fit.sums, reml, near=fit.scaled_theta)
 
     @classmethod
     def found(
         cls,
-        structure: LmmStructure,
-        outcome: Outcome,
+        model: LinearMixedModel,
+        y: np.ndarray,
+        sums: Outcomes,
         reml: bool,
         near: np.ndarray | None = None,
     ) -> Estimate:
-        """The optimum; `near` (k,) is a theta close to it."""
-        x = outcome.products
-        best = search(x, reml, near=near)
-        rss = solve_gls(eliminate(x, x.parameters.omega(best.x)).cross).rss
-        log_sigma = 0.5 * np.log(rss / x.df(reml))
-        return cls(outcome, structure, reml, np.append(best.x, log_sigma), best.value)
+        """The optimum; `near` (1, k) is a theta of scaled columns close to it."""
+        best = search(sums, reml, near)
+        (rss,) = solve_gls(eliminate(sums, best.x).cross).rss
+        log_sigma = 0.5 * np.log(rss / sums.x.df(reml))
+        return cls(model, y, sums, reml, np.append(best.x[0], log_sigma), float(best.value[0]))
 
     @property
     def k(self) -> int:
         return len(self.phi) - 1
 
     @property
-    def sigma(self) -> float:
-        return float(self.outcome.scale * np.exp(self.phi[-1]))
+    def scale(self) -> float:
+        return float(self.sums.scale[0])
 
-    def least(self, hold: Hold, start: np.ndarray) -> Minimum:
+    @property
+    def sigma(self) -> float:
+        return float(self.scale * np.exp(self.phi[-1]))
+
+    def least(self, hold: Hold, start: np.ndarray) -> Least:
         """The least deviance over what `hold` leaves free, sought from `start` (m,).
 
         A theta of 0 is no way out of 0: the search then also starts away from it.
@@ -162,14 +175,21 @@ class Estimate:
         starts = [start]
         if np.any(np.abs(start) < 1e-3):
             starts.append(np.where(np.abs(start) < 1e-3, 0.25, start))
-        found = [minimise(lambda free: self._slopes(hold(free)), each) for each in starts]
-        return min(found, key=lambda each: each.value)
+        found = minimise(
+            lambda _, free: self._slopes([hold(each) for each in free]), np.array(starts)
+        )
+        best = int(np.argmin(found.value))
+        return float(found.value[best]), found.x[best]
 
-    def _slopes(self, held: Held) -> Slopes:
-        at = deviance_slopes(self.outcome.products, held.phi, self.reml)
-        J = held.jacobian
-        hessian = J.T @ at.hessian @ J + np.tensordot(at.gradient, held.curvature, 1)
-        return Slopes(at.value, J.T @ at.gradient, hessian)
+    def _slopes(self, held: Sequence[Held]) -> Slopes:
+        phi, J, curvature = (
+            np.array([getattr(each, name) for each in held])
+            for name in ("phi", "jacobian", "curvature")
+        )
+        at = deviance_slopes(self.sums.take(np.zeros(len(phi), dtype=int)), phi, self.reml)
+        Jt = J.swapaxes(-1, -2)
+        hessian = Jt @ at.hessian @ J + np.einsum("br,brij->bij", at.gradient, curvature)
+        return Slopes(at.value, (Jt @ at.gradient[..., None])[..., 0], hessian)
 
     def without(self, r: int) -> np.ndarray:
         """phi less its element r: where searches with theta_r held begin."""
@@ -178,14 +198,14 @@ class Estimate:
 
 def residual_sd(at: Estimate, *, conf_level: float) -> Limits:
     """Profile interval of the residual standard deviation; arrays (1,), as all that follow."""
-    log_scale = np.log(at.outcome.scale)
+    log_scale = np.log(at.scale)
 
-    def least(log_sd: float, start: np.ndarray) -> Minimum:
+    def least(log_sd: float, start: np.ndarray) -> Least:
         return at.least(hold_residual(log_sd - log_scale, at.k), start)
 
     estimate = np.log(np.array([at.sigma]))
     deviance = followed(least, float(estimate[0]), at.phi[:-1])
-    step = np.array([2 / np.sqrt(2 * at.outcome.products.df(at.reml))])
+    step = np.array([2 / np.sqrt(2 * at.sums.x.df(at.reml))])
     minimum = np.array([at.deviance])
     low, high = both_sides(deviance, estimate, step, minimum, conf_level)
     return Limits(np.exp(estimate), np.exp(low), np.exp(high))
@@ -209,13 +229,13 @@ class OwnSd:
 
     @property
     def unit(self) -> float:
-        return float(self.at.outcome.scale / self.at.structure.parameters.scale[self.r])
+        return float(self.at.scale / self.at.model.parameters.scale[self.r])
 
     @property
     def estimate(self) -> float:
         return float(self.at.phi[self.r] * np.exp(self.at.phi[-1]) * self.unit)
 
-    def least(self, sd: float, start: np.ndarray) -> Minimum:
+    def least(self, sd: float, start: np.ndarray) -> Least:
         """The least deviance where it is `sd`, sought from `start` (k,)."""
         return self.at.least(self.hold(sd), start)
 
@@ -232,23 +252,22 @@ def own_sd(at: Estimate, t: int, i: int) -> OwnSd:
 
 
 def _own_theta(at: Estimate, t: int, i: int) -> bool:
-    return i == 0 or not at.structure.terms[t].correlated
+    return i == 0 or not at.model.terms[t].correlated
 
 
 def _parameter(at: Estimate, t: int, i: int) -> int:
     """Index of the theta on the diagonal of row i of term t."""
-    p = at.structure.parameters
+    p = at.model.parameters
     return int(np.flatnonzero((p.term == t) & (p.row == i) & (p.column == i))[0])
 
 
 def _first(at: Estimate, t: int, i: int) -> Estimate:
     """The same fit with column i of term t put first."""
-    terms = list(at.structure.terms)
+    terms = list(at.model.terms)
     order = [i, *(j for j in range(terms[t].q) if j != i)]
     terms[t] = _reordered(terms[t], order)
-    structure = replace(at.structure, terms=tuple(terms))
-    outcome = structure.cross_products(at.outcome.y)
-    return Estimate.found(structure, outcome, at.reml)
+    model = LinearMixedModel.of(at.model.structure.X, terms)
+    return Estimate.found(model, at.y, model.sums(at.y[None]), at.reml)
 
 
 def _reordered(term: RandomTerm, order: Sequence[int]) -> RandomTerm:
@@ -263,7 +282,7 @@ def share(at: Estimate, r: int | None, *, conf_level: float) -> Limits:
     """
     k, omega = at.k, at.phi[:-1] ** 2
 
-    def least(theta: float, start: np.ndarray) -> Minimum:
+    def least(theta: float, start: np.ndarray) -> Least:
         value = theta**2 / (1 + theta**2)
         return at.least(hold_total(value, k) if r is None else hold_share(r, value, k), start)
 
@@ -278,3 +297,19 @@ def share(at: Estimate, r: int | None, *, conf_level: float) -> Limits:
     limits = from_zero(deviance, np.array([theta]), unit, minimum, conf_level)
     squares = [np.square(each) for each in vars(limits).values()]
     return Limits(*(each / (1 + each) for each in squares))
+
+
+def followed(
+    least: Callable[[float, np.ndarray], Least], value: float, start: np.ndarray
+) -> Deviance:
+    """A profile deviance for root-finding from one that is sought from a start, value by value.
+
+    `start` is where the minimum is at `value`; each search begins where the nearest one so far ended.
+    """
+    known = {value: start}
+
+    def one(x: float) -> float:
+        deviance, known[x] = least(x, known[min(known, key=lambda seen: abs(seen - x))])
+        return deviance
+
+    return lambda x, which: np.array([one(float(each)) for each in x])

@@ -1,86 +1,173 @@
-"""Restricted likelihood-ratio test that groups do not differ, beside other random-effects terms.
+"""Restricted likelihood-ratio test that groups do not differ.
 
-`profile.group_variance_test` is exact for one random intercept. With other terms the null
-distribution depends on their variances: for an intercept it is approximated by that of the design
-without the other terms (Greven, Crainiceanu, Kuechenhoff and Peters 2008, J. Comput. Graph. Stat.
-17, section 4: as if the other effects were known), for intercept and slopes drawn by a parametric
-bootstrap of the model without the groups.
+For one random intercept it is exact. With other terms the null distribution depends on their
+variances: for an intercept it is approximated by that of the design without the other terms (Greven,
+Crainiceanu, Kuechenhoff and Peters 2008, J. Comput. Graph. Stat. 17, section 4: as if the other
+effects were known), for intercept and slopes drawn by a parametric bootstrap of the model without the
+groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
-from groupwise.inference.lmm_bootstrap import simulate
-from groupwise.inference.profile import (
-    NULL_DRAWS,
-    GroupVarianceTest,
-    null_distribution,
-    tail_probability,
+from groupwise.inference.one_intercept_profile import optimum
+from groupwise.models.cross_products import Outcomes
+from groupwise.models.lmm import LinearMixedModel, LmmFit, search
+from groupwise.models.lmm_likelihood import objective
+from groupwise.models.random_intercept import (
+    Profiled,
+    RandomIntercept,
+    Spectral,
+    deviance_at,
+    minimise,
 )
-from groupwise.models.lmm import LmmFit, search
-from groupwise.models.lmm_batch import fit_many
-from groupwise.models.lmm_structure import LmmStructure
-from groupwise.models.pls import objective
-from groupwise.models.random_intercept import RandomIntercept
+
+NULL_DRAWS = 20_000
+"""Of the null distribution of the variance test: a p-value of .05 is known to within .002."""
+
+SIMULATION_BLOCK = 10_000
+"""Draws per random stream: results do not depend on how the blocks are spread."""
+
+
+@dataclass(frozen=True)
+class GroupVarianceTest:
+    """Restricted likelihood-ratio test of no group variance; arrays (...).
+
+    `p_mixture` is from 0.5 chi2_0 + 0.5 chi2_1 (Self and Liang 1987), which needs many groups;
+    `p_drawn` from draws of the null distribution, `p_low` and `p_high` its 99% Monte Carlo limits
+    (Clopper and Pearson); NaN where the design's eigenvalues are not at hand. `null` says what the
+    draws are of: `exact`, the finite-sample distribution; `pseudo-likelihood` and `bootstrap`
+    where there are other random effects.
+    """
+
+    statistic: np.ndarray
+    p_mixture: np.ndarray
+    p_drawn: np.ndarray
+    p_low: np.ndarray
+    p_high: np.ndarray
+    n_draws: int
+    null: str
+
+
+def group_variance_test(
+    model: RandomIntercept, y: np.ndarray, *, n_draws: int = NULL_DRAWS, seed: int = 0
+) -> GroupVarianceTest:
+    """Tests lambda = 0 for y (..., n). The null distribution depends on the design alone."""
+    profile, lam = optimum(model, y, reml=True)
+    gain = deviance_at(profile, np.zeros(len(lam))) - deviance_at(profile, lam)
+    statistic = np.maximum(gain, 0).reshape(y.shape[:-1])
+    p_mixture = np.where(statistic > 0, 0.5 * stats.chi2.sf(statistic, 1), 1.0)
+    drawn = null_distribution(model, n_draws=n_draws, seed=seed)
+    return tail_probability(statistic, p_mixture, drawn, "exact")
+
+
+def tail_probability(
+    statistic: np.ndarray | float,
+    p_mixture: np.ndarray | float,
+    drawn: np.ndarray | None,
+    null: str,
+) -> GroupVarianceTest:
+    """The test of these statistics (...) from sorted draws of the null distribution."""
+    statistic, p_mixture = np.asarray(statistic), np.asarray(p_mixture)
+    if drawn is None:
+        nothing = np.full(statistic.shape, np.nan)
+        return GroupVarianceTest(statistic, p_mixture, nothing, nothing, nothing, 0, null)
+    n = len(drawn)
+    reached = n - np.searchsorted(drawn, statistic - 1e-9, side="left")
+    low, high = _clopper_pearson(np.asarray(reached), n, level=0.99)
+    p_drawn = np.asarray((1 + reached) / (1 + n))
+    return GroupVarianceTest(statistic, p_mixture, p_drawn, low, high, n, null)
+
+
+def null_distribution(model: RandomIntercept, *, n_draws: int, seed: int) -> np.ndarray | None:
+    """Sorted draws of the restricted likelihood ratio under lambda = 0.
+
+    Under the null the sums of squares of `Spectral` are independent chi-squared variables
+    (Crainiceanu and Ruppert 2004, theorem 1); each draw is then maximised by the engine.
+    """
+    basis = model.basis
+    if basis is None:
+        return None
+    df = model.n_obs - model.X.shape[1]
+    parts = []
+    for block, start in enumerate(range(0, n_draws, SIMULATION_BLOCK)):
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, block)))
+        ss = rng.chisquare(basis.mult, size=(SIMULATION_BLOCK, len(basis.mult)))
+        rest = rng.chisquare(df - basis.mult.sum(), size=SIMULATION_BLOCK)
+        profile = Spectral(basis.mu, ss, rest, basis.mu, basis.mult, df)
+        lam = minimise(profile, Profiled(df)).lam
+        gain = deviance_at(profile, np.zeros(len(lam))) - deviance_at(profile, lam)
+        parts.append(gain[: n_draws - start])
+    return np.sort(np.maximum(np.concatenate(parts), 0))
+
+
+def _clopper_pearson(count: np.ndarray, n: int, *, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Exact limits of a proportion, each of the shape of `count`."""
+    tail, inverse = (1 - level) / 2, special.betaincinv
+    low = np.where(count > 0, inverse(np.maximum(count, 1), n - count + 1, tail), 0.0)
+    high = np.where(count < n, inverse(count + 1, np.maximum(n - count, 1), 1 - tail), 1.0)
+    return low, high
+
+
+# ---- beside other random effects ---------------------------------------------------------------------
 
 
 def group_variance_test_lmm(
     fit: LmmFit, *, name: str = "group", n_draws: int = NULL_DRAWS, n_refits: int, seed: int
 ) -> GroupVarianceTest:
-    """Tests that the term of this name has no variance; `fit` is REML.
+    """Tests that the term of this name has no variance; `fit` is REML, of a single outcome.
 
     `n_draws` of a null distribution that is known, `n_refits` of a bootstrap. There is no mixture
     of chi-squared distributions for more than one effect.
     """
-    t = next(t for t, term in enumerate(fit.structure.terms) if term.name == name)
-    null = Null.of(fit.structure, t)
-    theta = null.theta(fit.outcome.y)
-    (criterion,) = null.criteria([fit.outcome.y], theta)
-    statistic = max(criterion - fit.criterion, 0.0)
-    if fit.structure.terms[t].q == 1:
-        model = RandomIntercept.of(fit.structure.X, fit.structure.terms[t].codes)
+    assert fit.y is not None
+    t = next(t for t, term in enumerate(fit.model.terms) if term.name == name)
+    null = Null.of(fit.model, t)
+    theta = null.theta(fit.y)
+    (criterion,) = null.criteria(fit.y[None], fit.sums, theta)
+    statistic = max(float(criterion - fit.criterion), 0.0)
+    if fit.model.terms[t].q == 1:
+        model = RandomIntercept.of(fit.model.structure.X, fit.model.terms[t].codes)
         drawn = null_distribution(model, n_draws=n_draws, seed=seed)
         mixture = 0.5 * float(stats.chi2.sf(statistic, 1)) if statistic > 0 else 1.0
         return tail_probability(statistic, mixture, drawn, "pseudo-likelihood")
-
-    def outcomes() -> Iterator[np.ndarray]:
-        return simulate(fit.structure, theta, n_draws=n_refits, seed=seed)
-
-    # Without a fit of the whole model there is no statistic, and the draw counts as extreme.
-    whole = np.nan_to_num(fit_many(fit.structure, outcomes(), theta).criterion, nan=-np.inf)
-    gain = np.maximum(null.criteria(outcomes(), theta) - whole, 0.0)
-    return tail_probability(statistic, np.nan, np.sort(gain), "bootstrap")
+    gain = []
+    for y in fit.model.draw_outcomes(theta, n_draws=n_refits, seed=seed):
+        sums = fit.model.sums(y)
+        # Without a fit of the whole model there is no statistic, and the draw counts as extreme.
+        whole = np.nan_to_num(fit.model.fit_sums(sums, near=theta).criterion, nan=-np.inf)
+        gain.append(np.maximum(null.criteria(y, sums, theta) - whole, 0.0))
+    return tail_probability(statistic, np.nan, np.sort(np.concatenate(gain)), "bootstrap")
 
 
 @dataclass(frozen=True)
 class Null:
     """A model without one of its terms: `kept` (k,) thetas, None of `smaller` if none is left."""
 
-    whole: LmmStructure
+    whole: LinearMixedModel
     kept: np.ndarray
-    smaller: LmmStructure | None
+    smaller: LinearMixedModel | None
 
     @classmethod
-    def of(cls, structure: LmmStructure, t: int) -> Null:
-        rest = [term for s, term in enumerate(structure.terms) if s != t]
-        smaller = LmmStructure.of(structure.X, rest) if rest else None
-        return cls(structure, structure.parameters.term != t, smaller)
+    def of(cls, model: LinearMixedModel, t: int) -> Null:
+        rest = [term for s, term in enumerate(model.terms) if s != t]
+        smaller = LinearMixedModel.of(model.structure.X, rest) if rest else None
+        return cls(model, model.parameters.term != t, smaller)
 
     def theta(self, y: np.ndarray) -> np.ndarray:
-        """The REML theta (k,) of the whole model, 0 for the term that is left out."""
+        """The REML theta (k,) of the whole model for y (n,), 0 for the term that is left out."""
         theta = np.zeros(len(self.kept))
         if self.smaller is not None:
-            theta[self.kept] = search(self.smaller.cross_products(y).products, True).x
+            found = search(self.smaller.sums(y[None]), True).x[0]
+            theta[self.kept] = found / self.smaller.parameters.scale
         return theta
 
-    def criteria(self, outcomes: Iterable[np.ndarray], theta: np.ndarray) -> np.ndarray:
-        """The least REML criterion of each outcome (n,)."""
+    def criteria(self, y: np.ndarray, sums: Outcomes, theta: np.ndarray) -> np.ndarray:
+        """The least REML criterion of outcomes y (B, n), whose cross-products are `sums`."""
         if self.smaller is not None:
-            return fit_many(self.smaller, outcomes, theta[self.kept]).criterion
-        products = (self.whole.cross_products(y).products for y in outcomes)
-        return np.array([objective(each, theta, True) for each in products])
+            return self.smaller.fit_sums(self.smaller.sums(y), near=theta[self.kept]).criterion
+        return objective(sums, np.zeros((len(sums), len(theta))), True)

@@ -11,9 +11,12 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.design import Design
-from groupwise.inference.mixed import MixedFit, MixedModel, mixed_model
+from groupwise.inference import mixed
+from groupwise.inference.mixed import MixedFit, MixedModel
 from groupwise.inference.variance_intervals import RESIDUAL, TOTAL, Component
 from groupwise.methods import About, Fits, Method, Request
+from groupwise.models.blups import RandomEffects
+from groupwise.models.random_intercept import RandomInterceptFit
 from groupwise.sample import Sample, fit_statistics, residual_table
 from groupwise.tidy import Answers, Inference, JointTest
 
@@ -43,7 +46,7 @@ NO_SHARE = "With random slopes the share of the variance differs between arms: t
 
 def prepare(design: Design) -> MixedModel:
     """The random terms of a design; ValueError where the design cannot tell its variances apart."""
-    return mixed_model(design)
+    return mixed.mixed_model(design)
 
 
 def fit(model: MixedModel, y: np.ndarray) -> MixedFit:
@@ -51,57 +54,52 @@ def fit(model: MixedModel, y: np.ndarray) -> MixedFit:
     return model.fit(y)
 
 
-def _wald(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
-    """Normal reference: what most Python prints."""
-    return fit.wald(L, request.conf_level)
+Ask = Callable[[MixedFit, np.ndarray, float], Inference]
 
 
-def _wald_joint(fit: MixedFit, L: np.ndarray, request: Request) -> JointTest:
-    return fit.wald_joint(L)
+def _by(ask: Ask) -> Callable[[MixedFit, np.ndarray, Request], Inference]:
+    """Rows by a function of fits, rows L and the confidence level."""
+    return lambda fit, L, request: ask(fit, L, request.conf_level)
 
 
-def _satterthwaite(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
-    return fit.satterthwaite(L, request.conf_level)
-
-
-def _satterthwaite_joint(fit: MixedFit, L: np.ndarray, request: Request) -> JointTest:
-    return fit.satterthwaite_joint(L)
-
-
-def _kenward_roger(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
-    return fit.kenward_roger(L, request.conf_level)
-
-
-def _kenward_roger_joint(fit: MixedFit, L: np.ndarray, request: Request) -> JointTest:
-    return fit.kenward_roger_joint(L)
+def _joint_by(
+    ask: Callable[[MixedFit, np.ndarray], JointTest],
+) -> Callable[[MixedFit, np.ndarray, Request], JointTest]:
+    return lambda fit, L, request: ask(fit, L)
 
 
 def _profile(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
-    """ML profile likelihood; a value is held by an interval where its test does not reject it."""
-    searched = request.n_searched(fit.n_outcomes)
-    rows = fit.profile(L, request.conf_level, limits=searched)
-    if request.truth is None or searched == fit.n_outcomes:
+    """ML profile likelihood; with one random intercept the limits of a batch cost little.
+
+    Otherwise a value is held by an interval where its likelihood-ratio test does not reject it.
+    """
+    n = len(fit.converged)
+    if isinstance(fit, RandomInterceptFit) or request.n_searched(n) == n:
+        return mixed.profile(fit, L, request.conf_level)
+    limits = np.arange(n) < request.n_searched(n)
+    rows = mixed.profile(fit, L, request.conf_level, limits=limits)
+    if request.truth is None:
         return rows
-    return replace(rows, covers=fit.profile_covers(L, request.truth, request.conf_level))
+    return replace(rows, covers=mixed.covers(fit, L, request.truth, request.conf_level))
 
 
-def _likelihood_ratio(fit: MixedFit, L: np.ndarray, request: Request) -> JointTest:
-    return fit.likelihood_ratio(L)
+def _seeds(fit: MixedFit, request: Request) -> np.ndarray:
+    return request.seed(0) + np.arange(len(fit.converged))
 
 
 def _bootstrap(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
     """Studentised parametric bootstrap; one set of draws serves every row of an outcome."""
-    draws = request.resampling.bootstrap_draws
-    return fit.bootstrap(L, request.conf_level, n_draws=draws, seed=request.seed(0))
+    draws, seeds = request.resampling.bootstrap_draws, _seeds(fit, request)
+    return mixed.bootstrap(fit, L, request.conf_level, n_draws=draws, seeds=seeds)
 
 
 def _bootstrap_joint(fit: MixedFit, L: np.ndarray, request: Request) -> JointTest:
     """With two arms there is one question, and one p-value."""
     if len(L) > 1:
-        draws = request.resampling.bootstrap_draws
-        return fit.bootstrap_joint(L, n_draws=draws, seed=request.seed(0))
+        draws, seeds = request.resampling.bootstrap_draws, _seeds(fit, request)
+        return mixed.bootstrap_joint(fit, L, n_draws=draws, seeds=seeds)
     row = _bootstrap(fit, L, request)
-    nothing = np.full(fit.n_outcomes, np.nan)
+    nothing = np.full(len(fit.converged), np.nan)
     return JointTest(row.statistic[:, 0] ** 2, 1.0, nothing, row.p_value[:, 0])
 
 
@@ -122,12 +120,12 @@ def _message(name: str) -> Callable[[Sample, MixedFit, Answers], str]:
 
     def message(sample: Sample, fit: MixedFit, answers: Answers) -> str:
         if not fit.converged[0]:
-            return fit.message
+            return mixed.single(fit).message
         if not fit.singular[0]:
             return ""
-        if fit.message:
-            return f"{fit.message} {GENERAL_NOTES[name]}".strip()
-        return BOUNDARY_NOTES[name]
+        if isinstance(fit, RandomInterceptFit):
+            return BOUNDARY_NOTES[name]
+        return f"{mixed.single(fit).message} {GENERAL_NOTES[name]}".strip()
 
     return message
 
@@ -163,20 +161,20 @@ METHODS: Mapping[str, Method] = {
     "mixed_satterthwaite": _method(
         "mixed_satterthwaite",
         _about(MODEL_BASED, "Satterthwaite"),
-        _satterthwaite,
-        _satterthwaite_joint,
+        _by(mixed.satterthwaite),
+        _joint_by(mixed.satterthwaite_joint),
     ),
     "mixed_kenward_roger": _method(
         "mixed_kenward_roger",
         _about("REML, Kenward-Roger adjusted", "Kenward-Roger"),
-        _kenward_roger,
-        _kenward_roger_joint,
+        _by(mixed.kenward_roger),
+        _joint_by(mixed.kenward_roger_joint),
     ),
     "mixed_profile": _method(
         "mixed_profile",
         _about("ML, model-based", "profile likelihood, chi-squared"),
         _profile,
-        _likelihood_ratio,
+        _joint_by(mixed.likelihood_ratio),
         skips_blocks=True,
     ),
     "mixed_bootstrap": _method(
@@ -191,13 +189,13 @@ METHODS: Mapping[str, Method] = {
 def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
     """What the REML fit says of groups, individuals and variances; empty without a fit."""
     try:
-        fit: MixedFit = fits.of(METHODS["mixed_wald"])
+        fit = mixed.single(fits.of(METHODS["mixed_wald"]))
     except (ValueError, np.linalg.LinAlgError):
         return {}
-    if not fit.converged[0]:
+    if not fit.converged:
         return {}
-    statistics = {"loglik": float(fit.loglik[0])} | _statistics(sample, fit)
-    residual = fit.residual
+    statistics = {"loglik": float(fit.loglik)} | _statistics(sample, fit)
+    residual = mixed.residual(fit)
     return {
         "variance_components": _variance_components(sample, fit),
         "random_effects": _random_effects(sample, fit),
@@ -209,11 +207,11 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
 def _statistics(sample: Sample, fit: MixedFit) -> dict[str, float]:
     """The test of the group variance, the most unusual group, correlations of random effects."""
     effort = sample.resampling
-    test = fit.group_variance_test(n_refits=effort.bootstrap_draws, seed=effort.seed)
-    unusual = fit.unusual_groups()
+    test = mixed.group_variance_test(fit, n_refits=effort.bootstrap_draws, seed=effort.seed)
+    unusual = mixed.unusual_groups(fit, sample.design)
     worst = int(np.argmax(np.abs(unusual.t))) if np.isfinite(unusual.t).all() else -1
     return {
-        "loglik_without_groups": float(fit.loglik[0]) - 0.5 * float(test.statistic),
+        "loglik_without_groups": float(fit.loglik) - 0.5 * float(test.statistic),
         "group_variance_statistic": float(test.statistic),
         "group_variance_p_mixture": float(test.p_mixture),
         f"group_variance_p_{test.null}": float(test.p_drawn),
@@ -221,14 +219,17 @@ def _statistics(sample: Sample, fit: MixedFit) -> dict[str, float]:
         "unusual_group": worst,
         "unusual_group_t": float(unusual.t[worst]),
         "unusual_group_df": unusual.df,
-    } | fit.correlations()
+    } | {
+        f"correlation: {column}, {row}": value
+        for (column, row), value in mixed.correlations(fit).items()
+    }
 
 
 def _variance_components(sample: Sample, fit: MixedFit) -> pd.DataFrame:
     """A row per effect and estimator, REML's first; `icc` is its share of the variance."""
     rows = []
     for estimator in ("reml", "ml"):
-        parts = fit.components(reml=estimator == "reml", conf_level=sample.conf_level)
+        parts = mixed.components(fit, reml=estimator == "reml", conf_level=sample.conf_level)
         rows += [_component_row(sample, each, estimator) for each in parts]
     return tidy.table("variance_components", rows)
 
@@ -264,18 +265,17 @@ def _level_name(sample: Sample, level: str) -> str:
 
 def _random_effects(sample: Sample, fit: MixedFit) -> pd.DataFrame:
     """BLUPs beside the raw deviation: what the fixed effects leave, unshrunken; groups first."""
-    left = sample.y - sample.design.X @ fit.beta[0]
-    effects = fit.random_effects()
-    names = sorted(effects, key=["group", "block", "second"].index)
-    parts = [_level(sample, effects[name], left, name) for name in names]
+    left = sample.y - sample.design.X @ fit.beta
+    order = ["group", "block", "second"].index
+    effects = sorted(mixed.random_effects(fit, sample.design), key=lambda each: order(each.name))
+    parts = [_level(sample, each, left) for each in effects]
     return tidy.concat("random_effects", parts)
 
 
-def _level(
-    sample: Sample, effects: tuple[np.ndarray, np.ndarray], left: np.ndarray, name: str
-) -> pd.DataFrame:
+def _level(sample: Sample, effects: RandomEffects, left: np.ndarray) -> pd.DataFrame:
     """The effects of one grouping: all levels of a term, then the next term."""
-    design, (estimate, std_error) = sample.design, effects
+    design, name = sample.design, effects.name
+    estimate, std_error = effects.estimate, effects.std_error
     codes = {"group": design.group, "block": design.block, "second": design.second}[name]
     labels = {
         "group": design.group_labels,

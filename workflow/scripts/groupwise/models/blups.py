@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from groupwise.models.cross_products import Segment
+from groupwise.models.lmm_likelihood import Eliminated, Weighted
 from groupwise.models.lmm_structure import LmmStructure
-from groupwise.models.pls import Eliminated, Segment
-from groupwise.models.pls_moments import Weighted
 
 
 @dataclass(frozen=True)
@@ -36,27 +36,27 @@ def predict(
     structure: LmmStructure,
     e: Eliminated,
     w: Weighted,
-    G: list[np.ndarray],
     Phi: np.ndarray,
     scale: float,
     sigma: float,
 ) -> tuple[tuple[RandomEffects, ...], np.ndarray]:
-    """BLUPs G Z'V^-1(y - X beta), one set a term, and what they add to each row, (n,).
+    """BLUPs G Z'V^-1(y - X beta) of one outcome, one set a term, and what they add to each row, (n,).
 
     Their covariance given y is s2 (G - G Z'V^-1Z G), lme4's postVar (Bates et al. 2015, eq. 56).
-    `scale` is the unit of y in the cross-products; `Phi` as in `pls.Gls`.
+    `scale` is the unit of y in the cross-products; `Phi` (p, p) as in `Gls`.
     """
-    x = structure.layout
-    lead = scale * w.F[..., -1] @ G[x.lead]
-    rest = np.zeros(w.FR.shape[:2])
-    covariance = e.N + G[x.lead] @ w.Y @ G[x.lead]
-    taken = _taken(G[x.lead] @ w.F[..., :-1], Phi)
+    x, G = structure.layout, [each[0] for each in e.G]
+    (F,), (FR,), (NR,) = w.F, w.FR, e.NR
+    lead = scale * F[..., -1] @ G[x.lead]
+    rest = np.zeros(FR.shape[:2])
+    covariance = e.N[0] + G[x.lead] @ w.Y[0] @ G[x.lead]
+    taken = _taken(G[x.lead] @ F[..., :-1], Phi)
     found = {x.lead: tuple(each[x.lead_level] for each in (lead, covariance, taken))}
     for segment, home, place in zip(x.segments, x.home, x.place, strict=True):
-        F = w.FR[:, segment.slots].reshape(len(w.FR), segment.levels, segment.q, -1)
+        F = FR[:, segment.slots].reshape(len(FR), segment.levels, segment.q, -1)
         b = scale * F[..., -1] @ G[segment.factor]
         rest[:, segment.slots] = b.reshape(len(b), -1)
-        covariance = _own_blocks(e.NR[:, segment.slots, segment.slots], segment)
+        covariance = _own_blocks(NR[:, segment.slots, segment.slots], segment)
         taken = _taken(G[segment.factor] @ F[..., :-1], Phi)
         found[segment.factor] = (b[home, place], covariance[place, home], taken[home, place])
     Z, Z_rest = structure.Z

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from groupwise.algebra import RANK_TOLERANCE
-from groupwise.models.pls import CrossProducts, Segment
+from groupwise.models.cross_products import CHUNK, CrossProducts, Outcomes, Segment
 from groupwise.models.random_terms import (
     Factor,
     Parameters,
@@ -24,10 +24,13 @@ from groupwise.models.random_terms import (
 LARGEST = 250_000_000
 """Numbers in the largest array of cross-products (2 GB); crossed factors beyond it are refused."""
 
+EXPLAINED = 1e-12
+"""What OLS leaves of an outcome is rounding below this share of its largest value."""
+
 
 @dataclass(frozen=True)
 class Layout:
-    """How random effects are numbered: see `pls.CrossProducts`.
+    """How random effects are numbered: see `cross_products`.
 
     Attributes
     ----------
@@ -152,8 +155,27 @@ class LmmStructure:
         return first, rest
 
     @cached_property
+    def products(self) -> CrossProducts:
+        """All that does not involve outcomes."""
+        A, C, R = self._random()
+        B, D = self._with(self.Q)
+        return CrossProducts(
+            n=len(self.X),
+            A=A,
+            C=C,
+            B=B,
+            R=R,
+            D=D,
+            starts=np.flatnonzero(np.diff(self.layout.component, prepend=-1)),
+            component=self.layout.component,
+            lead=self.layout.lead,
+            segments=self.layout.segments,
+            parameters=self.parameters,
+            log_det_X=2 * float(np.log(np.abs(np.diag(self.R))).sum()),
+        )
+
     def _random(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A, C and R of `pls.CrossProducts`."""
+        """A, C and R of `CrossProducts`."""
         (Z, rest), x = self.Z, self.layout
         G, q, K = len(x.component), self.factors[x.lead].q, x.n_components
         if max(G * q, K * x.m) * x.m > LARGEST:
@@ -170,60 +192,31 @@ class LmmStructure:
         lead = (Z.T @ columns).reshape(len(x.component), -1, k)
         return lead, (rest.T @ columns).reshape(x.n_components, x.m, k)
 
-    @cached_property
-    def _fixed(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._with(self.Q)
+    def outcomes(self, y: np.ndarray) -> Outcomes:
+        """What a fit needs to know of outcomes y (B, n): one pass over them, some at a time."""
+        step = max(1, CHUNK // y.shape[1])
+        parts = [self._outcomes(y[start : start + step]) for start in range(0, len(y), step)]
+        return Outcomes.joined(parts)
 
-    def cross_products(self, y: np.ndarray) -> Outcome:
-        """What a fit needs to know of an outcome y, shape (n,).
-
-        Raises
-        ------
-        ValueError
-            If X explains y completely: there is no residual variance to divide; or y has missing or
-            infinite values.
-        """
+    def _outcomes(self, y: np.ndarray) -> Outcomes:
         n, p = self.X.shape
-        if not np.all(np.isfinite(y)):
-            raise ValueError("The outcome has missing or infinite values.")
-        b = self.Q.T @ y
-        left = y - self.Q @ b
-        again = self.Q.T @ left
-        left, b = left - self.Q @ again, b + again
-        scale = float(np.sqrt(left @ left / (n - p)))
-        if not scale > 1e-12 * np.abs(y).max():
-            raise ValueError("The fixed effects explain the outcome completely.")
-        lead, rest = self._with(left[:, None] / scale)
-        E = np.zeros((p + 1, p + 1))
-        E[:p, :p], E[p, p] = np.eye(p), n - p
-        A, C, R = self._random
-        products = CrossProducts(
-            n=n,
-            A=A,
-            C=C,
-            B=np.concatenate([self._fixed[0], lead], axis=2),
-            R=R,
-            D=np.concatenate([self._fixed[1], rest], axis=2),
-            E=E,
-            starts=np.flatnonzero(np.diff(self.layout.component, prepend=-1)),
-            component=self.layout.component,
-            lead=self.layout.lead,
-            segments=self.layout.segments,
-            parameters=self.parameters,
-            log_det_X=2 * float(np.log(np.abs(np.diag(self.R))).sum()),
-            log_scale=float(np.log(scale)),
+        with np.errstate(invalid="ignore", over="ignore"):  # y that is not finite becomes NaN
+            b = y @ self.Q
+            left = y - b @ self.Q.T
+            again = left @ self.Q
+            left, b = left - again @ self.Q.T, b + again
+            scale = np.sqrt(np.einsum("bi,bi->b", left, left) / (n - p))
+            usable = np.isfinite(scale) & (scale > EXPLAINED * np.abs(y).max(axis=1))
+        scale = np.where(usable, scale, np.nan)
+        lead, rest = self._with((left / scale[:, None]).T)
+        return Outcomes(
+            x=self.products,
+            lead=np.moveaxis(lead, -1, 0),
+            rest=np.moveaxis(rest, -1, 0),
+            square=np.where(usable, float(n - p), np.nan),
+            b=b,
+            scale=scale,
         )
-        return Outcome(y, products, b, scale)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """An outcome `y` (n,) = Q b + scale x (column y of the cross-products)."""
-
-    y: np.ndarray
-    products: CrossProducts
-    b: np.ndarray
-    scale: float
 
 
 def orthonormal(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

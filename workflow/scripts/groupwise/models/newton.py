@@ -1,14 +1,14 @@
-"""Minimisation of a smooth function of a few parameters with exact derivatives."""
+"""Minimisation of smooth functions of a few parameters with exact derivatives, many at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 MAX_ITERATIONS = 200
+MOST_HALVINGS = 40
 LARGEST_STEP = 2.0
 """No element moves further at once, or than the largest is from 0."""
 
@@ -22,83 +22,150 @@ CLOSE = 1e-8
 """Newton steps that promise to gain less than this many units of deviance are near the minimum,
 where convergence is quadratic: two more reach rounding error."""
 
-
-class Slope(Protocol):
-    """Value, gradient (k,) and Hessian (k, k)."""
-
-    @property
-    def value(self) -> float: ...
-    @property
-    def gradient(self) -> np.ndarray: ...
-    @property
-    def hessian(self) -> np.ndarray: ...
+LAST = 1e-11
+"""A step that promises so little is the last: where it ends the next would be rounding error."""
 
 
 @dataclass(frozen=True)
-class Minimum:
-    """Where Newton's method stopped; `decrement` is what a further step promises to gain."""
+class Slopes:
+    """Of B functions: value (B,), gradient (B, k) and Hessian (B, k, k)."""
 
-    x: np.ndarray
-    value: float
+    value: np.ndarray
     gradient: np.ndarray
     hessian: np.ndarray
-    decrement: float
-    iterations: int
+
+    def take(self, which: np.ndarray) -> Slopes:
+        return Slopes(*(each[which] for each in vars(self).values()))
+
+    def put(self, which: np.ndarray, others: Slopes) -> None:
+        for name, values in vars(self).items():
+            values[which] = getattr(others, name)
+
+
+Function = Callable[[np.ndarray, np.ndarray], Slopes]
+"""Value and derivatives of the functions with these indices (b,) at x (b, k)."""
+
+
+@dataclass(frozen=True)
+class Minima:
+    """Where the search of B minima stopped; `decrement` (B,) is what a further step promises to gain.
+
+    `x` (B, k), `at` the function there, `iterations` (B,).
+    """
+
+    x: np.ndarray
+    at: Slopes
+    decrement: np.ndarray
+    iterations: np.ndarray
 
     @property
-    def min_curvature(self) -> float:
-        """The smallest eigenvalue of the Hessian, relative to the largest."""
-        values = np.linalg.eigvalsh(self.hessian)
-        return float(values[0] / max(np.abs(values).max(), np.finfo(float).tiny))
+    def value(self) -> np.ndarray:
+        return self.at.value
 
     @property
-    def converged(self) -> bool:
-        return self.decrement <= CLOSE and self.min_curvature >= -1e-6
+    def min_curvature(self) -> np.ndarray:
+        """(B,) the smallest eigenvalue of the Hessian, relative to the largest."""
+        return relative_curvature(self.at.hessian)
+
+    @property
+    def converged(self) -> np.ndarray:
+        near = (self.decrement <= CLOSE) & np.isfinite(self.value)
+        return near & (self.min_curvature >= -1e-6)
+
+    def take(self, which: np.ndarray) -> Minima:
+        return Minima(
+            self.x[which], self.at.take(which), self.decrement[which], self.iterations[which]
+        )
+
+    def put(self, which: np.ndarray, others: Minima) -> None:
+        self.x[which], self.decrement[which] = others.x, others.decrement
+        self.iterations[which] = others.iterations
+        self.at.put(which, others.at)
+
+    @classmethod
+    def joined(cls, parts: list[Minima]) -> Minima:
+        """One after another."""
+        if len(parts) == 1:
+            return parts[0]
+        at = Slopes(
+            *(
+                np.concatenate([getattr(part.at, name) for part in parts])
+                for name in ("value", "gradient", "hessian")
+            )
+        )
+        return cls(
+            np.concatenate([part.x for part in parts]),
+            at,
+            np.concatenate([part.decrement for part in parts]),
+            np.concatenate([part.iterations for part in parts]),
+        )
 
 
-def minimise(slopes: Callable[[np.ndarray], Slope], start: np.ndarray) -> Minimum:
-    """Newton's method that turns away from saddle points, with backtracking."""
-    x, at, close = start, slopes(start), 0
-    for iteration in range(MAX_ITERATIONS):
-        step = newton_step(at.gradient, at.hessian)
-        step = step / max(1.0, np.abs(step).max() / max(LARGEST_STEP, np.abs(x).max()))
-        decrement = float(-at.gradient @ step - 0.5 * step @ at.hessian @ step)
-        found = Minimum(x, at.value, at.gradient, at.hessian, decrement, iteration)
-        close = close + 1 if decrement <= CLOSE else 0
-        moved = _backtrack(slopes, found, step) if close <= 2 else None
-        if moved is None:
-            break
-        x, at = moved
+def relative_curvature(hessian: np.ndarray) -> np.ndarray:
+    """(B,) smallest eigenvalues of (B, k, k), relative to the largest in size."""
+    values = np.linalg.eigvalsh(_finite(hessian))
+    largest = np.maximum(np.abs(values).max(axis=-1), np.finfo(float).tiny)
+    return np.asarray(values[:, 0] / largest)
+
+
+def minimise(function: Function, start: np.ndarray) -> Minima:
+    """Newton's method that turns away from saddle points, with backtracking; start (B, k).
+
+    Of x + step, x + step / 2, ... the first that gains enough is taken; near the minimum what a
+    step gains is lost in rounding, and it need only be no worse.
+    """
+    B = len(start)
+    found = Minima(start.copy(), function(np.arange(B), start), np.empty(B), np.zeros(B, dtype=int))
+    step, halvings = np.empty_like(start), np.zeros(B, dtype=int)
+    step[:], found.decrement[:] = newton_steps(found.x, found.at)
+    close = (found.decrement <= CLOSE).astype(int)
+    active = np.flatnonzero(np.isfinite(found.value))
+    while len(active):
+        x = found.x[active] + step[active] / 2.0 ** halvings[active, None]
+        trial = function(active, x)
+        moves = trial.value <= found.value[active] + _slack(found, active, halvings[active])
+        moved, stuck = active[moves], active[~moves]
+        done = found.decrement <= LAST
+        halvings[stuck] += 1
+        done[stuck] = halvings[stuck] >= MOST_HALVINGS
+        found.x[moved], halvings[moved] = x[moves], 0
+        found.at.put(moved, trial.take(moves))
+        found.iterations[moved] += 1
+        step[moved], found.decrement[moved] = newton_steps(x[moves], found.at.take(moved))
+        close[moved] = np.where(found.decrement[moved] <= CLOSE, close[moved] + 1, 0)
+        done |= (close > 2) | (found.iterations >= MAX_ITERATIONS)
+        active = active[~done[active]]
     return found
 
 
-def newton_step(gradient: np.ndarray, hessian: np.ndarray) -> np.ndarray:
-    """-|H|^-1 g: downhill whatever the signs of the curvatures.
+def _slack(found: Minima, which: np.ndarray, halvings: np.ndarray) -> np.ndarray:
+    """How much above the value so far a step may end; negative is what it has to gain."""
+    value, decrement = np.abs(found.value[which]), found.decrement[which]
+    gain = -1e-4 * decrement / 2.0**halvings
+    return np.where(decrement <= CLOSE, 1e-13 * (1 + value), gain)
+
+
+def newton_steps(x: np.ndarray, at: Slopes) -> tuple[np.ndarray, np.ndarray]:
+    """-|H|^-1 g (B, k): downhill whatever the signs of the curvatures; and what each promises, (B,).
 
     Along negative curvature it has some length even where the gradient is 0, at a saddle point.
     """
+    gradient, hessian = np.where(np.isfinite(at.gradient), at.gradient, 0.0), _finite(at.hessian)
     values, vectors = np.linalg.eigh(hessian)
     size = np.abs(values)
-    follow = size > FLAT * size.max()
-    values, along = values[follow], vectors[:, follow]
-    length = -(along.T @ gradient) / np.abs(values)
-    away = (values < 0) & (np.abs(length) < AWAY)
-    step: np.ndarray = along @ np.where(away, np.copysign(AWAY, length), length)
-    return step
+    follow = size > FLAT * size.max(axis=1, keepdims=True)
+    slope = np.einsum("bij,bi->bj", vectors, gradient)
+    length = np.where(follow, -slope / np.where(follow, size, 1.0), 0.0)
+    away = follow & (values < 0) & (np.abs(length) < AWAY)
+    step = np.einsum("bij,bj->bi", vectors, np.where(away, np.copysign(AWAY, length), length))
+    most = np.maximum(LARGEST_STEP, np.abs(x).max(axis=1))
+    step = step / np.maximum(1.0, np.abs(step).max(axis=1) / most)[:, None]
+    curvature = np.einsum("bi,bij,bj->b", step, hessian, step)
+    decrement: np.ndarray = -np.einsum("bi,bi->b", gradient, step) - 0.5 * curvature
+    return step, decrement
 
 
-def _backtrack(
-    slopes: Callable[[np.ndarray], Slope], here: Minimum, step: np.ndarray
-) -> tuple[np.ndarray, Slope] | None:
-    """The first of x + step, x + step / 2, ... that gains enough; None where nothing does.
-
-    Near the minimum what a step gains is lost in rounding, and it need only be no worse.
-    """
-    rounding = 1e-13 * (1 + abs(here.value)) if here.decrement <= CLOSE else 0.0
-    for halving in range(40):
-        enough = 1e-4 * here.decrement / 2**halving
-        x = here.x + step / 2**halving
-        at = slopes(x)
-        if at.value <= here.value + (rounding or -enough):
-            return x, at
-    return None
+def _finite(hessian: np.ndarray) -> np.ndarray:
+    """Matrices (B, k, k) with the identity in place of those that are not finite."""
+    ok = np.isfinite(hessian).all(axis=(-1, -2), keepdims=True)
+    return np.where(ok, hessian, np.eye(hessian.shape[-1]))

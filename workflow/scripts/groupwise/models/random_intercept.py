@@ -15,12 +15,15 @@ eigenvalues are merged: an evaluation costs a few operations per distinct eigenv
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
+
+from groupwise.models.information import Information, bordered
 
 LARGEST_EIGENPROBLEM = 1000
 """Above this order the criterion is evaluated from cross-products by group size instead."""
@@ -39,6 +42,9 @@ ROUNDING = 1e-13
 
 EXPLAINED = 1e-12
 """A share of the outcome's sum of squares this small is rounding, not variation."""
+
+DRAWS = 500
+"""Draws per random stream: results do not depend on how the blocks are spread."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +221,17 @@ class OutcomeSums:
     rss: np.ndarray
     total: np.ndarray
 
-    def take(self, which: np.ndarray) -> OutcomeSums:
+    def __len__(self) -> int:
+        return len(self.rss)
+
+    @classmethod
+    def joined(cls, parts: Sequence[OutcomeSums]) -> OutcomeSums:
+        """One after another."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(*map(np.concatenate, zip(*(vars(part).values() for part in parts), strict=True)))
+
+    def take(self, which: np.ndarray | slice) -> OutcomeSums:
         return OutcomeSums(*(each[which] for each in vars(self).values()))
 
 
@@ -246,13 +262,14 @@ class Eigenbasis:
 class RandomIntercept:
     """A design with one random intercept: everything that does not depend on the outcome.
 
-    X = Q R with Q orthonormal; S are the group sums of Q.
+    X = Q R with Q orthonormal, or (see `restricted`) Q spans a part of X; S are the group sums of Q.
 
     Attributes
     ----------
     X : (n, p), group : (n,) codes from 0
     Z : (n, G) indicators, sparse
-    R_inv : (p, p), logdet_R : log|X'X| / 2
+    to_beta : (p, p)
+        R^-1: effects of Q times this are effects of X; logdet_R : log|X'X| / 2.
     group_size : (G,), size : (d,) distinct sizes, count : (d,) groups of each
     size_of : (G,) index into `size`
     S : (G, p)
@@ -265,7 +282,7 @@ class RandomIntercept:
     X: np.ndarray
     group: np.ndarray
     Z: sparse.csr_array
-    R_inv: np.ndarray
+    to_beta: np.ndarray
     logdet_R: float
     group_size: np.ndarray
     size: np.ndarray
@@ -290,16 +307,16 @@ class RandomIntercept:
         if group_size.min() == 0:
             raise ValueError("The codes of the groups must run from 0 without a gap.")
         R = _triangle(X)
-        R_inv = np.linalg.solve(R, np.eye(p))
+        to_beta = np.linalg.solve(R, np.eye(p))
         Z = sparse.csr_array((np.ones(n), group, np.arange(n + 1)), shape=(n, len(group_size)))
-        S = np.asarray((X.T @ Z).T) @ R_inv
+        S = np.asarray((X.T @ Z).T) @ to_beta
         size, size_of, count = np.unique(group_size, return_inverse=True, return_counts=True)
         between = _by_size(S, size_of) / size[:, None, None]
         model = cls(
             X=X,
             group=group,
             Z=Z,
-            R_inv=R_inv,
+            to_beta=to_beta,
             logdet_R=float(np.log(np.abs(np.diag(R))).sum()),
             group_size=group_size,
             size=size.astype(float),
@@ -330,6 +347,16 @@ class RandomIntercept:
     def n_obs(self) -> int:
         return self.X.shape[0]
 
+    @property
+    def at_a_time(self) -> int:
+        """How many draws are fitted together."""
+        return DRAWS
+
+    @property
+    def p(self) -> int:
+        """Columns of Q."""
+        return self.S.shape[1]
+
     @cached_property
     def basis(self) -> Eigenbasis | None:
         """The eigenvalues, or None where the eigenproblem would be too large."""
@@ -342,24 +369,25 @@ class RandomIntercept:
         """One pass over outcomes y, shape (B, n), a block of rows at a time."""
         step = max(1, BLOCK // y.shape[1])
         parts = [self._sums(y[start : start + step]) for start in range(0, len(y), step)]
-        if len(parts) == 1:
-            return parts[0]
-        columns = zip(*(vars(part).values() for part in parts), strict=True)
-        return OutcomeSums(*(np.concatenate(column) for column in columns))
+        return OutcomeSums.joined(parts)
 
     def _sums(self, y: np.ndarray) -> OutcomeSums:
-        gamma, left = np.zeros((len(y), self.X.shape[1])), y
+        gamma, left = np.zeros((len(y), self.p)), y
         with np.errstate(invalid="ignore", over="ignore"):  # y that is not finite becomes NaN
             for _ in range(2):  # the second step removes the rounding errors of the first
-                step = (left @ self.X) @ self.R_inv
-                left = left - (step @ self.R_inv.T) @ self.X.T
+                step = (left @ self.X) @ self.to_beta
+                left = left - (step @ self.to_beta.T) @ self.X.T
                 gamma += step
             group = _by_sparse(left, self.Z)
             return OutcomeSums(gamma, group, rss=_dot(left, left), total=_dot(y, y))
 
+    def df(self, reml: bool) -> int:
+        """What the residual sum of squares is divided by."""
+        return self.n_obs - self.p if reml else self.n_obs
+
     def profile(self, sums: OutcomeSums, *, reml: bool) -> Profile:
         """The criterion's two functions of lambda for these outcomes."""
-        df = self.n_obs - self.S.shape[1] if reml else self.n_obs
+        df = self.df(reml)
         if self.basis is None:
             return self._profile_by_size(sums, reml=reml, df=df)
         basis = self.basis
@@ -397,21 +425,98 @@ class RandomIntercept:
         y = np.asarray(y, dtype=float)
         sums = self.sums(y.reshape(-1, y.shape[-1]))
         fixed = None if theta is None else np.broadcast_to(theta, y.shape[:-1]).ravel()
-        return self.fit_sums(sums, reml=reml, theta=fixed).reshape(y.shape[:-1])
+        return replace(self.fit_sums(sums, reml=reml, theta=fixed).reshape(y.shape[:-1]), y=y)
 
     def fit_sums(
-        self, sums: OutcomeSums, *, reml: bool = True, theta: np.ndarray | None = None
+        self,
+        sums: OutcomeSums,
+        *,
+        reml: bool = True,
+        theta: np.ndarray | None = None,
+        near: np.ndarray | None = None,
     ) -> RandomInterceptFit:
-        """As `fit`, from the sums of B outcomes; every array of the fit starts with B."""
+        """As `fit`, from the sums of B outcomes; every array of the fit starts with B.
+
+        The search is global: it needs no place `near` by to begin.
+        """
         profile = self.profile(sums, reml=reml)
-        usable = np.isfinite(sums.rss) & (sums.rss > EXPLAINED**2 * sums.total)
         if theta is not None:
-            count = np.zeros(len(sums.rss), dtype=int)
-            found = Minimum(np.square(np.asarray(theta, dtype=float)), usable, count)
+            count = np.zeros(len(sums), dtype=int)
+            found = Minimum(np.square(np.asarray(theta, dtype=float)), self._usable(sums), count)
         else:
-            found = minimise(profile, Profiled(profile.df), usable=usable)
+            found = minimise(profile, Profiled(profile.df), usable=self._usable(sums))
         lam = np.where(found.converged, found.lam, np.nan)
         return _assemble(self, sums, profile, replace(found, lam=lam), reml=reml)
+
+    def _usable(self, sums: OutcomeSums) -> np.ndarray:
+        return np.isfinite(sums.rss) & (sums.rss > EXPLAINED**2 * sums.total)
+
+    def least_deviance(
+        self, sums: OutcomeSums, near: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """-2 log-likelihood (B,), full and maximised, and theta (B,) there."""
+        profile = self.profile(sums, reml=False)
+        lam = minimise(profile, Profiled(profile.df)).lam
+        return deviance_at(profile, lam) + profile.df * np.log(2 * np.pi), np.sqrt(lam)
+
+    def restricted(self, K: np.ndarray) -> RandomIntercept:
+        """The model of Q K in place of Q; K (p, p0) has orthonormal columns."""
+        return replace(
+            self,
+            to_beta=self.to_beta @ K,
+            S=self.S @ K,
+            between=K.T @ self.between @ K,
+            within=_without_rounding(K.T @ self.within @ K),
+        )
+
+    def restricted_sums(
+        self, sums: OutcomeSums, smaller: RandomIntercept, K: np.ndarray, moved: np.ndarray
+    ) -> OutcomeSums:
+        """Sums for `smaller`, of Q K, of outcomes less Q `moved`, (B, p); K'`moved` is 0."""
+        return OutcomeSums(
+            gamma=sums.gamma @ K,
+            group=sums.group - moved @ self.S.T,
+            rss=sums.rss + _dot(moved, moved),
+            total=sums.total,
+        )
+
+    def effects_of(self, sums: OutcomeSums) -> np.ndarray:
+        """(B, p): OLS effects in the basis Q."""
+        return sums.gamma
+
+    def draw(self, theta: np.ndarray | float, *, n_draws: int, seed: int) -> Iterator[OutcomeSums]:
+        """Outcomes drawn at beta = 0, s2_e = 1 and this theta, as their sums, some at a time."""
+        for block, start in enumerate(range(0, n_draws, DRAWS)):
+            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, block)))
+            sums = self.draw_sums(float(theta), rng, size=DRAWS)
+            yield sums.take(slice(0, n_draws - start))
+
+    def draw_sums(self, theta: float, rng: np.random.Generator, *, size: int) -> OutcomeSums:
+        """`size` outcomes with beta = 0 and s2_e = 1, as the sums the engine needs of them.
+
+        Group sums of y, the within-groups part of Q'y and what is left of the within-groups sum of
+        squares are independent: normal, normal with covariance `within`, and chi-squared.
+        """
+        m = self.group_size
+        values, vectors = np.linalg.eigh(self.within)
+        kept = values > 0
+        root = vectors[:, kept] * np.sqrt(values[kept])
+        group = rng.standard_normal((size, len(m))) * np.sqrt(m * (1 + theta**2 * m))
+        inner = rng.standard_normal((size, root.shape[1]))
+        left = rng.chisquare(self.n_obs - len(m) - root.shape[1], size=size)
+        gamma = (group / m) @ self.S + inner @ root.T
+        total = (group**2 / m).sum(axis=1) + (inner**2).sum(axis=1) + left
+        return OutcomeSums(gamma, group - gamma @ self.S.T, total - (gamma**2).sum(axis=1), total)
+
+    @cached_property
+    def roots(self) -> tuple[np.ndarray, np.ndarray]:
+        """T (r, p), and (r,) which size: T'T over the rows of a size is its part of `between`."""
+        parts = [
+            _qr_triangles(self.S[who]) / np.sqrt(m)
+            for who, m in zip(_members(self.size_of), self.size, strict=True)
+        ]
+        which = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        return np.concatenate(parts), which
 
     def weigh(self, weights: np.ndarray) -> np.ndarray:
         """Sums over sizes of weights (B, d) times `between`: shape (B, p, p)."""
@@ -434,10 +539,12 @@ class RandomInterceptFit:
     F : (..., p, p)
         (Q'H^-1 Q)^-1: `vcov` in units of the residual variance, in the basis Q.
     slopes : derivatives of the criterion's parts at theta, each (...)
-    group_sums : (..., G) of the OLS residual; gamma : (..., p), GLS less OLS effects, basis Q
+    gamma : (..., p), GLS less OLS effects, basis Q
+    sums : of the B outcomes; y : (..., n), where the fit is of outcomes
     """
 
     model: RandomIntercept
+    sums: OutcomeSums
     reml: bool
     theta: np.ndarray
     var_group: np.ndarray
@@ -451,13 +558,28 @@ class RandomInterceptFit:
     iterations: np.ndarray
     F: np.ndarray
     slopes: Slopes
-    group_sums: np.ndarray
     gamma: np.ndarray
+    y: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The leading axes."""
+        return self.converged.shape
 
     @property
     def df(self) -> int:
         """n - p for REML, n for ML: the divisor of the residual variance."""
-        return self.model.n_obs - (self.beta.shape[-1] if self.reml else 0)
+        return self.model.df(self.reml)
+
+    @property
+    def std_dev(self) -> dict[str, np.ndarray]:
+        """(...) of groups and of the residual."""
+        return {"group": np.sqrt(self.var_group), "residual": np.sqrt(self.var_residual)}
+
+    @property
+    def message(self) -> str:
+        """Why there is no fit of a single outcome; empty where there is one."""
+        return "" if self.converged else "The mixed model could not be fitted to these values."
 
     @property
     def icc(self) -> np.ndarray:
@@ -472,27 +594,80 @@ class RandomInterceptFit:
     def blups(self) -> tuple[np.ndarray, np.ndarray]:
         """Predicted group effects and their sds given data, variances and effects: (..., G)."""
         weight = (self.theta[..., None] ** 2 * self.mean_weight)[..., self.model.size_of]
-        blup = weight * (self.group_sums - self.gamma @ self.model.S.T)
+        group_sums = self.sums.group.reshape(*self.shape, -1)
+        blup = weight * (group_sums - self.gamma @ self.model.S.T)
         return blup, np.sqrt(self.var_residual[..., None] * weight)
 
     def reshape(self, shape: tuple[int, ...]) -> RandomInterceptFit:
         """The same fits with leading axes of this shape in place of B."""
 
+        lead = len(self.shape)
+
         def shaped(values: np.ndarray) -> np.ndarray:
-            return values.reshape((*shape, *values.shape[1:]))
+            return values.reshape((*shape, *values.shape[lead:]))
 
         arrays: dict[str, Any] = {
-            name: shaped(v) for name, v in vars(self).items() if isinstance(v, np.ndarray)
+            name: shaped(v)
+            for name, v in vars(self).items()
+            if isinstance(v, np.ndarray) and name != "y"
         }
         slopes = Slopes(**{name: shaped(v) for name, v in vars(self.slopes).items()})
         return replace(self, slopes=slopes, **arrays)
+
+    @cached_property
+    def maximum_likelihood(self) -> RandomInterceptFit:
+        """The ML fits (B,) to the same outcomes."""
+        return self.model.fit_sums(self.sums, reml=False)
+
+    def information(self, L: np.ndarray) -> Information:
+        """What small-sample inference needs to know of the rows L beta, shape (k, p).
+
+        With H = V / s2, F = (X'H^-1 X)^-1 and derivatives in lambda at a fixed scale,
+
+            D = -d(F^-1) = X'H^-1 ZZ' H^-1 X     = sum m t^2 B_m,     t = 1 / (1 + lambda m)
+            E = X'H^-1 ZZ' H^-1 ZZ' H^-1 X       = sum m^2 t^3 B_m
+
+        where B_m is `between`. All are multiplied by L F before they are summed over sizes.
+
+        Raises
+        ------
+        ValueError
+            If the fit is not REML.
+        """
+        if not self.reml:
+            raise ValueError("Satterthwaite and Kenward-Roger are defined for REML fits.")
+        rows, (T, which) = L @ self.model.to_beta, self.model.roots
+        LF, m, t = rows @ self.F, self.model.size[which], self.mean_weight[..., which]
+        LFT = LF @ T.T
+        D, E = LFT * (m * t**2)[..., None, :], LFT * (m**2 * t**3)[..., None, :]
+        LFD, LFT = D @ T, LFT.swapaxes(-1, -2)
+        s, N, s2 = self.slopes, float(self.df), self.var_residual[..., None, None]
+        curvature = E @ LFT - LFD @ self.F @ LFD.swapaxes(-1, -2)
+        observed = s.l2 + s.q2 / self.var_residual
+        chain = 2 * self.theta
+        return Information(
+            vcov=s2 * (LF @ rows.T),
+            slopes=(s2 * (D @ LFT))[..., None, :, :],
+            curvature=(s2 * curvature)[..., None, None, :, :],
+            expected=bordered(-s.l2[..., None, None], s.l1[..., None], N),
+            observed=bordered((chain**2 * observed)[..., None, None], (chain * s.l1)[..., None], N),
+            chain=chain[..., None, None],
+        )
+
+
+def deviance_at(profile: Profile, lam: np.ndarray) -> np.ndarray:
+    """-2 log-likelihood, less constants of the design, with the residual variance profiled out."""
+    logdet, q = profile.value(lam)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        deviance: np.ndarray = logdet + profile.df * (np.log(q / profile.df) + 1)
+    return deviance
 
 
 def _assemble(
     model: RandomIntercept, sums: OutcomeSums, profile: Profile, found: Minimum, *, reml: bool
 ) -> RandomInterceptFit:
     """Everything else follows from lambda."""
-    lam, R_inv = found.lam, model.R_inv
+    lam, to_beta = found.lam, model.to_beta
     slopes = profile.slopes(lam)
     weight = 1 / (1 + lam[:, None] * model.size)
     F = invert(model.within + model.weigh(weight))
@@ -504,12 +679,13 @@ def _assemble(
     criterion += 2 * model.logdet_R if reml else 0.0
     return RandomInterceptFit(
         model=model,
+        sums=sums,
         reml=reml,
         theta=np.sqrt(lam),
         var_group=lam * sigma2,
         var_residual=sigma2,
-        beta=(sums.gamma + gamma) @ R_inv.T,
-        vcov=sigma2[:, None, None] * (R_inv @ F @ R_inv.T),
+        beta=(sums.gamma + gamma) @ to_beta.T,
+        vcov=sigma2[:, None, None] * (to_beta @ F @ to_beta.T),
         criterion=criterion,
         loglik=-criterion / 2,
         singular=lam == 0,
@@ -517,7 +693,6 @@ def _assemble(
         iterations=found.iterations,
         F=F,
         slopes=slopes,
-        group_sums=sums.group,
         gamma=gamma,
     )
 

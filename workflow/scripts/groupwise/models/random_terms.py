@@ -164,18 +164,18 @@ class Parameters:
         return self.row == self.column
 
     def omega(self, theta: np.ndarray) -> np.ndarray:
-        """(k,) entries of Lambda Lambda'."""
-        return 0.5 * (self.T @ theta) @ theta
+        """(..., k) entries of Lambda Lambda' at theta (..., k)."""
+        return 0.5 * np.einsum("...ra,...a->...r", self.jacobian(theta), theta)
 
     def jacobian(self, theta: np.ndarray) -> np.ndarray:
-        """(k, k): d omega_r / d theta_m."""
-        return self.T @ theta
+        """(..., k, k): d omega_r / d theta_m."""
+        return np.tensordot(theta, self.T, (-1, 2))
 
     def covariance(self, omega: np.ndarray) -> list[np.ndarray]:
-        """One matrix (q_f, q_f) a factor: the relative covariance of its effects."""
-        G = [np.zeros((width, width)) for width in self.widths]
+        """One matrix (..., q_f, q_f) a factor: the relative covariance of its effects."""
+        G = [np.zeros((*omega.shape[:-1], width, width)) for width in self.widths]
         for r, pattern in enumerate(self.pattern):
-            G[self.factor[r]] += omega[r] * pattern
+            G[self.factor[r]] += omega[..., r, None, None] * pattern
         return G
 
 
@@ -220,7 +220,7 @@ def _second_derivatives(entries: list[tuple[int, int, int]]) -> np.ndarray:
 
 
 def factor_of_covariance(parameters: Parameters, theta: np.ndarray) -> np.ndarray:
-    """The same Lambda Lambda' by the theta with no negative diagonal: columns change their sign.
+    """The same Lambda Lambda' by the thetas (B, k) with no negative diagonal: columns change sign.
 
     A column whose diagonal is 0 with entries below is folded into the later ones, so that
     theta is unique.
@@ -229,12 +229,13 @@ def factor_of_covariance(parameters: Parameters, theta: np.ndarray) -> np.ndarra
     for t in np.unique(parameters.term):
         mine = np.flatnonzero(parameters.term == t)
         i, j = parameters.row[mine], parameters.column[mine]
-        Lambda = np.zeros((i.max() + 1, i.max() + 1))
-        Lambda[i, j] = theta[mine]
-        Lambda *= np.where(np.diag(Lambda) < 0, -1.0, 1.0)
-        if np.any((np.diag(Lambda) == 0) & (np.abs(Lambda).sum(axis=0) > 0)):
-            Lambda = _semidefinite_cholesky(Lambda @ Lambda.T)
-        theta[mine] = Lambda[i, j]
+        diagonal = mine[i == j]  # one a column, in order
+        theta[:, mine] *= np.where(theta[:, diagonal] < 0, -1.0, 1.0)[:, j]
+        below = (theta[:, mine] != 0) & (i != j) & (theta[:, diagonal] == 0)[:, j]
+        for b in np.flatnonzero(below.any(axis=1)):
+            Lambda = np.zeros((len(diagonal), len(diagonal)))
+            Lambda[i, j] = theta[b, mine]
+            theta[b, mine] = _semidefinite_cholesky(Lambda @ Lambda.T)[i, j]
     return theta
 
 

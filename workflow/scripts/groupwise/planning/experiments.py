@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
 from groupwise.design import Design
-from groupwise.inference.engines import random_terms
-from groupwise.inference.kenward_roger import KenwardRoger, kenward_roger
-from groupwise.inference.random_intercept_df import SmallSample
+from groupwise.inference.mixed import MixedFit, random_terms
 from groupwise.inference.sandwich import Clusters, cluster_design
+from groupwise.models.information import Information
 from groupwise.models.least_squares import Basis, orthonormal_basis
-from groupwise.models.lmm import fit_at
-from groupwise.models.lmm_structure import LmmStructure
+from groupwise.models.lmm import LinearMixedModel
 from groupwise.models.random_intercept import RandomIntercept
 from groupwise.planning.plans import Plan, Variation
 
@@ -77,13 +75,10 @@ class Experiment:
         return RandomIntercept.of(self.design.X, self.design.group)
 
     @cached_property
-    def small_sample(self) -> SmallSample:
-        """The random-intercept fit at the planned variances."""
-        return SmallSample(self.model.fit(self.any_outcome, theta=np.sqrt(self.ratio)))
-
-    @cached_property
-    def slopes_fit(self) -> tuple[KenwardRoger, float]:
-        """The fit with slopes at the planned variances, and its residual variance."""
+    def mixed_fit(self) -> MixedFit:
+        """The mixed model at the planned variances."""
+        if self.design.random_slopes == "none":
+            return self.model.fit(self.any_outcome, theta=np.sqrt(self.ratio))
         (term,) = random_terms(self.design)
         J = self.n_arms
         to_slopes = np.eye(J)
@@ -91,8 +86,14 @@ class Experiment:
         omega = to_slopes @ self.variation.effects_covariance(J) @ to_slopes.T
         Lambda = np.linalg.cholesky(omega / self.variation.var_residual)
         theta = np.array([Lambda[i, j] for i, j in term.entries])
-        fit = fit_at(LmmStructure.of(self.design.X, [term]), self.any_outcome, theta)
-        return kenward_roger(fit), fit.sigma**2
+        return LinearMixedModel.of(self.design.X, [term]).fit(self.any_outcome, theta=theta)
+
+    def mixed_information(self, L: np.ndarray) -> Information:
+        """What small-sample inference needs to know of L beta, L (k, p), at the planned variances."""
+        at = self.mixed_fit.information(L)
+        scale = self.variation.var_residual / float(self.mixed_fit.std_dev["residual"]) ** 2
+        parts = {name: scale * getattr(at, name) for name in ("vcov", "slopes", "curvature")}
+        return replace(at, **parts)
 
     @cached_property
     def centred(self) -> tuple[Basis, sparse.csr_array]:

@@ -105,10 +105,7 @@ def why_not(experiment: Experiment, method: str) -> str:
 def _not_identified(experiment: Experiment) -> str:
     """What keeps the mixed model from being fitted, in its own words; empty where nothing does."""
     try:
-        if experiment.design.random_slopes == "none":
-            experiment.model  # noqa: B018
-        else:
-            experiment.slopes_fit  # noqa: B018
+        experiment.mixed_fit  # noqa: B018
     except ValueError as error:
         return str(error)
     return ""

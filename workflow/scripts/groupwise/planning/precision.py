@@ -15,8 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from groupwise.inference.random_intercept_df import SmallSample, combined_df
 from groupwise.inference.sandwich import hotelling_df, make_contrasts, working_variance
+from groupwise.inference.small_sample import (
+    adjusted_vcov,
+    combined_df,
+    kenward_roger_df,
+    kenward_roger_scaling,
+)
 from groupwise.planning import least_squares, moments
 from groupwise.planning.experiments import Experiment
 from groupwise.planning.least_squares import QuadraticTest, means_basis
@@ -52,17 +57,10 @@ def joint_precision(experiment: Experiment, method: str, L: np.ndarray) -> Joint
 
 def _mixed(experiment: Experiment, L: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Variance of GLS at the true variances, its share that is added by estimating them, df."""
-    if experiment.design.random_slopes != "none":
-        found, sigma2 = experiment.slopes_fit
-        scale, df = experiment.variation.var_residual / sigma2, found.df(L)
-        plain, adjusted = found.vcov, found.vcov_adjusted
-    else:
-        small = experiment.small_sample
-        scale = experiment.variation.var_residual / float(small.fit.var_residual)
-        df, plain, adjusted = small.kenward_roger_df(L), small.fit.vcov, small.adjusted_vcov()
-    variance = np.einsum("ki,ij,kj->k", L, plain, L)
-    added = np.einsum("ki,ij,kj->k", L, adjusted, L) / variance / 2 - 0.5
-    return scale * variance, np.maximum(added, 0), df
+    at = experiment.mixed_information(L)
+    variance, adjusted = np.diag(at.vcov), np.diag(adjusted_vcov(at))
+    added = adjusted / variance / 2 - 0.5
+    return variance, np.maximum(added, 0), kenward_roger_df(at)
 
 
 def _kenward_roger(experiment: Experiment, L: np.ndarray) -> Precision:
@@ -116,18 +114,9 @@ def _joint_mixed(kind: str) -> Callable[[Experiment, np.ndarray], JointPrecision
 
 def _scaled_f(experiment: Experiment, L: np.ndarray) -> tuple[np.ndarray, float, float]:
     """Covariance of L beta by GLS, and Kenward and Roger's scale and df."""
-    if experiment.design.random_slopes != "none":
-        found, sigma2 = experiment.slopes_fit
-        vcov, test = found.vcov * experiment.variation.var_residual / sigma2, found.joint(L)
-        estimate = L @ found.beta
-        wald = estimate @ np.linalg.solve(L @ found.vcov_adjusted @ L.T, estimate) / len(L)
-        scale, df = test.statistic / float(wald), test.df_den
-    else:
-        small: SmallSample = experiment.small_sample
-        vcov = small.fit.vcov * experiment.variation.var_residual / float(small.fit.var_residual)
-        joint = small.kenward_roger_joint(L)
-        scale, df = float(joint.scale), float(joint.df_den)
-    return L @ vcov @ L.T, scale, df
+    at = experiment.mixed_information(L)
+    scale, df = kenward_roger_scaling(at)
+    return at.vcov, float(scale), float(df)
 
 
 def _joint_cr2(experiment: Experiment, L: np.ndarray) -> JointPrecision:

@@ -14,12 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special, stats
 
-from groupwise.inference.random_intercept_df import SmallSample
-from groupwise.inference.sandwich import degrees_of_freedom, make_contrasts, robust
+from groupwise.algebra import sum_by
 from groupwise.inference.wald import t_quantile
-from groupwise.methods.group_means import fit_means
-from groupwise.models.least_squares import fit_least_squares, sum_by
-from groupwise.models.random_intercept import RandomInterceptFit
+from groupwise.methods import Fits, Request, method_of
 from groupwise.planning.experiments import Experiment
 from groupwise.planning.power import Curve, curves, how_computed, lost_df, why_not
 from groupwise.planning.precision import MIXED
@@ -28,6 +25,13 @@ N_DRAWS = 4096
 """A power of 2, as Sobol' sequences want it."""
 
 DRAWN_UP_TO = 200
+
+DRAWN = (
+    *("ols_classical", "ols_cr1", "ols_cr2", "ols_cr3"),
+    *("group_means", "group_means_weighted"),
+    *("mixed_wald", "mixed_satterthwaite", "mixed_kenward_roger"),
+)
+"""Methods whose tests compare an estimate with a t distribution."""
 
 BATCH = 2**22
 """Numbers of outcomes that are held at a time."""
@@ -87,14 +91,16 @@ def drawn_curves(
     for method in methods:
         if reason := why_not_drawn(experiment, method):
             raise ValueError(f"{method}: {reason}")
-    L = experiment.design.L
+    L, prepared = experiment.design.L, {}  # type: tuple[np.ndarray, dict[Any, Any]]
     parts: dict[str, list[Tests]] = {method: [] for method in methods}
     for y in draw_errors(experiment, n_draws=n_draws, seed=seed):
         gls = experiment.model.fit(y, theta=np.sqrt(experiment.ratio)).beta @ L.T
-        for method in methods:
-            found = TESTS[method](experiment, y, L)
-            parts[method].append(replace(found, shift=found.shift - gls))
-    sd = np.sqrt(_gls_variance(experiment, L))
+        fits = Fits(experiment.design, y, prepared)
+        for name in methods:
+            method = method_of(name)
+            rows = method.infer(fits.of(method), L, Request(searched=0))
+            parts[name].append(Tests(rows.estimate - gls, rows.std_error, rows.df))
+    sd = np.sqrt(np.diag(experiment.mixed_information(L).vcov))
     return {method: _curves(parts[method], sd, level) for method in methods}
 
 
@@ -129,7 +135,7 @@ def best_curves(
 
 def why_not_drawn(experiment: Experiment, method: str) -> str:
     """Why rejections of this method are not drawn here; empty where they are."""
-    if method not in TESTS:
+    if method not in DRAWN:
         return why_not(experiment, method) or "Not drawn."
     if experiment.variation.sd_effect or lost_df(experiment, method):
         return "Effects that vary by group and covariates that are only planned are not drawn."
@@ -155,13 +161,6 @@ def draw_errors(experiment: Experiment, *, n_draws: int, seed: int) -> Iterator[
         yield e + (normal * sd - means)[:, design.group]
 
 
-def _gls_variance(experiment: Experiment, L: np.ndarray) -> np.ndarray:
-    fit = experiment.small_sample.fit
-    scale = experiment.variation.var_residual / float(fit.var_residual)
-    variance: np.ndarray = scale * np.einsum("ki,ij,kj->k", L, fit.vcov, L)
-    return variance
-
-
 def _curves(parts: list[Tests], sd: np.ndarray, level: float) -> tuple[list[Drawn], np.ndarray]:
     shift, std_error, df = (
         np.concatenate(each) for each in zip(*(vars(part).values() for part in parts), strict=True)
@@ -173,63 +172,3 @@ def _curves(parts: list[Tests], sd: np.ndarray, level: float) -> tuple[list[Draw
     relative = np.sqrt(1 + (shift**2).mean(axis=0))
     made = [Drawn(shift[:, c], half[:, c], float(relative[c])) for c in range(len(sd))]
     return made, (sd * relative) ** 2
-
-
-# ---- the package's own tests, for B outcomes y (B, n) --------------------------------------------
-
-
-def _reml(experiment: Experiment, y: np.ndarray) -> RandomInterceptFit:
-    return experiment.model.fit(y)
-
-
-def _mixed(kind: str) -> Callable[[Experiment, np.ndarray, np.ndarray], Tests]:
-    def test(experiment: Experiment, y: np.ndarray, L: np.ndarray) -> Tests:
-        small = SmallSample(_reml(experiment, y))
-        if kind == "kenward_roger":
-            vcov, df = small.adjusted_vcov(), small.kenward_roger_df(L)
-        else:
-            vcov, df = small.fit.vcov, small.satterthwaite_df(L)
-        if kind == "wald":
-            df = np.full_like(df, np.inf)
-        variance = np.einsum("ki,bij,kj->bk", L, vcov, L)
-        return Tests(small.fit.beta @ L.T, np.sqrt(variance), df)
-
-    return test
-
-
-def _sandwich(kind: str) -> Callable[[Experiment, np.ndarray, np.ndarray], Tests]:
-    def test(experiment: Experiment, y: np.ndarray, L: np.ndarray) -> Tests:
-        contrasts = make_contrasts(experiment.clusters, L, kind)
-        found = robust(contrasts, y)
-        df = np.broadcast_to(degrees_of_freedom(contrasts), found.estimate.shape)
-        return Tests(found.estimate, found.std_error, df)
-
-    return test
-
-
-def _classical(experiment: Experiment, y: np.ndarray, L: np.ndarray) -> Tests:
-    fit = fit_least_squares(experiment.basis, y)
-    length = np.linalg.norm(experiment.basis.coordinates(L)[0], axis=1)
-    std_error = np.sqrt(fit.variance)[:, None] * length
-    return Tests(fit.beta @ L.T, std_error, np.full(std_error.shape, float(fit.df_resid)))
-
-
-def _means(*, weighted: bool) -> Callable[[Experiment, np.ndarray, np.ndarray], Tests]:
-    def test(experiment: Experiment, y: np.ndarray, L: np.ndarray) -> Tests:
-        found = fit_means(experiment.design, y, weighted=weighted).inference(L, 0.95)
-        return Tests(found.estimate, found.std_error, found.df)
-
-    return test
-
-
-TESTS: dict[str, Callable[[Experiment, np.ndarray, np.ndarray], Tests]] = {
-    "ols_classical": _classical,
-    "ols_cr1": _sandwich("CR1"),
-    "ols_cr2": _sandwich("CR2"),
-    "ols_cr3": _sandwich("CR3"),
-    "group_means": _means(weighted=False),
-    "group_means_weighted": _means(weighted=True),
-    "mixed_wald": _mixed("wald"),
-    "mixed_satterthwaite": _mixed("satterthwaite"),
-    "mixed_kenward_roger": _mixed("kenward_roger"),
-}
