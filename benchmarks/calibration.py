@@ -17,11 +17,11 @@ from rivals import R
 from sizes import Sizes
 from timing import Cost, Row, best
 
-from groupwise.calibration.partial import blocks, gather, run_block
 from groupwise.calibration.replicates import Effort
-from groupwise.calibration.scenario import Background, Process, Scenario, simulate
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
+from groupwise.simulation.scenarios import Background, Process, Scenario, simulate
+from groupwise.simulation.sums import blocks, gather, run_block
 
 FAST = (
     "ols_classical",

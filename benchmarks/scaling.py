@@ -34,9 +34,9 @@ from experiments import experiment  # noqa: E402
 from make_large import write_large  # noqa: E402
 from timing import process  # noqa: E402
 
-from groupwise.calibration.partial import blocks, gather, run_block  # noqa: E402
 from groupwise.calibration.replicates import Effort  # noqa: E402
-from groupwise.calibration.scenario import BLOCK  # noqa: E402
+from groupwise.simulation.scenarios import BLOCK  # noqa: E402
+from groupwise.simulation.sums import blocks, gather, run_block  # noqa: E402
 
 TABLE = ROOT / "docs" / "scaling.csv"
 PARTS = ("Snakefile", "environment.yml", "workflow", "reports")

@@ -17,15 +17,15 @@ from plan_experiment import run as planned
 from sample_data import sample_of
 
 from groupwise import specifications, tidy
-from groupwise.calibration.judgement import judged, rules_for, said
-from groupwise.calibration.overview import gathered
-from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
 from groupwise.diagnostics import refit
 from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.diagnostics.profile import profile_table
 from groupwise.diagnostics.sensitivity import sensitivity
+from groupwise.simulation.gathering import gathered
+from groupwise.simulation.workload import NotSimulated, Options, dataset_workload
+from groupwise.verdict.judgement import judged, rules_for, said
 from groupwise.words import method_order
 
 

@@ -22,8 +22,9 @@ LAYERS = (
     {"models", "intake", "results"},
     {"inference"},
     {"specifications"},
-    {"diagnostics", "calibration", "planning", "figures", "report"},
-    {"outlook"},
+    {"calibration"},
+    {"simulation"},
+    {"diagnostics", "verdict", "planning", "figures", "report"},
     {"analysis"},
 )
 """A module may import from earlier layers and from its own folder."""

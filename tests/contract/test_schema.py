@@ -12,12 +12,12 @@ import yaml
 from configuration import check_configuration, load_schema
 from jsonschema import Draft202012Validator
 
-from groupwise.calibration.rules import Rules
-from groupwise.calibration.scenario import PROCESSES as DGPS
-from groupwise.calibration.study import Grid
-from groupwise.calibration.workload import Options
 from groupwise.data.simulate import Covariate, Recipe
 from groupwise.data.validate import Roles
+from groupwise.simulation.grid import Grid
+from groupwise.simulation.scenarios import PROCESSES as DGPS
+from groupwise.simulation.workload import Options
+from groupwise.verdict.rules import Rules
 from groupwise.words import METHODS, PROCESSES
 
 ROOT = Path(__file__).parents[2]

@@ -17,8 +17,6 @@ from groupwise.calibration.analyse import FAMILIES, RESAMPLING, analyse
 from groupwise.calibration.mixed import METHODS as MIXED
 from groupwise.calibration.randomization import shift_curves
 from groupwise.calibration.replicates import COLUMNS, Effort, Replicates
-from groupwise.calibration.scenario import Background, Process, Scenario, simulate
-from groupwise.calibration.study import between_design
 from groupwise.design import Design
 from groupwise.inference.assignments import Effort as Randomisations
 from groupwise.inference.engines import Draws, engine, random_terms
@@ -26,6 +24,8 @@ from groupwise.inference.randomization import Comparison, Units, shift_curve
 from groupwise.inference.sandwich import design_clusters
 from groupwise.inference.wild_bootstrap import wild_p_values
 from groupwise.models.mixed_terms import fit_terms
+from groupwise.simulation.grid import between_design
+from groupwise.simulation.scenarios import Background, Process, Scenario, simulate
 from groupwise.specifications import Resampling, Sample, fit_tables, names
 from groupwise.specifications.gee import fit_gee
 from groupwise.specifications.mixed import ANSWERS

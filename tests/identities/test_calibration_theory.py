@@ -16,17 +16,17 @@ import pytest
 from scipy import stats
 
 from groupwise.calibration.analyse import analyse
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import blocks, gather, run_block
 from groupwise.calibration.replicates import Replicates
-from groupwise.calibration.scenario import Background, Process, Scenario, simulate
-from groupwise.calibration.study import between_design
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.planning.experiments import plan_experiment
 from groupwise.planning.plans import Plan, Variation
 from groupwise.planning.power import omnibus_power, power
 from groupwise.planning.sample_size import groups_needed
+from groupwise.simulation.grid import between_design
+from groupwise.simulation.measures import measures
+from groupwise.simulation.scenarios import Background, Process, Scenario, simulate
+from groupwise.simulation.sums import blocks, gather, run_block
 from groupwise.specifications.group_means import fit_means
 
 REPLICATES = 100_000

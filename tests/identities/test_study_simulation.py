@@ -7,11 +7,7 @@ import pandas as pd
 import pytest
 
 from groupwise.calibration.analyse import RESAMPLING, analyse
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import gather
-from groupwise.calibration.rules import Rules
-from groupwise.calibration.scenario import simulate
-from groupwise.calibration.study import (
+from groupwise.simulation.grid import (
     LECTURE,
     Grid,
     example_cell,
@@ -19,8 +15,12 @@ from groupwise.calibration.study import (
     study_axes,
     study_workload,
 )
-from groupwise.calibration.study_rates import study_rates
-from groupwise.calibration.workload import Workload
+from groupwise.simulation.measures import measures
+from groupwise.simulation.scenarios import simulate
+from groupwise.simulation.sums import gather
+from groupwise.simulation.workload import Workload
+from groupwise.verdict.rules import Rules
+from groupwise.verdict.study_rates import study_rates
 
 SMALL = Grid(groups_per_arm=(3, 5), group_size=(4,), icc=(0.0, 0.2), imbalance=(0.6,))
 LECTURE_ONLY = Grid(groups_per_arm=(5,), group_size=(25,), icc=(0.2,), imbalance=(0.0,))

@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import gather
-from groupwise.calibration.study import between_design
-from groupwise.calibration.workload import (
+from groupwise.data.errors import InputError
+from groupwise.data.validate import Roles
+from groupwise.design import make_design
+from groupwise.simulation.grid import between_design
+from groupwise.simulation.measures import measures
+from groupwise.simulation.sums import gather
+from groupwise.simulation.workload import (
     INVERTED,
     LEAST_REPLICATES,
     NotSimulated,
     Options,
     dataset_workload,
 )
-from groupwise.data.errors import InputError
-from groupwise.data.validate import Roles
-from groupwise.design import make_design
 
 DESIGN = between_design(3, 4, 6)
 Y = np.random.default_rng(5).normal(size=4)[DESIGN.group % 4] + np.random.default_rng(6).normal(

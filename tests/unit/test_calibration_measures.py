@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 from groupwise.calibration import scenario as calibration_scenario
 from groupwise.calibration.analyse import RESAMPLING, analyse, slow_methods
-from groupwise.calibration.measures import CALIBRATION, MEASURES, measures
-from groupwise.calibration.partial import (
-    Block,
-    blocks,
-    gather,
-    partial_sums,
-    run_block,
-    totals,
-)
 from groupwise.calibration.replicates import Effort, Replicates
-from groupwise.calibration.scenario import (
+from groupwise.design import Design
+from groupwise.simulation.grid import (
+    Grid,
+    between_design,
+    group_sizes,
+    study_axes,
+    study_scenarios,
+)
+from groupwise.simulation.measures import CALIBRATION, MEASURES, measures
+from groupwise.simulation.scenarios import (
     BLOCK,
     PROCESSES,
     Background,
@@ -35,14 +35,14 @@ from groupwise.calibration.scenario import (
     outcomes,
     simulate,
 )
-from groupwise.calibration.study import (
-    Grid,
-    between_design,
-    group_sizes,
-    study_axes,
-    study_scenarios,
+from groupwise.simulation.sums import (
+    Block,
+    blocks,
+    gather,
+    partial_sums,
+    run_block,
+    totals,
 )
-from groupwise.design import Design
 from groupwise.words import METHODS
 
 FAST = ("ols_classical", "ols_cr2", "group_means", "mixed_kenward_roger", "dummy")

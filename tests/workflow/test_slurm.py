@@ -56,7 +56,7 @@ if what == "eat":
 import pandas as pd
 from calibration import FAST, scenario
 from experiments import experiment
-from groupwise.calibration.partial import Block, gather, run_block
+from groupwise.simulation.sums import Block, gather, run_block
 if what == "gather":
     gather(pd.read_parquet(part) for part in given[1:]).to_parquet(given[0])
 else:

@@ -44,6 +44,8 @@ rule simulate_calibration:
             "specifications/__init__.py",
             "specifications/group_means.py",
             "calibration",
+            "simulation",
+            "verdict",
         ),
     output:
         sums="results/{dataset}/calibration/{chunk}-of-{chunks}.parquet",
@@ -87,6 +89,8 @@ rule gather_calibration:
             "specifications/__init__.py",
             "specifications/group_means.py",
             "calibration",
+            "simulation",
+            "verdict",
         ),
     output:
         calibration="results/{dataset}/calibration.csv",
@@ -125,6 +129,8 @@ rule judge_methods:
             "specifications/__init__.py",
             "specifications/group_means.py",
             "calibration",
+            "simulation",
+            "verdict",
         ),
     output:
         methods="results/{dataset}/verdict.csv",
@@ -161,8 +167,9 @@ rule plan_experiment:
             "specifications/__init__.py",
             "specifications/group_means.py",
             "calibration",
+            "simulation",
+            "verdict",
             "planning",
-            "outlook.py",
         ),
     output:
         planning="results/{dataset}/planning.csv",

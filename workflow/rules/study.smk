@@ -28,6 +28,8 @@ rule simulate_study:
             "specifications/__init__.py",
             "specifications/group_means.py",
             "calibration",
+            "simulation",
+            "verdict",
         ),
     output:
         sums="results/study/parts/{chunk}-of-{chunks}.parquet",
@@ -67,6 +69,8 @@ rule gather_study:
             "specifications/__init__.py",
             "specifications/group_means.py",
             "calibration",
+            "simulation",
+            "verdict",
         ),
     output:
         calibration="results/study/calibration.csv",

@@ -4,8 +4,8 @@ import pandas as pd
 from job import logged, write_json, write_table
 from sample_data import read_sample
 
-from groupwise.calibration.overview import gathered
-from groupwise.calibration.workload import Options
+from groupwise.simulation.gathering import gathered
+from groupwise.simulation.workload import Options
 
 if __name__ == "__main__":
     wildcards, params = snakemake.wildcards, snakemake.params

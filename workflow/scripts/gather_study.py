@@ -9,11 +9,11 @@ from job import logged, write_json, write_table
 from record_provenance import PACKAGES, commit
 from simulate_study import grid, workload
 
-from groupwise.calibration.judgement import rules_for
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import gather
-from groupwise.calibration.study import LECTURE, Grid, example_cell, study_axes
-from groupwise.calibration.study_rates import study_rates
+from groupwise.simulation.grid import LECTURE, Grid, example_cell, study_axes
+from groupwise.simulation.measures import measures
+from groupwise.simulation.sums import gather
+from groupwise.verdict.judgement import rules_for
+from groupwise.verdict.study_rates import study_rates
 
 
 def overview(options, work, rules):

@@ -4,8 +4,8 @@ from job import logged, write_table
 from sample_data import read_sample
 
 from groupwise import tidy
-from groupwise.calibration.workload import Options
-from groupwise.outlook import NotPlanned, planned
+from groupwise.planning.outlook import NotPlanned, planned
+from groupwise.simulation.workload import Options
 
 
 def run(*asked):

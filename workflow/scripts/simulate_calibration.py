@@ -5,8 +5,8 @@ import time
 from job import logged, write_table
 from sample_data import read_sample
 
-from groupwise.calibration.partial import gather
-from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
+from groupwise.simulation.sums import gather
+from groupwise.simulation.workload import NotSimulated, Options, dataset_workload
 
 
 def run(workload, chunk, chunks):

@@ -3,7 +3,7 @@
 from job import logged, write_table
 from simulate_calibration import run
 
-from groupwise.calibration.study import Grid, study_workload
+from groupwise.simulation.grid import Grid, study_workload
 
 AMOUNTS = ("replicates", "slow_replicates", "draws", "seed")
 

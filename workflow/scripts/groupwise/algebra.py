@@ -70,3 +70,12 @@ def triangle(X: np.ndarray, scale: np.ndarray) -> np.ndarray:
         block = np.vstack([R, X[start : start + ROWS_AT_A_TIME] / scale])
         R = linalg.qr(block, mode="r", overwrite_a=True, check_finite=False)[0][: X.shape[1]]
     return R
+
+
+def pairwise_differences(values: np.ndarray) -> np.ndarray:
+    """Differences (..., k) of all pairs of values (..., J), later less earlier, in lexicographic order.
+
+    Of the effects of arms these are the true values of a design's contrasts.
+    """
+    earlier, later = np.triu_indices(values.shape[-1], 1)
+    return np.asarray(values[..., later] - values[..., earlier])

@@ -14,7 +14,6 @@ from plotnine import ggplot
 from groupwise import tidy
 from groupwise.analysis.arguments import several
 from groupwise.analysis.studies import Calibration, Studies, calibrated, not_calibrated, plan_for
-from groupwise.calibration.workload import Options
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.validate import ROLES
 from groupwise.diagnostics.influence import influence
@@ -27,6 +26,7 @@ from groupwise.report import prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
 from groupwise.results import as_written
+from groupwise.simulation.workload import Options
 from groupwise.specifications import Sample, sample_of
 from groupwise.words import contrast_label, grouped, method_label
 
@@ -190,7 +190,7 @@ class Analysis:
         iccs
             Besides 0, the estimate and the ends of its interval.
         departures
-            From the mixed model, names of `calibration.scenario.PROCESSES`.
+            From the mixed model, names of `simulation.scenarios.PROCESSES`.
         assumed_effects
             Of arms, in place of those `analyse` was given.
 

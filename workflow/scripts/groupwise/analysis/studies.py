@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.calibration.judgement import judged, rules_for, said
-from groupwise.calibration.overview import gathered, not_simulated
-from groupwise.calibration.scenario import PROCESSES
-from groupwise.calibration.verdict import Verdict
-from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
 from groupwise.data.errors import InputError, nearest
-from groupwise.outlook import NotPlanned, planned
+from groupwise.planning.outlook import NotPlanned, planned
 from groupwise.results import as_written
+from groupwise.simulation.gathering import gathered, not_simulated
+from groupwise.simulation.scenarios import PROCESSES
+from groupwise.simulation.workload import NotSimulated, Options, dataset_workload
 from groupwise.specifications import Sample
+from groupwise.verdict.decision import Verdict
+from groupwise.verdict.judgement import judged, rules_for, said
 
 NOT_YET = "Call calibrate() to simulate it."
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from groupwise.calibration.scenario import true_contrasts
+from groupwise.algebra import pairwise_differences
 from groupwise.design import Design
 from groupwise.tidy import Inference
 
@@ -59,7 +59,7 @@ class Batch:
     @cached_property
     def truth(self) -> np.ndarray:
         """(k,)"""
-        return true_contrasts(self.design, self.effects)
+        return pairwise_differences(self.effects)
 
     @cached_property
     def without_effects(self) -> np.ndarray:

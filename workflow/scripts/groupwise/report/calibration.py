@@ -33,7 +33,7 @@ JUDGEMENTS = {
     "careful": "yes, careful",
     "holds": "yes",
 }
-"""Does it hold its level? By the names in `calibration.rules.JUDGEMENTS`."""
+"""Does it hold its level? By the names in `verdict.rules.JUDGEMENTS`."""
 
 SOURCES = {"assumed": "those assumed", "true": "the true ones", "estimated": "those estimated"}
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from groupwise.calibration.scenario import estimate_process
-from groupwise.calibration.workload import Options, assumed_effects
 from groupwise.planning.at_hand import Goal, planning_table
+from groupwise.simulation.scenarios import estimate_process
+from groupwise.simulation.workload import Options, assumed_effects
 from groupwise.specifications import Sample
 from groupwise.words import METHODS
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import gather
-from groupwise.calibration.scenario import Estimated
-from groupwise.calibration.workload import NotSimulated, Options, Workload, dataset_workload
+from groupwise.simulation.measures import measures
+from groupwise.simulation.scenarios import Estimated
+from groupwise.simulation.sums import gather
+from groupwise.simulation.workload import NotSimulated, Options, Workload, dataset_workload
 from groupwise.specifications import Sample
 
 

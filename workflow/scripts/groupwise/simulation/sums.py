@@ -14,7 +14,7 @@ import pandas as pd
 
 from groupwise.calibration.analyse import analyse, slow_methods, slowest_methods
 from groupwise.calibration.replicates import Effort, Replicates
-from groupwise.calibration.scenario import BLOCK, Scenario, outcomes
+from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
 from groupwise.words import METHODS
 
 LEVELS = {"10": 0.10, "05": 0.05, "01": 0.01}

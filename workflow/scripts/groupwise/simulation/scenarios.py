@@ -16,6 +16,7 @@ from zlib import crc32
 
 import numpy as np
 
+from groupwise.algebra import pairwise_differences
 from groupwise.design import Design
 from groupwise.inference.engines import OneIntercept, engine
 
@@ -131,13 +132,7 @@ class Scenario:
     @property
     def truth(self) -> np.ndarray:
         """(k,) true values of the design's contrasts."""
-        return true_contrasts(self.design, self.effects)
-
-
-def true_contrasts(design: Design, effects: np.ndarray) -> np.ndarray:
-    """(k,) differences of the effects of arms (J,) in the order of the design's contrasts."""
-    place = {label: j for j, label in enumerate(design.arm_labels)}
-    return np.array([effects[place[b]] - effects[place[a]] for b, a in design.contrasts])
+        return pairwise_differences(self.effects)
 
 
 def simulate(scenario: Scenario, block: int, size: int = BLOCK) -> np.ndarray:

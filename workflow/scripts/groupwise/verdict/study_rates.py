@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.calibration.rules import ROUNDING, Evidence, Rules, judge
+from groupwise.verdict.rules import ROUNDING, Evidence, Rules, judge
 from groupwise.words import method_order
 
 

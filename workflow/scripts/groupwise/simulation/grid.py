@@ -12,10 +12,10 @@ from scipy import stats
 
 from groupwise import tidy
 from groupwise.calibration.replicates import Effort
-from groupwise.calibration.scenario import Background, Process, Scenario
-from groupwise.calibration.workload import Workload
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
+from groupwise.simulation.scenarios import Background, Process, Scenario
+from groupwise.simulation.workload import Workload
 
 
 @dataclass(frozen=True)

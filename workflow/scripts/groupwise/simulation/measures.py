@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.calibration.partial import LEVELS, totals
-from groupwise.calibration.scenario import Scenario
+from groupwise.simulation.scenarios import Scenario
+from groupwise.simulation.sums import LEVELS, totals
 from groupwise.words import method_order
 
 CALIBRATION = tidy.TABLES["calibration"]

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from groupwise.calibration.partial import Block, blocks, gather, run_block
 from groupwise.calibration.replicates import Effort
-from groupwise.calibration.scenario import (
+from groupwise.data.validate import check_effects
+from groupwise.design import Design
+from groupwise.simulation.scenarios import (
     Estimated,
     Scenario,
     dataset_scenarios,
     estimate_process,
 )
-from groupwise.data.validate import check_effects
-from groupwise.design import Design
+from groupwise.simulation.sums import Block, blocks, gather, run_block
 from groupwise.words import METHODS
 
 LEAST_REPLICATES = 100

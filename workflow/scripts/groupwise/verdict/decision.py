@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.calibration.disagreements import Disagreement, disagreements
-from groupwise.calibration.rules import ROUNDING, Evidence, Rules, judge, percent
+from groupwise.verdict.disagreements import Disagreement, disagreements
+from groupwise.verdict.rules import ROUNDING, Evidence, Rules, judge, percent
 from groupwise.words import PROCESSES, capital, method_order, method_phrase
 
 
