@@ -19,10 +19,11 @@ import groupwise
 from groupwise import tidy
 from groupwise.analysis import arguments
 from groupwise.analysis.studies import FEWEST_DRAWS
+from groupwise.catalogue.methods import METHODS
+from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.data.simulate import Recipe
-from groupwise.specifications import MODEL_TABLES, Resampling
+from groupwise.specifications import Resampling
 from groupwise.verdict.judgement import rules_for
-from groupwise.words import METHODS
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text("utf-8"))
 DATASET, ROLES = (SCHEMA["$defs"][name]["properties"] for name in ("dataset", "roles"))

@@ -12,8 +12,9 @@ import pytest
 from experiments import KINDS, draw, sample_of
 
 from groupwise import tidy
-from groupwise.specifications import MODEL_TABLES, Sample, fit_tables, names
-from groupwise.words import METHODS
+from groupwise.catalogue.methods import METHODS
+from groupwise.catalogue.tables import MODEL_TABLES
+from groupwise.specifications import Sample, fit_tables, names
 
 RAGGED = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 

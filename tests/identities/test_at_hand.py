@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from groupwise.catalogue.methods import METHODS
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.planning.at_hand import Goal, plan_like, planning_table, variations
 from groupwise.planning.experiments import plan_experiment
 from groupwise.planning.power import power
 from groupwise.simulation.grid import between_design
-from groupwise.words import METHODS
 
 ICCS = {"estimate": 0.2, "low": 0.05, "high": 0.5}
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import integrate, stats
 
+from groupwise.catalogue.methods import METHODS as WORDS
 from groupwise.inference.engines import random_terms
 from groupwise.inference.kenward_roger import kenward_roger
 from groupwise.inference.random_intercept_df import SmallSample
@@ -39,7 +40,6 @@ from groupwise.planning.rejection import TESTS, best_curves, drawn_curves
 from groupwise.planning.sample_size import groups_needed, plan_power, size_needed
 from groupwise.planning.tables import COLUMNS, at_hand, needed, power_curves
 from groupwise.specifications.group_means import fit_means
-from groupwise.words import METHODS as WORDS
 
 LECTURE = Plan(5, 25, (1, 1, 1))
 USUAL = Variation(sd=10, icc=0.25)

@@ -40,10 +40,11 @@ def overview(options, work, rules):
 if __name__ == "__main__":
     options = snakemake.params.options
     with logged(snakemake):
-        work, axes = workload(options), study_axes(grid(options))
+        work, axes = workload(options, snakemake.params.methods), study_axes(grid(options))
         rules = rules_for(work.conf_level, snakemake.params.rules)
         sums = gather(pd.read_parquet(part) for part in snakemake.input.sums)
-        table = measures(sums, work.scenarios)
+        settings = [scenario.setting for scenario in work.scenarios]
+        table = measures(sums, settings, methods=tuple(work.methods))
         write_table(snakemake.output.calibration, table)
         write_table(snakemake.output.axes, axes)
         write_table(snakemake.output.rates, study_rates(table, axes, rules))

@@ -7,8 +7,6 @@ import numpy as np
 from groupwise.calibration import gee, means_and_dummies, mixed, pooled, randomization
 from groupwise.calibration.replicates import Batch, Effort, Family, Replicates
 from groupwise.design import Design
-from groupwise.inference.engines import has_one_intercept
-from groupwise.words import METHODS
 
 FAMILIES: tuple[tuple[tuple[str, ...], Family], ...] = (
     (pooled.METHODS, pooled.answers),
@@ -18,40 +16,20 @@ FAMILIES: tuple[tuple[tuple[str, ...], Family], ...] = (
     (randomization.METHODS, randomization.answers),
 )
 
-RESAMPLING = ("ols_wild_bootstrap", "mixed_bootstrap", "randomization")
-"""Methods whose cost is that of their draws: they are asked of fewer replicates."""
-
-ONE_BY_ONE = mixed.METHODS
-"""Methods that go through replicates one by one where there are more random terms than groups."""
-
-
-SLOWEST = ("mixed_profile", "mixed_bootstrap")
-"""Those of them that fit many models to each replicate."""
-
-
-def slow_methods(design: Design) -> tuple[str, ...]:
-    """Those that are asked of fewer replicates in this design."""
-    if has_one_intercept(design):
-        return RESAMPLING
-    return tuple(dict.fromkeys((*RESAMPLING, *ONE_BY_ONE)))
-
-
-def slowest_methods(design: Design) -> tuple[str, ...]:
-    """Those of the slow ones that are asked of half as many replicates as the others."""
-    return () if has_one_intercept(design) else SLOWEST
+NAMES = tuple(name for names, _ in FAMILIES for name in names)
 
 
 def analyse(
     design: Design,
     y: np.ndarray,
     *,
-    methods: tuple[str, ...] = tuple(METHODS),
+    methods: tuple[str, ...] = NAMES,
     effects: np.ndarray | None = None,
     conf_level: float = 0.95,
     effort: Effort | None = None,
     first: int = 0,
 ) -> dict[str, Replicates]:
-    """The answers to outcomes y (R, n), by method in the order of `words.METHODS`.
+    """The answers to outcomes y (R, n), by method in the order of `NAMES`.
 
     Parameters
     ----------
@@ -63,9 +41,9 @@ def analyse(
     ValueError
         For a method there is not.
     """
-    unknown = sorted(set(methods) - set(METHODS))
+    unknown = sorted(set(methods) - set(NAMES))
     if unknown:
-        raise ValueError(f"{unknown[0]} is not one of {', '.join(METHODS)}")
+        raise ValueError(f"{unknown[0]} is not one of {', '.join(NAMES)}")
     if effects is None:
         effects = np.zeros(len(design.arm_labels))
     batch = Batch(design, y, np.asarray(effects), conf_level, effort or Effort(), first)
@@ -74,4 +52,4 @@ def analyse(
         wanted = frozenset(names) & frozenset(methods)
         if wanted:
             found |= answers(batch, wanted)
-    return {method: found[method] for method in METHODS if method in found}
+    return {method: found[method] for method in NAMES if method in found}

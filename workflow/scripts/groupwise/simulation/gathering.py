@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,29 +10,43 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.simulation.measures import measures
-from groupwise.simulation.scenarios import Estimated
+from groupwise.simulation.options import NotSimulated, Options
+from groupwise.simulation.processes import (
+    EstimatedProcess,
+    NoProcess,
+    Outline,
+    Setting,
+    outline,
+)
 from groupwise.simulation.sums import gather
-from groupwise.simulation.workload import NotSimulated, Options, Workload, dataset_workload
-from groupwise.specifications import Sample
 
 
 def gathered(
-    sample: Sample, options: Options, effects_are: str, parts: Iterable[pd.DataFrame]
+    understood: Mapping[str, Any],
+    process: EstimatedProcess | NoProcess,
+    options: Options,
+    effects_are: str,
+    parts: Iterable[pd.DataFrame],
+    *,
+    methods: Sequence[str],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Table `calibration` from the partial sums of every job, and the content of calibration.json.
 
     Parameters
     ----------
+    understood : the content of design.json
     effects_are : where effects come from: `assumed`, `true` or `estimated`
+    methods : in the order of the table
     """
+    n_obs, n_groups = understood["n_obs"], understood["n_groups"]
     try:
-        workload, estimated = dataset_workload(
-            sample.design, sample.y, options, conf_level=sample.conf_level
-        )
+        plan = outline(process, options, n_obs=n_obs, arms=tuple(understood["arms"]))
     except NotSimulated as reason:
         return tidy.table("calibration", []), not_simulated(str(reason))
-    table = measures(gather(parts), workload.scenarios)
-    return table, simulated(workload, estimated, effects_are)
+    contrasts = tuple(understood["contrasts"])
+    settings = [Setting(case, contrasts, n_obs, n_groups) for case in plan.cases]
+    table = measures(gather(parts), settings, methods=methods)
+    return table, simulated(plan, options, effects_are)
 
 
 def not_simulated(message: str) -> dict[str, Any]:
@@ -40,29 +54,29 @@ def not_simulated(message: str) -> dict[str, Any]:
     return {"simulated": False, "message": message}
 
 
-def simulated(workload: Workload, estimated: Estimated, effects_are: str) -> dict[str, Any]:
-    """What was simulated, for the report."""
-    design = workload.scenarios[0].design
-    effects = next(s.effects for s in workload.scenarios if s.name.startswith("effect"))
-    icc = {"estimate": estimated.icc, "low": estimated.icc_low, "high": estimated.icc_high}
+def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, Any]:
+    """What was simulated, for the report: the content of calibration.json."""
+    process = plan.process
+    effects = next(case.effects for case in plan.cases if case.name.startswith("effect"))
+    icc = {"estimate": process.icc, "low": process.icc_low, "high": process.icc_high}
     return {
         "simulated": True,
         "message": "",
-        "replicates": workload.replicates,
-        "slow_replicates": workload.slow_replicates,
-        "draws": workload.effort.wild_draws,
-        "seed": workload.effort.seed,
-        "effects": dict(zip(design.arm_labels, map(float, effects), strict=True)),
+        "replicates": plan.replicates,
+        "slow_replicates": plan.slow_replicates,
+        "draws": options.draws,
+        "seed": options.seed,
+        "effects": dict(zip(process.arms, map(float, effects), strict=True)),
         "effects_are": effects_are,
-        "sd": float(np.sqrt(estimated.background.variance)),
+        "sd": float(np.sqrt(process.variance)),
         "icc": {name: value if np.isfinite(value) else None for name, value in icc.items()},
         "scenarios": [
             {
-                "name": each.name,
-                "icc": each.icc,
-                "dgp": each.dgp,
-                "effect": bool(np.any(each.effects != 0)),
+                "name": case.name,
+                "icc": case.icc,
+                "dgp": case.dgp,
+                "effect": bool(np.any(case.effects != 0)),
             }
-            for each in workload.scenarios
+            for case in plan.cases
         ],
     }

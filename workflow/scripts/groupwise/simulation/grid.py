@@ -14,7 +14,9 @@ from groupwise import tidy
 from groupwise.calibration.replicates import Effort
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
-from groupwise.simulation.scenarios import Background, Process, Scenario
+from groupwise.simulation.blocks import Costs
+from groupwise.simulation.processes import Process
+from groupwise.simulation.scenarios import Background, Scenario
 from groupwise.simulation.workload import Workload
 
 
@@ -67,7 +69,13 @@ def study_axes(grid: Grid) -> pd.DataFrame:
 
 
 def study_workload(
-    grid: Grid, *, replicates: int, slow_replicates: int, draws: int, seed: int
+    grid: Grid,
+    *,
+    replicates: int,
+    slow_replicates: int,
+    draws: int,
+    seed: int,
+    methods: Costs,
 ) -> Workload:
     """Every scenario of the study, and how often each is simulated; tests at 5%, intervals of 95%."""
     return Workload(
@@ -76,6 +84,7 @@ def study_workload(
         slow_replicates=min(slow_replicates, replicates),
         conf_level=0.95,
         effort=Effort(draws, draws, draws, seed=seed),
+        methods=methods,
     )
 
 

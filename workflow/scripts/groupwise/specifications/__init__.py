@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
+from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.data.sampling import sampled_rows
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
@@ -138,22 +139,6 @@ def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
         if name not in tables:
             tables[name] = fit.tables.get(name, tidy.table(name, []))
     return tables
-
-
-MODEL_TABLES = (
-    "estimates",
-    "marginal_means",
-    "coefficients",
-    "omnibus",
-    "adjusted",
-    "agreement",
-    "variance_components",
-    "random_effects",
-    "aliasing",
-    "fit_statistics",
-    "randomization",
-    "residuals",
-)
 
 
 def _adjusted(sample: Sample, methods: list[tidy.MethodResult]) -> pd.DataFrame:
