@@ -249,7 +249,7 @@ def test_gathering_knows_no_order_and_refuses_what_was_counted_twice() -> None:
     forwards, backwards = gather(parts), gather(reversed(parts))
     pd.testing.assert_frame_equal(forwards, backwards)
     pd.testing.assert_frame_equal(gather([gather(parts[1:]), parts[0]]), forwards)
-    pd.testing.assert_frame_equal(measured(forwards, [made]), measures(backwards, made))
+    pd.testing.assert_frame_equal(measured(forwards, made), measured(backwards, made))
     with pytest.raises(ValueError, match="Block 1 of 'null' was counted twice"):
         gather([*parts, parts[1]])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groupwise.simulation.measures import CALIBRATION
+from groupwise.tidy import TABLES
 from groupwise.verdict.decision import Verdict, answering, uncalibrated, verdict
 from groupwise.verdict.disagreements import SOURCES
 from groupwise.verdict.rules import JUDGEMENTS, Rules
@@ -54,7 +54,7 @@ def calibration(methods: dict[str, dict[str, Any]]) -> pd.DataFrame:
                         "n_failed": numbers["failed"],
                     }
                 )
-    return pd.DataFrame(rows).astype(CALIBRATION)
+    return pd.DataFrame(rows).astype(TABLES["calibration"])
 
 
 def estimates(**p_values: float) -> pd.DataFrame:
