@@ -20,11 +20,10 @@ FAST, SLOW, SLOWEST = "fast", "slow", "slowest"
 
 @dataclass(frozen=True)
 class Method:
-    """One complete inferential procedure, as it is listed and shown.
+    """One complete inferential procedure, as it is listed and shown under its name.
 
     Attributes
     ----------
-    name : its identifier in tables, in config.yaml and in code
     specification : the module of the model for the mean and the covariance
     label, phrase : its name in tables and figures, and as a noun in the middle of a sentence
     assumption
@@ -38,7 +37,6 @@ class Method:
     large_sample : whether its reference distribution is a limit for many groups
     """
 
-    name: str
     specification: str
     label: str
     phrase: str
@@ -51,17 +49,15 @@ class Method:
     large_sample: bool = False
 
 
-_ALL = (
-    Method(
-        name="ols_classical",
+METHODS = {
+    "ols_classical": Method(
         specification="pooled",
         label="Pooled OLS",
         phrase="pooled OLS",
         assumption="{Rows} are independent, also within {a_group}: there are no {group} effects.",
         panel=POOLED,
     ),
-    Method(
-        name="ols_cr1",
+    "ols_cr1": Method(
         specification="pooled",
         label="Pooled OLS, CR1",
         phrase="pooled OLS with CR1",
@@ -69,8 +65,7 @@ _ALL = (
         panel=POOLED,
         large_sample=True,
     ),
-    Method(
-        name="ols_cr2",
+    "ols_cr2": Method(
         specification="pooled",
         label="Pooled OLS, CR2",
         phrase="pooled OLS with CR2",
@@ -79,16 +74,14 @@ _ALL = (
         preference=4,
         curve=2,
     ),
-    Method(
-        name="ols_cr3",
+    "ols_cr3": Method(
         specification="pooled",
         label="Pooled OLS, CR3",
         phrase="pooled OLS with CR3",
         assumption="{Groups} are independent of each other; errs on the careful side.",
         panel=POOLED,
     ),
-    Method(
-        name="ols_wild_bootstrap",
+    "ols_wild_bootstrap": Method(
         specification="pooled",
         label="Pooled OLS, wild bootstrap",
         phrase="the wild cluster bootstrap",
@@ -99,8 +92,7 @@ _ALL = (
         cost=SLOW,
         general_cost=SLOW,
     ),
-    Method(
-        name="group_means",
+    "group_means": Method(
         specification="group_means",
         label="Group means",
         phrase="the t test of group means",
@@ -108,16 +100,14 @@ _ALL = (
         panel=MEANS,
         preference=2,
     ),
-    Method(
-        name="group_means_weighted",
+    "group_means_weighted": Method(
         specification="group_means",
         label="Group means, weighted by size",
         phrase="the t test of weighted group means",
         assumption="Each {group} is one observation, and counts in proportion to its size.",
         panel=MEANS,
     ),
-    Method(
-        name="dummy",
+    "dummy": Method(
         specification="dummy",
         label="Dummies",
         phrase="the dummy model",
@@ -125,8 +115,7 @@ _ALL = (
         panel=MEANS,
         curve=3,
     ),
-    Method(
-        name="dummy_nested",
+    "dummy_nested": Method(
         specification="dummy",
         label="Dummies, averaged by arm",
         phrase="the dummy model averaged by arm",
@@ -135,8 +124,7 @@ _ALL = (
         ),
         panel=MEANS,
     ),
-    Method(
-        name="mixed_wald",
+    "mixed_wald": Method(
         specification="mixed",
         label="Mixed model, z",
         phrase="the mixed model with z",
@@ -147,8 +135,7 @@ _ALL = (
         general_cost=SLOW,
         large_sample=True,
     ),
-    Method(
-        name="mixed_satterthwaite",
+    "mixed_satterthwaite": Method(
         specification="mixed",
         label="Mixed model, Satterthwaite",
         phrase="the mixed model with Satterthwaite df",
@@ -157,8 +144,7 @@ _ALL = (
         general_cost=SLOW,
         preference=3,
     ),
-    Method(
-        name="mixed_kenward_roger",
+    "mixed_kenward_roger": Method(
         specification="mixed",
         label="Mixed model, Kenward-Roger",
         phrase="the mixed model with Kenward-Roger df",
@@ -168,8 +154,7 @@ _ALL = (
         preference=1,
         curve=1,
     ),
-    Method(
-        name="mixed_profile",
+    "mixed_profile": Method(
         specification="mixed",
         label="Mixed model, profile likelihood",
         phrase="the profile likelihood of the mixed model",
@@ -178,8 +163,7 @@ _ALL = (
         general_cost=SLOWEST,
         large_sample=True,
     ),
-    Method(
-        name="mixed_bootstrap",
+    "mixed_bootstrap": Method(
         specification="mixed",
         label="Mixed model, bootstrap",
         phrase="the bootstrap of the mixed model",
@@ -188,8 +172,7 @@ _ALL = (
         cost=SLOW,
         general_cost=SLOWEST,
     ),
-    Method(
-        name="gee_bias_reduced",
+    "gee_bias_reduced": Method(
         specification="gee",
         label="GEE, bias-reduced",
         phrase="bias-reduced GEE",
@@ -198,8 +181,7 @@ _ALL = (
         ),
         panel=OTHERS,
     ),
-    Method(
-        name="randomization",
+    "randomization": Method(
         specification="randomization",
         label="Randomisation",
         phrase="the randomisation test",
@@ -211,9 +193,7 @@ _ALL = (
         general_cost=SLOW,
         preference=5,
     ),
-)
-
-METHODS = {method.name: method for method in _ALL}
+}
 """By name, in the order in which tables and figures show them."""
 
 NAMES = tuple(METHODS)

@@ -61,12 +61,10 @@ def height(rows: pd.DataFrame) -> float:
 
 def colored(rows: pd.DataFrame) -> pd.DataFrame:
     """With each method's panel and colour, and the ends of its Monte Carlo band."""
-    members = {panel: [m.name for m in METHODS.values() if m.panel == panel] for panel in PANELS}
-    place = {
-        method: (panel, OKABE_ITO[j % len(OKABE_ITO)])
-        for panel, methods in members.items()
-        for j, method in enumerate(methods)
-    }
+    place: dict[str, tuple[str, str]] = {}
+    for panel in PANELS:
+        members = [name for name, method in METHODS.items() if method.panel == panel]
+        place |= {name: (panel, OKABE_ITO[j % len(OKABE_ITO)]) for j, name in enumerate(members)}
     rows = rows[rows["method"].isin(place)].copy()
     panels = [panel for panel in PANELS if panel in {place[each][0] for each in rows["method"]}]
     rows["panel"] = pd.Categorical([place[each][0] for each in rows["method"]], categories=panels)
