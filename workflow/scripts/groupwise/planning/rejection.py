@@ -8,8 +8,8 @@ error, which quasi-random group means make smaller still (Sobol', scrambled).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special, stats
