@@ -128,8 +128,12 @@ class Answers:
 
     def outcome(self, i: int) -> Answers:
         """The answers for one outcome of a batch."""
-        parts = (self.contrasts, self.means, self.coefficients)
-        return Answers(*(each.outcome(i) for each in parts), self.omnibus.outcome(i))
+        return Answers(
+            contrasts=self.contrasts.outcome(i),
+            means=self.means.outcome(i),
+            coefficients=self.coefficients.outcome(i),
+            omnibus=self.omnibus.outcome(i),
+        )
 
 
 @dataclass(frozen=True)

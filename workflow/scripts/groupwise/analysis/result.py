@@ -19,7 +19,7 @@ from groupwise.data.errors import InputError, nearest
 from groupwise.data.validate import ROLES
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile import profile_table
-from groupwise.diagnostics.refit import Experiment
+from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.figures import Figure, Tables, draw, names
 from groupwise.report import calibration as said
@@ -303,7 +303,7 @@ class Analysis:
 
     @cached_property
     def _experiment(self) -> Experiment:
-        return Experiment(self.data, self.design, sample_of)
+        return Dataset(self.data, self.design, sample_of)
 
     def _repr_markdown_(self) -> str:
         return self.summary

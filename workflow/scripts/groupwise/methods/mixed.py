@@ -205,7 +205,7 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
         "variance_components": _variance_components(sample, fit),
         "random_effects": _random_effects(sample, fit),
         "residuals": residual_table(sample, *WHO, sample.y - residual, residual),
-        "fit_statistics": fit_statistics(sample, *WHO, **statistics),
+        "fit_statistics": fit_statistics(sample, *WHO, statistics),
     }
 
 
