@@ -48,14 +48,11 @@ class Inference:
 
     def each(self, change: Callable[[np.ndarray], np.ndarray]) -> Inference:
         """The same with every array changed."""
-        arrays = {
-            name: change(getattr(self, name))
-            for name in catalogue.INFERENCE
+        arrays: dict[str, Any] = {
+            name: None if value is None else change(value)
+            for name, value in vars(self).items()
             if name != "conf_level"
         }
-        for name in ("gaps", "covers"):
-            value = getattr(self, name)
-            arrays[name] = None if value is None else change(value)
         return Inference(**arrays, conf_level=self.conf_level)
 
     def mask(self, keep: np.ndarray) -> Inference:

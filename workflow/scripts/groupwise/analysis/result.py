@@ -94,17 +94,17 @@ class Analysis:
     @cached_property
     def influence(self) -> pd.DataFrame:
         """The effects without each group; some seconds, the first time."""
-        return as_written(influence(self._experiment))
+        return as_written(influence(self._dataset))
 
     @cached_property
     def sensitivity(self) -> pd.DataFrame:
         """The effects without covariates, with other blocks, for other group variances."""
-        return as_written(sensitivity(self._experiment))
+        return as_written(sensitivity(self._dataset))
 
     @cached_property
     def profile(self) -> pd.DataFrame:
         """The likelihood of other standard deviations of groups."""
-        return as_written(profile_table(self._experiment))
+        return as_written(profile_table(self._dataset))
 
     @property
     def calibration(self) -> pd.DataFrame:
@@ -302,7 +302,7 @@ class Analysis:
         return estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
 
     @cached_property
-    def _experiment(self) -> Experiment:
+    def _dataset(self) -> Dataset:
         return Dataset(self.data, self.design, sample_of)
 
     def _repr_markdown_(self) -> str:

@@ -191,7 +191,11 @@ def p_curves(pieces: Pieces, z: np.ndarray, unit: np.ndarray, weights: Weights) 
     if not usable:
         return {}
     five = np.concatenate(parts, axis=-1)
-    return {c: Curve(*five[j], weights) for j, c in enumerate(usable)}
+    curves = {}
+    for j, c in enumerate(usable):
+        a, b, A, B, C = five[j]
+        curves[c] = Curve(a, b, A, B, C, weights)
+    return curves
 
 
 def _five(pieces: Pieces, c: int, v: np.ndarray, z: np.ndarray) -> np.ndarray:
