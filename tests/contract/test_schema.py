@@ -23,7 +23,7 @@ from groupwise.words import METHODS, PROCESSES
 ROOT = Path(__file__).parents[2]
 CONFIGS = [ROOT / "config.yaml", ROOT / "tests" / "config" / "tiny.yaml"]
 SCHEMA = load_schema()
-SCRIPT = ROOT / "workflow" / "scripts" / "setup" / "config_table.py"
+SCRIPT = ROOT / "tools" / "setup" / "config_table.py"
 
 
 def load_script() -> Any:
@@ -191,5 +191,5 @@ def test_page_without_marks_is_refused() -> None:
 
 def test_readme_has_the_table_of_the_schema() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    fix = "run `python workflow/scripts/setup/config_table.py --write README.md`"
+    fix = "run `python tools/setup/config_table.py --write README.md`"
     assert config_table.replaced(text, config_table.table(SCHEMA)) == text, fix

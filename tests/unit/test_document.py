@@ -138,12 +138,12 @@ def test_schema_misses_what_is_missing(made: dict[str, Any], key: str) -> None:
 
 
 def test_committed_schema_is_that_of_the_tables() -> None:
-    path = ROOT / "workflow" / "scripts" / "setup" / "results_schema.py"
+    path = ROOT / "tools" / "setup" / "results_schema.py"
     spec = importlib.util.spec_from_file_location("results_schema", path)
     assert spec is not None and spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     Draft202012Validator.check_schema(schema())
     assert SCHEMA_FILE.read_text(encoding="utf-8") == script.written(), (
-        "run: .venv/bin/python workflow/scripts/setup/results_schema.py --write"
+        "run: .venv/bin/python tools/setup/results_schema.py --write"
     )

@@ -1,6 +1,6 @@
 """Print the JSON Schema of reports/rendered/{dataset}.json; `--write` puts it where it belongs.
 
-python workflow/scripts/setup/results_schema.py --write
+python tools/setup/results_schema.py --write
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parents[1]
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 SCHEMA = SCRIPTS.parent / "schemas" / "results.schema.json"
 sys.path.insert(0, str(SCRIPTS))
 

@@ -1,6 +1,6 @@
 """Print the table of config.yaml's keys, made from the schema; `--write README.md` puts it there.
 
-python workflow/scripts/setup/config_table.py --write README.md
+python tools/setup/config_table.py --write README.md
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 BEGIN = "<!-- config table: begin -->"
 END = "<!-- config table: end -->"
 PLACEHOLDER = "NAME"  # stands for a name that the user chooses

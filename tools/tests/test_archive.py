@@ -45,7 +45,7 @@ def contents(path: Path) -> dict[str, bytes]:
 def make_again(project: Project, *arguments: str, env: dict[str, str] | None = None) -> Run:
     """`make archive` without make, where nothing is to be made."""
     command = [sys.executable, "-m", "archive", "make", *arguments]
-    return project.run(command, {"PYTHONPATH": "workflow/scripts", **(env or {})})
+    return project.run(command, {"PYTHONPATH": "tools:workflow/scripts", **(env or {})})
 
 
 @pytest.fixture(scope="module")
@@ -388,7 +388,7 @@ def test_full_disk_keeps_the_earlier_archive(another: Project) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "archive", "make"],
         cwd=another.folder,
-        env=another.environment({"PYTHONPATH": "workflow/scripts"}),
+        env=another.environment({"PYTHONPATH": "tools:workflow/scripts"}),
         preexec_fn=limit,
         capture_output=True,
         encoding="utf-8",
@@ -409,7 +409,7 @@ def test_killed_archive_passes_for_none_and_the_next_is_whole(
     """Killed after the third entry: what is there is hidden, no zip, and gone after the next run."""
     archive_of(another).unlink()
     command = [sys.executable, "-c", KILLED, "make"]
-    assert another.run(command, {"PYTHONPATH": "workflow/scripts"}).code < 0
+    assert another.run(command, {"PYTHONPATH": "tools:workflow/scripts"}).code < 0
     (left,) = (another.folder / "archive").iterdir()
     assert left.name.startswith(".") and left.name.endswith(".partial")
     with pytest.raises(verify.ArchiveError, match="damaged"):

@@ -1,7 +1,7 @@
 """A calm console for Snakemake: a line per finished job, one sentence per mistake.
 
 Snakemake finds the plugin by the name of this package on `sys.path`: run_snakemake.py beside it
-sees to that, and so does `PYTHONPATH=workflow/logger snakemake --logger groupwise`. It replaces
+sees to that, and so does `PYTHONPATH=tools/console snakemake --logger groupwise`. It replaces
 the console output only. What it leaves out is the narration listed in `NARRATION`; every other
 message of Snakemake's passes through unshortened, and under `--verbose` all of them do.
 """

@@ -1,4 +1,4 @@
-"""Settings that every test shares. `experiments.py` beside this file makes the data they use."""
+"""Settings that every test shares, those of the package and of the workflow in tests/, and of tools/."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ for library in ("OPENBLAS", "OMP", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 from hypothesis import settings  # noqa: E402
+
+pytest_plugins = ["project_fixtures"]
 
 # The same examples on every machine, and no files left behind.
 settings.register_profile(

@@ -12,7 +12,7 @@ from experiments import ROOT
 
 from archive.compare import Comparison, Tolerances, compare_file
 
-DECLARED = ROOT / "workflow" / "scripts" / "archive" / "tolerances.yaml"
+DECLARED = ROOT / "tools" / "archive" / "tolerances.yaml"
 TOLERANCES = Tolerances.from_mapping(yaml.safe_load(DECLARED.read_text(encoding="utf-8")))
 TABLE = """\
 method,contrast,estimate,p_value,n_obs,message

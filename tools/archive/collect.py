@@ -21,7 +21,7 @@ from archive.sharing import Sharing, read_sharing
 STATEMENT = "archive.json"
 SOURCE = "source/"
 RECORD = ".source.json"
-TOLERANCES = "workflow/scripts/archive/tolerances.yaml"
+TOLERANCES = "tools/archive/tolerances.yaml"
 AT_THE_TOP = {
     "LICENSE": "LICENSE",
     "CITATION.cff": "CITATION.cff",

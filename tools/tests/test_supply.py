@@ -22,7 +22,7 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 CITED = citation.read_citation((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 INSTALLED = {normalise(each.metadata["Name"] or ""): each.version for each in distributions()}
-REWRITE = "run `PYTHONPATH=workflow/scripts .venv/bin/python -m archive."
+REWRITE = "run `PYTHONPATH=tools:workflow/scripts .venv/bin/python -m archive."
 
 
 @cache
@@ -123,7 +123,7 @@ def test_validator_has_hashes_and_no_address() -> None:
 def test_archive_names_its_tolerances_by_columns_that_there_are() -> None:
     from groupwise import tidy
 
-    path = ROOT / "workflow" / "scripts" / "archive" / "tolerances.yaml"
+    path = ROOT / "tools" / "archive" / "tolerances.yaml"
     declared = yaml.safe_load(path.read_text(encoding="utf-8"))["columns"]
     columns = {column for table in tidy.TABLES.values() for column in table}
     assert set(declared) <= columns

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-RUNNER = "workflow/logger/run_snakemake.py"
+RUNNER = "tools/console/run_snakemake.py"
 
 
 def run_workflow(
@@ -39,7 +39,7 @@ def make_environment(folder: Path, python: str) -> int:
 
 def output_of(folder: Path, python: str, *arguments: str) -> str:
     """What a module of these scripts prints, run by another Python."""
-    env = _environment(python) | {"PYTHONPATH": "workflow/scripts"}
+    env = _environment(python) | {"PYTHONPATH": "tools:workflow/scripts"}
     done = subprocess.run(
         [python, *arguments], cwd=folder, env=env, check=True, capture_output=True, text=True
     )
