@@ -82,7 +82,7 @@ verify: $(STAMP) ## Prove ARCHIVE=archive/groupwise-....zip: sums, crate, and th
 		--python "$(PYTHON)" $(if $(filter here,$(ENV)),--here) \
 		$(if $(DATA),--data "$$DATA") $(if $(KEEP),--keep "$$KEEP")
 
-validator: $(STAMP) ## Install roc-validator in .venv/crate, for verify and the tests
+validator: $(STAMP) ## Install roc-validator and cyclonedx-py in .venv/crate, for archive, verify and the tests
 	@.venv/bin/python -m venv --clear .venv/crate
 	@.venv/crate/bin/python -m pip install -qq --no-input --disable-pip-version-check \
 		--require-hashes -r requirements-crate.txt

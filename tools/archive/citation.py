@@ -5,14 +5,13 @@ python -m archive.citation --write .zenodo.json
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-
-from archive.output import print_or_write
 
 SOURCE = "CITATION.cff"
 
@@ -55,7 +54,14 @@ def author_name(author: Mapping[str, str]) -> str:
 def main() -> None:
     """Print the metadata, or write them into a file."""
     citation = read_citation(Path(SOURCE).read_text(encoding="utf-8"))
-    print_or_write(json.dumps(zenodo(citation), indent=2, ensure_ascii=False) + "\n", __doc__)
+    text = json.dumps(zenodo(citation), indent=2, ensure_ascii=False) + "\n"
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", type=Path, metavar="FILE")
+    target = parser.parse_args().write
+    if target is None:
+        print(text, end="")
+    else:
+        target.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from archive.checkout import Checkout, read_checkout
 from archive.container import SUMS, Content, sha256, sums_of
 from archive.errors import ArchiveError
 from archive.plan import Plan
+from archive.run import this_python
 from archive.sharing import Sharing, read_sharing
 
 STATEMENT = "archive.json"
@@ -57,6 +58,7 @@ class _Found:
     raw: Mapping[str, Any]
     citation: Mapping[str, Any]
     environment: Mapping[str, Any]
+    bill: bytes | None
     page: str
 
     @property
@@ -125,6 +127,7 @@ def _read(folder: Path, plan: Plan, *, dirty: bool) -> _Found:
         raw=codebook.describe_raw(folder, plan),
         citation=citation.read_citation(_text(checkout.files["CITATION.cff"])),
         environment=environment.describe(plan.quarto),
+        bill=sbom.bill_of_materials(this_python(), checkout.moment),
         page=_text(checkout.files.get(codebook.PAGE, b"")),
     )
 
@@ -151,11 +154,12 @@ def _about(found: _Found) -> dict[str, Content]:
         "data/codebook.json": _json(found.raw),
         "data/SHA256SUMS": raw_sums.encode("utf-8"),
         "environment/environment.json": _json(found.environment),
-        "environment/sbom.cdx.json": _json(_bill(found)),
         "exhibits.csv": exhibits.write_exhibits(found.exhibits),
         "runtimes.csv": runtimes.write_runtimes(found.runtimes),
         STATEMENT: _json(_statement(found)),
     }
+    if found.bill is not None:
+        made["environment/sbom.cdx.json"] = found.bill
     if found.page:
         made[codebook.PAGE] = found.page.encode("utf-8")
     if found.checkout.changed:
@@ -178,12 +182,6 @@ def _statement(found: _Found) -> dict[str, Any]:
     }
 
 
-def _bill(found: _Found) -> dict[str, Any]:
-    lock = _text(found.checkout.files["requirements.lock"])
-    made = found.checkout
-    return sbom.bill(found.citation, lock, commit=made.commit, moment=made.moment)
-
-
 def _patch(found: _Found) -> bytes:
     closed = [f":(exclude){name}" for name in sorted(found.sharing.files)]
     command = ["git", "diff", "--binary", "--no-ext-diff", "--no-color", "HEAD", "--", ".", *closed]
@@ -199,6 +197,7 @@ def _facts(found: _Found, size: int) -> readme.Facts:
         config=found.plan.config,
         config_files=found.plan.config_files,
         environment=found.environment,
+        has_bill=found.bill is not None,
         exhibits=found.exhibits,
         runtimes=found.runtimes,
         raw=found.raw,
@@ -239,6 +238,8 @@ def _hints(found: _Found) -> list[str]:
         for name in found.raw
         if not codebook.section(found.page, name)
     ]
+    if found.bill is None:
+        hints.append(f"no bill of materials: {sbom.MISSING}.")
     if found.kept_out:
         datasets = ", ".join(found.sharing.datasets)
         hints.append(

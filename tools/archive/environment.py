@@ -13,12 +13,12 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from archive.lock import normalise
+from packaging.utils import canonicalize_name
 
 PREVIEW = "preview renderer"
 THREADS = (
@@ -44,19 +44,18 @@ def describe(quarto: str | None) -> dict[str, Any]:
     }
 
 
-def differences(
-    archived: Mapping[str, Any], here: Mapping[str, Any], locked: Collection[str]
-) -> list[str]:
+def differences(archived: Mapping[str, Any], here: Mapping[str, Any], lock: str) -> list[str]:
     """In which respects two environments are not the same platform, in words.
 
-    Of packages, those that are `locked` count; what else is installed is never loaded.
+    Of packages, those named in `lock`, the text of requirements.lock, count; no other is ever loaded.
     """
+    locked = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
     found = []
     for key in SAME:
         if archived.get(key) == here.get(key):
             continue
         if key == "packages":
-            names = sorted(dict(archived[key].items() ^ here[key].items()).keys() & set(locked))
+            names = sorted(dict(archived[key].items() ^ here[key].items()).keys() & locked)
             if not names:
                 continue
             found.append(f"packages ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})")
@@ -68,7 +67,7 @@ def differences(
 def _packages() -> Iterator[tuple[str, str]]:
     for found in distributions():
         if found.metadata["Name"]:
-            yield normalise(found.metadata["Name"]), found.version
+            yield canonicalize_name(found.metadata["Name"]), found.version
 
 
 def _renderer(quarto: str | None) -> str:

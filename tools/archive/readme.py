@@ -15,6 +15,7 @@ from archive.citation import author_name
 from archive.codebook import section
 from archive.exhibits import Exhibit
 from archive.runtimes import RuleRuntime, Runtime, by_rule
+from archive.sbom import MISSING
 
 SHOWN = ("table", "figure", "page")
 CERTIFIED = """\
@@ -44,6 +45,7 @@ class Facts:
     config: Mapping[str, Any]
     config_files: Sequence[str]
     environment: Mapping[str, Any]
+    has_bill: bool
     exhibits: Sequence[Exhibit]
     runtimes: Sequence[Runtime]
     raw: Mapping[str, Any]
@@ -182,8 +184,7 @@ def _computing(facts: Facts) -> str:
 {here["python"]} and the packages in `environment/requirements.lock` (with hashes; for conda:
 `environment/environment.yml`); pages by: {here["renderer"]}. Run on {here["system"]} {here["machine"]}
 ({here["libc"]}). BLAS: {blas}; thread variables: {threads}. All {len(here["packages"])} installed
-versions are in `environment/environment.json`, and as a bill of materials in
-`environment/sbom.cdx.json`.
+versions are in `environment/environment.json`. {_bill(facts)}
 
 ### Controlled randomness
 
@@ -197,6 +198,12 @@ Measured while the results were made (`runtimes.csv`). The largest job took {pea
 {INSTALLATION} This package takes {facts.size / 1e6:.1f} MB.
 
 {_runtime_table(by_rule(facts.runtimes))}"""
+
+
+def _bill(facts: Facts) -> str:
+    if facts.has_bill:
+        return "With their licences: `environment/sbom.cdx.json`, a CycloneDX bill of materials."
+    return f"There is no bill of materials, because {MISSING}."
 
 
 def _seeds(config: Mapping[str, Any]) -> str:
@@ -246,8 +253,7 @@ def _programs(facts: Facts) -> str:
 
 `source/` is the project at its commit. `source/workflow/rules/` holds the rules,
 `source/workflow/scripts/` a thin script for each, and `source/workflow/scripts/groupwise/` the
-package that does the statistics. Licence of the code: {facts.citation["license"]} (`LICENSE`);
-licences of what it uses: `source/docs/licences.md`.
+package that does the statistics. Licence of the code: {facts.citation["license"]} (`LICENSE`).
 
 {_table(["program", "rule", "makes"], rows)}"""
 

@@ -1,33 +1,24 @@
 """The full validation of the crate, by roc-validator, where it is installed.
 
-It has an environment of its own, .venv/crate, because nothing else needs its packages: `make validator`.
+It has an environment of its own, .venv/crate, because the workflow needs none of its packages.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-TOOLS = "GROUPWISE_VALIDATOR"
+from archive.run import INSTALL, python_of_tools
+
 PROGRAM = Path(__file__).with_name("roc_program.py")
-HOW = "make validator"
-
-
-def python_with_validator() -> str | None:
-    """A Python that has roc-validator: named by the environment variable, or in .venv/crate."""
-    named = os.environ.get(TOOLS)
-    found = Path(named) if named else Path(sys.prefix) / "crate" / "bin" / "python"
-    return str(found) if found.is_file() else None
 
 
 def validate(folder: Path, say: Callable[[str], None]) -> list[str]:
     """Issues of severity REQUIRED, one sentence each."""
-    python = python_with_validator()
+    python = python_of_tools()
     if python is None:
-        say(f"  Profiles: not validated, because roc-validator is not installed ({HOW}).")
+        say(f"  Profiles: not validated, because roc-validator is not installed ({INSTALL}).")
         return []
     done = subprocess.run(
         [python, str(PROGRAM), str(folder)], capture_output=True, text=True, check=False

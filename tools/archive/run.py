@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 RUNNER = "tools/console/run_snakemake.py"
+PYTHON_OF_TOOLS = "GROUPWISE_VALIDATOR"  # an environment variable
+INSTALL = "make validator"
+"""The command that installs roc-validator and cyclonedx-py, in .venv/crate."""
 
 
 def run_workflow(
@@ -34,7 +37,7 @@ def run_workflow(
 def make_environment(folder: Path, python: str) -> int:
     """`make env` in a folder: .venv from its lock."""
     command = ["make", "env", f"PYTHON={python}"]
-    return subprocess.run(command, cwd=folder, env=_outside_make(), check=False).returncode
+    return subprocess.run(command, cwd=folder, env=outside_make(), check=False).returncode
 
 
 def output_of(folder: Path, python: str, *arguments: str) -> str:
@@ -46,7 +49,7 @@ def output_of(folder: Path, python: str, *arguments: str) -> str:
     return done.stdout
 
 
-def _outside_make() -> dict[str, str]:
+def outside_make() -> dict[str, str]:
     """The environment without what a make around us set for itself."""
     ours = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "CONFIG", "PYTHON", "PYTHONPATH")
     return {key: value for key, value in os.environ.items() if key not in ours}
@@ -54,9 +57,16 @@ def _outside_make() -> dict[str, str]:
 
 def _environment(python: str) -> dict[str, str]:
     """The environment's own programs come first, as `make report` has it."""
-    kept = _outside_make()
+    kept = outside_make()
     path = os.pathsep.join([str(Path(python).parent), kept.get("PATH", os.defpath)])
     return kept | {"PATH": path, "QUARTO_PYTHON": python}
+
+
+def python_of_tools() -> str | None:
+    """The Python with roc-validator and cyclonedx-py: as the variable names it, or of .venv/crate."""
+    named = os.environ.get(PYTHON_OF_TOOLS)
+    python = Path(named) if named else Path(sys.prefix) / "crate" / "bin" / "python"
+    return str(python) if python.is_file() else None
 
 
 def this_python() -> str:

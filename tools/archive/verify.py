@@ -22,7 +22,6 @@ from archive.collect import RECORD, SOURCE, STATEMENT
 from archive.compare import Comparison, Tolerances, compare_file
 from archive.errors import ArchiveError
 from archive.exhibits import Exhibit, read_exhibits
-from archive.lock import read_lock
 from archive.run import make_environment, output_of, run_workflow, this_python
 
 PROVED, FAILED, IN_PART = 0, 1, 3
@@ -254,7 +253,7 @@ def _compare(
 ) -> list[Comparison]:
     report.head("5. Comparison")
     here = json.loads(output_of(unpacked.source, python, "-m", "archive.environment"))
-    lock = read_lock((unpacked.source / "requirements.lock").read_text(encoding="utf-8"))
+    lock = (unpacked.source / "requirements.lock").read_text(encoding="utf-8")
     other = environment.differences(unpacked.environment, here, lock)
     elsewhere = f"another platform: {'; '.join(other)}" if other else ""
     if elsewhere:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from experiments import ROOT
 
-from archive import crate, roc
+from archive import crate, roc, run
 from archive.citation import read_citation
 from archive.crate import NAME, Described, check_crate, write_crate
 
@@ -104,7 +104,7 @@ def test_what_is_no_crate_is_said(content: bytes) -> None:
 
 
 validator = pytest.mark.skipif(
-    roc.python_with_validator() is None, reason=f"roc-validator is not installed: {roc.HOW}"
+    run.python_of_tools() is None, reason=f"roc-validator is not installed: {run.INSTALL}"
 )
 
 
@@ -127,7 +127,7 @@ def test_validator_finds_what_is_wrong(unpacked: Path) -> None:
 def test_missing_validator_is_said_and_is_no_error(
     unpacked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(roc.TOOLS, str(unpacked / "nowhere"))
+    monkeypatch.setenv(run.PYTHON_OF_TOOLS, str(unpacked / "nowhere"))
     said: list[str] = []
     assert roc.validate(unpacked, said.append) == []
     assert "not validated, because roc-validator is not installed (make validator)" in said[0]
