@@ -19,7 +19,7 @@ from archive.errors import ArchiveError
 from archive.plan import Plan, read_plan
 from archive.run import run_workflow, this_python
 from archive.sharing import read_sharing
-from archive.verify import FAILED, LAST_LINE, Report, Wanted, verify
+from archive.verify import FAILED, LAST_LINE, Report, Request, verify
 
 MARK = "groupwise: "
 FOLDER = Path("archive")
@@ -27,20 +27,20 @@ PROVENANCE = "record_provenance"
 SHORT = 10  # letters of a commit in a file's name
 
 
-def make(given: argparse.Namespace) -> int:
+def make(args: argparse.Namespace) -> int:
     """Bring the results up to date, and write the archive."""
     here = Path.cwd()
-    plan = read_plan(here, given.configfile)
+    plan = read_plan(here, args.configfile)
     check_inside(plan)
-    made = read_checkout(here, dirty=given.dirty, besides=read_sharing(plan).files)
-    options = ["--forcerun", PROVENANCE] if _of_other_commit(here, plan, made.record) else []
+    checkout = read_checkout(here, dirty=args.dirty, besides=read_sharing(plan).files)
+    options = ["--forcerun", PROVENANCE] if _of_other_commit(here, plan, checkout.record) else []
     if _has_work(plan, here) or options:
-        run = {"cores": given.cores, "config_files": given.configfile, "options": options}
+        run = {"cores": args.cores, "config_files": args.configfile, "options": options}
         if run_workflow(here, this_python(), **run) != 0:
             fix = "mend what is said above, then run again"
             raise ArchiveError("workflow", "it did not run to its end", fix)
-        plan = read_plan(here, given.configfile)
-    collected = collect(here, plan, dirty=given.dirty)
+        plan = read_plan(here, args.configfile)
+    collected = collect(here, plan, dirty=args.dirty)
     suffix = "-changed" if collected.checkout.changed else ""
     target = FOLDER / f"groupwise-{collected.checkout.commit[:SHORT]}{suffix}.zip"
     write_zip(target, collected.entries, collected.checkout.moment)
@@ -52,28 +52,28 @@ def make(given: argparse.Namespace) -> int:
     return 0
 
 
-def prove(given: argparse.Namespace) -> int:
+def prove(args: argparse.Namespace) -> int:
     """Verify an archive; the report is printed, and kept beside the archives made here."""
-    wanted = Wanted(
-        archive=given.archive,
-        cores=given.cores,
-        here=given.here,
-        data=given.data,
-        keep=given.keep,
-        python=given.python,
+    request = Request(
+        archive=args.archive,
+        cores=args.cores,
+        here=args.here,
+        data=args.data,
+        keep=args.keep,
+        python=args.python,
     )
-    if given.archive == Path():
+    if args.archive == Path():
         fix = "say which: make verify ARCHIVE=archive/groupwise-....zip"
         raise ArchiveError("ARCHIVE", "no archive is named", fix)
     report = Report()
     try:
-        code = verify(wanted, report)
+        code = verify(request, report)
     except ArchiveError as error:
         report.say(f"{MARK}{error}")
         code = FAILED
     report.say(f"\n{LAST_LINE[code]}")
     FOLDER.mkdir(exist_ok=True)
-    target = FOLDER / f"verified-{given.archive.stem}.txt"
+    target = FOLDER / f"verified-{args.archive.stem}.txt"
     target.write_text("\n".join(report.lines) + "\n", encoding="utf-8")
     print(f"Written to {target}")
     return code
@@ -88,11 +88,11 @@ def _has_work(plan: Plan, folder: Path) -> bool:
 
 def _of_other_commit(folder: Path, plan: Plan, record: dict[str, object]) -> bool:
     """Whether results say that they were made at another commit than the one archived."""
-    wanted = {"commit": record["commit"], "changed": record["changed"]}
+    code = {"commit": record["commit"], "changed": record["changed"]}
     for job in plan.jobs:
         if job.rule == PROVENANCE and all((folder / name).is_file() for name in job.outputs):
-            found = json.loads((folder / job.outputs[0]).read_text(encoding="utf-8"))
-            if found["code"] != wanted:
+            provenance = json.loads((folder / job.outputs[0]).read_text(encoding="utf-8"))
+            if provenance["code"] != code:
                 return True
     return False
 
@@ -118,9 +118,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake ends in one sentence."""
-    given = _parser().parse_args(arguments)
+    args = _parser().parse_args(arguments)
     try:
-        code: int = given.command(given)
+        code: int = args.command(args)
     except ArchiveError as error:
         print(f"{MARK}{error}", file=sys.stderr)
         return FAILED

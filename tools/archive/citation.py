@@ -18,8 +18,8 @@ SOURCE = "CITATION.cff"
 
 def read_citation(text: str) -> dict[str, Any]:
     """CITATION.cff as a mapping; its date is text, as JSON knows no dates."""
-    found: dict[str, Any] = yaml.safe_load(text)
-    return found | {"date-released": str(found["date-released"])}
+    citation: dict[str, Any] = yaml.safe_load(text)
+    return citation | {"date-released": str(citation["date-released"])}
 
 
 def zenodo(citation: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from raw_table import read_raw, sha256
+from raw_table import read_raw
 
+from archive.container import sha256
 from archive.plan import Plan
 
 PAGE = "data/README.md"
@@ -17,13 +18,13 @@ PAGE = "data/README.md"
 
 def describe_raw(folder: Path, plan: Plan) -> dict[str, Any]:
     """Sum, size, rows and columns of each raw file, and the datasets that are read from it."""
-    found: dict[str, Any] = {}
+    files: dict[str, Any] = {}
     for dataset, name in plan.raw_files.items():
-        if name not in found:
+        if name not in files:
             form = plan.config["datasets"][dataset].get("format")
-            found[name] = {"datasets": []} | _described(folder / name, form)
-        found[name]["datasets"].append(dataset)
-    return found
+            files[name] = {"datasets": []} | _described(folder / name, form)
+        files[name]["datasets"].append(dataset)
+    return files
 
 
 def section(page: str, name: str) -> str:

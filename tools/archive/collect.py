@@ -45,7 +45,7 @@ class Collected:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Project:
     """What was read of the project, before anything is written about it."""
 
     folder: Path
@@ -76,17 +76,19 @@ def collect(folder: Path, plan: Plan, *, dirty: bool) -> Collected:
         For what is missing, unfinished, changed, or lies outside the project.
     """
     _check_finished(folder, plan)
-    found = _read(folder, plan, dirty=dirty)
-    entries: dict[str, Content] = dict(_source(found))
+    project = _read(folder, plan, dirty=dirty)
+    entries: dict[str, Content] = dict(_source(project))
     entries |= _top(entries)
-    entries |= {each.file: folder / each.file for each in found.exhibits if each.archived == "yes"}
-    entries |= _about(found)
-    outputs = sorted(each.file for each in found.exhibits if each.archived == "yes")
+    entries |= {
+        each.file: folder / each.file for each in project.exhibits if each.archived == "yes"
+    }
+    entries |= _about(project)
+    outputs = sorted(each.file for each in project.exhibits if each.archived == "yes")
     size = sum(len(c) if isinstance(c, bytes) else c.stat().st_size for c in entries.values())
-    entries["README.md"] = readme.write_readme(_facts(found, size))
-    entries[crate.NAME] = _crate(found, entries, outputs)
+    entries["README.md"] = readme.write_readme(_facts(project, size))
+    entries[crate.NAME] = _crate(project, entries, outputs)
     entries[SUMS] = sums_of(entries)
-    return Collected(entries, found.checkout, found.kept_out, tuple(_hints(found)))
+    return Collected(entries, project.checkout, project.kept_out, tuple(_hints(project)))
 
 
 def check_inside(plan: Plan) -> None:
@@ -107,7 +109,7 @@ def _check_finished(folder: Path, plan: Plan) -> None:
             raise ArchiveError(name, "it is not made, or not up to date", "run `make report` first")
 
 
-def _read(folder: Path, plan: Plan, *, dirty: bool) -> _Found:
+def _read(folder: Path, plan: Plan, *, dirty: bool) -> _Project:
     sharing = read_sharing(plan)
     checkout = read_checkout(folder, dirty=dirty, besides=sharing.files)
     for name in AT_THE_TOP:
@@ -116,7 +118,7 @@ def _read(folder: Path, plan: Plan, *, dirty: bool) -> _Found:
     outputs = [name for job in plan.jobs for name in job.outputs]
     reasons = {name: sharing.why_out(folder, name, plan) for name in outputs}
     kept_out = {name: reason for name, reason in sorted(reasons.items()) if reason}
-    return _Found(
+    return _Project(
         folder=folder,
         plan=plan,
         checkout=checkout,
@@ -132,13 +134,13 @@ def _read(folder: Path, plan: Plan, *, dirty: bool) -> _Found:
     )
 
 
-def _source(found: _Found) -> dict[str, Content]:
+def _source(project: _Project) -> dict[str, Content]:
     """The checkout, with what the run needed besides: raw and configuration files git leaves out."""
-    files = dict(found.checkout.files)
-    for name in (*found.plan.raw_files.values(), *found.plan.config_files):
-        if name not in found.sharing.files:
-            files.setdefault(name, found.folder / name)
-    files[RECORD] = _json(found.checkout.record)
+    files = dict(project.checkout.files)
+    for name in (*project.plan.raw_files.values(), *project.plan.config_files):
+        if name not in project.sharing.files:
+            files.setdefault(name, project.folder / name)
+    files[RECORD] = _json(project.checkout.record)
     return {SOURCE + name: content for name, content in files.items()}
 
 
@@ -146,104 +148,106 @@ def _top(entries: Mapping[str, Content]) -> dict[str, Content]:
     return {target: entries[SOURCE + name] for name, target in AT_THE_TOP.items()}
 
 
-def _about(found: _Found) -> dict[str, Content]:
+def _about(project: _Project) -> dict[str, Content]:
     """What is written about data, environment, configuration and run."""
-    raw_sums = "".join(f"{known['sha256']}  {name}\n" for name, known in sorted(found.raw.items()))
+    raw_sums = "".join(
+        f"{entry['sha256']}  {name}\n" for name, entry in sorted(project.raw.items())
+    )
     made: dict[str, Content] = {
-        "config.resolved.yaml": _yaml(found.plan.config),
-        "data/codebook.json": _json(found.raw),
+        "config.resolved.yaml": _yaml(project.plan.config),
+        "data/codebook.json": _json(project.raw),
         "data/SHA256SUMS": raw_sums.encode("utf-8"),
-        "environment/environment.json": _json(found.environment),
-        "exhibits.csv": exhibits.write_exhibits(found.exhibits),
-        "runtimes.csv": runtimes.write_runtimes(found.runtimes),
-        STATEMENT: _json(_statement(found)),
+        "environment/environment.json": _json(project.environment),
+        "exhibits.csv": exhibits.write_exhibits(project.exhibits),
+        "runtimes.csv": runtimes.write_runtimes(project.runtimes),
+        STATEMENT: _json(_statement(project)),
     }
-    if found.bill is not None:
-        made["environment/sbom.cdx.json"] = found.bill
-    if found.page:
-        made[codebook.PAGE] = found.page.encode("utf-8")
-    if found.checkout.changed:
-        made["changes.patch"] = _patch(found)
+    if project.bill is not None:
+        made["environment/sbom.cdx.json"] = project.bill
+    if project.page:
+        made[codebook.PAGE] = project.page.encode("utf-8")
+    if project.checkout.changed:
+        made["changes.patch"] = _patch(project)
     return made
 
 
-def _statement(found: _Found) -> dict[str, Any]:
+def _statement(project: _Project) -> dict[str, Any]:
     """What `verify` has to know before it runs anything."""
     return {
-        "commit": found.checkout.commit,
-        "date": found.checkout.moment.isoformat(),
-        "changed": list(found.checkout.changed),
-        "config_files": list(found.plan.config_files),
+        "commit": project.checkout.commit,
+        "date": project.checkout.moment.isoformat(),
+        "changed": list(project.checkout.changed),
+        "config_files": list(project.plan.config_files),
         "not_shared": {
-            name: {"sha256": sum_, "datasets": found.raw[name]["datasets"]}
-            for name, sum_ in found.withheld.items()
+            name: {"sha256": sum_, "datasets": project.raw[name]["datasets"]}
+            for name, sum_ in project.withheld.items()
         },
-        "kept_out": dict(found.kept_out),
+        "kept_out": dict(project.kept_out),
     }
 
 
-def _patch(found: _Found) -> bytes:
-    closed = [f":(exclude){name}" for name in sorted(found.sharing.files)]
+def _patch(project: _Project) -> bytes:
+    closed = [f":(exclude){name}" for name in sorted(project.sharing.files)]
     command = ["git", "diff", "--binary", "--no-ext-diff", "--no-color", "HEAD", "--", ".", *closed]
-    return subprocess.run(command, cwd=found.folder, check=True, capture_output=True).stdout
+    return subprocess.run(command, cwd=project.folder, check=True, capture_output=True).stdout
 
 
-def _facts(found: _Found, size: int) -> readme.Facts:
+def _facts(project: _Project, size: int) -> readme.Facts:
     return readme.Facts(
-        citation=found.citation,
-        commit=found.checkout.commit,
-        moment=found.checkout.moment,
-        changed=found.checkout.changed,
-        config=found.plan.config,
-        config_files=found.plan.config_files,
-        environment=found.environment,
-        has_bill=found.bill is not None,
-        exhibits=found.exhibits,
-        runtimes=found.runtimes,
-        raw=found.raw,
-        page=found.page,
-        withheld=found.withheld,
+        citation=project.citation,
+        commit=project.checkout.commit,
+        moment=project.checkout.moment,
+        changed=project.checkout.changed,
+        config=project.plan.config,
+        config_files=project.plan.config_files,
+        environment=project.environment,
+        has_bill=project.bill is not None,
+        exhibits=project.exhibits,
+        runtimes=project.runtimes,
+        raw=project.raw,
+        page=project.page,
+        withheld=project.withheld,
         size=size,
     )
 
 
-def _crate(found: _Found, entries: Mapping[str, Content], outputs: list[str]) -> bytes:
+def _crate(project: _Project, entries: Mapping[str, Content], outputs: list[str]) -> bytes:
     sizes = {
         name: len(content) if isinstance(content, bytes) else content.stat().st_size
         for name, content in sorted(entries.items())
     }
-    inputs = [*sorted(set(found.plan.raw_files.values()) - found.sharing.files)]
-    inputs += [name for name in found.plan.config_files if name not in inputs]
-    scripts = sorted({each.script for each in found.exhibits if each.script})
+    inputs = [*sorted(set(project.plan.raw_files.values()) - project.sharing.files)]
+    inputs += [name for name in project.plan.config_files if name not in inputs]
+    scripts = sorted({each.script for each in project.exhibits if each.script})
     return crate.write_crate(
         crate.Described(
-            citation=found.citation,
-            commit=found.checkout.commit,
-            moment=found.checkout.moment,
-            snakemake=found.environment["packages"]["snakemake"],
+            citation=project.citation,
+            commit=project.checkout.commit,
+            moment=project.checkout.moment,
+            snakemake=project.environment["packages"]["snakemake"],
             sizes=sizes,
             inputs=[SOURCE + name for name in inputs],
             outputs=outputs,
             scripts=[SOURCE + name for name in scripts],
-            withheld=found.withheld,
+            withheld=project.withheld,
         )
     )
 
 
-def _hints(found: _Found) -> list[str]:
+def _hints(project: _Project) -> list[str]:
     """What a data editor would ask for."""
     hints = [
         f"{codebook.PAGE} has no section '## {Path(name).name}': say there where the data come from, "
         "the rights in them, and what each column means."
-        for name in found.raw
-        if not codebook.section(found.page, name)
+        for name in project.raw
+        if not codebook.section(project.page, name)
     ]
-    if found.bill is None:
+    if project.bill is None:
         hints.append(f"no bill of materials: {sbom.MISSING}.")
-    if found.kept_out:
-        datasets = ", ".join(found.sharing.datasets)
+    if project.kept_out:
+        datasets = ", ".join(project.sharing.datasets)
         hints.append(
-            f"share: false ({datasets}): {len(found.kept_out)} files stay out; "
+            f"share: false ({datasets}): {len(project.kept_out)} files stay out; "
             "exhibits.csv says which and why."
         )
     return hints

@@ -26,14 +26,14 @@ class Tolerances:
     machine: frozenset[str]
 
     @classmethod
-    def from_mapping(cls, given: Mapping[str, Any]) -> Tolerances:
+    def from_mapping(cls, content: Mapping[str, Any]) -> Tolerances:
         """The content of tolerances.yaml."""
 
         def pair(each: Mapping[str, float]) -> tuple[float, float]:
             return float(each["rtol"]), float(each["atol"])
 
-        columns = {name: pair(each) for name, each in given.get("columns", {}).items()}
-        return cls(pair(given["default"]), columns, frozenset(given.get("machine", ())))
+        columns = {name: pair(each) for name, each in content.get("columns", {}).items()}
+        return cls(pair(content["default"]), columns, frozenset(content.get("machine", ())))
 
     def of(self, column: str) -> tuple[float, float]:
         """(rtol, atol) of a column."""
@@ -74,17 +74,19 @@ def compare_file(
     if archived.read_bytes() == made.read_bytes():
         return Comparison(name, "equal")
     if made.suffix in NUMBERS:
-        found = list(_table_differences(name, _read(archived), _read(made), tolerances))
+        differences = list(_table_differences(name, _read(archived), _read(made), tolerances))
     elif made.suffix == ".json":
-        found = list(_json_differences(name, archived, made, tolerances, bool(elsewhere)))
+        differences = list(_json_differences(name, archived, made, tolerances, bool(elsewhere)))
     elif elsewhere:
         return Comparison(name, "not compared", (elsewhere,))
     else:
-        found = [f"{name}: its bytes differ"]
-    if not found:
+        differences = [f"{name}: its bytes differ"]
+    if not differences:
         return Comparison(name, "close")
-    more = [f"{name}: {len(found) - SHOWN} more differences"] if len(found) > SHOWN else []
-    return Comparison(name, "different", (*found[:SHOWN], *more))
+    more = (
+        [f"{name}: {len(differences) - SHOWN} more differences"] if len(differences) > SHOWN else []
+    )
+    return Comparison(name, "different", (*differences[:SHOWN], *more))
 
 
 def _read(path: Path) -> pd.DataFrame:

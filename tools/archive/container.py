@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
 
 from archive.errors import ArchiveError
 
@@ -38,11 +37,8 @@ AGAIN = "fetch it again from where it was deposited"
 
 def sha256(content: Content) -> str:
     """The digest of an entry, in hexadecimal."""
-    digest = hashlib.sha256()
     with _opened(content) as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sums_of(entries: Mapping[str, Content]) -> bytes:
@@ -94,17 +90,17 @@ def find_damage(path: Path, scratch: Path) -> list[str]:
     """
     names = read_names(path)
     with _reader(path) as archive:
-        found = {name: _digest(archive, name) for name in names}
-        listed = _listed_sums(archive) if found.get(SUMS) else {}
-    wrong = [f"{name}: its bytes are damaged" for name in names if found[name] is None]
+        digests = {name: _digest(archive, name) for name in names}
+        listed = _listed_sums(archive) if digests.get(SUMS) else {}
+    wrong = [f"{name}: its bytes are damaged" for name in names if digests[name] is None]
     if not listed:
         return [*wrong, f"{SUMS}: the list of sums is missing or cannot be read"]
     for name in sorted({*names, *listed} - {SUMS}):
-        if name not in found:
+        if name not in digests:
             wrong.append(f"{name}: it is listed in {SUMS} and is not there")
         elif name not in listed:
             wrong.append(f"{name}: it is not listed in {SUMS}")
-        elif found[name] is not None and found[name] != listed[name]:
+        elif digests[name] is not None and digests[name] != listed[name]:
             wrong.append(f"{name}: it does not have the sum listed in {SUMS}")
     return wrong or _other_bytes(path, scratch)
 
@@ -149,13 +145,8 @@ def _size(content: Content) -> int:
     return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
-@contextlib.contextmanager
-def _opened(content: Content) -> Iterator[IO[bytes]]:
-    if isinstance(content, bytes):
-        yield io.BytesIO(content)
-    else:
-        with content.open("rb") as stream:
-            yield stream
+def _opened(content: Content) -> io.BytesIO | io.BufferedReader:
+    return io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
 
 
 @contextlib.contextmanager
@@ -206,14 +197,11 @@ def _safe(path: Path, info: zipfile.ZipInfo) -> str:
 
 def _digest(archive: zipfile.ZipFile, name: str) -> str | None:
     """The digest of an entry, or None where its bytes or its header are damaged."""
-    digest = hashlib.sha256()
     try:
         with archive.open(name) as stream:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
+            return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     except Exception:  # zlib, struct, EOF, encryption: whatever a wrong byte makes of the header
         return None
-    return digest.hexdigest()
 
 
 def _listed_sums(archive: zipfile.ZipFile) -> dict[str, str]:

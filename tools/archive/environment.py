@@ -50,7 +50,7 @@ def differences(archived: Mapping[str, Any], here: Mapping[str, Any], lock: str)
     Of packages, those named in `lock`, the text of requirements.lock, count; no other is ever loaded.
     """
     locked = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
-    found = []
+    different = []
     for key in SAME:
         if archived.get(key) == here.get(key):
             continue
@@ -58,16 +58,18 @@ def differences(archived: Mapping[str, Any], here: Mapping[str, Any], lock: str)
             names = sorted(dict(archived[key].items() ^ here[key].items()).keys() & locked)
             if not names:
                 continue
-            found.append(f"packages ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})")
+            different.append(
+                f"packages ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+            )
         else:
-            found.append(f"{key} ({archived.get(key)}; here {here.get(key)})")
-    return found
+            different.append(f"{key} ({archived.get(key)}; here {here.get(key)})")
+    return different
 
 
 def _packages() -> Iterator[tuple[str, str]]:
-    for found in distributions():
-        if found.metadata["Name"]:
-            yield canonicalize_name(found.metadata["Name"]), found.version
+    for each in distributions():
+        if each.metadata["Name"]:
+            yield canonicalize_name(each.metadata["Name"]), each.version
 
 
 def _renderer(quarto: str | None) -> str:

@@ -40,10 +40,10 @@ class Exhibit:
 
 def list_exhibits(plan: Plan, folder: Path, kept_out: Mapping[str, str]) -> list[Exhibit]:
     """Every file that a job makes, with those inside a folder that a job makes."""
-    found = []
+    exhibits = []
     for output, job in plan.makers.items():
         for name in _files(folder, output):
-            found.append(
+            exhibits.append(
                 Exhibit(
                     file=name,
                     kind=KINDS.get(PurePosixPath(name).suffix, "file"),
@@ -55,7 +55,7 @@ def list_exhibits(plan: Plan, folder: Path, kept_out: Mapping[str, str]) -> list
                     archived=kept_out.get(output, "yes"),
                 )
             )
-    return sorted(found, key=lambda each: each.file)
+    return sorted(exhibits, key=lambda each: each.file)
 
 
 def write_exhibits(exhibits: Iterable[Exhibit]) -> bytes:

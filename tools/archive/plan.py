@@ -58,19 +58,19 @@ class Plan:
     @cached_property
     def _needed(self) -> dict[str, frozenset[str]]:
         raw = set(self.raw_files.values())
-        known: dict[str, frozenset[str]] = {}
+        needed: dict[str, frozenset[str]] = {}
 
         def find(name: str) -> frozenset[str]:
-            if name not in known:
+            if name not in needed:
                 job = self.makers.get(name)
                 inputs = job.inputs if job else ()
                 below = [find(each) for each in inputs if each in self.makers]
-                known[name] = frozenset(raw.intersection(inputs)).union(*below)
-            return known[name]
+                needed[name] = frozenset(raw.intersection(inputs)).union(*below)
+            return needed[name]
 
         for each in self.makers:
             find(each)
-        return known
+        return needed
 
 
 def read_plan(folder: Path, config_files: Sequence[str] = ()) -> Plan:
@@ -87,8 +87,8 @@ def read_plan(folder: Path, config_files: Sequence[str] = ()) -> Plan:
         with _in_folder(folder), _quiet():
             return _planned(folder, config_files)
     except WorkflowError as error:
-        said = [line for line in str(error).splitlines() if MARK in line]
-        problem = said[0].partition(MARK)[2] if said else " ".join(str(error).split())
+        sentences = [line for line in str(error).splitlines() if MARK in line]
+        problem = sentences[0].partition(MARK)[2] if sentences else " ".join(str(error).split())
         raise ArchiveError("workflow", problem.rstrip("."), "mend it, then run again") from None
 
 

@@ -155,17 +155,17 @@ def _datasets(facts: Facts) -> str:
     rows = []
     for name, block in facts.config["datasets"].items():
         file = block.get("file", "simulated")
-        known = facts.raw.get(file, {})
-        shape = (known.get("rows", "-"), len(known.get("columns", ())) or "-")
+        entry = facts.raw.get(file, {})
+        shape = (entry.get("rows", "-"), len(entry.get("columns", ())) or "-")
         provided = "no" if file in facts.withheld else "yes"
         rows.append((f"{name}: {_one_line(block['title'])}", f"`{file}`", *shape, provided))
     text = "## Dataset list\n\n" + _table(["dataset", "file", "rows", "columns", "provided"], rows)
-    for name, known in facts.raw.items():
-        columns = known["columns"]
+    for name, entry in facts.raw.items():
+        columns = entry["columns"]
         lines = [
             (each["name"], each["type"], each["missing"], each["distinct"]) for each in columns
         ]
-        text += f"\n### Codebook of {name}\n\nsha256 {known['sha256']}, {known['bytes']} bytes.\n\n"
+        text += f"\n### Codebook of {name}\n\nsha256 {entry['sha256']}, {entry['bytes']} bytes.\n\n"
         text += _table(["column", "type", "missing", "distinct values"], lines)
     meaning = "What each column means, and its unit: the sections above, and `data/README.md`.\n"
     return text + ("\n" + meaning if facts.raw else "")
@@ -207,11 +207,11 @@ def _bill(facts: Facts) -> str:
 
 
 def _seeds(config: Mapping[str, Any]) -> str:
-    found = list(_seeds_in(config, ()))
-    if not found:
+    seeds = list(_seeds_in(config, ()))
+    if not seeds:
         return "No seed is set in the configuration.\n"
     return "Seeds, all set in `config.resolved.yaml`:\n\n" + "".join(
-        f"- `{'.'.join(path)}`: {value}\n" for path, value in found
+        f"- `{'.'.join(path)}`: {value}\n" for path, value in seeds
     )
 
 

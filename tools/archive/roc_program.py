@@ -61,8 +61,8 @@ def issues(folder: Path, profile: str) -> list[str]:
     settings = ValidationSettings(
         rocrate_uri=str(folder), profile_identifier=profile, requirement_severity="REQUIRED"
     )
-    found = services.validate(settings).get_issues()
-    return sorted({f"{profile}: {' '.join(str(each.message).split())}" for each in found})
+    reported = services.validate(settings).get_issues()
+    return sorted({f"{profile}: {' '.join(str(each.message).split())}" for each in reported})
 
 
 def main() -> None:
@@ -70,11 +70,13 @@ def main() -> None:
     HttpRequester.get = answer
     HttpRequester.head = answer
     folder = Path(sys.argv[1])
-    found = [issue for profile in PROFILES for issue in issues(folder, profile)]
+    problems = [issue for profile in PROFILES for issue in issues(folder, profile)]
     print(
-        "\n".join(found) if found else f"Profiles: {', '.join(PROFILES)}: all required checks pass."
+        "\n".join(problems)
+        if problems
+        else f"Profiles: {', '.join(PROFILES)}: all required checks pass."
     )
-    sys.exit(1 if found else 0)
+    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":

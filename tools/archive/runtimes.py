@@ -38,8 +38,8 @@ class RuleRuntime:
 
 def read_runtimes(folder: Path, plan: Plan) -> list[Runtime]:
     """The runtimes of all jobs whose benchmark file is there."""
-    found = (_runtime(folder, job) for job in plan.jobs if job.benchmark)
-    return sorted(filter(None, found), key=lambda each: (each.rule, each.job))
+    runtimes = (_runtime(folder, job) for job in plan.jobs if job.benchmark)
+    return sorted(filter(None, runtimes), key=lambda each: (each.rule, each.job))
 
 
 def by_rule(runtimes: Sequence[Runtime]) -> Iterator[RuleRuntime]:

@@ -51,8 +51,8 @@ class Sharing:
         """A row for each individual, by the number of the row or by the data's own columns."""
         columns = _columns(path)
         roles = [Roles.from_settings(block["roles"]) for block in self.datasets.values()]
-        own = [{role.outcome, role.group} for role in roles]
-        return ROW in columns or any(names <= columns for names in own)
+        identifying = [{role.outcome, role.group} for role in roles]
+        return ROW in columns or any(names <= columns for names in identifying)
 
     def _shows(self, folder: Path, page: Path, plan: Plan) -> bool:
         """A page shows a figure if the figure's alternative text is in it."""
@@ -62,8 +62,8 @@ class Sharing:
         for name in job.inputs:
             alt = Path(name)
             if alt.suffix == ".txt" and alt.stem in hidden and plan.needs(name) & self.files:
-                said = _words((folder / alt).read_text(encoding="utf-8"))
-                if not said or said in text:
+                alternative = _words((folder / alt).read_text(encoding="utf-8"))
+                if not alternative or alternative in text:
                     return True
         return False
 

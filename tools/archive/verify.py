@@ -5,6 +5,7 @@ Sums, crate, an empty folder, the environment from the lock, the run, the compar
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
@@ -15,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from raw_table import sha256 as sum_of_file
 
 from archive import container, crate, environment, roc
-from archive.collect import RECORD, SOURCE, STATEMENT
+from archive.collect import SOURCE, STATEMENT
 from archive.compare import Comparison, Tolerances, compare_file
 from archive.errors import ArchiveError
 from archive.exhibits import Exhibit, read_exhibits
@@ -33,7 +33,7 @@ LAST_LINE = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Request:
     """What the user asks for: `here` takes the present environment, `data` holds unshared files."""
 
     archive: Path
@@ -75,7 +75,7 @@ class _Unpacked:
         return self.folder / SOURCE
 
 
-def verify(wanted: Wanted, report: Report) -> int:
+def verify(request: Request, report: Report) -> int:
     """Every step in turn; PROVED, FAILED or IN_PART.
 
     Raises
@@ -83,44 +83,39 @@ def verify(wanted: Wanted, report: Report) -> int:
     ArchiveError
         For what is no archive, or cannot be unpacked safely.
     """
-    report.say(f"Archive: {wanted.archive.name}")
-    with _Scratch(wanted) as folder:
-        if not _is_whole(wanted.archive, folder, report):
+    report.say(f"Archive: {request.archive.name}")
+    with _scratch(request.keep) as folder:
+        if not _is_whole(request.archive, folder, report):
             return FAILED
-        unpacked = _unpack(wanted.archive, folder / "package")
+        unpacked = _unpack(request.archive, folder / "package")
         if not _crate_is_valid(unpacked, report):
             return FAILED
-        missing = _bring_data(unpacked, wanted, report)
-        python = _environment(unpacked, wanted, report)
+        missing = _bring_data(unpacked, request, report)
+        python = _environment(unpacked, request, report)
         targets = [each for each in unpacked.exhibits if not set(each.needs.split()) & missing]
-        if not _run(unpacked, wanted, python, targets, missing, report):
+        if not _run(unpacked, request, python, targets, missing, report):
             return FAILED
-        found = _compare(unpacked, python, targets, report)
-        if any(each.failed for each in found) or not found:
+        comparisons = _compare(unpacked, python, targets, report)
+        if any(each.failed for each in comparisons) or not comparisons:
             return FAILED
         return IN_PART if missing else PROVED
 
 
-class _Scratch:
-    """A folder that is removed afterwards, or the one that the user wants to keep."""
-
-    def __init__(self, wanted: Wanted) -> None:
-        self.kept = wanted.keep
-        self.made = Path(tempfile.mkdtemp(prefix="groupwise-verify-")) if not wanted.keep else None
-
-    def __enter__(self) -> Path:
-        if self.kept is None:
-            assert self.made is not None
-            return self.made
-        if self.kept.exists() and any(self.kept.iterdir()):
-            fix = "name an empty or a new one as KEEP"
-            raise ArchiveError(str(self.kept), "the folder is not empty", fix)
-        self.kept.mkdir(parents=True, exist_ok=True)
-        return self.kept
-
-    def __exit__(self, *_: object) -> None:
-        if self.made is not None:
-            shutil.rmtree(self.made, ignore_errors=True)
+@contextlib.contextmanager
+def _scratch(keep: Path | None) -> Iterator[Path]:
+    """The folder that the user wants to keep, or one that is removed afterwards."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(
+            prefix="groupwise-verify-", ignore_cleanup_errors=True
+        ) as folder:
+            yield Path(folder)
+        return
+    if keep.exists() and any(keep.iterdir()):
+        raise ArchiveError(
+            str(keep), "the folder is not empty", "name an empty or a new one as KEEP"
+        )
+    keep.mkdir(parents=True, exist_ok=True)
+    yield keep
 
 
 def _is_whole(path: Path, scratch: Path, report: Report) -> bool:
@@ -165,16 +160,16 @@ def _crate_is_valid(unpacked: _Unpacked, report: Report) -> bool:
     return not wrong
 
 
-def _bring_data(unpacked: _Unpacked, wanted: Wanted, report: Report) -> set[str]:
+def _bring_data(unpacked: _Unpacked, request: Request, report: Report) -> set[str]:
     """Put the files that are not shared in their places; those that are still missing."""
     missing = set()
-    for name, known in unpacked.statement["not_shared"].items():
-        source = _given(name, known["sha256"], wanted.data)
+    for name, entry in unpacked.statement["not_shared"].items():
+        source = _given(name, entry["sha256"], request.data)
         if source is None:
             missing.add(name)
             report.say(
-                f"\nNot shared: {name} (datasets {', '.join(known['datasets'])}; sha256 "
-                f"{known['sha256']}). To verify these too, put the file into a folder and name it: "
+                f"\nNot shared: {name} (datasets {', '.join(entry['datasets'])}; sha256 "
+                f"{entry['sha256']}). To verify these too, put the file into a folder and name it: "
                 f"make verify ARCHIVE=... DATA=that/folder"
             )
         else:
@@ -190,7 +185,7 @@ def _given(name: str, listed: str, data: Path | None) -> Path | None:
     """The user's copy of a file, by its path or its name below the folder `data`."""
     for path in (data / name, data / Path(name).name) if data else ():
         if path.is_file():
-            if sum_of_file(path) != listed:
+            if container.sha256(path) != listed:
                 fix = f"bring the file whose sha256 is {listed}"
                 raise ArchiveError(str(path), "it is not the file that was analysed", fix)
             return path
@@ -209,13 +204,13 @@ def _leave_out(unpacked: _Unpacked, missing: set[str]) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-def _environment(unpacked: _Unpacked, wanted: Wanted, report: Report) -> str:
+def _environment(unpacked: _Unpacked, request: Request, report: Report) -> str:
     """The Python to run with."""
     report.head("3. Environment")
-    if wanted.here:
+    if request.here:
         report.say("  The present one (ENV=here); it was not made from the archive's lock.")
         return this_python()
-    if make_environment(unpacked.source, wanted.python) != 0:
+    if make_environment(unpacked.source, request.python) != 0:
         fix = "see above; ENV=here verifies with the present environment"
         raise ArchiveError("requirements.lock", "the environment could not be made", fix)
     report.say("  Made from the archive's lock.")
@@ -224,7 +219,7 @@ def _environment(unpacked: _Unpacked, wanted: Wanted, report: Report) -> str:
 
 def _run(
     unpacked: _Unpacked,
-    wanted: Wanted,
+    request: Request,
     python: str,
     exhibits: Sequence[Exhibit],
     missing: set[str],
@@ -239,7 +234,7 @@ def _run(
     code = run_workflow(
         unpacked.source,
         python,
-        cores=wanted.cores,
+        cores=request.cores,
         config_files=unpacked.statement["config_files"],
         targets=targets,
         quarto=unpacked.environment["renderer"] != environment.PREVIEW,
@@ -259,7 +254,7 @@ def _compare(
     if elsewhere:
         report.say(f"  Figures, pages and texts are not compared: {elsewhere}.")
     again = {each.file for each in exhibits}
-    found = [
+    comparisons = [
         compare_file(
             each.file,
             unpacked.folder / each.file,
@@ -270,19 +265,21 @@ def _compare(
         for each in unpacked.exhibits
         if each.archived == "yes" and each.file in again
     ]
-    for line in _summary(found, unpacked, again):
+    for line in _summary(comparisons, unpacked, again):
         report.say(f"  {line}")
-    return found
+    return comparisons
 
 
-def _summary(found: Sequence[Comparison], unpacked: _Unpacked, again: set[str]) -> Iterator[str]:
+def _summary(
+    comparisons: Sequence[Comparison], unpacked: _Unpacked, again: set[str]
+) -> Iterator[str]:
     """A line for each kind of file, then each difference, then what was not compared."""
     kinds = {each.file: each.kind for each in unpacked.exhibits}
-    counts = Counter((kinds[each.file], each.outcome) for each in found)
+    counts = Counter((kinds[each.file], each.outcome) for each in comparisons)
     words = {"close": "equal within the tolerances", "equal": "equal byte for byte"}
     for (kind, outcome), number in sorted(counts.items()):
         yield f"{kind:8} {number:5} {words.get(outcome, outcome)}"
-    for each in found:
+    for each in comparisons:
         if each.failed:
             yield from (f"{detail}." for detail in each.details)
     left = [each for each in unpacked.exhibits if each.file not in again]
@@ -294,8 +291,5 @@ def _summary(found: Sequence[Comparison], unpacked: _Unpacked, again: set[str]) 
 
 
 def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-__all__ = ["FAILED", "IN_PART", "LAST_LINE", "PROVED", "RECORD", "Report", "Wanted", "verify"]
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

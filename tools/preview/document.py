@@ -86,8 +86,8 @@ def _filters(page: dict[str, Any], name: str) -> dict[str, list[str]]:
     for entry in as_list(page.get("filters")):
         path, at = (entry.get("path"), entry.get("at")) if isinstance(entry, dict) else (entry, "")
         if at not in ENTRY_POINTS:
-            known = " or ".join(ENTRY_POINTS)
-            raise PreviewError(f"{name}: the filter {path} should run at {known} in a preview.")
+            allowed = " or ".join(ENTRY_POINTS)
+            raise PreviewError(f"{name}: the filter {path} should run at {allowed} in a preview.")
         filters[at].append(str(path))
     return filters
 
@@ -157,8 +157,8 @@ def _arguments(page: dict[str, Any], scratch: Path, metadata_file: Path) -> list
     ]
     if page.get("toc"):
         arguments += ["--toc", f"--toc-depth={page.get('toc-depth', 3)}"]
-    own = page["filters"]
-    filters = [*own["pre-ast"], *(HERE / name for name in FILTERS), *own["post-render"]]
+    of_page = page["filters"]
+    filters = [*of_page["pre-ast"], *(HERE / name for name in FILTERS), *of_page["post-render"]]
     arguments += [f"--lua-filter={path}" for path in filters]
     arguments += [
         f"--include-after-body={path}" for path in as_list(page.get("include-after-body"))
@@ -182,9 +182,9 @@ def _included(page: dict[str, Any], qmd: Path) -> str:
 
 
 def _refuse_violations(html: str, name: str, included: str) -> None:
-    found = violations(html, included)
-    if found:
-        raise PreviewError(f"{name}: the page would not be self-contained: {found[0]}.")
+    problems = violations(html, included)
+    if problems:
+        raise PreviewError(f"{name}: the page would not be self-contained: {problems[0]}.")
 
 
 def _replace(output: Path, html: str) -> None:

@@ -128,27 +128,27 @@ def _execute_cell(client: NotebookClient, cell: NotebookNode, index: int, name: 
 
 def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """A cell's outputs, each run of prints as one: the kernel sends slow ones in pieces."""
-    found: list[NotebookNode] = []
+    merged: list[NotebookNode] = []
     for output in outputs:
-        last = found[-1] if found else None
+        last = merged[-1] if merged else None
         if last and output.output_type == last.output_type == "stream" and output.name == last.name:
             last.text += output.text
         else:
-            found.append(output)
-    return found
+            merged.append(output)
+    return merged
 
 
 def _execute_inline(client: NotebookClient, cell: NotebookNode, name: str) -> None:
-    found = inline.expressions(cell.source)
-    if not found:
+    expressions = inline.expressions(cell.source)
+    if not expressions:
         return
-    codes = {str(number): code for number, (_, code) in enumerate(found)}
+    codes = {str(number): code for number, (_, code) in enumerate(expressions)}
     assert client.kc is not None
     message = client.kc.execute("", user_expressions=codes, store_history=False)
     reply = client.wait_for_reply(message)
     results = reply["content"]["user_expressions"] if reply else {}
     values: dict[tuple[int, str], str] = {}
-    for number, (offset, code) in enumerate(found):
+    for number, (offset, code) in enumerate(expressions):
         where = f"{name}: the inline expression `{code}` at line {cell.metadata.line + offset}"
         values[offset, code] = _inline_value(results.get(str(number), {}), where)
     cell.source = inline.substitute(cell.source, lambda offset, code: values[offset, code])

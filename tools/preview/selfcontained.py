@@ -16,7 +16,7 @@ def violations(html: str, included: str = "") -> list[str]:
     parser = _Checker(scripts_of(included))
     parser.feed(html)
     parser.close()
-    return parser.found
+    return parser.problems
 
 
 def scripts_of(html: str) -> set[str]:
@@ -27,14 +27,14 @@ def scripts_of(html: str) -> set[str]:
 class _Checker(HTMLParser):
     def __init__(self, scripts: set[str]) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.problems: list[str] = []
         self.scripts = scripts
         self.within = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.within = tag
         if tag in FORBIDDEN and (tag != "script" or attrs):
-            self.found.append(f"it contains a <{tag}> element")
+            self.problems.append(f"it contains a <{tag}> element")
         for name, value in attrs:
             self._check_attribute(tag, name, value or "")
 
@@ -43,15 +43,15 @@ class _Checker(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.within == "script" and data.strip() not in self.scripts:
-            self.found.append("it contains a <script> element")
+            self.problems.append("it contains a <script> element")
         if self.within == "style" and CSS_LOADS.search(data):
-            self.found.append("a style sheet loads another file")
+            self.problems.append("a style sheet loads another file")
 
     def _check_attribute(self, tag: str, name: str, value: str) -> None:
         loads = name in LOADING or (tag in ("image", "use") and name.endswith("href"))
         if loads and not value.startswith(("data:", "#")):
-            self.found.append(f"'{value}' could not be embedded")
+            self.problems.append(f"'{value}' could not be embedded")
         if name.startswith("on"):
-            self.found.append(f"<{tag}> has the script attribute {name}")
+            self.problems.append(f"<{tag}> has the script attribute {name}")
         if name == "style" and CSS_LOADS.search(value):
-            self.found.append(f"the style of <{tag}> loads another file")
+            self.problems.append(f"the style of <{tag}> loads another file")

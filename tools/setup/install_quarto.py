@@ -81,14 +81,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--once", action="store_true", help="do nothing where it was tried before")
     once = parser.parse_args().once
-    found = shutil.which("quarto")
+    quarto = shutil.which("quarto")
     off = os.environ.get("GROUPWISE_QUARTO", "").lower() == "off"
-    if once and (found or off or TRIED.exists()):
+    if once and (quarto or off or TRIED.exists()):
         return
-    if version := find_version(found):
-        print(f"Quarto {version}: {found}")
-    elif found and Path(sys.prefix) not in Path(found).parents:
-        sys.exit(f"'{found} --version' fails: mend that Quarto, or take it off the PATH.")
+    if version := find_version(quarto):
+        print(f"Quarto {version}: {quarto}")
+    elif quarto and Path(sys.prefix) not in Path(quarto).parents:
+        sys.exit(f"'{quarto} --version' fails: mend that Quarto, or take it off the PATH.")
     elif off:
         print(f"No Quarto, and GROUPWISE_QUARTO=off: {PREVIEW}")
     else:

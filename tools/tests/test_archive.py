@@ -22,7 +22,7 @@ from tiny_project import TINY_CSV, Project, Run, commit_all
 from archive import verify
 from archive.container import SUMS, find_damage, sums_of, write_zip
 from archive.run import python_of_tools
-from archive.verify import FAILED, IN_PART, PROVED, Report, Wanted
+from archive.verify import FAILED, IN_PART, PROVED, Report, Request
 
 pytestmark = pytest.mark.slow
 CLOSED = (
@@ -172,7 +172,7 @@ def replayed(archived: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def proved(path: Path, **wanted: object) -> tuple[int, list[str]]:
     report = Report()
-    return verify.verify(Wanted(archive=path, here=True, **wanted), report), report.lines  # type: ignore[arg-type]
+    return verify.verify(Request(archive=path, here=True, **wanted), report), report.lines  # type: ignore[arg-type]
 
 
 def rewritten(path: Path, target: Path, changed: dict[str, bytes]) -> Path:

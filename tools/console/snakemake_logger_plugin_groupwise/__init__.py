@@ -162,9 +162,9 @@ def disk_mistake(error: str) -> str:
     """A sentence about a folder that is locked, full or read-only, or nothing."""
     if LOCKED in error:
         return UNLOCK
-    if found := NO_PLACE.search(error):
-        problem = found[1][:1].lower() + found[1][1:]
-        return f"{MARK}{found[2]}: {problem}; make room there, or give yourself write access."
+    if match := NO_PLACE.search(error):
+        problem = match[1][:1].lower() + match[1][1:]
+        return f"{MARK}{match[2]}: {problem}; make room there, or give yourself write access."
     return ""
 
 
@@ -178,15 +178,15 @@ def read_logs(paths: Iterable[str], since: float) -> dict[str, str]:
         if path.is_file() and path.stat().st_mtime >= since - 1:
             texts[str(path)] = path.read_text(encoding="utf-8", errors="replace").strip()
     filled = {path: text for path, text in texts.items() if text}
-    own = {path: text for path, text in filled.items() if CLUSTER_LOGS not in path}
-    return own or filled
+    of_jobs = {path: text for path, text in filled.items() if CLUSTER_LOGS not in path}
+    return of_jobs or filled
 
 
 def how_it_ended(command_error: str) -> str:
     """How a job ended, where that is unusual (killed for want of memory, say), or nothing."""
-    found = re.search(r"(exit status \d+|died with .*)\.\s*$", command_error)
-    found = found or CLUSTER_STATE.search(command_error)
-    return "" if found is None or found[1] == "exit status 1" else f" ({found[1]})"
+    match = re.search(r"(exit status \d+|died with .*)\.\s*$", command_error)
+    match = match or CLUSTER_STATE.search(command_error)
+    return "" if match is None or match[1] == "exit status 1" else f" ({match[1]})"
 
 
 class LogHandler(LogHandlerBase):
@@ -199,7 +199,7 @@ class LogHandler(LogHandlerBase):
         self.jobs: dict[int, Job] = {}
         self.finished: deque[tuple[int, float]] = deque()
         self.command_errors: deque[str] = deque()
-        self.said: set[str] = set()
+        self.written_mistakes: set[str] = set()
         self.where = ""
         self.hidden = 0
         self.done = 0
@@ -356,9 +356,9 @@ class LogHandler(LogHandlerBase):
         """Write each mistake named in `text`, but none twice; False where there is none."""
         sentences = mistakes(text)
         for sentence in sentences:
-            if sentence not in self.said:
+            if sentence not in self.written_mistakes:
                 self.write(sentence)
-        self.said.update(sentences)
+        self.written_mistakes.update(sentences)
         return bool(sentences)
 
     def on_error(self, record: logging.LogRecord) -> None:
