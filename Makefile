@@ -36,23 +36,23 @@ ifeq ($(wildcard .venv/bin/python),)
 $(STAMP): FORCE
 endif
 $(STAMP): requirements.lock
-	@sh workflow/scripts/setup/make_env.sh "$(PYTHON)"
+	@sh tools/setup/make_env.sh "$(PYTHON)"
 
 quarto: $(STAMP) ## Say which Quarto there is; where there is none, try to install it
-	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py
+	@$(IN_ENV) python tools/setup/install_quarto.py
 
 # The default profile's settings are repeated here because Snakemake announces a profile it reads.
 report: $(STAMP) ## Make every report that is not up to date: reports/rendered/index.html
-	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
-	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE_PATH)" \
+	@$(IN_ENV) python tools/setup/install_quarto.py --once
+	@$(IN_ENV) python tools/console/run_snakemake.py --workflow-profile "$(PROFILE_PATH)" \
 		--keep-going --rerun-incomplete --logger groupwise \
 		$(if $(CONFIG),--configfile "$(CONFIG)") $(WITH_CORES) $(ARGS)
 
 # Each examples/NAME.yaml describes the dataset NAME. Their reports are asked for by name, so that the
 # index page and its datasets stay as they are.
 examples: $(STAMP) ## Make the reports of examples/*.yaml: reports/rendered/NAME.html, .json
-	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
-	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE_PATH)" \
+	@$(IN_ENV) python tools/setup/install_quarto.py --once
+	@$(IN_ENV) python tools/console/run_snakemake.py --workflow-profile "$(PROFILE_PATH)" \
 		--keep-going --rerun-incomplete --logger groupwise $(WITH_CORES) \
 		--configfile $(EXAMPLES) $(ARGS) -- \
 		$(EXAMPLES:examples/%.yaml=reports/rendered/%.html) \
@@ -60,8 +60,8 @@ examples: $(STAMP) ## Make the reports of examples/*.yaml: reports/rendered/NAME
 
 # A profile may bring its own study.yaml (profiles/full does): CONFIG is added to it.
 study: $(STAMP) ## Simulate all methods over many designs: reports/rendered/study.html
-	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
-	@$(IN_ENV) python workflow/logger/run_snakemake.py --workflow-profile "$(PROFILE)" \
+	@$(IN_ENV) python tools/setup/install_quarto.py --once
+	@$(IN_ENV) python tools/console/run_snakemake.py --workflow-profile "$(PROFILE)" \
 		--keep-going --rerun-incomplete --logger groupwise --cores $(CORES) \
 		$(if $(CONFIG),--configfile $(wildcard $(PROFILE)/study.yaml) "$(CONFIG)") $(ARGS) -- study
 
@@ -71,18 +71,18 @@ describe: $(STAMP) ## Say what stands in FILE=data/raw/clinics.csv, and draft it
 
 # An archive of a checkout that was changed since its commit has to be asked for: DIRTY=1.
 archive: $(STAMP) ## Bring every report up to date, and put all of it in one file to deposit: archive/
-	@$(IN_ENV) python workflow/scripts/setup/install_quarto.py --once
-	@$(IN_ENV) PYTHONPATH=workflow/scripts python -m archive make --cores $(CORES) \
+	@$(IN_ENV) python tools/setup/install_quarto.py --once
+	@$(IN_ENV) PYTHONPATH=tools:workflow/scripts python -m archive make --cores $(CORES) \
 		$(if $(DIRTY),--dirty) $(if $(CONFIG),--configfile "$(CONFIG)")
 
 # ENV=here takes the present environment; DATA names a folder with data that are not shared;
 # KEEP names a folder to unpack in, which is kept.
 verify: $(STAMP) ## Prove ARCHIVE=archive/groupwise-....zip: sums, crate, and the same numbers again
-	@$(IN_ENV) PYTHONPATH=workflow/scripts python -m archive verify "$$ARCHIVE" --cores $(CORES) \
+	@$(IN_ENV) PYTHONPATH=tools:workflow/scripts python -m archive verify "$$ARCHIVE" --cores $(CORES) \
 		--python "$(PYTHON)" $(if $(filter here,$(ENV)),--here) \
 		$(if $(DATA),--data "$$DATA") $(if $(KEEP),--keep "$$KEEP")
 
-validator: $(STAMP) ## Install roc-validator in .venv/crate, for verify and the tests
+validator: $(STAMP) ## Install roc-validator and cyclonedx-py in .venv/crate, for archive, verify and the tests
 	@.venv/bin/python -m venv --clear .venv/crate
 	@.venv/crate/bin/python -m pip install -qq --no-input --disable-pip-version-check \
 		--require-hashes -r requirements-crate.txt

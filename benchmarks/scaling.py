@@ -41,7 +41,7 @@ from groupwise.simulation.scenarios import BLOCK  # noqa: E402
 from groupwise.simulation.sums import gather  # noqa: E402
 
 TABLE = ROOT / "docs" / "scaling.csv"
-PARTS = ("Snakefile", "environment.yml", "workflow", "reports")
+PARTS = ("Snakefile", "environment.yml", "workflow", "tools", "reports")
 ROWS = tuple(10**k for k in range(3, 8))
 REPLICATES = tuple(10**k for k in range(2, 7))
 GROUP_SIZE, MOST_GROUPS = 50, 20_000

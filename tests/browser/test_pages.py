@@ -125,8 +125,8 @@ def write_raw_data(path: Path) -> None:
 
 def make_project(folder: Path) -> None:
     """What the workflow needs of this repository, with a configuration of its own."""
-    generated = shutil.ignore_patterns("rendered", ".quarto", "__pycache__")
-    for name in ("workflow", "reports"):
+    generated = shutil.ignore_patterns("rendered", ".quarto", "__pycache__", "tests")
+    for name in ("workflow", "tools", "reports"):
         shutil.copytree(ROOT / name, folder / name, ignore=generated)
     for name in ("Snakefile", "environment.yml"):
         shutil.copy(ROOT / name, folder)

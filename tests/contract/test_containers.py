@@ -97,9 +97,9 @@ def test_build_needs_no_file_that_is_not_copied(image: Path) -> None:
     for target in ("env", "quarto"):
         planned = sh(image, "make", "--dry-run", target)
         assert planned.returncode == 0, planned.stderr
-        named = re.findall(r"workflow/scripts/setup/\w+\.(?:py|sh)", planned.stdout)
+        named = re.findall(r"tools/setup/\w+\.(?:py|sh)", planned.stdout)
         assert named and all((image / name).is_file() for name in named)
-    for script in (image / "workflow" / "scripts" / "setup").glob("*"):
+    for script in (image / "tools" / "setup").glob("*"):
         assert script.is_dir() or not re.search(
             r"^from (job|settings)", script.read_text("utf-8"), re.M
         )

@@ -1,4 +1,4 @@
-"""requirements.in, requirements.lock, requirements-quarto.txt and environment.yml agree."""
+"""requirements.in, the pinned requirements and environment.yml agree."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def read_requirements() -> set[str]:
     return {normalise(re.split(r"[^\w.-]", line)[0]) for line in requirements if line}
 
 
-def read_lock() -> dict[str, str]:
-    """Each package's name and the rest of its entry in requirements.lock."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def read_lock(name: str = "requirements.lock") -> dict[str, str]:
+    """Each package's name and the rest of its entry in a file of pinned requirements."""
+    text = (ROOT / name).read_text(encoding="utf-8")
     entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
     return dict(entry.split("==", maxsplit=1) for entry in entries)
 
@@ -71,12 +71,19 @@ def test_lock_has_each_package_once() -> None:
     assert len(names) > len(read_requirements())
 
 
-def test_every_locked_package_has_hashes() -> None:
-    bare = [name for name, entry in read_lock().items() if "--hash=sha256:" not in entry]
+@pytest.mark.parametrize("path", ["requirements.lock", "requirements-crate.txt"])
+def test_every_locked_package_has_hashes(path: str) -> None:
+    bare = [name for name, entry in read_lock(path).items() if "--hash=sha256:" not in entry]
     assert bare == []
 
 
-@pytest.mark.parametrize("path", ["requirements.lock", "requirements-quarto.txt"])
+def test_tools_of_the_archive_are_pinned() -> None:
+    assert {"roc-validator", "cyclonedx-bom"} <= set(read_lock("requirements-crate.txt"))
+
+
+@pytest.mark.parametrize(
+    "path", ["requirements.lock", "requirements-crate.txt", "requirements-quarto.txt"]
+)
 def test_pins_name_no_address(path: str) -> None:
     text = (ROOT / path).read_text(encoding="utf-8")
     assert not re.search(

@@ -24,7 +24,7 @@ from groupwise.verdict.rules import Rules
 ROOT = Path(__file__).parents[2]
 CONFIGS = [ROOT / "config.yaml", ROOT / "tests" / "config" / "tiny.yaml"]
 SCHEMA = load_schema()
-SCRIPT = ROOT / "workflow" / "scripts" / "setup" / "config_table.py"
+SCRIPT = ROOT / "tools" / "setup" / "config_table.py"
 
 
 def load_script() -> Any:
@@ -192,6 +192,6 @@ def test_page_without_marks_is_refused() -> None:
 
 def test_readme_has_the_table_of_the_schema() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    fix = "run `python workflow/scripts/setup/config_table.py --write README.md`"
+    fix = "run `python tools/setup/config_table.py --write README.md`"
     written = yaml.safe_load(config_table.SCHEMA.read_text(encoding="utf-8"))
     assert config_table.replaced(text, config_table.table(written)) == text, fix

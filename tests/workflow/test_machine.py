@@ -11,12 +11,13 @@ import yaml
 from job import read_json, read_result
 from jsonschema import Draft202012Validator
 from test_end_to_end import DATASETS, FIGURES, TABLES
-from tiny_project import ROOT, TINY_CSV, Project
+from tiny_project import TINY_CSV, Project
 
 import groupwise
 from groupwise import figures, tidy
+from groupwise.report.document import schema
 
-SCHEMA = json.loads((ROOT / "workflow/schemas/results.schema.json").read_text("utf-8"))
+SCHEMA = schema()
 
 PLANNED = ["mixed_kenward_roger"]
 """Planning for every method takes long."""

@@ -163,7 +163,7 @@ def study(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> OnCluster:
     project.write("study.py", header + SCRIPT)
     profile = ["--workflow-profile", str(ROOT / "profiles" / "slurm"), "--logger", "groupwise"]
     command = [sys.executable, "-m", "snakemake", *profile, *OFTEN.split()]
-    env = {"PYTHONPATH": os.pathsep.join([str(ROOT / "workflow" / "logger")])}
+    env = {"PYTHONPATH": os.pathsep.join([str(ROOT / "tools" / "console")])}
     return through_slurm(project, command, env)
 
 

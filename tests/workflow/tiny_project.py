@@ -17,7 +17,15 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "tests" / "config"
 PARTS = (
-    *("Snakefile", "Makefile", "environment.yml", "requirements.lock", "workflow", "profiles"),
+    *(
+        "Snakefile",
+        "Makefile",
+        "environment.yml",
+        "requirements.lock",
+        "workflow",
+        "tools",
+        "profiles",
+    ),
     *("reports", "LICENSE", "CITATION.cff", ".zenodo.json", ".gitignore"),
 )
 GENERATED = ("results", "data/processed", "reports/rendered")
@@ -172,7 +180,7 @@ class Project:
 def make_project(folder: Path) -> Project:
     """What is needed to run, as in a fresh clone, with the tiny datasets as its own."""
     (folder / "data" / "raw").mkdir(parents=True)
-    ignored = shutil.ignore_patterns("__pycache__", "rendered", ".quarto")
+    ignored = shutil.ignore_patterns("__pycache__", "rendered", ".quarto", "tests")
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():

@@ -1,5 +1,5 @@
 # Inputs:  results/{dataset}/*.csv and *.json, see KNOWN
-# Outputs: reports/rendered/{dataset}.json
+# Outputs: reports/rendered/{dataset}.json, and their schema results.schema.json
 
 # All that the JSON of a dataset holds: tables of the catalogue, and further JSON files by their names.
 KNOWN = [
@@ -11,6 +11,7 @@ KNOWN = [
     *(f"results/{{dataset}}/{file_of(table)}" for table in IN_JSON),
 ]
 MADE += expand("reports/rendered/{dataset}.json", dataset=config["datasets"])
+MADE.append("reports/rendered/results.schema.json")
 
 
 rule write_json:
@@ -37,3 +38,23 @@ rule write_json:
         "{wildcards.dataset}: write the results as JSON"
     script:
         "../scripts/write_json.py"
+
+
+rule write_schema:
+    input:
+        package=package_files("write_schema"),
+    output:
+        schema="reports/rendered/results.schema.json",
+    log:
+        "logs/write_schema.log",
+    benchmark:
+        "benchmarks/jobs/write_schema.jsonl"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory("write_schema"),
+        runtime=minutes("write_schema"),
+    message:
+        "write the schema of the results in JSON"
+    script:
+        "../scripts/write_schema.py"

@@ -50,8 +50,8 @@ RENDERER = [
     "reports/theme-light.scss",
     "reports/theme-dark.scss",
     *sorted(
-        f"workflow/scripts/preview/{path.name}"
-        for path in (SCRIPTS / "preview").iterdir()
+        f"tools/preview/{path.name}"
+        for path in (Path(workflow.basedir) / "tools" / "preview").iterdir()
         if path.is_file()
     ),
     "workflow/scripts/rendering.py",

@@ -25,6 +25,7 @@ SHARED = (
     "theme.scss", "theme-light.scss", "theme-dark.scss",
 )  # fmt: skip
 SCRIPTS = Path(__file__).parent
+TOOLS = SCRIPTS.parents[1] / "tools"  # holds the preview renderer
 # Quarto's format by the suffix of the page.
 FORMATS = {".html": "html", ".pdf": "typst"}
 
@@ -102,6 +103,7 @@ def _environment() -> dict[str, str]:
 
 
 def _preview(qmd: Path, page: Path, parameters: Mapping[str, str]) -> None:
+    sys.path.append(str(TOOLS))
     import preview
 
     given = {key: json.dumps(value) for key, value in parameters.items()}

@@ -62,6 +62,7 @@ NEEDS = {
     "adjust_families": Need(180, 2),
     "render_index": Need(340, 5),
     "write_json": Need(190, 2, 10),
+    "write_schema": Need(150, 1),
     "describe_file": Need(200, 3, 185, 0.5),
 }
 
