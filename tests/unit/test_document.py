@@ -15,7 +15,7 @@ from groupwise import tidy
 from groupwise.catalogue.tables import AS_RECORDS, IN_JSON
 from groupwise.report.document import document, encoded, schema, text
 
-VALIDATOR = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+VALIDATOR = Draft202012Validator(schema())
 PARTS: dict[str, dict[str, Any]] = {
     "design": {"dataset": "test", "title": "“Tést”", "note": "", "source": {}, "arms": {"A": 1}},
     "process": {"estimated": False, "message": "Nothing varies."},

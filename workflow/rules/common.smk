@@ -37,7 +37,9 @@ FAMILIES = {
     if "family" in block
 }
 SPECIFICATIONS = modules(SCRIPTS.joinpath(*METHODS_PACKAGE.split(".")))
-METHOD_MODULES = [f"{METHODS_PACKAGE}.{name}" for name in SPECIFICATIONS]  # loaded by name
+METHOD_MODULES = [
+    f"{METHODS_PACKAGE}.{name}" for name in SPECIFICATIONS
+]  # loaded by name
 FIGURES = modules(SCRIPTS / "groupwise" / "figures", besides=["style"])
 
 

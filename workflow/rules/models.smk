@@ -90,7 +90,6 @@ rule ask_statsmodels:
 
 rule check_model:
     input:
-        agreement="results/{dataset}/agreement.csv",
         **{
             name: f"results/{{dataset}}/{MODEL_TABLES[name]}"
             for name in (
@@ -101,6 +100,7 @@ rule check_model:
                 "variance_components",
             )
         },
+        agreement="results/{dataset}/agreement.csv",
         missing="data/processed/missing/{dataset}.parquet",
         package=package_files("check_model"),
     output:
