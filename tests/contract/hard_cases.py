@@ -23,7 +23,7 @@ from groupwise.diagnostics import refit
 from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.missingness import differential_missingness
-from groupwise.diagnostics.profile import profile_table
+from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.simulation.estimation import estimate_process
 from groupwise.simulation.gathering import gathered

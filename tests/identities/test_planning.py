@@ -34,11 +34,11 @@ from groupwise.planning.power import (
     power,
     why_not,
 )
+from groupwise.planning.power_tables import COLUMNS, at_hand, needed, power_curves
 from groupwise.planning.precision import JOINT_METHODS, METHODS, MIXED, QUADRATIC, precision
 from groupwise.planning.quadratic_forms import QuadraticForm
 from groupwise.planning.rejection import TESTS, best_curves, drawn_curves
 from groupwise.planning.sample_size import groups_needed, plan_power, size_needed
-from groupwise.planning.tables import COLUMNS, at_hand, needed, power_curves
 from groupwise.specifications.group_means import fit_means
 
 LECTURE = Plan(5, 25, (1, 1, 1))

@@ -4,14 +4,14 @@ import pandas as pd
 from job import logged, read_json, write_table
 
 from groupwise.diagnostics.influence import influence
-from groupwise.diagnostics.profile import profile_table
-from groupwise.diagnostics.refit import Experiment
+from groupwise.diagnostics.profile_curves import profile_table
+from groupwise.diagnostics.refit import Reanalysis
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.specifications import sample_of
 
 if __name__ == "__main__":
     with logged(snakemake):
-        experiment = Experiment(
+        experiment = Reanalysis(
             table=pd.read_parquet(snakemake.input.data),
             settings=read_json(snakemake.input.design),
             build=sample_of,

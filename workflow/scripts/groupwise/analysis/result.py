@@ -18,8 +18,8 @@ from groupwise.catalogue.tables import OF_DATASETS
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.validate import ROLES
 from groupwise.diagnostics.influence import influence
-from groupwise.diagnostics.profile import profile_table
-from groupwise.diagnostics.refit import Experiment
+from groupwise.diagnostics.profile_curves import profile_table
+from groupwise.diagnostics.refit import Reanalysis
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.figures import Figure, Tables, draw, names
 from groupwise.report import calibration as said
@@ -302,8 +302,8 @@ class Analysis:
         return estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
 
     @cached_property
-    def _experiment(self) -> Experiment:
-        return Experiment(self.data, self.design, sample_of)
+    def _experiment(self) -> Reanalysis:
+        return Reanalysis(self.data, self.design, sample_of)
 
     def _repr_markdown_(self) -> str:
         return self.summary

@@ -17,7 +17,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.data.errors import InputError
-from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
+from groupwise.diagnostics.refit import Answer, Reanalysis, answer, methods_for
 from groupwise.models.least_squares import sum_by
 from groupwise.specifications import Sample
 
@@ -28,7 +28,7 @@ MOST_ROWS, MOST_PRODUCTS, MOST_WORK = 20_000_000, 4_000_000_000, 2_000_000_000
 """In all: rows; products in X'X; what the random effects cost (`Engine.work`)."""
 
 
-def influence(experiment: Experiment) -> pd.DataFrame:
+def influence(experiment: Reanalysis) -> pd.DataFrame:
     """One row per group left out, method and contrast of all arms: NaN where there is no answer."""
     sample, rows = experiment.whole, []
     chosen, note = _chosen(experiment)
@@ -41,7 +41,7 @@ def influence(experiment: Experiment) -> pd.DataFrame:
     return tidy.table("influence", rows)
 
 
-def _without(experiment: Experiment, g: int) -> Iterator[dict[str, Any]]:
+def _without(experiment: Reanalysis, g: int) -> Iterator[dict[str, Any]]:
     """What each method says of every contrast without group g."""
     design = experiment.whole.design
     out = design.group == g
@@ -56,7 +56,7 @@ def _without(experiment: Experiment, g: int) -> Iterator[dict[str, Any]]:
         yield from ({"method": method} | row for row in found.rows(known, labels))
 
 
-def _sample_without(experiment: Experiment, out: np.ndarray) -> tuple[Sample | None, str]:
+def _sample_without(experiment: Reanalysis, out: np.ndarray) -> tuple[Sample | None, str]:
     """What is left without the rows `out`, a mask (n,), and what is lost; None if no comparison is."""
     design = experiment.whole.design
     arms = _gone(design.arm, out, design.arm_labels)
@@ -81,7 +81,7 @@ def _gone(codes: np.ndarray, out: np.ndarray, labels: tuple[str, ...]) -> list[s
 # ---- which groups --------------------------------------------------------------------------------
 
 
-def _chosen(experiment: Experiment) -> tuple[np.ndarray, str]:
+def _chosen(experiment: Reanalysis) -> tuple[np.ndarray, str]:
     """Codes of the groups to leave out, in order, and a sentence where they are not all."""
     design = experiment.whole.design
     most = _most(experiment)
@@ -96,7 +96,7 @@ def _chosen(experiment: Experiment) -> tuple[np.ndarray, str]:
     return np.sort(order), note
 
 
-def _most(experiment: Experiment) -> int:
+def _most(experiment: Reanalysis) -> int:
     """How many groups there is time for."""
     n, p = experiment.whole.design.X.shape
     work = 0 if isinstance(experiment.fitted, str) else experiment.fitted.work
@@ -104,7 +104,7 @@ def _most(experiment: Experiment) -> int:
     return max(min(MOST_GROUPS, each), LEAST_GROUPS)
 
 
-def one_step(experiment: Experiment) -> np.ndarray:
+def one_step(experiment: Reanalysis) -> np.ndarray:
     """(G,) largest change of a contrast, in standard errors, that a group makes by one step.
 
     By the mixed model, or by least squares where that has no fit.

@@ -27,7 +27,7 @@ ALONE = "No standard error: one group alone determines it at least in part, or n
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Reanalysis:
     """The ingested table of a dataset, the content of its design.json, and what makes samples."""
 
     table: pd.DataFrame

@@ -9,7 +9,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.data.errors import InputError
-from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
+from groupwise.diagnostics.refit import Answer, Reanalysis, answer, methods_for
 from groupwise.inference.engines import Engine
 from groupwise.inference.profile import Limits
 from groupwise.inference.wald import wald
@@ -31,13 +31,13 @@ NO_END = "Its interval has no end, and is cut at twice the estimate."
 Rows = list[dict[str, Any]]
 
 
-def sensitivity(experiment: Experiment) -> pd.DataFrame:
+def sensitivity(experiment: Reanalysis) -> pd.DataFrame:
     """A row per kind of change, variant, method and contrast."""
     rows = [*_covariates(experiment), *_blocks(experiment), *_group_variance(experiment)]
     return tidy.table("sensitivity", rows)
 
 
-def _covariates(experiment: Experiment) -> Rows:
+def _covariates(experiment: Reanalysis) -> Rows:
     """With and without them; nothing where there are none."""
     roles = experiment.settings["roles"]
     if not roles["covariates"]:
@@ -51,7 +51,7 @@ def _covariates(experiment: Experiment) -> Rows:
     return rows
 
 
-def _blocks(experiment: Experiment) -> Rows:
+def _blocks(experiment: Reanalysis) -> Rows:
     """As fixed indicators and as a random term of the mixed model; nothing without blocks."""
     whole, method, rows = experiment.whole, "mixed_kenward_roger", []
     if whole.design.block is None:
@@ -62,7 +62,7 @@ def _blocks(experiment: Experiment) -> Rows:
     return rows
 
 
-def _with_blocks(experiment: Experiment, way: str, method: str) -> Answer:
+def _with_blocks(experiment: Reanalysis, way: str, method: str) -> Answer:
     design = experiment.whole.design
     if design.blocks_as == way:
         return answer(method, experiment.whole)
@@ -75,7 +75,7 @@ def _with_blocks(experiment: Experiment, way: str, method: str) -> Answer:
         return Answer.missing(len(design.L), f"No answer: {error.problem}.")
 
 
-def _group_variance(experiment: Experiment) -> Rows:
+def _group_variance(experiment: Reanalysis) -> Rows:
     """The mixed model with a standard deviation between groups held over its profile interval."""
     sample, fitted = experiment.whole, experiment.fitted
     if isinstance(fitted, str):

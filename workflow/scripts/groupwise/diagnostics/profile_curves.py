@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from groupwise import tidy
-from groupwise.diagnostics.refit import Experiment
+from groupwise.diagnostics.refit import Reanalysis
 from groupwise.inference.engines import Engine
 from groupwise.specifications import Sample
 
@@ -24,7 +24,7 @@ BEYOND = 0.6
 """A curve goes so far beyond the ends of the interval, as a share of their distance from the middle."""
 
 
-def profile_table(experiment: Experiment) -> pd.DataFrame:
+def profile_table(experiment: Reanalysis) -> pd.DataFrame:
     """A row per estimator, effect and value: the deviance above its least, and where it is cut."""
     sample, fitted = experiment.whole, experiment.fitted
     if isinstance(fitted, str):
