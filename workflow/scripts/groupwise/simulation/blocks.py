@@ -104,14 +104,14 @@ def partial_sums(
 
 def _sums(answers: Replicates, truth: np.ndarray) -> dict[str, np.ndarray]:
     """Every sum, each (k,), over replicates that have the number in question."""
-    known = ~answers.failed
-    error = np.where(known, answers.estimate - truth, 0.0)
+    answered = ~answers.failed
+    error = np.where(answered, answers.estimate - truth, 0.0)
     variance = np.where(np.isfinite(answers.std_error), answers.std_error, 0.0) ** 2
     width = answers.conf_high - answers.conf_low
     bounded = np.isfinite(width)
     width = np.where(bounded, width, 0.0)
     sums = {
-        "n": np.full(len(truth), len(known)),
+        "n": np.full(len(truth), len(answered)),
         "failed": answers.failed.sum(axis=0),
         "singular": np.full(len(truth), int(answers.singular.sum())),
         "known_variance": np.isfinite(answers.std_error).sum(axis=0),
