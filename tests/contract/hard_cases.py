@@ -23,13 +23,13 @@ from groupwise.diagnostics import refit
 from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.missingness import differential_missingness
-from groupwise.diagnostics.profile import profile_table
+from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.simulation.estimation import estimate_process
 from groupwise.simulation.gathering import gathered
 from groupwise.simulation.options import NotSimulated, Options
 from groupwise.simulation.workload import dataset_workload
-from groupwise.verdict.judgement import judged, rules_for, said
+from groupwise.verdict.judgement import judged, rules_for, verdict_content
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def calibrate(
         methods=("mixed_wald", "ols_cr2", "dummy"),
         curves=CURVES,
     )
-    return said(found, results["estimates"], rules), overview
+    return verdict_content(found, results["estimates"], rules), overview
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from groupwise.planning.power import (
     power,
     why_not,
 )
+from groupwise.planning.power_tables import COLUMNS, at_hand, needed, power_curves
 from groupwise.planning.precision import JOINT_METHODS, METHODS, MIXED, QUADRATIC, precision
 from groupwise.planning.quadratic_forms import QuadraticForm
 from groupwise.planning.rejection import TESTS, best_curves, drawn_curves

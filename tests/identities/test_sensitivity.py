@@ -17,8 +17,8 @@ from groupwise.data.validate import Roles
 from groupwise.design import describe, make_design
 from groupwise.diagnostics import influence as influence_module
 from groupwise.diagnostics.influence import influence, one_step
-from groupwise.diagnostics.profile import profile_table
-from groupwise.diagnostics.refit import METHODS, SHOWN, Experiment
+from groupwise.diagnostics.profile_curves import profile_table
+from groupwise.diagnostics.refit import METHODS, SHOWN, Reanalysis
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.inference.mixed import fit_one, random_terms
 from groupwise.inference.sandwich import cr_answers
@@ -51,7 +51,7 @@ def experiment(
     blocks_as: str = "fixed",
     slopes: str = "none",
     second: str | None = None,
-) -> Experiment:
+) -> Reanalysis:
     roles = roles_of(table.drop(columns=[second] if second else []))
     settings = {
         "roles": vars(roles) | {"covariates": list(roles.covariates), "second_group": second},
@@ -59,7 +59,7 @@ def experiment(
         "random_slopes": slopes,
         "rank_deficient": "error",
     }
-    return Experiment(ingest(table, Roles.from_settings(settings["roles"])).table, settings, build)
+    return Reanalysis(ingest(table, Roles.from_settings(settings["roles"])).table, settings, build)
 
 
 def crossed() -> pd.DataFrame:
@@ -83,7 +83,7 @@ each = pytest.mark.parametrize("name", EXPERIMENTS)
 
 
 @cache
-def made(name: str) -> tuple[Experiment, dict[str, pd.DataFrame]]:
+def made(name: str) -> tuple[Reanalysis, dict[str, pd.DataFrame]]:
     one = EXPERIMENTS[name]()
     tables = {
         "influence": influence(one),
@@ -154,7 +154,7 @@ def test_an_arm_and_a_block_that_vanish() -> None:
         "random_slopes": "none",
         "rank_deficient": "drop",
     }
-    found = influence(Experiment(table, settings, build))
+    found = influence(Reanalysis(table, settings, build))
     gone = only(found, left_out="3", method="ols_cr2").set_index("contrast")
     assert gone["estimate"].notna().to_dict() == {"B - A": True, "C - A": False, "C - B": False}
     assert gone.loc["C - A", "message"].startswith("Nobody is left in C.")
@@ -162,7 +162,7 @@ def test_an_arm_and_a_block_that_vanish() -> None:
     assert lost["message"].str.startswith("Nobody is left in block first.").all()
     two = table[table["arm"] != "C"].assign(arm=lambda t: t["arm"].cat.remove_unused_categories())
     two = two[(two["arm"] != "B") | (two["g"] == 2)]
-    rows = only(influence(Experiment(two, settings, build)), left_out="2")
+    rows = only(influence(Reanalysis(two, settings, build)), left_out="2")
     assert rows["estimate"].isna().all() and set(rows["message"]) == {"Nobody is left in B."}
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 from job import logged, read_json, write_table
 
 from groupwise.diagnostics.influence import influence
-from groupwise.diagnostics.profile import profile_table
+from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.sample import sample_of

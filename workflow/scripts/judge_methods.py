@@ -2,7 +2,7 @@
 
 from job import logged, read_json, read_result, write_json, write_table
 
-from groupwise.verdict.judgement import judged, rules_for, said
+from groupwise.verdict.judgement import judged, rules_for, verdict_content
 
 if __name__ == "__main__":
     with logged(snakemake):
@@ -17,4 +17,4 @@ if __name__ == "__main__":
             snakemake.params.headline,
         )
         write_table(snakemake.output.methods, found.methods)
-        write_json(snakemake.output.verdict, said(found, estimates, rules))
+        write_json(snakemake.output.verdict, verdict_content(found, estimates, rules))

@@ -50,7 +50,7 @@ NEEDS = {
     "check_effects": Need(120, 1),
     "estimate_process": Need(300, 3, 350, 2),
     "simulate_calibration": Need(400, 20, 350, 2),
-    "gather_calibration": Need(300, 5),
+    "gather_calibration": Need(300, 5, 350, 2),
     "judge_methods": Need(250, 2),
     "plan_experiment": Need(300, 10, 350, 5),
     "simulate_study": Need(450, 60),

@@ -18,7 +18,7 @@ from groupwise.catalogue.tables import OF_DATASETS
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.validate import ROLES
 from groupwise.diagnostics.influence import influence
-from groupwise.diagnostics.profile import profile_table
+from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.figures import Figure, Tables, draw, names

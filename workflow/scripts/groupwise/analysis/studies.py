@@ -20,7 +20,7 @@ from groupwise.simulation.options import NotSimulated, Options
 from groupwise.simulation.processes import PROCESSES, EstimatedProcess, NoProcess
 from groupwise.simulation.workload import dataset_workload
 from groupwise.verdict.decision import Verdict
-from groupwise.verdict.judgement import judged, rules_for, said
+from groupwise.verdict.judgement import judged, rules_for, verdict_content
 
 NOT_YET = "Call calibrate() to simulate it."
 
@@ -138,7 +138,7 @@ def _concluded(
 ) -> Calibration:
     rules = rules_for(conf_level)
     found = judged(table, overview, estimates, rules, headline)
-    return Calibration(table, overview, found, said(found, estimates, rules))
+    return Calibration(table, overview, found, verdict_content(found, estimates, rules))
 
 
 def _check(options: Options) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.design import Design
 from groupwise.planning.plans import Plan, Variation
-from groupwise.planning.tables import Asked, at_hand, needed, power_curves, table_of
+from groupwise.planning.power_tables import Asked, at_hand, needed, power_curves, table_of
 
 CURVE_POINTS = 12
 

@@ -103,15 +103,15 @@ def partial_sums(
 
 def _sums(answers: Replicates, truth: np.ndarray) -> dict[str, np.ndarray]:
     """Every sum, each (k,), over replicates that have the number in question."""
-    known, rows = ~answers.failed, answers.inference
-    error = np.where(known, rows.estimate - truth, 0.0)
+    answered, rows = ~answers.failed, answers.inference
+    error = np.where(answered, rows.estimate - truth, 0.0)
     variance = np.where(np.isfinite(rows.std_error), rows.std_error, 0.0) ** 2
     with np.errstate(invalid="ignore"):  # an interval without ends
         width = rows.conf_high - rows.conf_low
     bounded = np.isfinite(width)
     width = np.where(bounded, width, 0.0)
     sums = {
-        "n": np.full(len(truth), len(known)),
+        "n": np.full(len(truth), len(answered)),
         "failed": answers.failed.sum(axis=0),
         "singular": np.full(len(truth), int(answers.singular.sum())),
         "known_variance": np.isfinite(rows.std_error).sum(axis=0),

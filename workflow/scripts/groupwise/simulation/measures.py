@@ -80,26 +80,26 @@ def _rows(setting: Setting, sums: Mapping[str, Any]) -> list[dict[str, object]]:
         n = {"n_replicates": sums["n"], "n_failed": sums["failed"]}
         if measure in ("coverage", "width"):
             # Intervals by test inversion are made for some replicates only.
-            n["n_replicates"] = sums[KNOWN[measure]] + sums["failed"]
+            n["n_replicates"] = sums[REPLICATES_WITH[measure]] + sums["failed"]
         rows.append(where | {"measure": measure, "value": value, "mcse": mcse} | n)
     return rows
 
 
-KNOWN = {"coverage": "known_cover", "width": "known_width"}
+REPLICATES_WITH = {"coverage": "known_cover", "width": "known_width"}
 
 
 def _performance(sums: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     """Value and Monte Carlo standard error of every measure but the truth."""
     answered = sums["n"] - sums["failed"]
     bias, spread = _mean_and_sd(sums["error"], sums["error2"], answered)
-    known = sums["known_variance"]
-    variance, spread_of_variance = _mean_and_sd(sums["variance"], sums["variance2"], known)
+    n_variances = sums["known_variance"]
+    variance, spread_of_variance = _mean_and_sd(sums["variance"], sums["variance2"], n_variances)
     width, spread_of_width = _mean_and_sd(sums["width"], sums["width2"], sums["known_width"])
     model_se = float(np.sqrt(variance))
     measured = {
         "bias": (bias, _ratio(spread, np.sqrt(answered))),
         "empirical_se": (spread, _ratio(spread, np.sqrt(2 * max(answered - 1, 0)))),
-        "model_se": (model_se, _ratio(spread_of_variance, 2 * np.sqrt(known) * model_se)),
+        "model_se": (model_se, _ratio(spread_of_variance, 2 * np.sqrt(n_variances) * model_se)),
     }
     for name in LEVELS:
         measured[f"rejection_{name}"] = _share(sums[f"reject_{name}"], answered)

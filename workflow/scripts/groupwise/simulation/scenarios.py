@@ -173,19 +173,19 @@ def _standardised_sizes(design: Design) -> tuple[np.ndarray, np.ndarray]:
     """(G,) sizes with mean 0 and mean square 1 in each arm, and in which arms sizes differ."""
     z, differ = np.zeros(design.n_groups), np.zeros(design.n_groups, dtype=bool)
     for arm in np.unique(design.arm_of_group):
-        own = design.arm_of_group == arm
-        left = design.group_size[own] - design.group_size[own].mean()
+        members = design.arm_of_group == arm
+        left = design.group_size[members] - design.group_size[members].mean()
         spread = np.sqrt((left**2).mean())
         if spread > 0:
-            z[own], differ[own] = left / spread, True
+            z[members], differ[members] = left / spread, True
     return z, differ
 
 
 def _slopes(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray | float:
     """(size, n): what groups deviate from the mean effect of the arm an individual is in."""
     design, given = scenario.design, scenario.background
-    own = scenario.process.sd_effect**2 * given.variance
-    sd = np.sqrt(given.sd_slope**2 + own * (np.arange(len(given.sd_slope)) > 0))
+    extra = scenario.process.sd_effect**2 * given.variance
+    sd = np.sqrt(given.sd_slope**2 + extra * (np.arange(len(given.sd_slope)) > 0))
     if not sd.any():
         return 0.0
     drawn = rng.standard_normal((size, design.n_groups * len(sd)))

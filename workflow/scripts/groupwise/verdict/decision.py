@@ -85,9 +85,8 @@ def verdict(
     candidates = table[table["holds"] & table["method"].isin(answered)]
     best = _most_powerful(candidates, rules)
     headline = chosen if chosen is not None else _preferred(best, rules)
-    said = _sentences(table, headline, chosen is not None, best, rules)
+    sentences = _sentences(table, headline, chosen is not None, best, rules)
     holds = dict(zip(table["method"], table["holds"], strict=True))
-    found = disagreements(estimates, holds, headline, rules)
     others = [name for name in dict.fromkeys(calibration["dgp"]) if name not in rules.dgps]
     departed = [_judged(calibration, replace(rules, dgps=(name,)), icc) for name in others]
     return Verdict(
@@ -95,8 +94,8 @@ def verdict(
         chosen=chosen is not None,
         most_powerful=best,
         methods=tidy.concat("verdict", [table, *departed]),
-        disagreements=found,
-        sentences=said,
+        disagreements=disagreements(estimates, holds, headline, rules),
+        sentences=sentences,
         departures=tuple(departure(rows, headline) for rows in departed),
     )
 
@@ -107,24 +106,24 @@ def uncalibrated(
     """The verdict where nothing was simulated: none, and why."""
     rules = rules or Rules()
     headline = chosen or _preferred(answering(estimates), rules)
-    said = ["Nothing was simulated for this design, so no method was judged.", reason]
+    sentences = ["Nothing was simulated for this design, so no method was judged.", reason]
     if chosen is None and headline is not None:
-        said.append(f"{capital(method_phrase(headline))} leads by default.")
+        sentences.append(f"{capital(method_phrase(headline))} leads by default.")
     return Verdict(
         headline=headline,
         chosen=chosen is not None,
         most_powerful=(),
         methods=tidy.table("verdict", []),
         disagreements=disagreements(estimates, {}, headline, rules, calibrated=False),
-        sentences=tuple(said),
+        sentences=tuple(sentences),
         calibrated=False,
     )
 
 
 def answering(estimates: pd.DataFrame) -> tuple[str, ...]:
     """Methods with a p-value for every contrast."""
-    known = np.isfinite(estimates["p_value"]).groupby(estimates["method"], sort=False).all()
-    return tuple(known.index[known])
+    complete = np.isfinite(estimates["p_value"]).groupby(estimates["method"], sort=False).all()
+    return tuple(complete.index[complete])
 
 
 def departure(rows: pd.DataFrame, headline: str | None) -> str:
@@ -132,9 +131,11 @@ def departure(rows: pd.DataFrame, headline: str | None) -> str:
     name = str(rows["dgp"].iloc[0])
     judged = rows[rows["judgement"] != "no answer"]
     holding = int(judged["holds"].sum())
-    said = [f"If {PROCESSES.get(name, name)}, {holding} of {len(judged)} methods hold their level."]
-    said += [str(each) for each in judged.loc[judged["method"] == headline, "sentence"]]
-    return " ".join(said)
+    sentences = [
+        f"If {PROCESSES.get(name, name)}, {holding} of {len(judged)} methods hold their level."
+    ]
+    sentences += [str(each) for each in judged.loc[judged["method"] == headline, "sentence"]]
+    return " ".join(sentences)
 
 
 # ---- evidence ------------------------------------------------------------------------------------
@@ -145,8 +146,8 @@ def _judged(calibration: pd.DataFrame, rules: Rules, icc: float | None) -> pd.Da
     wide, rows = wide[wide["dgp"].isin(rules.dgps)], []
     for method in sorted(wide["method"].unique(), key=method_order):
         evidence = _evidence(wide[wide["method"] == method], method, rules, icc)
-        name, holds, said = judge(evidence, rules)
-        judged = {"dgp": rules.dgps[0], "judgement": name, "holds": holds, "sentence": said}
+        name, holds, sentence = judge(evidence, rules)
+        judged = {"dgp": rules.dgps[0], "judgement": name, "holds": holds, "sentence": sentence}
         rows.append(judged | vars(evidence))
     return tidy.table("verdict", rows)
 
@@ -166,21 +167,21 @@ def _wide(calibration: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     return pd.DataFrame(columns).reset_index()
 
 
-def _evidence(own: pd.DataFrame, method: str, rules: Rules, icc: float | None) -> Evidence:
-    null = own[own["truth"] == 0]
+def _evidence(rows: pd.DataFrame, method: str, rules: Rules, icc: float | None) -> Evidence:
+    null = rows[rows["truth"] == 0]
     rejection = null["rejection"].to_numpy()
-    rates = np.concatenate([rejection - rules.level, rules.conf_level - own["coverage"]])
-    n = np.concatenate([null["n"], own["n_cover"]])
-    nominal = np.repeat([rules.level, rules.conf_level], [len(null), len(own)])
+    rates = np.concatenate([rejection - rules.level, rules.conf_level - rows["coverage"]])
+    n = np.concatenate([null["n"], rows["n_cover"]])
+    nominal = np.repeat([rules.level, rules.conf_level], [len(null), len(rows)])
     noise = np.sqrt(nominal * (1 - nominal) / np.maximum(n, 1))
     beyond = rates > rules.allowance + ROUNDING
     worst, highest, lowest = (
         _where(*each) for each in ((rates, 1), (rejection, 1), (rejection, -1))
     )
-    power, power_mcse = _power(own, icc)
+    power, power_mcse = _power(rows, icc)
     return Evidence(
         method=method,
-        failed=float(own["failed"].max()),
+        failed=float(rows["failed"].max()),
         highest=_at(rejection, highest),
         lowest=_at(rejection, lowest),
         icc_highest=_at(null["icc"].to_numpy(), highest),
@@ -247,33 +248,32 @@ def _sentences(
         return (
             f"{capital(method_phrase(headline))} was chosen beforehand; it was not calibrated.",
         )
-    own, label = rows.loc[headline], method_phrase(headline)
-    said = [f"{capital(label)} was chosen beforehand, and stays the headline."] if chosen else []
-    said.append(str(own["sentence"]))
-    said += _about_power(own, rows, best, rules)
-    return tuple(said)
+    leading, label = rows.loc[headline], method_phrase(headline)
+    first = f"{capital(label)} was chosen beforehand, and stays the headline."
+    power = _about_power(leading, rows, best, rules)
+    return (*([first] if chosen else []), str(leading["sentence"]), *power)
 
 
 def _about_power(
-    own: pd.Series, rows: pd.DataFrame, best: tuple[str, ...], rules: Rules
+    headline: pd.Series, rows: pd.DataFrame, best: tuple[str, ...], rules: Rules
 ) -> list[str]:
     """How the headline compares with the methods that hold their level, `best` being the best."""
-    others = [method for method in best if method != own.name]
-    if not others and own.name not in best:
+    others = [method for method in best if method != headline.name]
+    if not others and headline.name not in best:
         return ["No other method holds its level either."]
-    if not np.isfinite(own["power"]):
+    if not np.isfinite(headline["power"]):
         good = method_phrase(str(_preferred(best, rules)))
-        return [] if own["holds"] else [f"{capital(good)} holds its level."]
-    if own.name in best:
-        first = f"It finds {percent(own['power'])} of the assumed effects"
+        return [] if headline["holds"] else [f"{capital(good)} holds its level."]
+    if headline.name in best:
+        first = f"It finds {percent(headline['power'])} of the assumed effects"
         return [f"{first}; no method that holds its level finds more{_as_many(others)}."]
     first = rows.loc[_preferred(best, rules)]
-    found = f"finds {percent(first['power'])} of the assumed effects"
-    if not own["holds"]:
-        return [f"{capital(method_phrase(str(first.name)))} holds its level, and {found}."]
+    share = f"finds {percent(first['power'])} of the assumed effects"
+    if not headline["holds"]:
+        return [f"{capital(method_phrase(str(first.name)))} holds its level, and {share}."]
     return [
-        f"{capital(method_phrase(str(first.name)))} holds its level too, and {found}, "
-        f"the headline {percent(own['power'])}."
+        f"{capital(method_phrase(str(first.name)))} holds its level too, and {share}, "
+        f"the headline {percent(headline['power'])}."
     ]
 
 

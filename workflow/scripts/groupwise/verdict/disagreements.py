@@ -58,15 +58,15 @@ def disagreements(
     `estimates` are rows of estimates.csv; `holds` says which methods hold their level, where that
     was `calibrated`.
     """
-    known = estimates[np.isfinite(estimates["p_value"])]
-    found = []
-    for contrast, rows in known.groupby("contrast", sort=False):
+    answered = estimates[np.isfinite(estimates["p_value"])]
+    disagreeing = []
+    for contrast, rows in answered.groupby("contrast", sort=False):
         significant = rows["p_value"] < rules.level
         if significant.all() or not significant.any():
             continue
         sources = _sources(rows, holds, rules, calibrated)
-        found.append(_disagreement(str(contrast), rows, significant, sources, headline))
-    return tuple(found)
+        disagreeing.append(_disagreement(str(contrast), rows, significant, sources, headline))
+    return tuple(disagreeing)
 
 
 def _disagreement(

@@ -40,16 +40,16 @@ def judged(
     return verdict(calibration, estimates, rules, chosen=chosen, icc=icc)
 
 
-def said(found: Verdict, estimates: pd.DataFrame, rules: Rules) -> dict[str, Any]:
+def verdict_content(reached: Verdict, estimates: pd.DataFrame, rules: Rules) -> dict[str, Any]:
     """The content of verdict.json: all but the table of methods."""
     return {
-        "headline": found.headline,
-        "lead": found.lead(estimates, rules),
-        "chosen": found.chosen,
-        "calibrated": found.calibrated,
-        "most_powerful": list(found.most_powerful),
-        "sentences": list(found.sentences),
-        "departures": list(found.departures),
-        "disagreements": [asdict(each) for each in found.disagreements],
+        "headline": reached.headline,
+        "lead": reached.lead(estimates, rules),
+        "chosen": reached.chosen,
+        "calibrated": reached.calibrated,
+        "most_powerful": list(reached.most_powerful),
+        "sentences": list(reached.sentences),
+        "departures": list(reached.departures),
+        "disagreements": [asdict(each) for each in reached.disagreements],
         "rules": asdict(rules),
     }

@@ -137,7 +137,7 @@ JUDGEMENTS: tuple[tuple[str, Callable[[Evidence, Rules], bool], bool, str], ...]
 def judge(evidence: Evidence, rules: Rules) -> tuple[str, bool, str]:
     """The judgement, whether the level holds, and a sentence that says so."""
     name, _, holds, sentence = next(row for row in JUDGEMENTS if row[1](evidence, rules))
-    said = sentence.format(
+    text = sentence.format(
         method=method_phrase(evidence.method),
         failed=percent(evidence.failed),
         rate=_rate(evidence, rules),
@@ -146,7 +146,7 @@ def judge(evidence: Evidence, rules: Rules) -> tuple[str, bool, str]:
         lowest=percent(evidence.lowest),
         icc_lowest=f"{evidence.icc_lowest:.2f}",
     )
-    return name, holds, capital(said)
+    return name, holds, capital(text)
 
 
 def _rejects(evidence: Evidence, rules: Rules) -> bool:

@@ -31,9 +31,11 @@ def study_rates(calibration: pd.DataFrame, axes: pd.DataFrame, rules: Rules) -> 
     counted = calibration[calibration["measure"] == _rejection(rules)]
     counts = counted.set_index(keys)[["n_replicates", "n_failed"]]
     rows = []
-    for (scenario, method), own in measured.join(counts).groupby(level=["scenario", "method"]):
+    for (scenario, method), contrasts in measured.join(counts).groupby(
+        level=["scenario", "method"]
+    ):
         cell = {str(name): value for name, value in cells[scenario].items()}
-        rows.append(cell | {"method": method} | _rate(own, method, cell, rules))
+        rows.append(cell | {"method": method} | _rate(contrasts, method, cell, rules))
     rows.sort(key=lambda row: (order[row["scenario"]], method_order(str(row["method"]))))
     return tidy.table("study_rates", rows)
 
@@ -43,10 +45,10 @@ def _rejection(rules: Rules) -> str:
 
 
 def _rate(
-    own: pd.DataFrame, method: str, cell: Mapping[str, object], rules: Rules
+    contrasts: pd.DataFrame, method: str, cell: Mapping[str, object], rules: Rules
 ) -> dict[str, object]:
     """The numbers of one method in one scenario, whose contrasts are the rows."""
-    shown = own[own["truth"] == own["truth"].max()]
+    shown = contrasts[contrasts["truth"] == contrasts["truth"].max()]
     rate, coverage = (_mean(shown[name]) for name in (_rejection(rules), "coverage"))
     replicates, failed = int(shown["n_replicates"].min()), int(shown["n_failed"].max())
     answered = replicates - failed
