@@ -12,7 +12,10 @@ from groupwise import tidy
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
-from groupwise.specifications import Sample, fit_tables, names
+from groupwise.methods import fit_tables
+from groupwise.methods import specifications as all_of_them
+from groupwise.sample import Sample
+from groupwise.witness import agreement
 
 ROOT = Path(__file__).parents[1]
 
@@ -102,8 +105,13 @@ def sample_of(
 
 def fit_all(sample: Sample, specifications: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
     """The tables of these specifications, or of all there are, one under the other."""
-    parts = [fit_tables(name, sample) for name in specifications or names()]
+    parts = [fit_tables(name, sample) for name in specifications or all_of_them()]
     return {name: tidy.concat(name, [part[name] for part in parts]) for name in parts[0]}
+
+
+def beside_statsmodels(sample: Sample, specifications: Sequence[str]) -> pd.DataFrame:
+    """Table `agreement` of these specifications."""
+    return agreement(sample, fit_all(sample, specifications))
 
 
 def only(table: pd.DataFrame, **values: object) -> pd.DataFrame:

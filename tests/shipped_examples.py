@@ -11,7 +11,7 @@ from experiments import ROOT, sample_of
 from raw_table import read_raw
 
 from groupwise.data.validate import Roles
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.yaml"))}
 

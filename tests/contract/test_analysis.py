@@ -21,7 +21,8 @@ from groupwise.analysis import arguments
 from groupwise.analysis.studies import FEWEST_DRAWS
 from groupwise.calibration.judgement import rules_for
 from groupwise.data.simulate import Recipe
-from groupwise.specifications import MODEL_TABLES, Resampling
+from groupwise.methods import MODEL_TABLES
+from groupwise.sample import Resampling
 from groupwise.words import METHODS
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text("utf-8"))

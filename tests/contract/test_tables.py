@@ -12,7 +12,8 @@ import pytest
 from experiments import KINDS, draw, sample_of
 
 from groupwise import tidy
-from groupwise.specifications import MODEL_TABLES, Sample, fit_tables, names
+from groupwise.methods import MODEL_TABLES, fit_tables, specifications
+from groupwise.sample import Sample
 from groupwise.words import METHODS
 
 RAGGED = [1, 2, 3, 4, 5, 6, 7, 8, 9]
@@ -72,7 +73,7 @@ SAMPLES: dict[str, Callable[[], Sample]] = {
 
 CASES = [
     pytest.param(specification, kind, id=f"{specification}-{kind}")
-    for specification in names()
+    for specification in specifications()
     for kind in SAMPLES
 ]
 each_case = pytest.mark.parametrize(("specification", "kind"), CASES)
@@ -201,4 +202,4 @@ def test_residuals_and_components_add_up(specification: str, kind: str) -> None:
 
 
 def test_specifications_are_found_by_their_file_names() -> None:
-    assert {"pooled", "dummy", "mixed"} <= set(names())
+    assert {"pooled", "dummy", "mixed"} <= set(specifications())

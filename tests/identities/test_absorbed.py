@@ -12,9 +12,10 @@ from numpy.testing import assert_allclose
 
 from groupwise import algebra
 from groupwise.data.errors import InputError
+from groupwise.methods import dummy, fit_tables, gee
 from groupwise.models import least_squares, linear
 from groupwise.models.least_squares import orthonormal_basis
-from groupwise.specifications import Sample, dummy, fit_tables, gee
+from groupwise.sample import Sample
 
 TABLES = ("estimates", "marginal_means", "coefficients", "omnibus", "aliasing", "fit_statistics")
 KEYS = ["method", "contrast", "arm", "term", "convention", "statistic"]

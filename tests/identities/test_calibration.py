@@ -25,10 +25,11 @@ from groupwise.inference.mixed import fit_one, random_terms
 from groupwise.inference.randomization import Comparison, Units, shift_curve
 from groupwise.inference.sandwich import design_clusters
 from groupwise.inference.wild_bootstrap import wild_p_values
+from groupwise.methods import fit_tables
+from groupwise.methods.gee import fit_gee
+from groupwise.methods.mixed import ANSWERS
 from groupwise.models.mixed_terms import fit_terms
-from groupwise.specifications import Resampling, Sample, fit_tables, names
-from groupwise.specifications.gee import fit_gee
-from groupwise.specifications.mixed import ANSWERS
+from groupwise.sample import Resampling, Sample
 from groupwise.words import METHODS
 
 DESIGNS: dict[str, dict[str, Any]] = {
@@ -77,7 +78,7 @@ def estimates_rows(sample: Sample) -> pd.DataFrame:
     """The rows that `fit_tables` puts into estimates.csv, without its other tables."""
     design, methods = sample.design, []
     for name in names():
-        fit = importlib.import_module(f"groupwise.specifications.{name}").fit(sample)
+        fit = importlib.import_module(f"groupwise.methods.{name}").fit(sample)
         methods += fit.methods
     return tidy.method_tables(
         methods,

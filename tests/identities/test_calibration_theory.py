@@ -23,11 +23,11 @@ from groupwise.calibration.scenario import Background, Process, Scenario, simula
 from groupwise.calibration.study import between_design
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
+from groupwise.methods.group_means import fit_means
 from groupwise.planning.experiments import plan_experiment
 from groupwise.planning.plans import Plan, Variation
 from groupwise.planning.power import omnibus_power, power
 from groupwise.planning.sample_size import groups_needed
-from groupwise.specifications.group_means import fit_means
 
 REPLICATES = 100_000
 

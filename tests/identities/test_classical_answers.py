@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from groupwise.algebra import estimable, independent_columns, pivoted_rank, row_space
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 seeds = st.integers(0, 10**6)
 some_sizes = st.lists(st.integers(1, 6), min_size=8, max_size=8).filter(lambda s: max(s) > 1)

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from groupwise.data.errors import InputError
-from groupwise.specifications import Resampling, Sample, fit_tables, names
+from groupwise.methods import fit_tables, specifications
+from groupwise.sample import Resampling, Sample
 
 FEW = Resampling(wild_draws=99, bootstrap_draws=99, randomization_draws=99, max_assignments=200)
 EXAMPLES = int(os.environ.get("GROUPWISE_FUZZ", "25"))
@@ -69,7 +70,7 @@ def sample_or_none(table: pd.DataFrame) -> Sample | None:
     return Sample(**vars(found) | {"resampling": FEW})
 
 
-@pytest.mark.parametrize("specification", names())
+@pytest.mark.parametrize("specification", specifications())
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -12,7 +12,7 @@ from experiments import KINDS, draw, sample_of
 from experiments import fit_all as fit_some
 from numpy.testing import assert_allclose
 
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 CASES = [(kind, "fixed") for kind in KINDS] + [("blocked", "random")]
 each_case = pytest.mark.parametrize(("kind", "blocks_as"), CASES)

@@ -23,7 +23,7 @@ from groupwise.inference.variance_profile import Estimate
 from groupwise.models.lmm import LmmFit, fit_lmm
 from groupwise.models.lmm_likelihood import objective
 from groupwise.models.random_intercept import RandomInterceptFit
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 CUTOFF = stats.chi2.ppf(0.95, 1)
 KINDS = {

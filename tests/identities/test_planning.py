@@ -20,6 +20,7 @@ from groupwise.inference.mixed import (
     satterthwaite_joint,
 )
 from groupwise.inference.sandwich import cluster_design, joint_tests, make_contrasts, robust
+from groupwise.methods.group_means import fit_means
 from groupwise.models.least_squares import orthonormal_basis
 from groupwise.planning.experiments import Experiment, plan_experiment
 from groupwise.planning.least_squares import sandwich
@@ -39,7 +40,6 @@ from groupwise.planning.quadratic_forms import QuadraticForm
 from groupwise.planning.rejection import TESTS, best_curves, drawn_curves
 from groupwise.planning.sample_size import groups_needed, plan_power, size_needed
 from groupwise.planning.tables import COLUMNS, at_hand, needed, power_curves
-from groupwise.specifications.group_means import fit_means
 from groupwise.words import METHODS as WORDS
 
 LECTURE = Plan(5, 25, (1, 1, 1))

@@ -27,8 +27,8 @@ from groupwise.inference.sandwich import (
     unknown,
     working_variance,
 )
+from groupwise.methods.gee import fit_gee
 from groupwise.models.least_squares import fit_least_squares, orthonormal_basis
-from groupwise.specifications.gee import fit_gee
 
 ROUNDING = 1e-9
 each_kind = pytest.mark.parametrize("kind", KINDS)

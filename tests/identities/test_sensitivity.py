@@ -22,7 +22,8 @@ from groupwise.diagnostics.refit import METHODS, SHOWN, Experiment
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.inference.mixed import fit_one, random_terms
 from groupwise.inference.sandwich import cr_answers
-from groupwise.specifications import Resampling, Sample, fit_tables, group_means, mixed
+from groupwise.methods import fit_tables, group_means, mixed
+from groupwise.sample import Resampling, Sample
 
 RAGGED = [2, 3, 4, 5, 6, 7, 8, 9, 10]
 FEW_DRAWS = Resampling(wild_draws=99, bootstrap_draws=39, randomization_draws=99)

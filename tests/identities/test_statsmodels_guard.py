@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 from groupwise.data.validate import Roles
 from groupwise.models import mixed
 from groupwise.models.mixed import GroupSums, Levels, Variances, gls, maximise_reml
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 SIZES = [3, 5, 4, 7, 3, 6, 4, 5, 8]
 OWN = f"groupwise GLS (not {mixed.SOFTWARE})"

@@ -15,7 +15,7 @@ from experiments import draw, fit_all, roles_of, sample_of
 from numpy.testing import assert_allclose
 
 from groupwise.data.validate import Roles
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 SCRIPT = Path(__file__).parent / "live.R"
 RAGGED = [3, 9, 4, 12, 5, 7, 2, 8, 6, 10, 4, 5]

@@ -27,7 +27,7 @@ from raw_table import read_raw
 from groupwise.data.simulate import Recipe, simulate
 from groupwise.data.validate import Roles
 from groupwise.models.mixed import GroupSums, Levels, Variances, gls, maximise_reml, profiled_reml
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 HERE = Path(__file__).parent
 DATASETS = ["blocked", "boundary", "flipped_classroom", "star_math", "star_reading", "unbalanced"]

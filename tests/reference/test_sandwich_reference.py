@@ -27,8 +27,8 @@ from groupwise.inference.sandwich import (
     robust,
     satterthwaite_df,
 )
-from groupwise.specifications import Sample
-from groupwise.specifications.group_means import fit_means
+from groupwise.methods.group_means import fit_means
+from groupwise.sample import Sample
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -14,7 +14,7 @@ from groupwise import tidy
 from groupwise.data.validate import Roles
 from groupwise.diagnostics.checks import run_checks
 from groupwise.models import mixed, mixed_terms
-from groupwise.specifications import Resampling, Sample
+from groupwise.sample import Resampling, Sample
 
 FEW = Resampling(bootstrap_draws=199)
 METHODS = ("mixed_satterthwaite", "mixed_kenward_roger", "mixed_profile", "mixed_bootstrap")

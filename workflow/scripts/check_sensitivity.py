@@ -7,7 +7,7 @@ from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile import profile_table
 from groupwise.diagnostics.refit import Experiment
 from groupwise.diagnostics.sensitivity import sensitivity
-from groupwise.specifications import sample_of
+from groupwise.sample import sample_of
 
 if __name__ == "__main__":
     with logged(snakemake):

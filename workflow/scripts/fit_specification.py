@@ -3,7 +3,7 @@
 from job import logged, write_table
 from sample_data import read_sample
 
-from groupwise.specifications import fit_tables
+from groupwise.methods import fit_tables
 
 if __name__ == "__main__":
     with logged(snakemake):

@@ -3,7 +3,7 @@
 import pandas as pd
 from job import read_json
 
-from groupwise.specifications import sample_of
+from groupwise.sample import sample_of
 
 
 def read_sample(data, design, resampling=None):

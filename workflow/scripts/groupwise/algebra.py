@@ -70,3 +70,32 @@ def triangle(X: np.ndarray, scale: np.ndarray) -> np.ndarray:
         block = np.vstack([R, X[start : start + ROWS_AT_A_TIME] / scale])
         R = linalg.qr(block, mode="r", overwrite_a=True, check_finite=False)[0][: X.shape[1]]
     return R
+
+
+def sum_by(values: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
+    """Sums over the last axis, shape (..., n), by code: shape (..., k)."""
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(k))
+    totals: np.ndarray = np.add.reduceat(values[..., order], starts, axis=-1)
+    return totals
+
+
+def invert(A: np.ndarray) -> np.ndarray:
+    """Inverses of positive definite matrices, shape (B, p, p), one pivot at a time for all of them.
+
+    The sweep operator (Goodnight 1979); numpy's own loop takes over where matrices are large.
+    """
+    p = A.shape[-1]
+    if p > 12 or len(A) < 8:
+        inverse: np.ndarray = np.linalg.inv(A)
+        return inverse
+    A = A.copy()
+    for k in range(p):
+        pivot = A[:, k, k].copy()
+        row = A[:, k, :] / pivot[:, None]
+        column = A[:, :, k].copy()
+        A -= column[:, :, None] * row[:, None, :]
+        A[:, k, :] = row
+        A[:, :, k] = -column / pivot[:, None]
+        A[:, k, k] = 1 / pivot
+    return A

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groupwise.algebra import independent_columns, pivoted_rank
+from groupwise.algebra import independent_columns, pivoted_rank, sum_by
 from groupwise.data.errors import InputError
 from groupwise.data.labels import labels
 from groupwise.data.validate import Roles
@@ -84,6 +84,11 @@ class Design:
         return first
 
     @cached_property
+    def constant_in_groups(self) -> np.ndarray:
+        """(p,) mask of the columns of X that have one value in every group."""
+        return np.isclose(self.X, self.X[self.first_of_group][self.group]).all(axis=0)
+
+    @cached_property
     def arm_of_group(self) -> np.ndarray:
         """(G,) arm of each group, -1 where its members are in several arms."""
         arm = self.arm[self.first_of_group]
@@ -106,6 +111,15 @@ class Design:
     def omnibus(self) -> np.ndarray:
         """(J - 1, p): every arm against the reference."""
         return self.L[: len(self.arm_labels) - 1]
+
+    @property
+    def assigns_groups(self) -> bool:
+        """Whether the treatment is constant in every group."""
+        return self.kind in ("between", "blocked")
+
+    def group_means(self, values: np.ndarray) -> np.ndarray:
+        """Means (..., G) over the members of each group of values (..., n)."""
+        return sum_by(values, self.group, self.n_groups) / self.group_size
 
     def columns(self, *roles: str) -> np.ndarray:
         """Indices of the columns of X that play one of these roles."""
@@ -225,12 +239,7 @@ def _sizes(size: np.ndarray) -> dict[str, float]:
 
 def _constant_within_groups(design: Design) -> list[str]:
     """The covariate terms that have one value in each group."""
-    first = design.first_of_group
-    return [
-        design.terms[j]
-        for j in design.columns("covariate")
-        if np.array_equal(design.X[:, j], design.X[first, j][design.group])
-    ]
+    return [design.terms[j] for j in design.columns("covariate") if design.constant_in_groups[j]]
 
 
 def _second_group(design: Design) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import pandas as pd
 from groupwise.calibration.scenario import estimate_process
 from groupwise.calibration.workload import Options, assumed_effects
 from groupwise.planning.at_hand import Goal, planning_table
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 from groupwise.words import METHODS
 
 

@@ -5,7 +5,7 @@ Column names follow broom's glossary (estimate, std_error, statistic, df, p_valu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,7 @@ TABLES: dict[str, dict[str, type]] = {
         "groupwise": float,
         "difference": float,
         "alarm": bool,
+        "message": str,
     },
     "fit_statistics": _METHOD | {"statistic": str, "value": float},
     "diagnostics": {
@@ -241,9 +242,11 @@ SHARED = ("families", "study_axes", "study_rates")
 
 @dataclass(frozen=True)
 class Inference:
-    """Estimates with their reference distribution; every array has shape (k,).
+    """Estimates with their reference distribution; arrays (k,), or (..., k) for many outcomes.
 
-    `df` is the degrees of freedom of the t distribution; infinity stands for the normal.
+    `df` is the degrees of freedom of the t distribution; infinity stands for the normal. `gaps`
+    marks intervals that are the hull of a set of values that are not rejected; `covers` is 1 where an
+    interval holds a value that was asked about, 0 where not. Both are None where nothing was asked.
     """
 
     estimate: np.ndarray
@@ -254,6 +257,8 @@ class Inference:
     conf_low: np.ndarray
     conf_high: np.ndarray
     conf_level: float
+    gaps: np.ndarray | None = None
+    covers: np.ndarray | None = None
 
     @classmethod
     def missing(cls, k: int, conf_level: float) -> Inference:
@@ -261,22 +266,31 @@ class Inference:
         nothing = np.full(k, np.nan)
         return cls(nothing, nothing, nothing, nothing, nothing, nothing, nothing, conf_level)
 
+    def each(self, change: Callable[[np.ndarray], np.ndarray]) -> Inference:
+        """The same with every array changed."""
+        arrays = {name: change(getattr(self, name)) for name in _INFERENCE if name != "conf_level"}
+        for name in ("gaps", "covers"):
+            value = getattr(self, name)
+            arrays[name] = None if value is None else change(value)
+        return Inference(**arrays, conf_level=self.conf_level)
+
     def mask(self, keep: np.ndarray) -> Inference:
-        """The same rows with NaN wherever `keep`, shape (k,), is false."""
-
-        def kept(values: np.ndarray) -> np.ndarray:
-            return np.where(keep, values, np.nan)
-
-        return Inference(
-            estimate=kept(self.estimate),
-            std_error=kept(self.std_error),
-            statistic=kept(self.statistic),
-            df=kept(self.df),
-            p_value=kept(self.p_value),
-            conf_low=kept(self.conf_low),
-            conf_high=kept(self.conf_high),
-            conf_level=self.conf_level,
+        """The same rows with NaN wherever `keep`, shape (k,) or (..., k), is false."""
+        return self.each(
+            lambda values: np.where(keep, values, False if values.dtype == bool else np.nan)
         )
+
+    def rows(self, which: np.ndarray) -> Inference:
+        """Some of the k rows, in another order."""
+        return self.each(lambda values: values[..., which])
+
+    def repeated(self, n: int) -> Inference:
+        """Rows (k,) for n outcomes: (n, k)."""
+        return self.each(lambda values: np.tile(values, (n, 1)))
+
+    def outcome(self, i: int) -> Inference:
+        """The rows (k,) of one outcome of a batch."""
+        return self.each(lambda values: values[i])
 
     def columns(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _INFERENCE}
@@ -293,6 +307,17 @@ class JointTest:
     df_num: float
     df_den: np.ndarray
     p_value: np.ndarray
+
+    @classmethod
+    def missing(cls, n: int) -> JointTest:
+        """NaN for n outcomes."""
+        nothing = np.full(n, np.nan)
+        return cls(nothing, np.nan, nothing, nothing)
+
+    def outcome(self, i: int) -> JointTest:
+        """The test of one outcome of a batch."""
+        df_den = np.broadcast_to(self.df_den, np.shape(self.statistic))
+        return JointTest(self.statistic[i], self.df_num, df_den[i], self.p_value[i])
 
 
 NO_TEST = JointTest(np.array(np.nan), np.nan, np.array(np.nan), np.array(np.nan))
@@ -316,6 +341,11 @@ class Answers:
             Inference.missing(coefficients, conf_level),
             NO_TEST,
         )
+
+    def outcome(self, i: int) -> Answers:
+        """The answers for one outcome of a batch."""
+        parts = (self.contrasts, self.means, self.coefficients)
+        return Answers(*(each.outcome(i) for each in parts), self.omnibus.outcome(i))
 
 
 @dataclass(frozen=True)
@@ -365,6 +395,7 @@ def method_tables(
     arms: Sequence[str],
     n_obs: int,
     n_groups: int,
+    scale: str = "difference",
 ) -> dict[str, pd.DataFrame]:
     """The four tables every method fills: estimates, marginal_means, coefficients, omnibus."""
     rows: dict[str, list[pd.DataFrame]] = {

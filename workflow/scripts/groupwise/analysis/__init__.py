@@ -15,8 +15,10 @@ from groupwise.data.validate import check_effects
 from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.intake import take_in
+from groupwise.methods import MODEL_TABLES, fit_tables, specifications
 from groupwise.results import as_written, combined
-from groupwise.specifications import MODEL_TABLES, Sample, fit_tables, names, sample_of
+from groupwise.sample import Sample, sample_of
+from groupwise.witness import agreement
 
 __all__ = ["Analysis", "analyse", "simulate"]
 
@@ -118,6 +120,7 @@ def analyse(
     # Checks of the mixed model look at its first fit, asked or not.
     sample = sample_of(taken.table, understood, resampling, (*asked, "mixed_wald"))
     tables = _fitted(sample)
+    tables["agreement"] = as_written(agreement(sample, tables))
     further = {"differential_missingness": differential_missingness(taken.missing)}
     return Analysis(
         data=taken.table,
@@ -161,7 +164,7 @@ def _effects(
 
 def _fitted(sample: Sample) -> dict[str, pd.DataFrame]:
     """The tables that models fill; numbers as they stand in the workflow's files."""
-    fits = [fit_tables(specification, sample) for specification in names()]
+    fits = [fit_tables(specification, sample) for specification in specifications()]
     tables = {}
     for name in MODEL_TABLES:
         parts = [fit[name] for fit in fits]

@@ -27,7 +27,7 @@ from groupwise.report import prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
 from groupwise.results import as_written
-from groupwise.specifications import Sample, sample_of
+from groupwise.sample import Sample, sample_of
 from groupwise.words import contrast_label, grouped, method_label
 
 

@@ -18,7 +18,7 @@ from groupwise.calibration.workload import NotSimulated, Options, dataset_worklo
 from groupwise.data.errors import InputError, nearest
 from groupwise.outlook import NotPlanned, planned
 from groupwise.results import as_written
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 NOT_YET = "Call calibrate() to simulate it."
 

@@ -13,7 +13,7 @@ from groupwise.calibration.measures import measures
 from groupwise.calibration.partial import gather
 from groupwise.calibration.scenario import Estimated
 from groupwise.calibration.workload import NotSimulated, Options, Workload, dataset_workload
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 
 def gathered(

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
+from groupwise.algebra import sum_by
 from groupwise.data.errors import InputError
 from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
 from groupwise.inference.mixed import residual, work
-from groupwise.models.least_squares import sum_by
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 MOST_GROUPS, LEAST_GROUPS = 200, 5
 """So many groups are left out at most; with very many rows fewer, but not fewer than the latter."""

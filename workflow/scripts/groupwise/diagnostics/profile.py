@@ -9,7 +9,7 @@ from scipy import stats
 from groupwise import tidy
 from groupwise.diagnostics.refit import Experiment
 from groupwise.inference.mixed import MixedFit, group_effects, hold_sd, sd_limits, work
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 POINTS, SEARCHED, FEW = 60, 24, 12
 """Values between the ends of a curve; fewer where each needs a search, or one among many effects."""

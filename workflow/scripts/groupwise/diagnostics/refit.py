@@ -13,7 +13,8 @@ import pandas as pd
 from groupwise.design import Design
 from groupwise.inference.mixed import MixedFit, fit_one, kenward_roger
 from groupwise.inference.sandwich import cr_inference, design_clusters
-from groupwise.specifications import Sample, group_means
+from groupwise.methods import group_means
+from groupwise.sample import Sample
 from groupwise.tidy import Inference
 
 Build = Callable[[pd.DataFrame, Mapping[str, Any]], Sample]

@@ -13,7 +13,7 @@ from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
 from groupwise.inference.limits import Limits
 from groupwise.inference.mixed import MixedFit, group_effects, hold_sd, sd_limits
 from groupwise.inference.wald import wald
-from groupwise.specifications import Sample
+from groupwise.sample import Sample
 
 BETWEEN = 8
 """Values of a standard deviation besides 0, the estimate and the ends of its interval."""

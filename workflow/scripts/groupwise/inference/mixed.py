@@ -19,6 +19,8 @@ and of a fit its arrays, `sums`, `information(L)` and `maximum_likelihood`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from groupwise.design import Design
@@ -47,7 +49,7 @@ from groupwise.models.blups import RandomEffects
 from groupwise.models.lmm import LinearMixedModel, LmmFit
 from groupwise.models.random_intercept import RandomIntercept, RandomInterceptFit
 from groupwise.models.random_terms import RandomTerm, random_intercept
-from groupwise.tidy import Inference
+from groupwise.tidy import Inference, JointTest
 
 __all__ = [
     "bootstrap",
@@ -118,9 +120,32 @@ def random_terms(design: Design) -> list[RandomTerm]:
     return terms
 
 
+def single(fit: MixedFit) -> MixedFit:
+    """The fit of the one outcome of a batch of one, without leading axes."""
+    assert fit.y is not None and len(fit.y) == 1
+    return replace(fit.reshape(()), y=fit.y[0])
+
+
+def correlations(fit: MixedFit) -> dict[tuple[str, str], float]:
+    """Correlations of the random effects of one term, by their names; NaN with a variance of 0."""
+    pairs: dict[tuple[str, str], float] = {}
+    for each in fit.components if isinstance(fit, LmmFit) else ():
+        for j, row in enumerate(each.colnames if each.correlated else ()):
+            for i, column in enumerate(each.colnames[:j]):
+                scale = float(each.std_dev[i] * each.std_dev[j])
+                covariance = float(each.covariance[i, j])
+                pairs[column, row] = covariance / scale if scale > 0 else np.nan
+    return pairs
+
+
 def wald(fit: MixedFit, L: np.ndarray, conf_level: float) -> Inference:
     """Normal-theory (z) tests of the rows of L beta, L (k, p): (..., k)."""
     return normal.wald(L, fit.beta, fit.vcov, df=np.inf, conf_level=conf_level)
+
+
+def wald_joint(fit: MixedFit, L: np.ndarray) -> JointTest:
+    """Chi-squared test (...) that every row of L beta is zero."""
+    return normal.f_test(fit.beta @ L.T, L @ fit.vcov @ L.T, np.inf)
 
 
 # ---- what is asked of a single outcome ---------------------------------------------------------------

@@ -20,7 +20,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from scipy import linalg, stats
 from scipy.special import comb
 
@@ -415,30 +414,30 @@ def shift_curve(comparison: Comparison, values: np.ndarray, effort: Effort) -> S
     """Go through the assignments of two arms once; `values` (R, u) are the outcomes of the units.
 
     The outcome less an effect tau of the assignment made is e - s o, with the residuals e, the
-    indicator o and s = tau - estimate; all follows from what an assignment makes of e and of o.
+    indicator o and s = tau - estimate; all follows from what an assignment makes of e and of o, in
+    matrix products. With f = e - D a and g = o - D r the residuals of an assignment, sums of W f f and
+    W f g are expanded in e, D and g.
     """
     plan = Plan.of(comparison.assignments, effort)
     y = _cleaned(comparison.outcome(values), values)
     o, W = comparison.made.D[0, 0], comparison.made.W[0, 0]
     estimate = y @ comparison.made.B[0, 0]
-    E = _cleaned(y - estimate[:, None] * o, values)
-    chunks = [_curve_chunk(Forms.of(comparison, labels), E, o) for labels in plan.chunks()]
+    e = _cleaned(y - estimate[:, None] * o, values)
+    chunks = [_curve_chunk(Forms.of(comparison, labels), e, o) for labels in plan.chunks()]
     a, v0, v1, r, v2 = (np.concatenate(part, axis=-1) for part in zip(*chunks, strict=True))
-    return ShiftCurve(estimate, np.square(E) @ W, a, v0, v1, r, v2, plan)
+    return ShiftCurve(estimate, e**2 @ W, a, v0, v1, r, v2, plan)
 
 
-def _curve_chunk(forms: Forms, E: np.ndarray, o: np.ndarray) -> tuple[np.ndarray, ...]:
+def _curve_chunk(forms: Forms, e: np.ndarray, o: np.ndarray) -> tuple[np.ndarray, ...]:
     """a, v0, v1 of shape (R, k) and r, v2 of shape (k,) for k assignments."""
-    r = forms.effects(o)
-    left = forms.residuals(o, r)
-    rows = []
-    for e in E:
-        a = forms.effects(e)
-        f = forms.residuals(e, a)
-        cross = forms.covariance(f, left)[0, 0]
-        rows.append((a[0], forms.covariance(f, f)[0, 0], -2 * cross))
-    a, v0, v1 = (np.array(part) for part in zip(*rows, strict=True))
-    return a, v0, v1, r[0], forms.covariance(left, left)[0, 0]
+    B, D, W = forms.B[0], forms.D[0], forms.W[0]
+    r = B @ o
+    g = o - D * r[:, None]
+    WD, Wg = W * D, W * g
+    a = e @ B.T
+    v0 = e**2 @ W.T - 2 * a * (e @ WD.T) + a**2 * (WD * D).sum(axis=1)
+    v1 = -2 * (e @ Wg.T - a * (WD * g).sum(axis=1))
+    return a, v0, v1, r, (Wg * g).sum(axis=1)
 
 
 def compare_pair(
@@ -516,51 +515,6 @@ def compare_all(units: Units, values: np.ndarray, *, effort: Effort) -> OmnibusT
         exceed += _as_large(made[:, None], _wald(Forms.of(comparison, labels), Y)).sum(axis=1)
     results = (made / q, _p_value(exceed, plan), *_monte_carlo(exceed, plan))
     return OmnibusTest(plan, "", q, *(each.reshape(shape) for each in results))
-
-
-def randomization_distribution(
-    units: Units,
-    values: np.ndarray,
-    *,
-    pair: tuple[int, int] | None = None,
-    effort: Effort,
-    bins: int = 101,
-) -> pd.DataFrame:
-    """Histogram of the statistic over all assignments, for one replicate `values` (u,).
-
-    Returns
-    -------
-    DataFrame
-        `lower`, `upper`, `count` of each bin, and `statistic` of the assignment made: t for a
-        pair of arms, F for all arms (`pair` None). Infinite statistics stand in the outer bins.
-    """
-    arms = tuple(range(units.arm.max() + 1)) if pair is None else pair
-    comparison = Comparison.of(units, arms)
-    if comparison.problem:
-        return pd.DataFrame({name: [] for name in ("lower", "upper", "count", "statistic")})
-    if pair is not None:
-        curve = shift_curve(comparison, values[None], effort.apart(*pair))
-        made, found = (each[0] for each in curve.statistics())
-    else:
-        made, found = _all_wald(comparison, values, effort.apart(*arms))
-    finite = np.abs(found[np.isfinite(found)])
-    top = max(float(finite.max(initial=0)), float(np.abs(made)) if np.isfinite(made) else 0, 1e-9)
-    edges = np.linspace(0 if pair is None else -top, top, bins + 1)
-    count = np.histogram(np.clip(found, edges[0], top), edges)[0]
-    return pd.DataFrame(
-        {"lower": edges[:-1], "upper": edges[1:], "count": count, "statistic": made}
-    )
-
-
-def _all_wald(
-    comparison: Comparison, values: np.ndarray, effort: Effort
-) -> tuple[float, np.ndarray]:
-    """F of the assignment made and of all assignments."""
-    Y = _cleaned(comparison.outcome(values[None]), values[None])
-    plan = Plan.of(comparison.assignments, effort)
-    parts = [_wald(Forms.of(comparison, labels), Y)[0] for labels in plan.chunks()]
-    made = _wald(comparison.made, Y)[0, 0]
-    return float(made) / comparison.q, np.concatenate(parts) / comparison.q
 
 
 def _wald(forms: Forms, Y: np.ndarray) -> np.ndarray:

@@ -28,9 +28,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from groupwise import tidy
+from groupwise.algebra import sum_by
 from groupwise.design import Design
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.models.least_squares import Basis, orthonormal_basis, sum_by
+from groupwise.models.clusters import Clusters, Projected, cluster_design
 
 KINDS = ("CR0", "CR1", "CR2", "CR3")
 
@@ -45,143 +46,27 @@ ROUNDING = 1e-20
 """A variance this small, relative to what independent errors would give, is rounding."""
 
 
-@dataclass(frozen=True)
-class Stack:
-    """Groups of one size: K_g = D_g D_g', H_gg with these eigenvalues.
-
-    member (b,) codes of the groups; D (b, w, m); leverage (b, m).
-    """
-
-    member: np.ndarray
-    D: np.ndarray
-    leverage: np.ndarray
-
-
-@dataclass(frozen=True)
-class Clusters:
-    """What every sandwich of a design shares: its basis, cut by groups.
-
-    Attributes
-    ----------
-    basis : Basis
-        Of all n rows.
-    order, starts : (n,), (G,)
-        Rows sorted by group, and where each group starts among them.
-    Q : (n, w)
-        Sorted rows; the columns of the basis a group can touch: with an absorbed factor its own
-        indicator comes first.
-    level : (G,) or None
-        The level of the absorbed factor each group lies in.
-    stacks : tuple of Stack
-    """
-
-    basis: Basis
-    order: np.ndarray
-    starts: np.ndarray
-    Q: np.ndarray
-    level: np.ndarray | None
-    stacks: tuple[Stack, ...]
-
-    @property
-    def n_obs(self) -> int:
-        return len(self.order)
-
-    @property
-    def n_groups(self) -> int:
-        return len(self.starts)
-
-    def local(self, Lambda: np.ndarray) -> np.ndarray:
-        """Coordinates (k, B + r) as each group sees them: (G, k, w)."""
-        B = len(self.basis.size)
-        shared = np.broadcast_to(Lambda[:, B:], (self.n_groups, *Lambda[:, B:].shape))
-        if self.level is None:
-            return shared
-        return np.concatenate([Lambda.T[self.level][..., None], shared], axis=-1)
-
-    def scores(self, residual: np.ndarray) -> np.ndarray:
-        """Q_g' e_g of residuals (..., n): (..., G, w)."""
-        e = residual[..., self.order]
-        columns = [np.add.reduceat(e * q, self.starts, axis=-1) for q in self.Q.T]
-        return np.stack(columns, axis=-1)
-
-    def leverages(self, x: np.ndarray) -> np.ndarray:
-        """K_g x_g for x (G, k, w)."""
-        out = np.empty(x.shape)
-        for stack in self.stacks:
-            out[stack.member] = (x[stack.member] @ stack.D) @ stack.D.transpose(0, 2, 1)
+def adjusted(clusters: Clusters, x: np.ndarray, kind: str) -> np.ndarray:
+    """f(I - K_g) x_g for x (G, k, w), where f(I - H_gg) = A_g."""
+    out = np.array(x)
+    if kind in ("CR0", "CR1"):
         return out
-
-    def adjusted(self, x: np.ndarray, kind: str) -> np.ndarray:
-        """f(I - K_g) x_g for x (G, k, w), where f(I - H_gg) = A_g."""
-        out = np.array(x)
-        if kind in ("CR0", "CR1"):
-            return out
-        for stack in self.stacks:
-            weight = _adjustment(stack.leverage, kind)[:, None, :]
-            part = (x[stack.member] @ stack.D) * weight
-            out[stack.member] += part @ stack.D.transpose(0, 2, 1)
-        return out
-
-    def lost(self, x: np.ndarray) -> np.ndarray:
-        """Squared length (k,) of the part of x (G, k, w) that single groups alone determine."""
-        total = np.zeros(x.shape[1])
-        for stack in self.stacks:
-            alone = 1 - stack.leverage < SINGULAR
-            if alone.any():
-                part = (x[stack.member] @ stack.D) * alone[:, None, :]
-                total += (part**2).sum(axis=(0, 2))
-        return total
+    for stack in clusters.stacks:
+        weight = _adjustment(stack.leverage, kind)[:, None, :]
+        part = (x[stack.member] @ stack.D) * weight
+        out[stack.member] += part @ stack.D.transpose(0, 2, 1)
+    return out
 
 
-def cluster_design(X: np.ndarray, group: np.ndarray, absorb: np.ndarray | None = None) -> Clusters:
-    """Cut a design by groups, once for all outcomes.
-
-    Parameters
-    ----------
-    X : (n, p)
-        May be rank-deficient; only estimable combinations then have answers.
-    group : (n,)
-        Labels of the clusters.
-    absorb : (n,), optional
-        Labels of a factor whose indicators belong to the model, whether X has them or not (see
-        `Basis.coordinates`). It has to hold the groups: each within one level.
-
-    Raises
-    ------
-    ValueError
-        If a group lies in several levels of the absorbed factor.
-    """
-    codes, starts, order = _sorted_codes(group)
-    levels = None if absorb is None else np.unique(absorb, return_inverse=True)[1]
-    basis = orthonormal_basis(X, levels)
-    Q, level = basis.Q[order], None
-    if levels is not None:
-        level = levels[order][starts]
-        if (levels != level[codes]).any():
-            raise ValueError("a group lies in several levels of the absorbed factor")
-        Q = np.column_stack([1 / np.sqrt(basis.size[levels[order]]), Q])
-    return Clusters(basis, order, starts, Q, level, _stacks(Q, starts))
-
-
-def _sorted_codes(group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    codes = np.unique(group, return_inverse=True)[1]
-    order = np.argsort(codes, kind="stable")
-    return codes, np.searchsorted(codes[order], np.arange(codes.max() + 1)), order
-
-
-def _stacks(Q: np.ndarray, starts: np.ndarray) -> tuple[Stack, ...]:
-    """Eigenvalues of H_gg from the smaller of Q_g Q_g' and Q_g' Q_g, groups of one size together."""
-    size, w = np.diff(np.append(starts, len(Q))), Q.shape[1]
-    stacks = []
-    for n_g in np.unique(size):
-        member = np.flatnonzero(size == n_g)
-        Q_g = Q[starts[member][:, None] + np.arange(n_g)]
-        across = Q_g.transpose(0, 2, 1)
-        leverage, V = np.linalg.eigh(Q_g @ across if n_g <= w else across @ Q_g)
-        leverage = np.clip(leverage, 0, 1)
-        D = across @ V if n_g <= w else V * np.sqrt(leverage)[:, None, :]
-        stacks.append(Stack(member, D, leverage))
-    return tuple(stacks)
+def lost(clusters: Clusters, x: np.ndarray) -> np.ndarray:
+    """Squared length (k,) of the part of x (G, k, w) that single groups alone determine."""
+    total = np.zeros(x.shape[1])
+    for stack in clusters.stacks:
+        alone = 1 - stack.leverage < SINGULAR
+        if alone.any():
+            part = (x[stack.member] @ stack.D) * alone[:, None, :]
+            total += (part**2).sum(axis=(0, 2))
+    return total
 
 
 def _adjustment(leverage: np.ndarray, kind: str) -> np.ndarray:
@@ -233,8 +118,8 @@ def make_contrasts(clusters: Clusters, L: np.ndarray, kind: str) -> Contrasts:
     Lambda, known = clusters.basis.coordinates(L)
     x = clusters.local(np.where(known[:, None], Lambda, 0))
     length = (np.where(known[:, None], Lambda, 0) ** 2).sum(axis=1)
-    known = known & (clusters.lost(x) <= LOST * length) & (length > 0) & (clusters.n_groups > 1)
-    a = clusters.adjusted(x, kind) * known[:, None]
+    known = known & (lost(clusters, x) <= LOST * length) & (length > 0) & (clusters.n_groups > 1)
+    a = adjusted(clusters, x, kind) * known[:, None]
     G, n, rank = clusters.n_groups, clusters.n_obs, clusters.basis.rank
     factor = 1.0
     if kind == "CR1":
@@ -338,16 +223,16 @@ class Robust:
         return np.sqrt(np.diagonal(self.vcov, axis1=-2, axis2=-1))
 
 
-def robust(contrasts: Contrasts, y: np.ndarray) -> Robust:
-    """Estimates and sandwich of every outcome in y, shape (..., n)."""
-    coordinates, residual = contrasts.clusters.basis.project(y)
-    z = contrasts.clusters.scores(residual)
-    contribution = np.einsum("...gw,gkw->...gk", z, contrasts.a, optimize=True)
+def robust(contrasts: Contrasts, outcomes: Projected) -> Robust:
+    """Estimates and sandwich covariances of outcomes (...) for one kind of sandwich."""
+    contribution = np.einsum("...gw,gkw->...gk", outcomes.scores, contrasts.a, optimize=True)
     vcov = contrasts.factor * (np.swapaxes(contribution, -1, -2) @ contribution)
-    expected = (residual**2).mean(axis=-1)[..., None] * np.diag(working_variance(contrasts))
+    mean_square = (outcomes.residual**2).mean(axis=-1)
+    expected = mean_square[..., None] * np.diag(working_variance(contrasts))
     known = contrasts.known & (np.diagonal(vcov, axis1=-2, axis2=-1) > ROUNDING * expected)
     both = known[..., :, None] & known[..., None, :]
-    return Robust(coordinates @ contrasts.Lambda.T, contribution, np.where(both, vcov, np.nan))
+    estimate = outcomes.coordinates @ contrasts.Lambda.T
+    return Robust(estimate, contribution, np.where(both, vcov, np.nan))
 
 
 def degrees_of_freedom(contrasts: Contrasts) -> np.ndarray:
@@ -377,51 +262,16 @@ def design_clusters(design: Design) -> Clusters:
     return cluster_design(design.X, design.group, absorb)
 
 
-def cr_answers(
-    design: Design,
-    y: np.ndarray,
-    kind: str,
-    conf_level: float,
-    clusters: Clusters | None = None,
-) -> tidy.Answers:
-    """Every question of a design answered by one kind of sandwich, for one outcome y (n,).
-
-    `clusters`, from `design_clusters`, saves time when several kinds are asked for.
-    """
-    clusters = clusters or design_clusters(design)
-
-    def infer(L: np.ndarray) -> tidy.Inference:
-        return cr_inference(clusters, L, y, kind, conf_level)
-
-    joint = make_contrasts(clusters, design.omnibus, kind)
-    return tidy.Answers(
-        contrasts=infer(design.L),
-        means=infer(design.L_means),
-        coefficients=infer(np.eye(len(design.terms))),
-        omnibus=joint_tests(joint, robust(joint, y)),
-    )
-
-
 def cr_inference(
-    clusters: Clusters, L: np.ndarray, y: np.ndarray, kind: str, conf_level: float
+    outcomes: Projected, L: np.ndarray, kind: str, conf_level: float
 ) -> tidy.Inference:
-    """t tests of every row of L beta, L (k, p), by one kind of sandwich, for one outcome y (n,)."""
-    contrasts = make_contrasts(clusters, L, kind)
-    found = robust(contrasts, y)
-    df = degrees_of_freedom(contrasts)
-    return t_inference(found.estimate, found.std_error, df, conf_level)
+    """t tests (..., k) of every row of L beta, L (k, p), by one kind of sandwich."""
+    contrasts = make_contrasts(outcomes.clusters, L, kind)
+    fit = robust(contrasts, outcomes)
+    return t_inference(fit.estimate, fit.std_error, degrees_of_freedom(contrasts), conf_level)
 
 
-def unknown(design: Design, answers: tidy.Answers) -> str:
-    """A sentence that names the comparisons and arm means without a standard error, if any."""
-    means = [f"mean of {arm}" for arm in design.arm_labels]
-    labels = np.array([*design.contrast_labels, *means], dtype=object)
-    missing = np.isnan([*answers.contrasts.std_error, *answers.means.std_error])
-    if not missing.any():
-        return ""
-    return (
-        "No standard error for "
-        + ", ".join(labels[missing])
-        + ": one group alone determines it at least in part, or the model explains the outcome "
-        "of all groups completely."
-    )
+def cr_joint(outcomes: Projected, L: np.ndarray, kind: str) -> tidy.JointTest:
+    """F tests (...) that all rows of L beta are 0, by one kind of sandwich."""
+    contrasts = make_contrasts(outcomes.clusters, L, kind)
+    return joint_tests(contrasts, robust(contrasts, outcomes))

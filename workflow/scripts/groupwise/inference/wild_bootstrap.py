@@ -25,17 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from groupwise import tidy
-from groupwise.design import Design
-from groupwise.inference.sandwich import (
-    Clusters,
-    design_clusters,
-    make_contrasts,
-    robust,
-    unknown,
-)
+from groupwise.algebra import sum_by
+from groupwise.inference.sandwich import make_contrasts, robust
 from groupwise.inference.wald import wald_statistic
-from groupwise.models.least_squares import sum_by
+from groupwise.models.clusters import Clusters, Projected
+from groupwise.tidy import Inference, JointTest
 
 ENUMERATE = 2**16
 """At most so many sign vectors are enumerated."""
@@ -45,6 +39,12 @@ BLOCK = 512
 
 MOST_WEIGHTS = 2**24
 """A block has fewer draws where there are so many groups that it would have more weights."""
+
+MOST_DRAWN, LEAST_DRAWS = 200_000_000, 999
+"""So many weights of groups are drawn at most in all, but never fewer draws than the latter."""
+
+AT_A_TIME = 2**20
+"""Products of weights that are worked on at a time."""
 
 WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))
 """Webb's (2014) weights are these with either sign, equally likely."""
@@ -71,6 +71,10 @@ class Weights:
     seed: int = 0
     replicate: int = 0
     enumerate_up_to: int = ENUMERATE
+
+    def of_outcome(self, i: int) -> Weights:
+        """The weights of outcome i of a batch that begins with this replicate."""
+        return replace(self, replicate=self.replicate + i)
 
     @property
     def enumerated(self) -> bool:
@@ -177,15 +181,17 @@ class ConfidenceSet:
     gaps: bool
 
 
-def p_curves(pieces: Pieces, z: np.ndarray, unit: np.ndarray, weights: Weights) -> list[Curve]:
-    """One curve per combination, from scores z (G, w) and CR0 standard errors `unit` (k,)."""
-    parts = [
-        [_five(pieces, c, v, z / scale) for c, scale in enumerate(unit)] for v in weights.blocks()
-    ]
-    if not len(unit):
-        return []
-    a, b, A, B, C = np.moveaxis(np.concatenate(parts, axis=-1), 1, 0)
-    return [Curve(a[c], b[c], A[c], B[c], C[c], weights) for c in range(len(unit))]
+def p_curves(pieces: Pieces, z: np.ndarray, unit: np.ndarray, weights: Weights) -> dict[int, Curve]:
+    """The curves of the combinations that have a variance, from the scores z (G, w) of one outcome.
+
+    `unit` (k,) are their CR0 standard errors, NaN where there is none.
+    """
+    usable = [int(c) for c in np.flatnonzero(np.isfinite(unit))]
+    parts = [[_five(pieces, c, v, z / unit[c]) for c in usable] for v in weights.blocks()]
+    if not usable:
+        return {}
+    five = np.concatenate(parts, axis=-1)
+    return {c: Curve(*five[j], weights=weights) for j, c in enumerate(usable)}
 
 
 def _five(pieces: Pieces, c: int, v: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -228,73 +234,109 @@ def _outermost(
     return sign * low, gaps
 
 
-def wild_p_values(
-    clusters: Clusters,
-    y: np.ndarray,
-    L: np.ndarray,
-    *,
-    draws: int = 999,
-    seed: int = 0,
-    first: int = 0,
-    enumerate_up_to: int = ENUMERATE,
+def affordable(draws: int, n_groups: int) -> int:
+    """So many draws as are asked for, or fewer where there are very many groups."""
+    return min(draws, max(MOST_DRAWN // n_groups, LEAST_DRAWS))
+
+
+def p_values(
+    outcomes: Projected, L: np.ndarray, weights: Weights, *, null: np.ndarray | float = 0.0
 ) -> np.ndarray:
-    """p-values (R, k) that each row of L beta is 0 for outcomes y (R, n).
+    """p-values (R, k) that each row of L beta, L (k, p), is `null` (k,), for R outcomes.
 
-    Outcome i has its draws from (seed, first + i), so that results do not depend on how outcomes
-    are spread over calls.
+    Outcome i has the draws of replicate `weights.replicate` + i, so that results do not depend on how
+    outcomes are spread over calls; where every sign vector is used, all outcomes share them.
     """
-    contrasts = make_contrasts(clusters, L, "CR1")
-    found, scores = robust(contrasts, y), clusters.scores(clusters.basis.project(y)[1])
-    pieces = Pieces.of(clusters, np.where(contrasts.known[:, None], contrasts.Lambda, 0))
-    extreme = np.full(found.estimate.shape, np.nan)
-    weights = Weights(clusters.n_groups, draws, seed, 0, enumerate_up_to)
-    for i, z in enumerate(scores):
-        own = replace(weights, replicate=first + i)
-        for c in np.flatnonzero(np.isfinite(found.std_error[i])):
-            extreme[i, c] = _count_extreme(pieces, int(c), z, found.estimate[i, c], own)
-    return np.asarray(weights.p_value(extreme))
+    contrasts = make_contrasts(outcomes.clusters, L, "CR1")
+    fit = robust(contrasts, outcomes)
+    pieces = Pieces.of(outcomes.clusters, np.where(contrasts.known[:, None], contrasts.Lambda, 0))
+    distance, scores = fit.estimate - null, outcomes.scores
+    extreme = np.zeros(distance.shape)
+    for batch, own in _batches(weights, len(scores)):
+        for c in np.flatnonzero(contrasts.known):
+            extreme[batch, c] = _count_extreme(
+                pieces, int(c), scores[batch], distance[batch, c], own
+            )
+    return np.where(np.isfinite(fit.std_error), weights.p_value(extreme), np.nan)
 
 
-def _count_extreme(pieces: Pieces, c: int, z: np.ndarray, estimate: float, weights: Weights) -> int:
-    """How many weight vectors are as extreme as the data under the null of 0."""
-    q = z + estimate * pieces.k_g[c]
-    limit = _square(estimate**2 / (pieces.along(c, z) ** 2).sum())
-    total = 0
+def _batches(weights: Weights, n_outcomes: int) -> list[tuple[slice, Weights]]:
+    """Outcomes that share their weights."""
+    if weights.enumerated:
+        return [(slice(n_outcomes), weights)]
+    return [(slice(i, i + 1), weights.of_outcome(i)) for i in range(n_outcomes)]
+
+
+def _count_extreme(
+    pieces: Pieces, c: int, z: np.ndarray, distance: np.ndarray, weights: Weights
+) -> np.ndarray:
+    """(R,) weight vectors as extreme as the data, for scores z (R, G, w) and distances (R,).
+
+    With weights v_g the variance, sum_g (v_g a_g - K_g's)^2, is sum (v_g a_g)^2 - 2 s'sum v_g a_g K_g
+    + s'(sum K_g K_g')s: matrix products of the weights, and a few operations on what they give.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limit = distance**2 / (np.einsum("gw,rgw->rg", pieces.Lambda[c], z) ** 2).sum(axis=1)
+    limit = np.where(limit > ZERO, limit, 0.0)
+    q = z + distance[:, None, None] * pieces.k_g[c]
+    count = _in_levels if pieces.clusters.level is not None else _in_products
+    w = z.shape[2]
+    step = max(1, AT_A_TIME // (BLOCK * (2 * w + 1)))
+    starts = range(0, len(z), step)
+    parts = [count(pieces, c, q[i : i + step], limit[i : i + step], weights) for i in starts]
+    return np.concatenate(parts)
+
+
+def _in_products(
+    pieces: Pieces, c: int, q: np.ndarray, limit: np.ndarray, weights: Weights
+) -> np.ndarray:
+    """The same of q (R, G, w), for designs without an absorbed factor."""
+    K, (R, G, w) = pieces.K_Lambda[c], q.shape
+    a = np.einsum("gw,rgw->rg", pieces.Lambda[c], q)
+    right = np.concatenate([q, a[..., None] * K, a[..., None]], axis=2)
+    right, squares = right.transpose(1, 2, 0).reshape(G, -1), (a**2).T
+    KK, total = K.T @ K, np.zeros(R, dtype=int)
     for v in weights.blocks():
-        contributions = pieces.contributions(c, v, q)
-        variance = np.einsum("vg,vg->v", contributions, contributions)
-        as_far = (v @ pieces.along(c, q)) ** 2 >= (1 - TIE) * limit * variance
-        total += int(np.count_nonzero(as_far))
+        product = (v @ right).reshape(len(v), 2 * w + 1, R)
+        s, by_a, along = product[:, :w], product[:, w : 2 * w], product[:, 2 * w]
+        fixed = squares.sum(axis=0) if weights.enumerated else v**2 @ squares
+        variance = fixed + ((np.einsum("ij,vjr->vir", KK, s) - 2 * by_a) * s).sum(axis=1)
+        total += (along**2 >= (1 - TIE) * limit * variance).sum(axis=0)
     return total
 
 
-def wild_joint_p_values(
-    clusters: Clusters,
-    y: np.ndarray,
-    L: np.ndarray,
-    *,
-    draws: int = 999,
-    seed: int = 0,
-    first: int = 0,
-    enumerate_up_to: int = ENUMERATE,
+def _in_levels(
+    pieces: Pieces, c: int, q: np.ndarray, limit: np.ndarray, weights: Weights
 ) -> np.ndarray:
-    """p-values (R,) that L beta is 0 altogether, by the Wald statistic, for outcomes y (R, n)."""
-    contrasts, p_value = make_contrasts(clusters, L, "CR1"), np.full(len(y), np.nan)
+    """The same where a factor is absorbed: sums are over the groups of each of its levels."""
+    total = np.zeros(len(q), dtype=int)
+    for v in weights.blocks():
+        for i, own in enumerate(q):
+            contributions = pieces.contributions(c, v, own)
+            variance = np.einsum("vg,vg->v", contributions, contributions)
+            as_far = (v @ pieces.along(c, own)) ** 2 >= (1 - TIE) * limit[i] * variance
+            total[i] += np.count_nonzero(as_far)
+    return total
+
+
+def joint(outcomes: Projected, L: np.ndarray, weights: Weights) -> JointTest:
+    """Tests (R,) that L beta is 0 altogether: the CR1 Wald statistic over q, by the bootstrap."""
+    contrasts = make_contrasts(outcomes.clusters, L, "CR1")
+    fit = robust(contrasts, outcomes)
+    statistic, p_value = wald_statistic(fit.estimate, fit.vcov), np.full(len(fit.vcov), np.nan)
+    unknown = np.full(len(p_value), np.nan)
     if not (contrasts.known.all() and np.linalg.matrix_rank(contrasts.Lambda) == len(L)):
-        return p_value
+        return JointTest(statistic / len(L), float(len(L)), unknown, p_value)
     # The statistic depends on the span of the rows only: an orthonormal basis serves.
     U = np.linalg.qr(contrasts.Lambda.T)[0].T
-    pieces = Pieces.of(clusters, U)
-    found = robust(contrasts, y)
-    observed = wald_statistic(found.estimate, found.vcov) * contrasts.factor
-    coordinates, residual = clusters.basis.project(y)
-    distance, scores = coordinates @ U.T, clusters.scores(residual)
-    for i in np.flatnonzero(np.isfinite(observed)):
-        q = scores[i] + np.einsum("c,cgw->gw", distance[i], pieces.k_g)
-        weights = Weights(clusters.n_groups, draws, seed, first + int(i), enumerate_up_to)
-        samples = np.concatenate([_samples(pieces, v, q) for v in weights.blocks()])
-        p_value[i] = weights.p_value(np.count_nonzero(samples >= (1 - TIE) * _square(observed[i])))
-    return p_value
+    pieces, distance = Pieces.of(outcomes.clusters, U), outcomes.coordinates @ U.T
+    for i in np.flatnonzero(np.isfinite(statistic)):
+        q = outcomes.scores[i] + np.einsum("c,cgw->gw", distance[i], pieces.k_g)
+        own = weights.of_outcome(int(i))
+        samples = np.concatenate([_samples(pieces, v, q) for v in own.blocks()])
+        limit = _square(statistic[i] * contrasts.factor)
+        p_value[i] = own.p_value(np.count_nonzero(samples >= (1 - TIE) * limit))
+    return JointTest(statistic / len(L), float(len(L)), unknown, p_value)
 
 
 def _square(value: float) -> float:
@@ -321,87 +363,39 @@ def _wald(estimate: np.ndarray, vcov: np.ndarray) -> np.ndarray:
     return np.asarray(parts.sum(axis=-1))
 
 
-UNBOUNDED = "The test rejects no distant value, so the interval is unbounded"
-GAPS = "The confidence set has gaps, which the interval spans"
+def inference(
+    outcomes: Projected, L: np.ndarray, weights: Weights, conf_level: float, searched: int
+) -> Inference:
+    """Tests (R, k) of every row of L beta, and for the first `searched` outcomes intervals.
 
-
-def wild_inference(
-    clusters: Clusters,
-    y: np.ndarray,
-    L: np.ndarray,
-    weights: Weights,
-    conf_level: float,
-    tested: np.ndarray | None = None,
-) -> tuple[tidy.Inference, list[str]]:
-    """Tests and intervals of every row of L beta for one outcome y (n,), with a note on each.
-
-    Estimates and CR1 standard errors as in the sandwich; there are no degrees of freedom. Rows
-    that are not `tested`, a mask (k,), are NaN, as are those without a variance.
+    Estimates and CR1 standard errors are those of the sandwich; there are no degrees of freedom.
     """
-    contrasts = make_contrasts(clusters, L, "CR1")
-    found, z = robust(contrasts, y), clusters.scores(clusters.basis.project(y)[1])
-    usable = np.isfinite(found.std_error) & (True if tested is None else tested)
-    unit = found.std_error[usable] / np.sqrt(contrasts.factor)
-    curves = p_curves(Pieces.of(clusters, contrasts.Lambda[usable]), z, unit, weights)
-    p_value, low, high = np.full((3, len(L)), np.nan)
-    notes = [""] * len(L)
-    for c, scale, curve in zip(np.flatnonzero(usable), unit, curves, strict=True):
-        x = found.estimate[c] / scale
-        p_value[c] = curve.p_value(x)
-        kept = confidence_set(curve, 1 - conf_level, also=x)
-        low[c], high[c] = found.estimate[c] - scale * np.array([kept.high, kept.low])
-        notes[c] = GAPS if kept.gaps else "" if np.isfinite([low[c], high[c]]).all() else UNBOUNDED
-    statistic, df = found.estimate / found.std_error, np.full(len(L), np.nan)
-    inference = tidy.Inference(
-        found.estimate, found.std_error, statistic, df, p_value, low, high, conf_level
+    contrasts = make_contrasts(outcomes.clusters, L, "CR1")
+    fit = robust(contrasts, outcomes)
+    pieces = Pieces.of(outcomes.clusters, np.where(contrasts.known[:, None], contrasts.Lambda, 0))
+    low, high = np.full((2, *fit.estimate.shape), np.nan)
+    gaps = np.zeros(fit.estimate.shape, dtype=bool)
+    for i in range(searched):
+        unit = fit.std_error[i] / np.sqrt(contrasts.factor)
+        curves = p_curves(pieces, outcomes.scores[i], unit, weights.of_outcome(i))
+        for c, curve in curves.items():
+            x = fit.estimate[i, c] / unit[c]
+            kept = confidence_set(curve, 1 - conf_level, also=x)
+            low[i, c] = fit.estimate[i, c] - unit[c] * kept.high
+            high[i, c] = fit.estimate[i, c] - unit[c] * kept.low
+            gaps[i, c] = kept.gaps
+    with np.errstate(invalid="ignore"):
+        statistic = fit.estimate / fit.std_error
+    p_value = p_values(outcomes, L, weights)
+    rows = Inference(
+        estimate=fit.estimate,
+        std_error=fit.std_error,
+        statistic=statistic,
+        df=np.full(statistic.shape, np.nan),
+        p_value=p_value,
+        conf_low=low,
+        conf_high=high,
+        conf_level=conf_level,
+        gaps=gaps,
     )
-    return inference.mask(usable), notes
-
-
-def wild_answers(
-    design: Design,
-    y: np.ndarray,
-    conf_level: float,
-    *,
-    draws: int = 9999,
-    seed: int = 0,
-    clusters: Clusters | None = None,
-) -> tuple[tidy.Answers, str]:
-    """Every question of a design answered for one outcome y (n,), and what is odd about the answers.
-
-    The coefficients of blocks, of which there can be many, are not tested.
-    """
-    clusters = clusters or design_clusters(design)
-    weights = Weights(clusters.n_groups, draws, seed)
-    rows = np.vstack([design.L, design.L_means, np.eye(len(design.terms))])
-    cuts = np.cumsum([len(design.L), len(design.L_means)])
-    _, first, place = np.unique(rows.round(12), axis=0, return_index=True, return_inverse=True)
-    place = place.reshape(-1)
-    tested = ~np.isin(first, cuts[1] + design.columns("block"))
-    found, notes = wild_inference(clusters, y, rows[first], weights, conf_level, tested)
-    contrasts, means, coefficients = (_take(found, i) for i in np.split(place, cuts))
-    labels = [*design.contrast_labels, *(f"mean of {arm}" for arm in design.arm_labels)]
-    message = _message({label: notes[i] for label, i in zip(labels, place, strict=False)})
-    omnibus = _omnibus(clusters, y, design.omnibus, weights)
-    answers = tidy.Answers(contrasts, means, coefficients, omnibus)
-    return answers, " ".join(filter(None, (unknown(design, answers), message)))
-
-
-def _take(found: tidy.Inference, rows: np.ndarray) -> tidy.Inference:
-    columns = {k: v[rows] for k, v in found.columns().items() if k != "conf_level"}
-    return tidy.Inference(**columns, conf_level=found.conf_level)
-
-
-def _omnibus(clusters: Clusters, y: np.ndarray, L: np.ndarray, weights: Weights) -> tidy.JointTest:
-    """The Wald statistic (CR1) over its rows, with the bootstrap's p-value."""
-    found = robust(make_contrasts(clusters, L, "CR1"), y)
-    statistic = float(wald_statistic(found.estimate, found.vcov)) / len(L)
-    p_value = wild_joint_p_values(clusters, y[None], L, draws=weights.draws, seed=weights.seed)
-    return tidy.JointTest(statistic, float(len(L)), np.nan, float(p_value[0]))
-
-
-def _message(notes: dict[str, str]) -> str:
-    """One sentence per kind of note, with the answers it is about."""
-    kinds = dict.fromkeys(note for note in notes.values() if note)
-    about = {kind: [label for label, note in notes.items() if note == kind] for kind in kinds}
-    return " ".join(f"{kind}: {', '.join(labels)}." for kind, labels in about.items())
+    return rows.mask(np.isfinite(fit.std_error))

@@ -12,86 +12,128 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from groupwise.algebra import RANK_TOLERANCE, independent_columns
-from groupwise.models.least_squares import (
-    Basis,
-    normal_loglik,
-    orthonormal_basis,
-    sum_by,
-    sum_of_squares,
-)
+from groupwise.algebra import RANK_TOLERANCE, independent_columns, sum_by
+from groupwise.models.least_squares import Basis, orthonormal_basis, without_rounding
 
 CANCELLED = 1e-12
 """A difference this small, relative to what it is the difference of, is 0."""
 
 
 @dataclass(frozen=True)
-class Absorbed:
-    """The fit of y (n,) on X (n, p) and G groups; the parameter of the first group is 0.
+class GroupParameters:
+    """The model with a parameter for each of G groups, for X (n, p): what no outcome changes.
 
     Attributes
     ----------
     basis : Basis
-        Of X within groups, with rank r; `within` (r,) are the coordinates of y on it.
-    X, y : (G, p), (G,)
+        Of X within groups, with rank r.
+    X : (G, p)
         Means of the groups, which have `size` (G,) members.
-    variance, loglik, df_resid, residual
-        As in `linear.LinearFit`.
     """
 
     basis: Basis
-    within: np.ndarray
     X: np.ndarray
-    y: np.ndarray
     size: np.ndarray
-    variance: float
-    loglik: float
-    df_resid: float
-    residual: np.ndarray
 
     @classmethod
-    def of(cls, X: np.ndarray, y: np.ndarray, group: np.ndarray) -> Absorbed:
-        """The fit; X is constant in one column, and `group` has codes from 0 without gaps."""
+    def of(cls, X: np.ndarray, group: np.ndarray) -> GroupParameters:
+        """X is constant in one column, and `group` has codes from 0 without gaps."""
         basis = orthonormal_basis(X, group)
-        size = basis.size
-        coordinates, residual = basis.project(y)
-        means = sum_by(y, group, len(size)) / size
-        df, ssr = len(y) - basis.rank, sum_of_squares(float(residual @ residual), y)
-        variance = ssr / df if df > 0 else np.nan
-        X_means = basis.C / np.sqrt(size)[:, None]
-        within = coordinates[len(size) :]
-        loglik = normal_loglik(ssr, len(y))
-        return cls(basis, within, X_means, means, size, variance, loglik, float(df), residual)
+        return cls(basis, basis.C / np.sqrt(basis.size)[:, None], basis.size)
 
     @property
     def columns(self) -> int:
         """Of the model as it is written down: X and an indicator for every group but the first."""
         return self.X.shape[1] + len(self.size) - 1
 
-    def combine(self, L: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """L beta + w gamma for L (k, p) and w (k, G): estimates and standard errors, and known ones.
-
-        NaN where the combination is not estimable; all three have shape (k,).
-        """
+    def combination(self, L: np.ndarray, w: np.ndarray) -> Combination:
+        """L beta + w gamma for L (k, p) and w (k, G)."""
         at_means = w @ self.X
         row = L - at_means
         row[np.abs(row) <= CANCELLED * (np.abs(L) + np.abs(at_means))] = 0
-        Lambda, known = self.basis.within(row)
-        variance = (Lambda**2).sum(axis=1) + (w**2 / self.size).sum(axis=1)
-        estimate = w @ self.y + Lambda @ self.within
-        std_error = np.sqrt(self.variance * variance)
-        return np.where(known, estimate, np.nan), np.where(known, std_error, np.nan), known
+        return Combination(*self.basis.within(row), w, self.size)
 
-    def vcov(self, L: np.ndarray) -> np.ndarray:
-        """Covariance (k, k) of combinations L beta that are identified within groups."""
-        Lambda, _ = self.basis.within(L)
-        return np.asarray(self.variance * (Lambda @ Lambda.T))
+    def fit(self, y: np.ndarray) -> AbsorbedFit:
+        """Least squares of outcomes y (R, n)."""
+        coordinates, residual = self.basis.project(y)
+        G = len(self.size)
+        means = sum_by(y, self.basis.level, G) / self.size  # type: ignore[arg-type]
+        squares = without_rounding(np.einsum("ri,ri->r", residual, residual), y)
+        df = y.shape[1] - self.basis.rank
+        return AbsorbedFit(self, coordinates[:, G:], means, squares, residual, df)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """k combinations of coefficients and group parameters, and which are `estimable` (k,).
+
+    Lambda (k, r) are weights of the coordinates within groups, w (k, G) of the group means.
+    """
+
+    Lambda: np.ndarray
+    estimable: np.ndarray
+    w: np.ndarray
+    size: np.ndarray
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """(k, k) in units of the residual variance: the two parts are independent."""
+        vcov = self.Lambda @ self.Lambda.T + (self.w / self.size) @ self.w.T
+        return np.where(self.estimable[:, None] & self.estimable, vcov, np.nan)
+
+    @property
+    def length(self) -> np.ndarray:
+        """(k,) standard errors in units of the residual standard deviation."""
+        squares = (self.Lambda**2).sum(axis=1) + (self.w**2 / self.size).sum(axis=1)
+        return np.where(self.estimable, np.sqrt(squares), np.nan)
+
+
+@dataclass(frozen=True)
+class AbsorbedFit:
+    """Fits of R outcomes; the parameter of the first group is 0.
+
+    `within` (R, r) are coordinates on `basis`, `means` (R, G) of the groups, `squares` (R,) residual
+    sums of squares, `residual` (R, n), `df` n - rank.
+    """
+
+    model: GroupParameters
+    within: np.ndarray
+    means: np.ndarray
+    squares: np.ndarray
+    residual: np.ndarray
+    df: int
+
+    @property
+    def variance(self) -> np.ndarray:
+        """(R,) of the residuals; NaN where no degree of freedom is left."""
+        return self.squares / self.df if self.df > 0 else np.full(len(self.squares), np.nan)
+
+    def estimate(self, combination: Combination) -> np.ndarray:
+        """(R, k); NaN where a combination is not estimable."""
+        estimate = self.means @ combination.w.T + self.within @ combination.Lambda.T
+        return np.where(combination.estimable, estimate, np.nan)
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What programs print for the coefficients of X in one outcome, though groups are aliased with it.
+
+    `within` (r,) and `means` (G,) are those of one outcome of an `AbsorbedFit`.
+    """
+
+    model: GroupParameters
+    within: np.ndarray
+    means: np.ndarray
 
     def without_last_groups(self) -> np.ndarray:
-        """beta (p,) if a group has no parameter whose indicator X and earlier groups span."""
-        scale = np.maximum(np.abs(self.X).max(axis=0), np.finfo(float).tiny)
-        spanned = linalg.orth((self.basis.R / scale).T)
-        rows = self.X / scale
+        """Coefficients if a group has no parameter whose indicator X and earlier groups span.
+
+        NaN for these; beta (p,) stands before the parameters of all groups but the first, (G - 1,).
+        """
+        X = self.model.X
+        scale = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
+        spanned = linalg.orth((self.model.basis.R / scale).T)
+        rows = X / scale
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         dropped = [0]  # no model has an indicator of the first group
         while True:
@@ -103,30 +145,39 @@ class Absorbed:
                 break
             outside = np.linalg.norm(rows - (rows @ spanned) @ spanned.T, axis=1)
             dropped.append(int(np.flatnonzero(outside > RANK_TOLERANCE)[-1]))
-        return _solve(np.vstack([self.basis.R, self.X[dropped]]), self.within, self.y[dropped])
+        beta = self._solved(np.arange(X.shape[1]), dropped)
+        return self._with_groups(beta, dropped)
 
     def without_first_columns(self) -> np.ndarray:
-        """beta (p,) without columns of X that the groups and later columns span: NaN for these."""
-        kept = independent_columns(self.basis.R, np.arange(self.X.shape[1])[:0:-1])
+        """The same without columns of X that the groups and later columns span: NaN for these."""
+        kept = independent_columns(self.model.basis.R, np.arange(self.model.X.shape[1])[:0:-1])
         kept[0] = True  # the intercept, which stands for the first group
-        beta = np.full(len(kept), np.nan)
-        equations = np.vstack([self.basis.R, self.X[:1]])[:, kept]
-        beta[kept] = _solve(equations, self.within, self.y[:1])
-        return beta
+        beta = np.zeros(len(kept))
+        beta[kept] = self._solved(np.flatnonzero(kept), [0])
+        coefficients = self._with_groups(beta, [0])
+        coefficients[: len(kept)][~kept] = np.nan
+        return coefficients
 
     def shortest(self) -> np.ndarray:
-        """beta (p,) of the solution with the least sum of squares of beta and gamma."""
-        fixed = np.vstack([self.basis.R, self.X[:1]])
-        beta = _solve(fixed, self.within, self.y[:1])
+        """The same of the solution with the least sum of squares: a pseudo-inverse's."""
+        X = self.model.X
+        fixed = np.vstack([self.model.basis.R, X[:1]])
+        beta = self._solved(np.arange(X.shape[1]), [0])
         free = np.linalg.svd(fixed)[2][len(fixed) :].T
-        target = np.concatenate([-beta, self.y - self.X @ beta])
-        step = np.linalg.lstsq(np.vstack([free, self.X @ free]), target, rcond=None)[0]
-        return np.asarray(beta + free @ step)
+        target = np.concatenate([-beta, self.means - X @ beta])
+        step = np.linalg.lstsq(np.vstack([free, X @ free]), target, rcond=None)[0]
+        return self._with_groups(beta + free @ step, [0])
 
+    def _solved(self, columns: np.ndarray, groups: list[int]) -> np.ndarray:
+        """The shortest beta of these columns that agrees within groups, and with these groups' means."""
+        equations = np.vstack([self.model.basis.R, self.model.X[groups]])[:, columns]
+        length = np.linalg.norm(equations, axis=1)
+        target = np.concatenate([self.within, self.means[groups]]) / length
+        beta: np.ndarray = np.linalg.lstsq(equations / length[:, None], target, rcond=None)[0]
+        return beta
 
-def _solve(equations: np.ndarray, *right: np.ndarray) -> np.ndarray:
-    """The shortest solution of equations that agree, with rows brought to one length."""
-    length = np.linalg.norm(equations, axis=1)
-    target = np.concatenate(right) / length
-    found: np.ndarray = np.linalg.lstsq(equations / length[:, None], target, rcond=None)[0]
-    return found
+    def _with_groups(self, beta: np.ndarray, dropped: list[int]) -> np.ndarray:
+        """beta and the parameters of the groups, NaN for those that were dropped."""
+        gamma = self.means - self.model.X @ beta
+        gamma[dropped] = np.nan
+        return np.concatenate([beta, gamma[1:]])

@@ -1,9 +1,16 @@
 """Generalised estimating equations with a linear mean and exchangeable errors, from group sums.
 
-The correlation and its divisors are those of statsmodels' `Exchangeable`, and so is the covariance
-of Mancl and DeRouen (2001), Biometrics 57, 126-134: with A_g = X_g'R_g^-1 X_g, u_g = X_g'R_g^-1 e_g
-and B the sum of the A_g, it is the sum of w_g w_g' with w_g = (B - A_g)^-1 u_g, because
-X'R^-1 (I - H_gg)^-1 = B (B - A_g)^-1 X'R^-1. Nothing has the size of a group.
+The correlation and its divisors are those of statsmodels' `Exchangeable`; the covariance is that of
+Mancl and DeRouen (2001), Biometrics 57, 126-134, in which residuals are divided by I - H_gg before
+they enter the sandwich. With errors exchangeable within groups V_g^-1 = (I - c_g J) / (1 - rho),
+c_g = rho / (1 + (n_g - 1) rho). In an orthonormal basis Q, with gamma the GLS effects less the OLS ones
+and P_g orthonormal rows, as many as Q_g has rank, for which P_g Q_g'Q_g P_g' = diag(square_g),
+
+    B^-1 = sum_g P_g' a_g P_g,   a_g = (diag(square_g) - c_g t_g t_g') / (1 - rho),   t_g = P_g Q_g'1
+
+and group g contributes L B P_g' (I - a_g P_g B P_g')^-1 d_g, d_g = P_g Q_g' V_g^-1 e_g, to L beta: that
+is (I - H_gg)^-1 pulled through X_g' V_g^-1. Nothing has the size of a group, and outcomes of any number
+are fitted together.
 """
 
 from __future__ import annotations
@@ -12,7 +19,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_STEPS, TOLERANCE = 200, 1e-12
+from groupwise.algebra import invert
+from groupwise.models.clusters import Clusters, Projected
+
+TOLERANCE = 1e-13
+"""Changes of the correlation that end the iterations."""
+
+MOST_STEPS = 200
+
+MOST_NUMBERS = 2**22
+"""Numbers, over outcomes, groups and columns, that are worked on at a time."""
+
+NOTHING = 1e-10
+"""An eigenvalue of Q_g'Q_g below this share of the largest is 0."""
 
 ALIKE = 1 - 1e-6
 """A correlation above this leaves nothing to weight the members of a group by."""
@@ -28,87 +47,137 @@ def pairs_of_members(size: np.ndarray) -> int:
     return int((size * (size - 1)).sum()) // 2
 
 
-def has_too_few_pairs(size: np.ndarray, p: int) -> bool:
-    """Whether the correlation has no estimate beside p coefficients; without any pair it needs none."""
-    return 0 < pairs_of_members(size) <= p
-
-
 @dataclass(frozen=True)
-class Products:
-    """Sums over each group for X (n, p) and y (n,): size (G,), x (G, p), y (G,), and products."""
+class Exchangeable:
+    """A design for GEE: what does not depend on outcomes. G groups, p columns, r the largest rank.
 
+    Attributes
+    ----------
+    S : (G, p) group sums of Q
+    P : (G, r, p) orthonormal rows, of groups of smaller rank filled with zeros
+    square, t : (G, r)
+    size : (G,)
+    """
+
+    S: np.ndarray
+    P: np.ndarray
+    square: np.ndarray
+    t: np.ndarray
     size: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
-    xx: np.ndarray
-    xy: np.ndarray
-    yy: np.ndarray
 
     @classmethod
-    def of(cls, X: np.ndarray, y: np.ndarray, group: np.ndarray) -> Products:
-        """`group` has codes from 0 without gaps."""
+    def of(cls, clusters: Clusters) -> Exchangeable:
+        """Of a design without an absorbed factor."""
+        G, p = clusters.n_groups, clusters.Q.shape[1]
+        r = max(stack.leverage.shape[1] for stack in clusters.stacks)
+        P, square = np.zeros((G, r, p)), np.zeros((G, r))
+        for stack in clusters.stacks:
+            most = np.maximum(stack.leverage.max(axis=1, keepdims=True), 1e-300)
+            values = np.where(stack.leverage > NOTHING * most, stack.leverage, 0.0)
+            root = np.where(values > 0, np.sqrt(values), np.inf)
+            k = values.shape[1]
+            # From the largest on, so that what is 0 stands last in every group.
+            P[stack.member, :k] = (stack.D.transpose(0, 2, 1) / root[..., None])[:, ::-1]
+            square[stack.member, :k] = values[:, ::-1]
+        r = int(square.any(axis=0).sum())
+        P, square = np.ascontiguousarray(P[:, :r]), square[:, :r]
+        S = np.add.reduceat(clusters.Q, clusters.starts, axis=0)
+        size = np.diff(np.append(clusters.starts, clusters.n_obs))
+        return cls(S, P, square, np.einsum("grp,gp->gr", P, S), size)
 
-        def total(values: np.ndarray) -> np.ndarray:
-            return np.bincount(group, weights=values)
-
-        xx = np.empty((int(group.max()) + 1, X.shape[1], X.shape[1]))
-        for i, column in enumerate(X.T):
-            for j, other in enumerate(X.T[: i + 1]):
-                xx[:, i, j] = xx[:, j, i] = total(column * other)
-        return cls(
-            size=np.bincount(group),
-            x=np.column_stack([total(column) for column in X.T]),
-            y=total(y),
-            xx=xx,
-            xy=np.column_stack([total(column * y) for column in X.T]),
-            yy=total(y * y),
+    def fit(self, outcomes: Projected) -> ExchangeableFit:
+        """Alternate between correlation and coefficients, from least squares, until both stay."""
+        total = np.add.reduceat(
+            outcomes.residual[:, outcomes.clusters.order], outcomes.clusters.starts, axis=1
         )
+        squares = np.einsum("ri,ri->r", outcomes.residual, outcomes.residual)
+        gamma = np.zeros((len(total), self.S.shape[1]))
+        rho = self._correlation(total, squares, gamma)
+        active = np.flatnonzero(np.isfinite(rho))
+        for _ in range(MOST_STEPS):
+            if not len(active):
+                break
+            c = self._shrinkage(rho[active])
+            right = (c * total[active]) @ self.S
+            gamma[active] = -np.einsum("rij,rj->ri", self._bread(c), right)
+            new = self._correlation(total[active], squares[active], gamma[active])
+            moved = np.abs(new - rho[active]) > TOLERANCE
+            rho[active] = new
+            active = active[moved & np.isfinite(new)]
+        converged = np.isfinite(rho)
+        converged[active] = False
+        return ExchangeableFit(self, outcomes, total, gamma, rho, converged)
+
+    def _correlation(self, total: np.ndarray, squares: np.ndarray, gamma: np.ndarray) -> np.ndarray:
+        """Mean product of two residuals of a group over their mean square, p taken off both counts."""
+        n, p = int(self.size.sum()), self.S.shape[1]
+        ssr = squares + (gamma**2).sum(axis=1)
+        products = (((total - gamma @ self.S.T) ** 2).sum(axis=1) - ssr) / 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rho: np.ndarray = products / (ssr / (n - p)) / (pairs_of_members(self.size) - p)
+        return rho
+
+    def _shrinkage(self, rho: np.ndarray) -> np.ndarray:
+        """c_g, shape (R, G)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            c: np.ndarray = rho[:, None] / (1 + (self.size - 1) * rho[:, None])
+        return c
+
+    def _bread(self, c: np.ndarray) -> np.ndarray:
+        """(Q'V^-1 Q)^-1 without its factor 1 - rho, shape (R, p, p)."""
+        G, p = self.S.shape
+        outer = (self.S[:, :, None] * self.S[:, None, :]).reshape(G, p * p)
+        return invert(np.eye(p) - (c @ outer).reshape(-1, p, p))
 
 
 @dataclass(frozen=True)
 class ExchangeableFit:
-    """beta (p,), bias-reduced covariance (p, p), correlation within groups."""
+    """Fits of R outcomes: gamma (R, p), correlation (R,), which of them converged (R,).
 
-    beta: np.ndarray
-    vcov: np.ndarray
-    correlation: float
-    converged: bool
-
-
-def fit_exchangeable(sums: Products) -> ExchangeableFit:
-    """Alternate between the correlation and the coefficients, from least squares, until both stay.
-
-    X has full rank, and the scale of y is about 1.
+    `total` (R, G) are sums of least-squares residuals by group.
     """
-    beta = np.linalg.solve(sums.xx.sum(axis=0), sums.xy.sum(axis=0))
-    converged = False
-    for _ in range(MOST_STEPS):
-        correlation = _correlation(sums, beta)
-        A, u = _weighted(sums, beta, correlation)
-        step = np.linalg.solve(A.sum(axis=0), u.sum(axis=0))
-        beta = beta + step
-        converged = bool(np.abs(step).max() <= TOLERANCE * max(1.0, float(np.abs(beta).max())))
-        if converged or not np.isfinite(beta).all():
-            break
-    A, u = _weighted(sums, beta, correlation)
-    w = np.linalg.solve(A.sum(axis=0) - A, u[..., None])[..., 0]
-    return ExchangeableFit(beta, w.T @ w, correlation, converged)
 
+    model: Exchangeable
+    outcomes: Projected
+    total: np.ndarray
+    gamma: np.ndarray
+    correlation: np.ndarray
+    converged: np.ndarray
 
-def _correlation(sums: Products, beta: np.ndarray) -> float:
-    """Mean product of two residuals of a group over their mean square, p taken off both counts."""
-    squares = sums.yy - 2 * sums.xy @ beta + np.einsum("i,gij,j->g", beta, sums.xx, beta)
-    of_sum = (sums.y - sums.x @ beta) ** 2
-    pairs, p = pairs_of_members(sums.size), len(beta)
-    scale = squares.sum() / (sums.size.sum() - p)
-    return float((of_sum - squares).sum() / 2 / scale / (pairs - p))
+    @property
+    def answered(self) -> np.ndarray:
+        """(R,) whether the iterations ended at a correlation that groups of this size can have."""
+        possible = self.correlation > least_correlation(self.model.size)
+        return np.asarray(self.converged & possible & (self.correlation <= ALIKE))
 
+    def estimate(self, Lambda: np.ndarray) -> np.ndarray:
+        """(R, k) of combinations with coordinates Lambda (k, p)."""
+        return np.asarray((self.outcomes.coordinates + self.gamma) @ Lambda.T)
 
-def _weighted(
-    sums: Products, beta: np.ndarray, correlation: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """A_g (G, p, p) and u_g (G, p): R_g^-1 is (I - c J) / (1 - rho), c = rho / (1 + (n - 1) rho)."""
-    c = correlation / (1 + (sums.size - 1) * correlation)
-    A = sums.xx - c[:, None, None] * sums.x[:, :, None] * sums.x[:, None, :]
-    u = sums.xy - sums.xx @ beta - (c * (sums.y - sums.x @ beta))[:, None] * sums.x
-    return A / (1 - correlation), u / (1 - correlation)
+    def vcov(self, Lambda: np.ndarray) -> np.ndarray:
+        """Their bias-reduced covariances (R, k, k), some outcomes at a time; NaN without an answer."""
+        step = max(1, MOST_NUMBERS // max(self.model.P.size, 1))
+        parts = [
+            self._vcov(slice(start, start + step), Lambda)
+            for start in range(0, len(self.correlation), step)
+        ]
+        return np.where(self.answered[:, None, None], np.concatenate(parts), np.nan)
+
+    def _vcov(self, some: slice, Lambda: np.ndarray) -> np.ndarray:
+        """The factor 1 - rho cancels between bread and meat."""
+        model, gamma = self.model, self.gamma[some]
+        c = model._shrinkage(np.where(self.answered, self.correlation, 0.0)[some])
+        group = self.total[some] - gamma @ model.S.T
+        scores = self.outcomes.scores[some]
+        z = np.einsum("grp,xgp->xgr", model.P, scores, optimize=True)
+        z = z - model.square * np.einsum("grp,xp->xgr", model.P, gamma, optimize=True)
+        d = z - (c * group)[..., None] * model.t
+        BP = np.einsum("xij,grj->xgir", model._bread(c), model.P, optimize=True)
+        PBP = np.einsum("gsi,xgir->xgsr", model.P, BP, optimize=True)
+        diagonal = np.eye(model.t.shape[1])
+        a = model.square[..., None] * diagonal
+        a = a - c[..., None, None] * (model.t[:, :, None] * model.t[:, None, :])
+        v = np.linalg.solve(diagonal - a @ PBP, d[..., None])[..., 0]
+        contribution = np.einsum("ki,xgir,xgr->xgk", Lambda, BP, v, optimize=True)
+        vcov: np.ndarray = np.swapaxes(contribution, 1, 2) @ contribution
+        return vcov

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from groupwise.algebra import RANK_TOLERANCE, ROWS_AT_A_TIME, triangle
+from groupwise.algebra import RANK_TOLERANCE, ROWS_AT_A_TIME, sum_by, triangle
 
 ESTIMABLE_TOLERANCE = 1e-7
 """A combination of coefficients whose part outside the row space is this small is estimable."""
@@ -87,19 +87,6 @@ class Basis:
         return np.concatenate([levels, coordinates], axis=-1), residual
 
 
-@dataclass(frozen=True)
-class LeastSquares:
-    """Fits of outcomes y (..., n); `beta` is NaN where X does not identify a coefficient.
-
-    beta (..., p), residual (..., n), variance (...): residual sum of squares / (n - rank).
-    """
-
-    beta: np.ndarray
-    residual: np.ndarray
-    variance: np.ndarray
-    df_resid: int
-
-
 def orthonormal_basis(X: np.ndarray, level: np.ndarray | None = None) -> Basis:
     """A basis of the columns of X, shape (n, p), by QR with column pivoting.
 
@@ -149,22 +136,11 @@ def _rank(R: np.ndarray) -> int:
     return int((np.abs(np.diag(R)) > RANK_TOLERANCE).sum())
 
 
-def fit_least_squares(basis: Basis, y: np.ndarray) -> LeastSquares:
-    """Ordinary least squares of every outcome in y, shape (..., n)."""
-    coordinates, residual = basis.project(y)
+def coefficients(basis: Basis, coordinates: np.ndarray) -> np.ndarray:
+    """beta (..., p) from coordinates (..., B + r); NaN where X does not identify a coefficient."""
     Lambda, _ = basis.coordinates(np.eye(basis.R.shape[1]))
-    df = y.shape[-1] - basis.rank
-    with np.errstate(invalid="ignore", divide="ignore"):
-        variance = (residual**2).sum(axis=-1) / df if df > 0 else np.full(y.shape[:-1], np.nan)
-    return LeastSquares(coordinates @ Lambda.T, residual, variance, df)
-
-
-def sum_by(values: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
-    """Sums over the last axis, shape (..., n), by code: shape (..., k)."""
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(k))
-    totals: np.ndarray = np.add.reduceat(values[..., order], starts, axis=-1)
-    return totals
+    beta: np.ndarray = coordinates @ Lambda.T
+    return beta
 
 
 def _solve_rows(S: np.ndarray, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -187,9 +163,10 @@ def _solve_rows(S: np.ndarray, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return Lambda, known
 
 
-def sum_of_squares(ssr: float, y: np.ndarray) -> float:
-    """A residual sum of squares of y (n,), 0 where it is rounding."""
-    return 0.0 if ssr <= len(y) * (1e-12 * np.abs(y).max()) ** 2 else ssr
+def without_rounding(squares: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Residual sums of squares (R,) of outcomes y (R, n), 0 where they are rounding errors."""
+    rounding = y.shape[-1] * (1e-12 * np.abs(y).max(axis=-1)) ** 2
+    return np.where(squares <= rounding, 0.0, squares)
 
 
 def normal_loglik(ssr: float, n: int) -> float:

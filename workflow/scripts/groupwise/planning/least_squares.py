@@ -13,10 +13,10 @@ import numpy as np
 from scipy import sparse
 
 from groupwise.inference.sandwich import Contrasts, degrees_of_freedom, make_contrasts
+from groupwise.methods.group_means import VANISHES, group_means
 from groupwise.models.least_squares import Basis, orthonormal_basis
 from groupwise.planning.experiments import Experiment
 from groupwise.planning.quadratic_forms import QuadraticForm
-from groupwise.specifications.group_means import VANISHES, group_means
 
 
 @dataclass(frozen=True)

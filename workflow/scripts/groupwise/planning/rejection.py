@@ -14,21 +14,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special, stats
 
-from groupwise.inference import mixed
-from groupwise.inference.sandwich import degrees_of_freedom, make_contrasts, robust
+from groupwise.algebra import sum_by
 from groupwise.inference.wald import t_quantile
-from groupwise.models.least_squares import fit_least_squares, sum_by
-from groupwise.models.random_intercept import RandomInterceptFit
+from groupwise.methods import Fits, Request, method_of
 from groupwise.planning.experiments import Experiment
 from groupwise.planning.power import Curve, curves, how_computed, lost_df, why_not
 from groupwise.planning.precision import MIXED
-from groupwise.specifications.group_means import fit_means
-from groupwise.tidy import Inference
 
 N_DRAWS = 4096
 """A power of 2, as Sobol' sequences want it."""
 
 DRAWN_UP_TO = 200
+
+DRAWN = (
+    *("ols_classical", "ols_cr1", "ols_cr2", "ols_cr3"),
+    *("group_means", "group_means_weighted"),
+    *("mixed_wald", "mixed_satterthwaite", "mixed_kenward_roger"),
+)
+"""Methods whose tests compare an estimate with a t distribution."""
 
 BATCH = 2**22
 """Numbers of outcomes that are held at a time."""
@@ -88,13 +91,15 @@ def drawn_curves(
     for method in methods:
         if reason := why_not_drawn(experiment, method):
             raise ValueError(f"{method}: {reason}")
-    L = experiment.design.L
+    L, prepared = experiment.design.L, {}  # type: tuple[np.ndarray, dict[Any, Any]]
     parts: dict[str, list[Tests]] = {method: [] for method in methods}
     for y in draw_errors(experiment, n_draws=n_draws, seed=seed):
         gls = experiment.model.fit(y, theta=np.sqrt(experiment.ratio)).beta @ L.T
-        for method in methods:
-            found = TESTS[method](experiment, y, L)
-            parts[method].append(replace(found, shift=found.shift - gls))
+        fits = Fits(experiment.design, y, prepared)
+        for name in methods:
+            method = method_of(name)
+            rows = method.infer(fits.of(method), L, Request(searched=0))
+            parts[name].append(Tests(rows.estimate - gls, rows.std_error, rows.df))
     sd = np.sqrt(np.diag(experiment.mixed_information(L).vcov))
     return {method: _curves(parts[method], sd, level) for method in methods}
 
@@ -130,7 +135,7 @@ def best_curves(
 
 def why_not_drawn(experiment: Experiment, method: str) -> str:
     """Why rejections of this method are not drawn here; empty where they are."""
-    if method not in TESTS:
+    if method not in DRAWN:
         return why_not(experiment, method) or "Not drawn."
     if experiment.variation.sd_effect or lost_df(experiment, method):
         return "Effects that vary by group and covariates that are only planned are not drawn."
@@ -167,54 +172,3 @@ def _curves(parts: list[Tests], sd: np.ndarray, level: float) -> tuple[list[Draw
     relative = np.sqrt(1 + (shift**2).mean(axis=0))
     made = [Drawn(shift[:, c], half[:, c], float(relative[c])) for c in range(len(sd))]
     return made, (sd * relative) ** 2
-
-
-# ---- the package's own tests, for B outcomes y (B, n) --------------------------------------------
-
-
-def _mixed(
-    infer: Callable[[RandomInterceptFit, np.ndarray, float], Inference],
-) -> Callable[[Experiment, np.ndarray, np.ndarray], Tests]:
-    def test(experiment: Experiment, y: np.ndarray, L: np.ndarray) -> Tests:
-        rows = infer(experiment.model.fit(y), L, 0.95)
-        return Tests(rows.estimate, rows.std_error, rows.df)
-
-    return test
-
-
-def _sandwich(kind: str) -> Callable[[Experiment, np.ndarray, np.ndarray], Tests]:
-    def test(experiment: Experiment, y: np.ndarray, L: np.ndarray) -> Tests:
-        contrasts = make_contrasts(experiment.clusters, L, kind)
-        found = robust(contrasts, y)
-        df = np.broadcast_to(degrees_of_freedom(contrasts), found.estimate.shape)
-        return Tests(found.estimate, found.std_error, df)
-
-    return test
-
-
-def _classical(experiment: Experiment, y: np.ndarray, L: np.ndarray) -> Tests:
-    fit = fit_least_squares(experiment.basis, y)
-    length = np.linalg.norm(experiment.basis.coordinates(L)[0], axis=1)
-    std_error = np.sqrt(fit.variance)[:, None] * length
-    return Tests(fit.beta @ L.T, std_error, np.full(std_error.shape, float(fit.df_resid)))
-
-
-def _means(*, weighted: bool) -> Callable[[Experiment, np.ndarray, np.ndarray], Tests]:
-    def test(experiment: Experiment, y: np.ndarray, L: np.ndarray) -> Tests:
-        found = fit_means(experiment.design, y, weighted=weighted).inference(L, 0.95)
-        return Tests(found.estimate, found.std_error, found.df)
-
-    return test
-
-
-TESTS: dict[str, Callable[[Experiment, np.ndarray, np.ndarray], Tests]] = {
-    "ols_classical": _classical,
-    "ols_cr1": _sandwich("CR1"),
-    "ols_cr2": _sandwich("CR2"),
-    "ols_cr3": _sandwich("CR3"),
-    "group_means": _means(weighted=False),
-    "group_means_weighted": _means(weighted=True),
-    "mixed_wald": _mixed(mixed.wald),
-    "mixed_satterthwaite": _mixed(mixed.satterthwaite),
-    "mixed_kenward_roger": _mixed(mixed.kenward_roger),
-}

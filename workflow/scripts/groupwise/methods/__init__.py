@@ -1,0 +1,365 @@
+"""Methods: one module per specification, found by its file name.
+
+A method is one complete procedure: an estimate, a variance, a reference distribution. It is a few
+functions, which the data, simulations, planning, sensitivity and the notebook all call:
+
+    prepare(design)            what depends on the design alone, made once
+    fit(prepared, y)           what its inference needs of outcomes y (R, n)
+    infer(fit, L, request)     estimates, tests and intervals of L beta for rows L (k, p): (R, k)
+
+Methods of a module that name the same `prepare` and `fit` share them. The data are a batch of one.
+A module lists its methods in `METHODS`; if it has further tables of the data, `tables` makes them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.design import Design
+from groupwise.inference.multiplicity import adjusted
+from groupwise.sample import Resampling, Sample
+from groupwise.tidy import Answers, Inference, JointTest
+
+
+class DoesNotApply(ValueError):
+    """A method has no answer for a design; the message says why, in a sentence for users."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a batch of outcomes.
+
+    Attributes
+    ----------
+    first : number of the first outcome, for the seeds of methods that draw
+    searched
+        Intervals that need a search, by inversion of a test or along a profile, are made for so many
+        outcomes of the batch; None is all of them.
+    truth
+        Values (k,) of the rows that are asked about, where it is asked whether intervals hold them:
+        a method that searches its intervals tests these values instead.
+    """
+
+    conf_level: float = 0.95
+    resampling: Resampling = field(default_factory=Resampling)
+    first: int = 0
+    searched: int | None = None
+    truth: np.ndarray | None = None
+
+    def seed(self, i: int) -> int:
+        """Of outcome i of the batch."""
+        return self.resampling.seed + self.first + i
+
+    def n_searched(self, n_outcomes: int) -> int:
+        """How many outcomes get intervals that need a search."""
+        return n_outcomes if self.searched is None else min(self.searched, n_outcomes)
+
+
+@dataclass(frozen=True)
+class About:
+    """What results tables say of a method besides its numbers."""
+
+    estimand: str
+    vcov_type: str
+    df_method: str
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Outcomes y (R, n) beside what was prepared for their design."""
+
+    prepared: Any
+    y: np.ndarray
+
+
+def _singular_nowhere(fit: Any) -> np.ndarray:
+    return np.zeros(1, dtype=bool)
+
+
+def _terms_of_design(sample: Sample, fit: Any) -> tuple[str, ...]:
+    return sample.design.terms
+
+
+def _no_message(sample: Sample, fit: Any, answers: Answers) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Method:
+    """The functions of one method; R outcomes, rows L (k, p) on the coefficients of X.
+
+    Attributes
+    ----------
+    about : (prepared or None, request) -> About
+    prepare : (design) -> prepared; raises DoesNotApply
+    infer : (fit, L, request) -> Inference (R, k), NaN where an outcome has no answer
+    joint : (fit, L, request) -> JointTest (R,) that all rows of L beta are 0
+    fit : (prepared, y) -> fit
+    answers
+        (fit, design, request) -> Answers; None asks `infer` and `joint` for every row of the design.
+    singular : (fit) -> (R,) or (1,) whether a variance is estimated as 0
+    terms : (sample, fit) -> names of the coefficients that `answers` gives
+    message : (sample, fit, answers) -> what a reader of the rows has to know, for one outcome
+    skips_blocks : whether coefficients of blocks, of which there can be many, are left out
+    """
+
+    about: Callable[[Any, Request], About]
+    prepare: Callable[[Design], Any]
+    infer: Callable[[Any, np.ndarray, Request], Inference]
+    joint: Callable[[Any, np.ndarray, Request], JointTest]
+    fit: Callable[[Any, np.ndarray], Any] = Outcomes
+    answers: Callable[[Any, Design, Request], Answers] | None = None
+    singular: Callable[[Any], np.ndarray] = _singular_nowhere
+    terms: Callable[[Sample, Any], tuple[str, ...]] = _terms_of_design
+    message: Callable[[Sample, Any, Answers], str] = _no_message
+    skips_blocks: bool = False
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Outcomes y (R, n) of a design; what methods share is prepared and fitted once."""
+
+    design: Design
+    y: np.ndarray
+    _prepared: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _fitted: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def prepared(self, method: Method) -> Any:
+        """What `method` needs of the design; DoesNotApply where it has no answer."""
+        if method.prepare not in self._prepared:
+            try:
+                self._prepared[method.prepare] = method.prepare(self.design)
+            except (ValueError, np.linalg.LinAlgError) as reason:
+                self._prepared[method.prepare] = DoesNotApply(str(reason))
+        made = self._prepared[method.prepare]
+        if isinstance(made, DoesNotApply):
+            raise made
+        return made
+
+    def of(self, method: Method) -> Any:
+        """The fit of `method`; DoesNotApply where it has no answer."""
+        key = (method.prepare, method.fit)
+        if key not in self._fitted:
+            self._fitted[key] = method.fit(self.prepared(method), self.y)
+        return self._fitted[key]
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """What a method says of R outcomes and k contrasts; NaN where it has no answer.
+
+    Attributes
+    ----------
+    inference : arrays (R, k)
+    covers : (R, k) 1 where the interval holds the true value, 0 where not
+    singular : (R,) was a variance estimated as 0?
+    """
+
+    inference: Inference
+    covers: np.ndarray
+    singular: np.ndarray
+
+    @property
+    def failed(self) -> np.ndarray:
+        """(R, k): no p-value, whatever the reason."""
+        return np.isnan(self.inference.p_value)
+
+
+def answer(
+    design: Design,
+    y: np.ndarray,
+    methods: Iterable[str],
+    *,
+    truth: np.ndarray | None = None,
+    request: Request | None = None,
+    prepared: dict[Any, Any] | None = None,
+) -> dict[str, Replicates]:
+    """What methods say of the contrasts of a design for outcomes y (R, n), by name.
+
+    Parameters
+    ----------
+    truth : (k,) values that intervals are to hold, 0 if left out
+    prepared : where what depends on the design alone is kept from one batch to the next
+
+    Raises
+    ------
+    ValueError
+        For a method there is not.
+    """
+    truth = np.zeros(len(design.L)) if truth is None else truth
+    request = replace(request or Request(), truth=truth)
+    fits = Fits(design, y, {} if prepared is None else prepared)
+    return {name: _replicates(method_of(name), fits, request) for name in methods}
+
+
+def _replicates(method: Method, fits: Fits, request: Request) -> Replicates:
+    L, R = fits.design.L, len(fits.y)
+    try:
+        fit = fits.of(method)
+    except DoesNotApply:
+        nothing = Inference.missing(len(L), request.conf_level).repeated(R)
+        return Replicates(nothing, nothing.estimate, np.zeros(R, dtype=bool))
+    inference = method.infer(fit, L, request)
+    inference = inference.mask(np.isfinite(inference.p_value))
+    covers = inference.covers
+    if covers is None:
+        covers = inside(inference.conf_low, request.truth, inference.conf_high)
+    return Replicates(inference, covers, np.broadcast_to(method.singular(fit), (R,)))
+
+
+def inside(low: np.ndarray, value: np.ndarray | None, high: np.ndarray) -> np.ndarray:
+    """1 where low <= value <= high, 0 where not, NaN where there is no interval."""
+    held = ((low <= value) & (value <= high)).astype(float)
+    return np.where(np.isnan(low) | np.isnan(high), np.nan, held)
+
+
+def answers_of(method: Method, fit: Any, design: Design, request: Request) -> Answers:
+    """Every question of a design put to one method: contrasts, arm means, coefficients, all arms."""
+    if method.answers is not None:
+        return method.answers(fit, design, request)
+    p, first, second = len(design.terms), len(design.L), len(design.L) + len(design.L_means)
+    wanted = np.ones(p, dtype=bool)
+    if method.skips_blocks:
+        wanted[design.columns("block")] = False
+    rows = np.vstack([design.L, design.L_means, np.eye(p)[wanted]])
+    unique, place = _distinct(rows)
+    inference = method.infer(fit, rows[unique], request)
+    coefficients = np.zeros(p, dtype=int)
+    coefficients[wanted] = place[second:]
+    return Answers(
+        contrasts=inference.rows(place[:first]),
+        means=inference.rows(place[first:second]),
+        coefficients=inference.rows(coefficients).mask(wanted),
+        omnibus=method.joint(fit, design.omnibus, request),
+    )
+
+
+def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of distinct rows, and which of these each row is: no row is asked for twice."""
+    _, first, place = np.unique(rows.round(12), axis=0, return_index=True, return_inverse=True)
+    return first, place.reshape(-1)
+
+
+# ---- which methods there are ---------------------------------------------------------------------
+
+
+@cache
+def specifications() -> tuple[str, ...]:
+    """Every specification there is, by name."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+@cache
+def methods_in(specification: str) -> Mapping[str, Method]:
+    """The methods of one specification, by name."""
+    module = importlib.import_module(f"{__name__}.{specification}")
+    methods: Mapping[str, Method] = module.METHODS
+    return methods
+
+
+@cache
+def all_methods() -> Mapping[str, Method]:
+    """The methods of all specifications, by name."""
+    return {name: m for each in specifications() for name, m in methods_in(each).items()}
+
+
+def method_of(name: str) -> Method:
+    """The method of this name; ValueError where there is none."""
+    if name not in all_methods():
+        raise ValueError(f"{name} is not one of {', '.join(all_methods())}")
+    return all_methods()[name]
+
+
+# ---- the tables of one dataset -------------------------------------------------------------------
+
+MODEL_TABLES = (
+    "estimates",
+    "marginal_means",
+    "coefficients",
+    "omnibus",
+    "adjusted",
+    "variance_components",
+    "random_effects",
+    "aliasing",
+    "fit_statistics",
+    "randomization",
+    "residuals",
+)
+
+
+def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
+    """Fit one specification; every table of the schema that models fill, empty where it has none."""
+    module = importlib.import_module(f"{__name__}.{specification}")
+    request = Request(sample.conf_level, sample.resampling)
+    fits = Fits(sample.design, sample.y[None])
+    asked = {name: m for name, m in methods_in(specification).items() if sample.asks(name)}
+    results = [method_result(sample, specification, name, fits, request) for name in asked]
+    tables = tidy.method_tables(
+        results,
+        dataset=sample.dataset,
+        contrasts=sample.design.contrast_labels,
+        arms=sample.design.arm_labels,
+        n_obs=sample.design.n_obs,
+        n_groups=sample.design.n_groups,
+        scale=sample.response.scale,
+    )
+    tables["adjusted"] = _adjusted(sample, results)
+    further = module.tables(sample, fits) if hasattr(module, "tables") else {}
+    for name in MODEL_TABLES:
+        if name not in tables:
+            tables[name] = further.get(name, tidy.table(name, []))
+    return tables
+
+
+def method_result(
+    sample: Sample, specification: str, name: str, fits: Fits, request: Request
+) -> tidy.MethodResult:
+    """What one method says of one sample; without an answer its rows are NaN and say why."""
+    method, design = methods_in(specification)[name], sample.design
+    prepared, singular, terms = None, False, design.terms
+    try:
+        prepared = fits.prepared(method)
+        fit = fits.of(method)
+        answers = answers_of(method, fit, design, request).outcome(0)
+        message = method.message(sample, fit, answers)
+        singular = bool(method.singular(fit)[0])
+        terms = method.terms(sample, fit)
+    except (ValueError, np.linalg.LinAlgError) as reason:
+        answers = Answers.missing(
+            len(design.L), len(design.L_means), len(design.terms), request.conf_level
+        )
+        message = f"{str(reason).rstrip('.')}."
+    about = method.about(prepared, request)
+    answered = np.isfinite([*answers.contrasts.p_value])
+    return tidy.MethodResult(
+        specification=specification,
+        method=name,
+        answers=answers,
+        terms=terms,
+        software="groupwise",
+        converged=bool(answered.all()),
+        singular=singular,
+        message=message,
+        **vars(about),
+    )
+
+
+def _adjusted(sample: Sample, results: list[tidy.MethodResult]) -> pd.DataFrame:
+    """Pairwise p-values and intervals as they are, by Holm and by Tukey-Kramer."""
+    labels = np.asarray(sample.design.contrast_labels, dtype=object)
+    tables = []
+    for each in results:
+        rows = adjusted(each.answers.contrasts, len(sample.design.arm_labels))
+        rows["contrast"] = labels[rows["contrast"]]
+        who = sample.who(each.specification, each.method) | {"conf_level": sample.conf_level}
+        tables.append(tidy.table("adjusted", rows.assign(**who)))
+    return tidy.concat("adjusted", tables)

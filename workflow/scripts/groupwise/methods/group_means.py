@@ -1,0 +1,121 @@
+"""Group means: each group is one observation, the mean of its members.
+
+The exact analysis of a between-groups design whose groups have one size. Where sizes differ there
+are two: groups count equally (`group_means`), or by their size (`group_means_weighted`), whose
+classical standard error takes the variance of a mean to be inverse to its group's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from groupwise.design import Design
+from groupwise.inference.wald import f_test, t_inference
+from groupwise.methods import About, DoesNotApply, Method, Request
+from groupwise.models.least_squares import Basis, orthonormal_basis
+from groupwise.sample import Sample
+from groupwise.tidy import Answers, Inference, JointTest
+
+VANISHES = 1e-12
+"""A column whose group means are this small, relative to its values, has means of 0."""
+
+NOT_CONSTANT = "Does not apply: the treatment varies within groups."
+NOT_COMPARED = "Group means do not identify every comparison of arms."
+EXPLAINED = "The model explains the group means completely: there is no variance to divide."
+
+
+@dataclass(frozen=True)
+class Means:
+    """The regression of group means on the means of X: its basis, and roots (G,) of the weights."""
+
+    design: Design
+    basis: Basis
+    root: np.ndarray
+
+    @property
+    def df(self) -> int:
+        return self.design.n_groups - self.basis.rank
+
+
+@dataclass(frozen=True)
+class MeansFit:
+    """Least squares of the group means of R outcomes.
+
+    coordinates (R, r) on the basis; variance (R,) of a mean (of weight 1).
+    """
+
+    prepared: Means
+    coordinates: np.ndarray
+    variance: np.ndarray
+
+
+def means_basis(design: Design, *, weighted: bool) -> Means:
+    """Means of X, groups counting equally or by their sizes."""
+    root = np.sqrt(design.group_size) if weighted else np.ones(design.n_groups)
+    X = design.group_means(design.X.T)
+    X[np.abs(X).max(axis=1) <= VANISHES * np.abs(design.X).max(axis=0)] = 0
+    return Means(design, orthonormal_basis((X * root).T), root)
+
+
+def prepare(design: Design, *, weighted: bool) -> Means:
+    """`means_basis`; DoesNotApply for treatments within groups, and where no variance is left."""
+    if not design.assigns_groups:
+        raise DoesNotApply(NOT_CONSTANT)
+    prepared = means_basis(design, weighted=weighted)
+    if prepared.df <= 0:
+        raise DoesNotApply(
+            f"Does not apply: {design.n_groups} group means leave no degrees of freedom for the "
+            f"variance in a model of rank {prepared.basis.rank}."
+        )
+    return prepared
+
+
+def fit(prepared: Means, y: np.ndarray) -> MeansFit:
+    """Least squares of the means of outcomes y (R, n)."""
+    coordinates, residual = prepared.basis.project(prepared.design.group_means(y) * prepared.root)
+    return MeansFit(prepared, coordinates, (residual**2).sum(axis=-1) / prepared.df)
+
+
+def _infer(fit: MeansFit, L: np.ndarray, request: Request) -> Inference:
+    """t with G - rank degrees of freedom; NaN where group means do not identify a row."""
+    Lambda, _ = fit.prepared.basis.coordinates(L)
+    std_error = np.sqrt(fit.variance)[:, None] * np.linalg.norm(Lambda, axis=1)
+    estimate = fit.coordinates @ Lambda.T
+    return t_inference(estimate, std_error, fit.prepared.df, request.conf_level)
+
+
+def _joint(fit: MeansFit, L: np.ndarray, request: Request) -> JointTest:
+    Lambda, _ = fit.prepared.basis.coordinates(L)
+    vcov = fit.variance[:, None, None] * (Lambda @ Lambda.T)
+    return f_test(fit.coordinates @ Lambda.T, vcov, fit.prepared.df)
+
+
+def _message(sample: Sample, fit: MeansFit, answers: Answers) -> str:
+    if np.isfinite(answers.contrasts.p_value).all():
+        return ""
+    return NOT_COMPARED if fit.variance[0] > 0 else EXPLAINED
+
+
+def _method(estimand: str, vcov_type: str, *, weighted: bool) -> Method:
+    def about(prepared: Any, request: Request) -> About:
+        return About(estimand, vcov_type, "groups (G - rank)")
+
+    return Method(
+        about=about,
+        prepare=partial(prepare, weighted=weighted),
+        fit=fit,
+        infer=_infer,
+        joint=_joint,
+        message=_message,
+    )
+
+
+METHODS: Mapping[str, Method] = {
+    "group_means": _method("group-average", "classical", weighted=False),
+    "group_means_weighted": _method("individual-average", "classical, weights n_g", weighted=True),
+}

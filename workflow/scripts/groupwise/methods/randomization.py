@@ -1,0 +1,335 @@
+"""Randomization: no model; what the experiment randomised is randomised again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.algebra import estimable, row_space
+from groupwise.design import Design
+from groupwise.inference.assignments import Effort, Plan
+from groupwise.inference.randomization import (
+    Comparison,
+    OmnibusTest,
+    PairTest,
+    Units,
+    compare_all,
+    compare_pair,
+    shift_curve,
+)
+from groupwise.methods import About, Fits, Method, Request
+from groupwise.sample import Sample
+from groupwise.tidy import Answers, Inference, JointTest
+from groupwise.words import article, capital, role_word
+
+TOGETHER = 50
+"""Outcomes that share random assignments: few, so that their errors hardly go together."""
+
+COLUMNS = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
+
+ESTIMANDS = {
+    "between": "group-average",
+    "blocked": "group-average, precision-weighted over blocks",
+}
+WITHIN = "individual-average, precision-weighted over groups"
+
+
+@dataclass(frozen=True)
+class Randomization:
+    """A design and the units that it randomised."""
+
+    design: Design
+    units: Units
+
+    @cached_property
+    def arms(self) -> list[tuple[int, int]]:
+        """Codes (a, b) of the arms of every contrast b - a."""
+        code = {label: j for j, label in enumerate(self.design.arm_labels)}
+        return [(code[a], code[b]) for b, a in self.design.contrasts]
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """(J,) the place of each arm in the order of labels, on which random draws depend."""
+        return np.argsort(np.argsort(self.design.arm_labels))
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """What is permuted for each contrast."""
+        return [Comparison.of(self.units, arms) for arms in self.arms]
+
+    def contrasts_in(self, L: np.ndarray) -> list[int]:
+        """Which contrasts of the design the rows L (k, p) are; ValueError for any other row."""
+        same = [np.flatnonzero((row == self.design.L).all(axis=1)) for row in L]
+        if not all(len(which) for which in same):
+            raise ValueError("Randomisation compares pairs of arms, and answers nothing else.")
+        return [int(which[0]) for which in same]
+
+
+@dataclass(frozen=True)
+class RandomizationFit:
+    """Outcomes y (R, n), with the tests that were made of single ones."""
+
+    prepared: Randomization
+    y: np.ndarray
+    _tests: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def sorted_units(self, i: int) -> tuple[Units, np.ndarray]:
+        """Units and values of outcome i in an order that neither rows nor names determine."""
+        units = self.prepared.units
+        units = replace(units, arm=self.prepared.places[units.arm])
+        return units.sorted(units.values(self.y[i]))
+
+    def pair(self, c: int, i: int, request: Request) -> PairTest:
+        """The test and the interval of contrast c in outcome i."""
+        key = (c, request.seed(i), request.conf_level, request.resampling)
+        if key not in self._tests:
+            units, values = self.sorted_units(i)
+            a, b = self.prepared.places[list(self.prepared.arms[c])]
+            self._tests[key] = compare_pair(
+                units,
+                values,
+                (int(a), int(b)),
+                effort=_effort(request, i),
+                conf_level=request.conf_level,
+                histogram=True,
+            )
+        test: PairTest = self._tests[key]
+        return test
+
+    def omnibus(self, i: int, request: Request) -> PairTest | OmnibusTest:
+        """All arms at once in outcome i; with two arms the test of the pair."""
+        if len(self.prepared.arms) == 1:
+            return self.pair(0, i, request)
+        key = (request.seed(i), request.resampling)
+        if key not in self._tests:
+            self._tests[key] = compare_all(*self.sorted_units(i), effort=_effort(request, i))
+        test: OmnibusTest = self._tests[key]
+        return test
+
+
+def prepare(design: Design) -> Randomization:
+    """What was randomised."""
+    return Randomization(design, Units.of(design))
+
+
+def _effort(request: Request, i: int) -> Effort:
+    effort = request.resampling
+    return Effort(effort.max_assignments, effort.randomization_draws, request.seed(i))
+
+
+def _infer(fit: RandomizationFit, L: np.ndarray, request: Request) -> Inference:
+    """Studentised tests; the interval of the first outcomes by inversion, with draws of their own.
+
+    An interval holds the values that the test does not reject: a value that is asked about is tested.
+    """
+    R, searched = len(fit.y), request.n_searched(len(fit.y))
+    columns = {name: np.full((R, len(L)), np.nan) for name in COLUMNS}
+    covers, gaps = np.full((R, len(L)), np.nan), np.zeros((R, len(L)), dtype=bool)
+    for j, c in enumerate(fit.prepared.contrasts_in(L)):
+        for i in range(searched):
+            test = fit.pair(c, i, request)
+            gaps[i, j] = test.gaps
+            for name in COLUMNS:
+                columns[name][i, j] = getattr(test, name)
+        if searched < R or request.truth is not None:
+            truth = None if request.truth is None else float(request.truth[j])
+            for rows, tested, held in _batches(fit, c, truth, request):
+                later = np.arange(R)[rows] >= searched
+                covers[rows, j] = held
+                for name, values in tested.items():
+                    columns[name][np.arange(R)[rows][later], j] = values[later]
+    nothing = np.full((R, len(L)), np.nan)
+    asked = None if request.truth is None else covers
+    return Inference(**columns, df=nothing, conf_level=request.conf_level, gaps=gaps, covers=asked)
+
+
+def _batches(
+    fit: RandomizationFit, c: int, truth: float | None, request: Request
+) -> Iterator[tuple[slice, dict[str, np.ndarray], np.ndarray]]:
+    """Outcomes that share assignments: which, what the tests say of contrast c, whether it is held."""
+    comparison = fit.prepared.comparisons[c]
+    if comparison.problem:
+        return
+    values = fit.prepared.units.values(fit.y)
+    for rows, effort in _shared(fit, comparison, request):
+        curve = shift_curve(comparison, values[rows], effort.apart(*fit.prepared.arms[c]))
+        std_error = np.sqrt(curve.variance)
+        tested = {
+            "estimate": curve.estimate,
+            "std_error": std_error,
+            "statistic": curve.statistics()[0],
+            "p_value": curve.p_value(),
+        }
+        held = np.full(len(std_error), np.nan)
+        if truth is not None:
+            held = (curve.p_value(truth) >= 1 - request.conf_level).astype(float)
+        yield rows, tested, held
+
+
+def _shared(
+    fit: RandomizationFit, comparison: Comparison, request: Request
+) -> list[tuple[slice, Effort]]:
+    """Which outcomes share their assignments: all of them where these are all there are."""
+    exact = Plan.of(comparison.assignments, _effort(request, 0)).exact
+    step = len(fit.y) if exact else TOGETHER
+    return [(slice(i, i + step), _effort(request, i)) for i in range(0, len(fit.y), step)]
+
+
+def _joint(fit: RandomizationFit, L: np.ndarray, request: Request) -> JointTest:
+    """All arms at once; with two arms the test of the pair, whose t squared is F."""
+    tests = [fit.omnibus(i, request) for i in range(len(fit.y))]
+    nothing = np.full(len(tests), np.nan)
+    p_value = np.array([float(test.p_value) for test in tests])
+    statistic = np.array([float(test.statistic) for test in tests])
+    if tests[0].problem:
+        return JointTest.missing(len(tests))
+    if isinstance(tests[0], PairTest):
+        return JointTest(statistic**2, 1.0, nothing, p_value)
+    return JointTest(statistic, float(tests[0].df_num), nothing, p_value)
+
+
+def _answers(fit: RandomizationFit, design: Design, request: Request) -> Answers:
+    contrasts = _infer(fit, design.L, request)
+    return Answers(
+        contrasts=contrasts,
+        means=_means(fit, request),
+        coefficients=contrasts.rows(np.arange(len(design.omnibus))),
+        omnibus=_joint(fit, design.omnibus, request),
+    )
+
+
+def _means(fit: RandomizationFit, request: Request) -> Inference:
+    """Means of the arms by least squares on the units; randomisation gives them no interval."""
+    design, units = fit.prepared.design, fit.prepared.units
+    X, rows = units.values(design.X.T).T, design.L_means
+    values = units.values(fit.y)
+    estimate = np.linalg.lstsq(X, values.T, rcond=None)[0].T @ rows.T
+    estimate = np.where(estimable(row_space(X), rows), estimate, np.nan)
+    missing = Inference.missing(len(rows), request.conf_level).repeated(len(fit.y))
+    return replace(missing, estimate=estimate)
+
+
+# ---- what the rows say ---------------------------------------------------------------------------
+
+
+def _about(prepared: Randomization, request: Request) -> About:
+    design = prepared.design
+    effort = _effort(request, 0)
+    pairs = [
+        None if each.problem else Plan.of(each.assignments, effort) for each in prepared.comparisons
+    ]
+    omnibus = pairs[0]
+    if len(pairs) > 1:
+        arms = Comparison.of(prepared.units, tuple(range(len(design.arm_labels))))
+        omnibus = None if arms.problem else Plan.of(arms.assignments, effort)
+    return About(ESTIMANDS.get(design.kind, WITHIN), "HC2", _reference(pairs, omnibus))
+
+
+def _reference(pairs: list[Plan | None], omnibus: Plan | None) -> str:
+    """The reference distribution: how many assignments there were, or were drawn."""
+    plans = sorted({plan.size: str(plan) for plan in pairs if plan is not None}.items())
+    text = " or ".join(each for _, each in plans) or "no assignments"
+    if omnibus is None or len(pairs) == 1 or [str(omnibus)] == [each for _, each in plans]:
+        return f"randomization, {text}"
+    return f"randomization, {text} (all arms: {omnibus})"
+
+
+def _terms(sample: Sample, fit: RandomizationFit) -> tuple[str, ...]:
+    return sample.design.arm_labels[1:]
+
+
+def _message(sample: Sample, fit: RandomizationFit, answers: Answers) -> str:
+    """What a reader of the numbers has to know, a sentence each."""
+    request = Request(sample.conf_level, sample.resampling)
+    labels = sample.design.contrast_labels
+    tests: list[tuple[str, PairTest | OmnibusTest]] = [
+        (label, fit.pair(c, 0, request)) for c, label in enumerate(labels)
+    ]
+    if len(labels) > 1:
+        tests.append(("all arms", fit.omnibus(0, request)))
+    about: dict[str, list[str]] = {}
+    for label, each in tests:
+        for sentence in _remarks(each, 1 - sample.conf_level):
+            about.setdefault(sentence, []).append(label)
+    sentences = [f"{', '.join(named)}: {sentence}" for sentence, named in about.items()]
+    if sample.design.kind == "mixed":
+        group = role_word({"group": sample.group_name}, "group")
+        sentences.append(f"{capital(article(group))} that holds one arm only is left out.")
+    return " ".join([*sentences, *_monte_carlo(tests)])
+
+
+def _remarks(test: PairTest | OmnibusTest, alpha: float) -> list[str]:
+    """Why there is no answer, or what is odd about it."""
+    if test.problem:
+        return [test.problem]
+    sentences: list[str] = []
+    if isinstance(test, OmnibusTest):
+        return sentences
+    if np.isinf([test.conf_low, test.conf_high]).any():
+        sentences.append(
+            f"with {test.plan} not even the largest effect has a p-value below {alpha:.3g}, "
+            "so the interval has no end."
+        )
+    if test.gaps:
+        sentences.append("some effects inside the interval are rejected.")
+    return sentences
+
+
+def _monte_carlo(tests: list[tuple[str, PairTest | OmnibusTest]]) -> list[str]:
+    """How far random draws leave the p-values uncertain."""
+    drawn = [
+        f"{label} {float(each.p_low):.2g} to {float(each.p_high):.2g}"
+        for label, each in tests
+        if each.plan is not None and not each.plan.exact
+    ]
+    if not drawn:
+        return []
+    return [f"Random draws leave these 95% intervals of the p-values: {'; '.join(drawn)}."]
+
+
+METHODS: Mapping[str, Method] = {
+    "randomization": Method(
+        about=_about,
+        prepare=prepare,
+        fit=RandomizationFit,
+        infer=_infer,
+        joint=_joint,
+        answers=_answers,
+        terms=_terms,
+        message=_message,
+    )
+}
+
+
+def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
+    """The statistics of all assignments as histograms, a row per bin; of no test one row."""
+    if not sample.asks("randomization"):
+        return {}
+    fit: RandomizationFit = fits.of(METHODS["randomization"])
+    request = Request(sample.conf_level, sample.resampling)
+    parts = [
+        _distribution(sample, label, fit.pair(c, 0, request))
+        for c, label in enumerate(sample.design.contrast_labels)
+    ]
+    return {"randomization": tidy.concat("randomization", parts)}
+
+
+def _distribution(sample: Sample, label: str, test: PairTest) -> pd.DataFrame:
+    """Of one contrast."""
+    rows: dict[str, Any] = sample.who("randomization", "randomization") | {"contrast": label}
+    rows |= {"statistic": float(test.statistic), "p_value": float(test.p_value)}
+    if test.histogram is None or test.plan is None:
+        nothing = {"bin_low": np.nan, "bin_high": np.nan, "count": 0, "extreme": False}
+        none = {"n_assignments": 0, "exact": False, "message": test.problem}
+        return tidy.table("randomization", [rows | nothing | none])
+    edges = test.histogram.edges
+    rows |= {"bin_low": edges[:-1], "bin_high": edges[1:], "count": test.histogram.count}
+    rows |= {"extreme": test.histogram.extreme, "message": ""}
+    rows |= {"n_assignments": test.plan.size, "exact": test.plan.exact}
+    return tidy.table("randomization", rows)

@@ -1,0 +1,331 @@
+"""statsmodels as a witness: the same models fitted to the same data, beside what is reported.
+
+It fits pooled least squares, the dummy model, the mixed model and the estimating equations, within
+the sizes that it can. Nothing that it says is reported as ours: the table `agreement` shows both.
+Where MixedLM goes wrong by its own standard (effects that are not those of its own variances, as in
+statsmodels#10239, or a likelihood below the optimum), a sentence says so.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+from statsmodels.genmod.cov_struct import Exchangeable
+from statsmodels.genmod.generalized_estimating_equations import GEE
+from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
+from statsmodels.tools.sm_exceptions import (
+    ConvergenceWarning,
+    DomainWarning,
+    IterationLimitWarning,
+    SingularMatrixWarning,
+)
+
+from groupwise import tidy
+from groupwise.design import Design
+from groupwise.inference.mixed import MixedModel, mixed_model, random_terms
+from groupwise.models.random_terms import RandomTerm, lme4_order
+from groupwise.sample import Sample
+
+ALARM = 1e-4
+"""A difference above this is an alarm, unless a variance lies on the boundary or a sentence says why."""
+
+BOUNDARY = 1e-6
+"""A variance below this share of the residual variance is the boundary, 0."""
+
+AGREEMENT = 1e-4
+"""How far MixedLM's effects may lie from those of its own variances, in standard errors."""
+
+LIKELIHOOD_GAP = 1e-5
+"""How far below the REML optimum MixedLM may stop."""
+
+MANY_ROWS, MANY_GROUPS, MOST_CELLS = 1_000_000, 5_000, 20_000_000
+"""statsmodels holds some eight copies of X, goes through groups in Python, and writes dummies down."""
+
+LARGEST_GROUP, MOST_WORK = 4_000, 1e11
+"""Of GEE: it solves a system of the size of every group, one after the other."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What statsmodels says: values and standard errors of contrasts, (k,), further numbers by name."""
+
+    method: str
+    estimate: np.ndarray
+    std_error: np.ndarray | None = None
+    std_dev: Mapping[str, float] | None = None
+    message: str = ""
+
+
+def agreement(sample: Sample, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Table `agreement`: what statsmodels says beside what is reported, a row per quantity.
+
+    Parameters
+    ----------
+    tables : `estimates`, `fit_statistics` and `variance_components` as they are reported
+
+    Differences of effects are in standard errors, those of standard deviations and standard errors
+    relative. A model beyond what statsmodels can fit, or that it fails at, has no rows.
+    """
+    rows: list[dict[str, Any]] = []
+    for specification, ask in WITNESSES.items():
+        for said in ask(sample):
+            rows += _rows(sample, specification, said, tables)
+    return tidy.table("agreement", rows)
+
+
+def _rows(
+    sample: Sample, specification: str, said: Said, tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, Any]]:
+    """A row per contrast, standard error and standard deviation that both have."""
+    estimates = tables["estimates"]
+    ours = estimates[estimates["method"] == said.method].set_index("contrast")
+    if ours.empty:
+        return
+    who = sample.who(specification, said.method) | {"message": said.message}
+    excused = bool(ours["singular"].any()) or bool(said.message)
+
+    def row(quantity: str, theirs: float, own: float, unit: float) -> dict[str, Any]:
+        difference = round(abs(theirs - own) / unit, 9)
+        values = {"statsmodels": theirs, "groupwise": own, "difference": difference}
+        return who | {"quantity": quantity, "alarm": not (excused or difference <= ALARM)} | values
+
+    for c, label in enumerate(sample.design.contrast_labels):
+        own, std_error = float(ours.loc[label, "estimate"]), float(ours.loc[label, "std_error"])
+        if not np.isfinite([own, std_error]).all():
+            continue
+        yield row(label, float(said.estimate[c]), own, std_error)
+        if said.std_error is not None:
+            theirs = float(said.std_error[c])
+            yield row(f"std. error of {label}", theirs, std_error, std_error)
+    reported = _std_dev(sample, specification, tables)
+    for level, theirs in (said.std_dev or {}).items():
+        if level in reported:
+            unit = reported[level] if reported[level] > 0 else reported["residual"]
+            yield row(f"sd of {level}", theirs, reported[level], unit)
+
+
+def _std_dev(
+    sample: Sample, specification: str, tables: Mapping[str, pd.DataFrame]
+) -> dict[str, float]:
+    """The standard deviations that are reported: of the residuals, and of random effects by name."""
+    if specification != "mixed":
+        table = tables["fit_statistics"]
+        own = table[
+            (table["specification"] == specification) & (table["statistic"] == "sd_residual")
+        ]
+        return {"residual": float(own["value"].iloc[0])} if len(own) else {}
+    table = tables["variance_components"]
+    names = {sample.group_name: "group", "Residual": "residual"}
+    names |= {str(sample.block_name): "block", str(sample.second_name): "second"}
+    reml = table[(table["estimator"] == "reml") & table["group"].isin(list(names))]
+    return {
+        names[group] + (f": {term}" if term not in ("", "Intercept") else ""): float(value)
+        for group, term, value in zip(reml["group"], reml["term"], reml["std_dev"], strict=True)
+    }
+
+
+# ---- least squares -------------------------------------------------------------------------------
+
+
+def _pooled(sample: Sample) -> list[Said]:
+    """Ordinary least squares."""
+    design = sample.design
+    if design.n_obs > MANY_ROWS:
+        return []
+    return [_least_squares("ols_classical", design.X, sample.y, design.L)]
+
+
+def _dummies(sample: Sample) -> list[Said]:
+    """The same with an indicator for every group but the first, by a pseudo-inverse."""
+    design = sample.design
+    if design.n_obs * (design.X.shape[1] + design.n_groups) > MOST_CELLS:
+        return []
+    indicators = (design.group[:, None] == np.arange(1, design.n_groups)).astype(float)
+    L = np.hstack([design.L, np.zeros((len(design.L), design.n_groups - 1))])
+    return [_least_squares("dummy", np.hstack([design.X, indicators]), sample.y, L)]
+
+
+def _least_squares(method: str, X: np.ndarray, y: np.ndarray, L: np.ndarray) -> Said:
+    with warnings.catch_warnings():
+        # Dependent columns are expected of the dummy model.
+        warnings.simplefilter("ignore", SingularMatrixWarning)
+        fit = sm.OLS(y, X).fit()
+    variance = float(fit.ssr) / float(fit.df_resid) if fit.df_resid > 0 else np.nan
+    vcov = variance * fit.normalized_cov_params
+    std_error = np.sqrt(np.maximum(np.einsum("ki,ij,kj->k", L, vcov, L), 0))
+    return Said(method, L @ fit.params, std_error, {"residual": float(np.sqrt(variance))})
+
+
+# ---- estimating equations ------------------------------------------------------------------------
+
+
+def _gee(sample: Sample) -> list[Said]:
+    """Exchangeable errors, bias-reduced covariance; nothing where the iterations do not end well.
+
+    Stopping rules know no units: it sees what least squares leaves, in units of its own sd.
+    """
+    design = sample.design
+    size = design.group_size.astype(float)
+    if design.n_obs > MANY_ROWS or design.n_groups > MANY_GROUPS or size.max() > LARGEST_GROUP:
+        return []
+    beta, left, scale = _left(design, sample.y)
+    if (size**3).sum() > MOST_WORK or not scale > 0:
+        return []
+    with warnings.catch_warnings():
+        for category in (ConvergenceWarning, IterationLimitWarning, DomainWarning):
+            warnings.simplefilter("ignore", category)
+        try:
+            model = GEE(left / scale, design.X, groups=design.group, cov_struct=Exchangeable())
+            fit = model.fit(cov_type="bias_reduced", maxiter=200, ctol=1e-10)
+        except (ValueError, np.linalg.LinAlgError):
+            return []
+    if not fit.converged:
+        return []
+    L, vcov = design.L, scale**2 * fit.cov_params()
+    std_error = np.sqrt(np.einsum("ki,ij,kj->k", L, vcov, L))
+    return [Said("gee_bias_reduced", L @ (beta + scale * fit.params), std_error)]
+
+
+# ---- mixed models --------------------------------------------------------------------------------
+
+
+def _mixed(sample: Sample) -> list[Said]:
+    """REML by MixedLM, which has effects of one grouping, or groups in blocks."""
+    design = sample.design
+    if design.n_obs > MANY_ROWS or design.n_groups > MANY_GROUPS or design.second is not None:
+        return []
+    beta, left, scale = _left(design, sample.y)
+    try:
+        model = mixed_model(design)
+    except ValueError:
+        return []
+    terms = random_terms(design)
+    if len(terms) > 1 and design.random_slopes != "none":
+        return []
+    theirs = _mixed_lm(design, left / scale, terms)
+    if theirs is None:
+        failed = "statsmodels met a singular matrix and gives no fit."
+        return [Said("mixed_wald", np.full(len(design.L), np.nan), message=failed)]
+    effects, std_dev, theta = theirs
+    return [
+        Said(
+            method="mixed_wald",
+            estimate=design.L @ (beta + scale * effects),
+            std_dev={name: scale * value for name, value in std_dev.items()},
+            message=_trap(model, left / scale, effects, theta),
+        )
+    ]
+
+
+def _left(design: Design, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Coefficients and residuals of least squares, and the residual standard deviation."""
+    beta: np.ndarray = np.linalg.lstsq(design.X, y, rcond=None)[0]
+    left = y - design.X @ beta
+    return beta, left, float(np.sqrt((left**2).sum() / max(len(y) - design.X.shape[1], 1)))
+
+
+def _trap(model: MixedModel, y: np.ndarray, effects: np.ndarray, theta: np.ndarray) -> str:
+    """Where MixedLM went wrong by its own standard; nothing where it did not."""
+    at, best = model.fit(y, theta=theta), model.fit(y)
+    gap = 0.5 * float(at.criterion - best.criterion)
+    distance = float(np.max(np.abs(effects - at.beta) / np.sqrt(np.diag(at.vcov))))
+    sentences = []
+    if gap > LIKELIHOOD_GAP:
+        sentences.append(f"statsmodels stopped {gap:.2g} below the REML optimum.")
+    if distance > AGREEMENT:
+        sentences.append(
+            "statsmodels returned effects that are not the GLS solution at its own variances "
+            f"({distance:.2g} standard errors away)."
+        )
+    return " ".join(sentences)
+
+
+def _mixed_lm(
+    design: Design, y: np.ndarray, terms: list[RandomTerm]
+) -> tuple[np.ndarray, dict[str, float], np.ndarray] | None:
+    """Effects (p,), standard deviations by name, and theta in the order of our terms."""
+    own = terms[0]
+    if len(terms) > 1:
+        ones = np.ones((design.n_obs, 1))
+        assert design.block is not None
+        nested = _nested(design.group, design.block)
+        model = MixedLM(y, design.X, groups=design.block, exog_re=ones, exog_vc=nested)
+    elif own.correlated:
+        model = MixedLM(y, design.X, groups=own.codes, exog_re=own.Zcols)
+    else:
+        model = MixedLM(y, design.X, groups=own.codes, exog_vc=_independent(own))
+    with warnings.catch_warnings():
+        # Boundary and convergence warnings: both are read off the fit.
+        warnings.simplefilter("ignore")
+        try:
+            fit = model.fit(reml=True, method=["bfgs", "lbfgs", "cg"], gtol=1e-8)
+        except (np.linalg.LinAlgError, ValueError):
+            return None
+    residual, effects = float(fit.scale), np.asarray(fit.fe_params)
+    if len(terms) > 1:
+        variances = {"group": float(fit.vcomp[0]), "block": float(np.asarray(fit.cov_re)[0, 0])}
+        cov = None
+    else:
+        cov = np.asarray(fit.cov_re) if own.correlated else np.diag(fit.vcomp)
+        names = [own.name, *(f"{own.name}: {column}" for column in own.colnames[1:])]
+        variances = dict(zip(names, map(float, np.diag(cov)), strict=True))
+    variances = {k: v if v > BOUNDARY * residual else 0.0 for k, v in variances.items()}
+    std_dev = {k: float(np.sqrt(v)) for k, v in (variances | {"residual": residual}).items()}
+    return effects, std_dev, _theta(terms, variances, cov, residual)
+
+
+def _theta(
+    terms: list[RandomTerm], variances: Mapping[str, float], cov: np.ndarray | None, residual: float
+) -> np.ndarray:
+    """theta of these variances, in the order in which our model has its terms."""
+    if cov is not None and len(cov) > 1:
+        return _factor(terms[0], cov / residual)
+    ordered = lme4_order(terms)
+    values = np.array([np.sqrt(variances[term.name] / residual) for term in ordered])
+    return values if len(values) > 1 else values[0]
+
+
+def _factor(term: RandomTerm, relative: np.ndarray) -> np.ndarray:
+    """theta of a relative covariance matrix (q, q), which may be singular."""
+    if not term.correlated:
+        return np.sqrt(np.diag(relative))
+    values, vectors = np.linalg.eigh(relative)
+    root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
+    Lambda = np.asarray(np.linalg.qr(root, mode="r")).T
+    Lambda = Lambda * np.where(np.diag(Lambda) < 0, -1.0, 1.0)
+    return np.array([Lambda[i, j] for i, j in term.entries])
+
+
+def _nested(group: np.ndarray, block: np.ndarray) -> VCSpec:
+    """statsmodels' description of groups nested in blocks: an indicator matrix per block."""
+    names, matrices = [], []
+    for each in range(block.max() + 1):
+        members = group[block == each]
+        groups = np.unique(members)
+        names.append([str(g) for g in groups])
+        matrices.append((members[:, None] == groups).astype(float))
+    return VCSpec(["group"], [names], [matrices])
+
+
+def _independent(term: RandomTerm) -> VCSpec:
+    """statsmodels' description of independent effects: each group's rows of every column."""
+    rows = [np.flatnonzero(term.codes == level) for level in range(term.n_levels)]
+    names = [f"{j}" for j in range(term.q)]
+    matrices = [[term.Zcols[r, j : j + 1] for r in rows] for j in range(term.q)]
+    labels = [[[name] for _ in rows] for name in names]
+    return VCSpec(names, labels, matrices)
+
+
+WITNESSES: Mapping[str, Callable[[Sample], list[Said]]] = {
+    "pooled": _pooled,
+    "dummy": _dummies,
+    "mixed": _mixed,
+    "gee": _gee,
+}
+"""Of each specification that statsmodels has."""
