@@ -17,11 +17,14 @@ from rivals import R
 from sizes import Sizes
 from timing import Cost, Row, best
 
-from groupwise.calibration.partial import blocks, gather, run_block
 from groupwise.calibration.replicates import Effort
-from groupwise.calibration.scenario import Background, Process, Scenario, simulate
+from groupwise.catalogue.methods import costs
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
+from groupwise.simulation.blocks import blocks, run_block
+from groupwise.simulation.processes import Process
+from groupwise.simulation.scenarios import Background, Scenario, simulate
+from groupwise.simulation.sums import gather
 
 FAST = (
     "ols_classical",
@@ -105,7 +108,7 @@ def timed(made: Scenario, n: int, methods: tuple[str, ...], slow: bool = False) 
 
 def run(made: Scenario, n: int, methods: tuple[str, ...], slow: bool) -> pd.DataFrame:
     wanted, effort = blocks(n, n if slow else 0), Effort(max_assignments=1)
-    return gather(run_block(made, block, methods=methods, effort=effort) for block in wanted)
+    return gather(run_block(made, block, methods=costs(methods), effort=effort) for block in wanted)
 
 
 def statsmodels_loop(some: Experiment) -> None:

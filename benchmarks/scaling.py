@@ -34,9 +34,11 @@ from experiments import experiment  # noqa: E402
 from make_large import write_large  # noqa: E402
 from timing import process  # noqa: E402
 
-from groupwise.calibration.partial import blocks, gather, run_block  # noqa: E402
 from groupwise.calibration.replicates import Effort  # noqa: E402
-from groupwise.calibration.scenario import BLOCK  # noqa: E402
+from groupwise.catalogue.methods import costs  # noqa: E402
+from groupwise.simulation.blocks import blocks, run_block  # noqa: E402
+from groupwise.simulation.scenarios import BLOCK  # noqa: E402
+from groupwise.simulation.sums import gather  # noqa: E402
 
 TABLE = ROOT / "docs" / "scaling.csv"
 PARTS = ("Snakefile", "environment.yml", "workflow", "reports")
@@ -173,13 +175,15 @@ def replicates(numbers: Sequence[int]) -> Iterator[Measured]:
     effort = Effort(max_assignments=1)
     for series, methods in SERIES.items():
         slow = BLOCK if series in RESAMPLING else 0
-        run_block(made, blocks(BLOCK, slow)[0], methods=methods, effort=effort)  # warms up
+        run_block(made, blocks(BLOCK, slow)[0], methods=costs(methods), effort=effort)  # warms up
         for n in numbers:
             if n > AT_MOST.get(series, n):
                 continue
             cpu, wall = time.process_time(), time.perf_counter()
             wanted = blocks(n, n if slow else 0)
-            parts = [run_block(made, each, methods=methods, effort=effort) for each in wanted]
+            parts = [
+                run_block(made, each, methods=costs(methods), effort=effort) for each in wanted
+            ]
             middle = time.process_time()
             yield Measured("replicates", series, n, middle - cpu, time.perf_counter() - wall)
             start = time.perf_counter()

@@ -26,9 +26,9 @@ from plotnine import (
 )
 from timing import quantity
 
-from groupwise.calibration.scenario import BLOCK
 from groupwise.figures import Figure, render
 from groupwise.figures.style import OKABE_ITO, look
+from groupwise.simulation.scenarios import BLOCK
 
 SPECIFICATIONS = ("pooled", "group_means", "dummy", "mixed", "gee", "randomization")
 STAGES = {

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.words import METHODS
+from groupwise.catalogue.methods import METHODS
 
 GROUPS, SIZES, IMBALANCES, ICCS = (3, 5, 10), (5, 25), (0.0, 0.6), (0.0, 0.2)
 OVERVIEW: dict[str, Any] = {

@@ -27,7 +27,7 @@ import yaml
 from devtools import NAMES, Browser, Page, find_browser
 from reading import AXE, THEMES, axe_problems, print_problems
 
-from groupwise.words import METHODS
+from groupwise.catalogue.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

@@ -17,16 +17,19 @@ from plan_experiment import run as planned
 from sample_data import sample_of
 
 from groupwise import specifications, tidy
-from groupwise.calibration.judgement import judged, rules_for, said
-from groupwise.calibration.overview import gathered
-from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
+from groupwise.catalogue.methods import CURVES, NAMES, costs, method_order
+from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.diagnostics import refit
 from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.diagnostics.profile import profile_table
 from groupwise.diagnostics.sensitivity import sensitivity
-from groupwise.words import method_order
+from groupwise.simulation.estimation import estimate_process
+from groupwise.simulation.gathering import gathered
+from groupwise.simulation.options import NotSimulated, Options
+from groupwise.simulation.workload import dataset_workload
+from groupwise.verdict.judgement import judged, rules_for, said
 
 
 @dataclass(frozen=True)
@@ -175,14 +178,18 @@ def analysed(name: str) -> Experiment:
     results["diagnostics"] = run_checks(name, results, further)
     results |= fit_again(table, header | design, fails=recipe.fails)
     truth = {"effects": dict.fromkeys(design["contrasts"], 2.0)} if recipe.true else None
-    verdict, overview = calibrate(sample, results, fails=recipe.fails)
+    verdict, overview = calibrate(sample, header | design, results, fails=recipe.fails)
     roles = {"roles": design["roles"] | {"individual": recipe.individual}}
     shown = header | design | roles | dict(recipe.understood)
     return Experiment(table, shown, results, truth, verdict, overview)
 
 
 def calibrate(
-    sample: specifications.Sample, results: dict[str, pd.DataFrame], *, fails: bool
+    sample: specifications.Sample,
+    understood: Mapping[str, Any],
+    results: dict[str, pd.DataFrame],
+    *,
+    fails: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Add a small calibration, its verdict and a plan to the results; verdict.json and calibration.json.
 
@@ -194,14 +201,28 @@ def calibrate(
         draws=19,
         departures=("skewed_groups",),
     )
+    process = estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
     parts = []
     with contextlib.suppress(NotSimulated):
-        parts = [dataset_workload(sample.design, sample.y, options)[0].run_share(1, 1)]
-    results["calibration"], overview = gathered(sample, options, "estimated", parts)
+        workload = dataset_workload(
+            sample.design, process, options, conf_level=sample.conf_level, methods=costs()
+        )
+        parts = [workload.run_share(1, 1)]
+    results["calibration"], overview = gathered(
+        understood, process, options, "estimated", parts, methods=NAMES
+    )
     rules = rules_for(sample.conf_level)
     found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
     results["verdict"] = found.methods
-    results["planning"] = planned(sample, options, None, 0.8, ("mixed_wald", "ols_cr2", "dummy"))
+    results["planning"] = planned(
+        sample.design,
+        process,
+        options,
+        effect=None,
+        power=0.8,
+        methods=("mixed_wald", "ols_cr2", "dummy"),
+        curves=CURVES,
+    )
     return said(found, results["estimates"], rules), overview
 
 
@@ -266,7 +287,7 @@ def fit_all(sample: specifications.Sample, *, fails: bool) -> dict[str, pd.DataF
     if fails:
         parts = [without_answer(part) if "mixed" in methods(part) else part for part in parts]
     tables = {}
-    for name in specifications.MODEL_TABLES:
+    for name in MODEL_TABLES:
         table = tidy.concat(name, [part[name] for part in parts])
         tables[name] = table.sort_values(
             "method", key=lambda column: column.map(method_order), kind="stable", ignore_index=True

@@ -19,11 +19,11 @@ import groupwise
 from groupwise import tidy
 from groupwise.analysis import arguments
 from groupwise.analysis.studies import FEWEST_DRAWS
-from groupwise.calibration.judgement import rules_for
+from groupwise.catalogue.methods import METHODS
+from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.data.simulate import Recipe
-from groupwise.methods import MODEL_TABLES
 from groupwise.sample import Resampling
-from groupwise.words import METHODS
+from groupwise.verdict.judgement import rules_for
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text("utf-8"))
 DATASET, ROLES = (SCHEMA["$defs"][name]["properties"] for name in ("dataset", "roles"))

@@ -9,7 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from settings import PACKAGE, package
+from configuration import modules
+from package_files import PACKAGES, package_files
+from settings import METHODS_PACKAGE
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -17,13 +19,15 @@ MODULES = sorted((SCRIPTS / "groupwise").rglob("*.py"))
 RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
+    {"catalogue"},
     {"tidy", "words", "algebra", "svg", "data"},
     {"design"},
     {"models", "intake", "results"},
     {"inference"},
     {"specifications"},
-    {"diagnostics", "calibration", "planning", "figures", "report"},
-    {"outlook"},
+    {"calibration"},
+    {"simulation"},
+    {"diagnostics", "verdict", "planning", "figures", "report"},
     {"analysis"},
 )
 """A module may import from earlier layers and from its own folder."""
@@ -33,8 +37,8 @@ LONGEST = 45
 
 OUTSIDE = {
     "snakemake", "yaml", "pathlib", "os", "sys", "shutil", "subprocess", "tempfile", "glob", "socket",
-    "urllib", "http", "requests", "configuration", "settings", "job", "raw_table", "rendering",
-    "report_data", "preview", "archive",
+    "urllib", "http", "requests", "configuration", "package_files", "settings", "job", "raw_table",
+    "rendering", "report_data", "preview", "archive",
 }  # fmt: skip
 FILES = {
     "open", "read_csv", "read_parquet", "read_excel", "to_csv", "to_parquet", "read_text",
@@ -138,13 +142,19 @@ def script_of(rule: str) -> Path | None:
     return SCRIPTS / found[1] if found else None
 
 
-def declared(rule: str) -> list[str]:
-    """What `package=package(...)` of a rule evaluates to, with its wildcards."""
-    call = re.search(r"^\s*package=(package\(.*?\)),$", rules()[rule], re.MULTILINE | re.DOTALL)
+def declared(rule: str) -> tuple[list[str], str]:
+    """The arguments of `package=package_files(...)` of a rule: script and modules, and the document."""
+    call = re.search(
+        r"^\s*package=(package_files\(.*?\)),$", rules()[rule], re.MULTILINE | re.DOTALL
+    )
     assert call is not None, f"rule {rule} declares no package files"
     parsed = ast.parse(call[1], mode="eval").body
     assert isinstance(parsed, ast.Call)
-    return package(*(ast.literal_eval(argument) for argument in parsed.args))
+    modules = [
+        eval(ast.unparse(each), {"METHODS_PACKAGE": METHODS_PACKAGE}) for each in parsed.args
+    ]
+    documents = [ast.literal_eval(each.value) for each in parsed.keywords]
+    return modules, "".join(documents)
 
 
 def file_of(dotted: str) -> Path | None:
@@ -174,32 +184,24 @@ def chunk_imports(qmd: Path) -> list[str]:
     return [name for cell in cells for name in imports(ast.parse(cell))]
 
 
-PARTS = re.compile(r'[\w/{}]+\.py|"figures/study"')
+def folder_of(package: str) -> Path:
+    return SCRIPTS.joinpath(*package.split("."))
 
 
-def dynamic(rule: str) -> list[tuple[dict[str, str], list[str]]]:
-    """Wildcards of a rule, and the modules that they, or the document it renders, make it load."""
-    for wildcard, folder in (
-        ("specification", "specifications"),
-        ("figure", "figures/study"),
-        ("figure", "figures"),
-    ):
-        if {f"{folder}/{{{wildcard}}}.py", f'"{folder}"'} & set(PARTS.findall(rules()[rule])):
-            stems = [path.stem for path in (SCRIPTS / "groupwise" / folder).glob("*.py")]
-            names = sorted(set(stems) - {"__init__", "style"})
-            return [
-                ({wildcard: name}, [f"groupwise.{folder.replace('/', '.')}.{name}"])
-                for name in names
-            ]
-    qmd = re.search(r'qmd="(reports/\w+\.qmd)"', rules()[rule])
-    return [({}, chunk_imports(ROOT / qmd[1]) if qmd else [])]
+def dynamic(rule: str) -> list[dict[str, str]]:
+    """The wildcards by which a rule loads modules, or none."""
+    for module in declared(rule)[0]:
+        if found := re.fullmatch(r"([\w.]+)\.\{(\w+)\}", module):
+            names = modules(folder_of(found[1]), besides=["style"])
+            return [{found[2]: name} for name in names]
+    return [{}]
 
 
 CASES = [
-    pytest.param(rule, wildcards, extra, id="-".join([rule, *wildcards.values()]))
+    pytest.param(rule, wildcards, id="-".join([rule, *wildcards.values()]))
     for rule in rules()
     if script_of(rule) is not None
-    for wildcards, extra in dynamic(rule)
+    for wildcards in dynamic(rule)
 ]
 
 
@@ -208,21 +210,37 @@ def test_every_rule_of_the_pipeline_was_found() -> None:
     assert len(CASES) > len(rules())
 
 
-@pytest.mark.parametrize(("rule", "wildcards", "extra"), CASES)
-def test_rule_has_every_package_file_it_loads_as_input(
-    rule: str, wildcards: dict[str, str], extra: list[str]
+@pytest.mark.parametrize(("rule", "wildcards"), CASES)
+def test_rule_has_the_package_files_it_loads_as_input_and_no_others(
+    rule: str, wildcards: dict[str, str]
 ) -> None:
-    script = script_of(rule)
-    assert script is not None
-    given = {file.format(**wildcards) for file in declared(rule)}
-    loaded = reached([script.stem, *extra])
-    needed = {str(path.relative_to(ROOT)) for path in loaded if "groupwise" in path.parts}
-    assert needed <= given, f"not declared: {sorted(needed - given)}"
-    assert all((ROOT / file).is_file() for file in given)
+    """What Snakemake is told, by reading lines, is what Python's own parser finds."""
+    names, qmd = declared(rule)
+    names = [name.format(**wildcards) for name in names]
+    loaded = reached([*names, *(chunk_imports(ROOT / qmd) if qmd else [])])
+    needed = {str(path.relative_to(ROOT)) for path in loaded if set(PACKAGES) & set(path.parts)}
+    files = package_files(*declared(rule)[0], qmd=qmd)(wildcards)
+    assert set(files) == needed and len(files) == len(needed) > 0
 
 
 @pytest.mark.parametrize("rule", [rule for rule in rules() if script_of(rule) is not None])
-def test_rule_and_script_share_their_name_and_paths_are_relative(rule: str) -> None:
+def test_rule_and_script_share_their_name_and_the_rule_asks_for_its_imports(rule: str) -> None:
     script = script_of(rule)
     assert script is not None and script.is_file() and script.stem == rule
-    assert all(file.startswith(f"{PACKAGE}/") for file in declared(rule))
+    assert declared(rule)[0][0] == rule
+    documents = re.findall(r'qmd="(reports/\w+\.qmd)"', rules()[rule])
+    assert set(documents) <= {declared(rule)[1]}
+
+
+QUIET = ("fit_specification", "estimate_process", "simulate_calibration", "simulate_study")
+QUIET = (*QUIET, "check_sensitivity", "combine_results", "gather_calibration", "plan_experiment")
+
+
+@pytest.mark.parametrize("rule", QUIET)
+def test_words_of_methods_and_of_the_verdict_are_not_loaded_by_what_computes(rule: str) -> None:
+    names, _ = declared(rule)
+    specifications = modules(folder_of(METHODS_PACKAGE))
+    each = [[name.format(specification=one) for name in names] for one in specifications]
+    for loaded in map(reached, each):
+        worded = {path for path in loaded if {"verdict", "report", "figures"} & set(path.parts)}
+        assert not worded | (loaded & {SCRIPTS / "groupwise" / "catalogue" / "methods.py"})

@@ -12,13 +12,14 @@ import yaml
 from configuration import check_configuration, load_schema
 from jsonschema import Draft202012Validator
 
-from groupwise.calibration.rules import Rules
-from groupwise.calibration.scenario import PROCESSES as DGPS
-from groupwise.calibration.study import Grid
-from groupwise.calibration.workload import Options
+from groupwise.catalogue.methods import NAMES
 from groupwise.data.simulate import Covariate, Recipe
 from groupwise.data.validate import Roles
-from groupwise.words import METHODS, PROCESSES
+from groupwise.simulation.grid import Grid
+from groupwise.simulation.options import Options
+from groupwise.simulation.processes import PROCESSES as DGPS
+from groupwise.verdict.decision import PROCESSES
+from groupwise.verdict.rules import Rules
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [ROOT / "config.yaml", ROOT / "tests" / "config" / "tiny.yaml"]
@@ -135,10 +136,10 @@ def test_schema_has_the_keys_of_the_code() -> None:
     }
 
 
-def test_headline_is_any_method_that_has_words() -> None:
+def test_headline_is_any_method_of_the_catalogue() -> None:
     defined = SCHEMA["$defs"]
-    assert defined["method"]["enum"] == list(METHODS)
-    assert defined["headline"]["enum"] == ["auto", *METHODS]
+    assert defined["method"]["enum"] == list(NAMES)
+    assert defined["headline"]["enum"] == ["auto", *NAMES]
 
 
 def test_calibration_is_what_the_code_has() -> None:
@@ -192,4 +193,5 @@ def test_page_without_marks_is_refused() -> None:
 def test_readme_has_the_table_of_the_schema() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     fix = "run `python workflow/scripts/setup/config_table.py --write README.md`"
-    assert config_table.replaced(text, config_table.table(SCHEMA)) == text, fix
+    written = yaml.safe_load(config_table.SCHEMA.read_text(encoding="utf-8"))
+    assert config_table.replaced(text, config_table.table(written)) == text, fix

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from study_cases import STUDIES
 
 from groupwise import figures
+from groupwise.catalogue.methods import METHODS
 from groupwise.figures import study
-from groupwise.figures.study.error_by_groups import PANELS, moved_apart
-from groupwise.words import METHODS
+from groupwise.figures.study.error_by_groups import colored, moved_apart
 
 SCRIPTS = Path(configuration.__file__).parent
 NAMES = modules(SCRIPTS / "groupwise" / "figures" / "study")
@@ -32,8 +32,10 @@ def test_they_are_not_figures_of_a_dataset() -> None:
     assert not set(NAMES) & set(modules(SCRIPTS / "groupwise" / "figures"))
 
 
-def test_every_method_has_a_panel_of_the_curves() -> None:
-    assert sorted(name for names in PANELS.values() for name in names) == sorted(METHODS)
+def test_every_method_is_drawn_in_its_panel() -> None:
+    rows = colored(tables("usual").rates)
+    panels = dict(zip(rows["method"], rows["panel"].astype(str), strict=True))
+    assert panels == {name: method.panel for name, method in METHODS.items()}
 
 
 @each_study

@@ -12,9 +12,10 @@ import pytest
 from experiments import KINDS, draw, sample_of
 
 from groupwise import tidy
-from groupwise.methods import MODEL_TABLES, fit_tables, specifications
+from groupwise.catalogue.methods import METHODS
+from groupwise.catalogue.tables import MODEL_TABLES
+from groupwise.methods import fit_tables, specifications
 from groupwise.sample import Sample
-from groupwise.words import METHODS
 
 RAGGED = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groupwise.calibration.study import between_design
+from groupwise.catalogue.methods import CURVES, NAMES
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.planning.at_hand import Goal, plan_like, planning_table, variations
 from groupwise.planning.experiments import plan_experiment
 from groupwise.planning.power import power
-from groupwise.words import METHODS
+from groupwise.simulation.grid import between_design
 
 ICCS = {"estimate": 0.2, "low": 0.05, "high": 0.5}
 
@@ -66,7 +66,9 @@ def test_plan_has_the_shape_of_the_design(design: Design) -> None:
 def test_power_of_the_plan_is_that_of_the_design_where_shapes_are_equal() -> None:
     """The same experiment, once as data and once as a plan."""
     design = between_design(3, 5, 8)
-    table = planning_table(design, 2.0, ICCS, Goal(1.5), methods=("group_means", "ols_cr2"))
+    table = planning_table(
+        design, 2.0, ICCS, Goal(1.5), methods=("group_means", "ols_cr2"), curves=CURVES
+    )
     varied = variations(design, 2.0, ICCS, 0.0, planned=True)
     here = table[table["question"] == "at_hand"]
     for (scenario, method), rows in here.groupby(["scenario", "method"]):
@@ -75,11 +77,13 @@ def test_power_of_the_plan_is_that_of_the_design_where_shapes_are_equal() -> Non
 
 
 def test_table_answers_every_question_and_each_method() -> None:
-    table = planning_table(between_design(2, 4, 5), 1.0, ICCS, Goal(0.9))
+    table = planning_table(
+        between_design(2, 4, 5), 1.0, ICCS, Goal(0.9), curves=CURVES, methods=NAMES
+    )
     assert set(table["question"]) == {"at_hand", "groups_needed", "size_needed", "curve"}
     for question in ("at_hand", "groups_needed", "size_needed"):
         own = table[(table["question"] == question) & (table["scenario"] == "estimate")]
-        assert set(own["method"]) == set(METHODS)
+        assert set(own["method"]) == set(NAMES)
         assert (own["power"].notna() | (own["message"] != "")).all()
     curve = table[table["question"] == "curve"]
     assert set(curve["scenario"]) == set(ICCS) and curve["size"].nunique() == 3
@@ -89,7 +93,9 @@ def test_table_answers_every_question_and_each_method() -> None:
 
 def test_groups_needed_have_the_power_and_one_fewer_has_not() -> None:
     design = between_design(2, 4, 5)
-    table = planning_table(design, 1.0, {"estimate": 0.2}, Goal(0.9), methods=("group_means",))
+    table = planning_table(
+        design, 1.0, {"estimate": 0.2}, Goal(0.9), methods=("group_means",), curves=CURVES
+    )
     found = table[table["question"] == "groups_needed"].iloc[0]
     plan = plan_like(design).with_groups(int(found["groups"]))
     variation = variations(design, 1.0, {"estimate": 0.2}, 0.0, planned=True)["estimate"]
@@ -126,10 +132,20 @@ def test_covariates_of_the_design_are_planned_for() -> None:
 def test_what_cannot_be_planned_says_why() -> None:
     mixed = within(6, (3, 3), only=2)
     assert mixed.kind == "mixed"
-    table = planning_table(mixed, 1.0, {"estimate": 0.2}, Goal(0.5), methods=("mixed_wald",))
+    table = planning_table(
+        mixed, 1.0, {"estimate": 0.2}, Goal(0.5), methods=("mixed_wald",), curves=CURVES
+    )
     needed = table[table["question"].isin(["groups_needed", "size_needed"])]
     assert len(needed) == 2 and needed["message"].str.contains("some groups only").all()
-    slopes = planning_table(within(6, (3, 3)), 1.0, {"estimate": 0.1}, Goal(0.5), sd_effect=5.0)
+    slopes = planning_table(
+        within(6, (3, 3)),
+        1.0,
+        {"estimate": 0.1},
+        Goal(0.5),
+        sd_effect=5.0,
+        curves=CURVES,
+        methods=NAMES,
+    )
     assert slopes["message"].str.contains("sd_effect is too large").all()
 
 

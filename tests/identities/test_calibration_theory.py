@@ -16,11 +16,8 @@ import pytest
 from scipy import stats
 
 from groupwise.calibration.analyse import analyse
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import blocks, gather, run_block
 from groupwise.calibration.replicates import Replicates
-from groupwise.calibration.scenario import Background, Process, Scenario, simulate
-from groupwise.calibration.study import between_design
+from groupwise.catalogue.methods import costs
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.methods.group_means import fit_means
@@ -28,6 +25,12 @@ from groupwise.planning.experiments import plan_experiment
 from groupwise.planning.plans import Plan, Variation
 from groupwise.planning.power import omnibus_power, power
 from groupwise.planning.sample_size import groups_needed
+from groupwise.simulation.blocks import blocks, run_block
+from groupwise.simulation.grid import between_design
+from groupwise.simulation.measures import measures
+from groupwise.simulation.processes import Process
+from groupwise.simulation.scenarios import Background, Scenario, simulate
+from groupwise.simulation.sums import gather
 
 REPLICATES = 100_000
 
@@ -53,8 +56,8 @@ def answers(made: Scenario, methods: tuple[str, ...], replicates: int) -> dict[s
 def rates(made: Scenario, methods: tuple[str, ...], replicates: int, **options: Any) -> pd.Series:
     """Rejection rates at .05 of the first contrast, by method, through the tables of the workflow."""
     wanted = blocks(replicates, replicates)
-    parts = [run_block(made, block, methods=methods, **options) for block in wanted]
-    table = measures(gather(parts), [made])
+    parts = [run_block(made, block, methods=costs(methods), **options) for block in wanted]
+    table = measures(gather(parts), [made.setting], methods=methods)
     first = table["contrast"] == made.design.contrast_labels[0]
     return table[first & (table["measure"] == "rejection_05")].set_index("method")["value"]
 

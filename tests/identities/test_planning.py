@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import integrate, stats
 
+from groupwise.catalogue.methods import NAMES
 from groupwise.inference.mixed import (
     kenward_roger,
     kenward_roger_joint,
@@ -40,7 +41,6 @@ from groupwise.planning.quadratic_forms import QuadraticForm
 from groupwise.planning.rejection import TESTS, best_curves, drawn_curves
 from groupwise.planning.sample_size import groups_needed, plan_power, size_needed
 from groupwise.planning.tables import COLUMNS, at_hand, needed, power_curves
-from groupwise.words import METHODS as WORDS
 
 LECTURE = Plan(5, 25, (1, 1, 1))
 USUAL = Variation(sd=10, icc=0.25)
@@ -681,26 +681,26 @@ def test_impossible_variation_is_refused() -> None:
 
 def test_designs_a_method_cannot_answer_for_are_explained() -> None:
     """Groups of one member, and as many groups as arms."""
-    single = at_hand(Plan(4, 1).design, {"estimate": USUAL}, 5.0, n_draws=64)
+    single = at_hand(Plan(4, 1).design, {"estimate": USUAL}, 5.0, n_draws=64, methods=NAMES)
     mixed = single[single["method"] == "mixed_kenward_roger"]
     assert mixed["message"].str.contains("No group varies within itself").all()
     assert single[single["method"] == "group_means"]["power"].notna().all()
-    few = at_hand(Plan(1, 4, (1, 1, 1)).design, {"estimate": USUAL}, 5.0, n_draws=64)
+    few = at_hand(Plan(1, 4, (1, 1, 1)).design, {"estimate": USUAL}, 5.0, n_draws=64, methods=NAMES)
     assert (few[few["power"].isna()]["message"] != "").all()
     assert few[few["method"] == "group_means"]["power"].isna().all()
 
 
 def test_tables_have_a_row_for_every_method() -> None:
     scenarios = {"low": Variation(10, 0.1), "estimate": USUAL}
-    hand = at_hand(LECTURE.design, scenarios, 6.0, n_draws=256)
-    assert tuple(hand) == COLUMNS and len(hand) == 2 * len(WORDS) * 3
-    sizes_needed = needed(Plan(12, 8), scenarios, 9.0, n_draws=256, what="size")
+    hand = at_hand(LECTURE.design, scenarios, 6.0, n_draws=256, methods=NAMES)
+    assert tuple(hand) == COLUMNS and len(hand) == 2 * len(NAMES) * 3
+    sizes_needed = needed(Plan(12, 8), scenarios, 9.0, n_draws=256, methods=NAMES, what="size")
     assert (sizes_needed.dropna(subset=["power"])["groups"] == 12).all()
     assert (sizes_needed.dropna(subset=["power"])["power"] >= 0.8).all()
-    plans_needed = needed(Plan(2, 8), scenarios, 9.0, n_draws=256)
-    assert tuple(plans_needed) == COLUMNS and len(plans_needed) == 2 * len(WORDS)
-    curve = power_curves([Plan(g, 8) for g in (1, 4, 8)], scenarios, 9.0, methods=list(WORDS))
-    assert tuple(curve) == COLUMNS and len(curve) == 3 * 2 * len(WORDS)
+    plans_needed = needed(Plan(2, 8), scenarios, 9.0, n_draws=256, methods=NAMES)
+    assert tuple(plans_needed) == COLUMNS and len(plans_needed) == 2 * len(NAMES)
+    curve = power_curves([Plan(g, 8) for g in (1, 4, 8)], scenarios, 9.0, methods=NAMES)
+    assert tuple(curve) == COLUMNS and len(curve) == 3 * 2 * len(NAMES)
     for table in (hand, plans_needed, sizes_needed, curve):
         empty = table["power"].isna()
         assert (table.loc[empty, "message"] != "").all() and not empty.all()

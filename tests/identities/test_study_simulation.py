@@ -6,12 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groupwise.calibration.analyse import RESAMPLING, analyse
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import gather
-from groupwise.calibration.rules import Rules
-from groupwise.calibration.scenario import simulate
-from groupwise.calibration.study import (
+from groupwise.calibration.analyse import analyse
+from groupwise.catalogue.methods import NAMES, costs
+from groupwise.simulation.grid import (
     LECTURE,
     Grid,
     example_cell,
@@ -19,15 +16,20 @@ from groupwise.calibration.study import (
     study_axes,
     study_workload,
 )
-from groupwise.calibration.study_rates import study_rates
-from groupwise.calibration.workload import Workload
+from groupwise.simulation.measures import measures
+from groupwise.simulation.scenarios import simulate
+from groupwise.simulation.sums import gather
+from groupwise.simulation.workload import Workload
+from groupwise.verdict.rules import Rules
+from groupwise.verdict.study_rates import study_rates
 
 SMALL = Grid(groups_per_arm=(3, 5), group_size=(4,), icc=(0.0, 0.2), imbalance=(0.6,))
 LECTURE_ONLY = Grid(groups_per_arm=(5,), group_size=(25,), icc=(0.2,), imbalance=(0.0,))
 
 
 def workload(grid: Grid, replicates: int = 600) -> Workload:
-    return study_workload(grid, replicates=replicates, slow_replicates=5, draws=99, seed=3)
+    amounts = {"replicates": replicates, "slow_replicates": 5, "draws": 99, "seed": 3}
+    return study_workload(grid, **amounts, methods=costs())
 
 
 @pytest.mark.parametrize("chunks", [2, 5, 40])
@@ -49,14 +51,15 @@ def test_a_design_is_the_same_in_any_grid() -> None:
 
 def test_the_lectures_cell_is_what_simulating_and_analysing_gives() -> None:
     work, axes = workload(LECTURE_ONLY, replicates=500), study_axes(LECTURE_ONLY)
-    table = measures(work.run_share(1, 1), work.scenarios)
+    settings = [scenario.setting for scenario in work.scenarios]
+    table = measures(work.run_share(1, 1), settings, methods=NAMES)
     found = study_rates(table, axes, Rules()).set_index(["effect", "method"])
     for scenario in work.scenarios:
         y = simulate(scenario, 0, 500)
         answers = analyse(scenario.design, y, effects=scenario.effects, effort=work.effort)
         effect = float(scenario.effects.max())
         for method, each in answers.items():
-            if method in (*RESAMPLING, "dummy"):
+            if method == "dummy" or costs()[method][0] == "slow":
                 continue
             rejected = each.p_value < 0.05
             rate = rejected.mean() if effect == 0 else rejected[:, 1].mean()

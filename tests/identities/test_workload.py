@@ -8,19 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import gather
-from groupwise.calibration.study import between_design
-from groupwise.calibration.workload import (
-    INVERTED,
-    LEAST_REPLICATES,
-    NotSimulated,
-    Options,
-    dataset_workload,
-)
+from groupwise.catalogue.methods import NAMES, costs
 from groupwise.data.errors import InputError
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
+from groupwise.simulation.estimation import estimate_process
+from groupwise.simulation.grid import between_design
+from groupwise.simulation.measures import measures
+from groupwise.simulation.options import LEAST_REPLICATES, NotSimulated, Options
+from groupwise.simulation.sums import gather
+from groupwise.simulation.workload import INVERTED, Workload, dataset_workload
 
 DESIGN = between_design(3, 4, 6)
 Y = np.random.default_rng(5).normal(size=4)[DESIGN.group % 4] + np.random.default_rng(6).normal(
@@ -29,18 +26,27 @@ Y = np.random.default_rng(5).normal(size=4)[DESIGN.group % 4] + np.random.defaul
 FEW = Options(replicates=1100, slow_replicates=3, draws=19, departures=("skewed_groups",))
 
 
+PROCESS = estimate_process(DESIGN, Y)
+
+
+def work(options: Options) -> Workload:
+    """What is simulated for the design and its outcomes."""
+    return dataset_workload(DESIGN, PROCESS, options, methods=costs())
+
+
 @pytest.fixture(scope="module")
 def whole() -> pd.DataFrame:
-    return dataset_workload(DESIGN, Y, FEW)[0].run_share(1, 1)
+    return work(FEW).run_share(1, 1)
 
 
 @pytest.mark.parametrize("chunks", [2, 7])
 def test_shares_of_any_number_of_jobs_are_the_whole(whole: pd.DataFrame, chunks: int) -> None:
-    workload, _ = dataset_workload(DESIGN, Y, FEW)
+    workload = work(FEW)
     parts = [workload.run_share(chunk, chunks) for chunk in range(chunks, 0, -1)]
     pd.testing.assert_frame_equal(gather(parts), whole, check_exact=True)
-    table = measures(gather(parts), workload.scenarios)
-    pd.testing.assert_frame_equal(table, measures(whole, workload.scenarios), check_exact=True)
+    settings = [scenario.setting for scenario in workload.scenarios]
+    tables = [measures(sums, settings, methods=NAMES) for sums in (gather(parts), whole)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
 def test_every_method_has_a_width_and_says_of_how_many_replicates(whole: pd.DataFrame) -> None:
@@ -49,14 +55,14 @@ def test_every_method_has_a_width_and_says_of_how_many_replicates(whole: pd.Data
     sums = answered.groupby(["scenario", "method", "contrast"])[["n", "known_width"]].sum()
     assert (sums["known_width"] > 0).all()
     inverted = ["ols_wild_bootstrap", "randomization"]
-    workload, _ = dataset_workload(DESIGN, Y, replace(FEW, slow_replicates=INVERTED + 10))
+    workload = work(replace(FEW, slow_replicates=INVERTED + 10))
     scenario, block = workload.tasks()[0]
-    few = replace(workload, methods=tuple(inverted)).run(scenario, block)
+    few = replace(workload, methods=costs(inverted)).run(scenario, block)
     assert (few["n"] == INVERTED + 10).all() and few["known_width"].between(1, INVERTED).all()
 
 
 def test_more_jobs_than_tasks_leave_some_without_work() -> None:
-    workload, _ = dataset_workload(DESIGN, Y, FEW)
+    workload = work(FEW)
     n = len(workload.tasks())
     assert workload.share(n + 1, n + 1) == [] and workload.run_share(n + 1, n + 1).empty
     with pytest.raises(ValueError, match="no chunk 3 of 2"):
@@ -65,7 +71,7 @@ def test_more_jobs_than_tasks_leave_some_without_work() -> None:
 
 def test_scenarios_do_not_depend_on_one_another(whole: pd.DataFrame) -> None:
     """One more intraclass correlation, and the numbers of the others stay."""
-    more, _ = dataset_workload(DESIGN, Y, replace(FEW, iccs=(0.77,)))
+    more = work(replace(FEW, iccs=(0.77,)))
     table = more.run_share(1, 1)
     kept = table[table["scenario"].isin(whole["scenario"])].reset_index(drop=True)
     assert set(table["scenario"]) - set(whole["scenario"]) == {
@@ -76,7 +82,7 @@ def test_scenarios_do_not_depend_on_one_another(whole: pd.DataFrame) -> None:
 
 
 def test_more_replicates_keep_the_first_blocks(whole: pd.DataFrame) -> None:
-    more, _ = dataset_workload(DESIGN, Y, replace(FEW, replicates=1500))
+    more = work(replace(FEW, replicates=1500))
     table = more.run_share(1, 1)
     for number in (0, 1):
         same = [each[each["block"] == number].reset_index(drop=True) for each in (table, whole)]
@@ -84,7 +90,7 @@ def test_more_replicates_keep_the_first_blocks(whole: pd.DataFrame) -> None:
 
 
 def test_scenarios_are_those_of_the_issue() -> None:
-    workload, found = dataset_workload(DESIGN, Y, FEW)
+    workload, found = work(FEW), PROCESS
     iccs = {each.icc for each in workload.scenarios}
     wanted = {0.0, found.icc, found.icc_low, min(found.icc_high, 0.95)}
     assert iccs == {round(each, 3) for each in wanted}
@@ -95,13 +101,13 @@ def test_scenarios_are_those_of_the_issue() -> None:
 
 
 def test_assumed_effects_take_the_place_of_the_estimated_ones() -> None:
-    workload, _ = dataset_workload(DESIGN, Y, replace(FEW, effects={"C": 3.0}))
+    workload = work(replace(FEW, effects={"C": 3.0}))
     assert workload.scenarios[1].truth.tolist() == [0.0, 3.0, 3.0]
 
 
 def test_effect_of_no_arm_is_refused() -> None:
     with pytest.raises(InputError, match="assumed_effects: 'D' is not an arm; there are: A, B, C"):
-        dataset_workload(DESIGN, Y, replace(FEW, effects={"D": 3.0}))
+        work(replace(FEW, effects={"D": 3.0}))
 
 
 @pytest.mark.parametrize(
@@ -111,15 +117,15 @@ def test_replicates_are_rationed(most: int, replicates: int, slow: int) -> None:
     options = replace(FEW, most_outcomes=most)
     if not replicates:
         with pytest.raises(NotSimulated, match=f"{LEAST_REPLICATES} replicates are more than"):
-            dataset_workload(DESIGN, Y, options)
+            work(options)
         return
-    workload, _ = dataset_workload(DESIGN, Y, options)
+    workload = work(options)
     assert (workload.replicates, workload.slow_replicates) == (replicates, slow)
 
 
 def test_slow_methods_are_rationed_first() -> None:
     options = replace(FEW, slow_replicates=1000, most_outcomes=72 * 2000)
-    workload, _ = dataset_workload(DESIGN, Y, options)
+    workload = work(options)
     assert (workload.replicates, workload.slow_replicates) == (1100, 200)
 
 
@@ -133,7 +139,7 @@ def test_mixed_models_that_are_fitted_one_by_one_are_rationed(
     rng = np.random.default_rng(1)
     y = rng.normal(size=36) + rng.normal(size=6)[design.group]
     options = Options(replicates=30, slow_replicates=9, draws=19)
-    workload, _ = dataset_workload(design, y, options)
+    workload = dataset_workload(design, estimate_process(design, y), options, methods=costs())
     asked = workload.run(*workload.tasks()[0]).groupby("method")["n"].first()
     assert asked["ols_cr2"] == 30 and asked["mixed_kenward_roger"] == kenward_roger
     assert asked["mixed_profile"] == profile
@@ -142,4 +148,4 @@ def test_mixed_models_that_are_fitted_one_by_one_are_rationed(
 
 def test_nothing_is_simulated_where_nothing_is_asked_for() -> None:
     with pytest.raises(NotSimulated, match=r"calibration\.replicates"):
-        dataset_workload(DESIGN, Y, replace(FEW, replicates=0))
+        work(replace(FEW, replicates=0))

@@ -23,14 +23,15 @@ import pandas as pd
 from scipy import stats
 
 from groupwise.calibration.analyse import analyse
-from groupwise.calibration.partial import blocks
 from groupwise.calibration.replicates import Replicates
-from groupwise.calibration.scenario import Background, Process, Scenario, simulate
-from groupwise.calibration.study import between_design
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.inference.sandwich import cluster_design, make_contrasts, robust
 from groupwise.models.least_squares import fit_least_squares
+from groupwise.simulation.blocks import blocks
+from groupwise.simulation.grid import between_design
+from groupwise.simulation.processes import Process
+from groupwise.simulation.scenarios import Background, Scenario, simulate
 
 JSON = Path(__file__).parent / "published.json"
 PAGE = Path(__file__).parents[2] / "docs" / "calibration_literature.md"

@@ -11,40 +11,39 @@ from experiments import draw, sample_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groupwise.calibration import scenario as calibration_scenario
-from groupwise.calibration.analyse import RESAMPLING, analyse, slow_methods
-from groupwise.calibration.measures import CALIBRATION, MEASURES, measures
-from groupwise.calibration.partial import (
-    Block,
-    blocks,
-    gather,
-    partial_sums,
-    run_block,
-    totals,
-)
+from groupwise.calibration.analyse import analyse
 from groupwise.calibration.replicates import Effort, Replicates
-from groupwise.calibration.scenario import (
-    BLOCK,
-    PROCESSES,
-    Background,
-    Process,
-    Scenario,
-    dataset_scenarios,
-    estimate_process,
-    icc_grid,
-    outcomes,
-    simulate,
-)
-from groupwise.calibration.study import (
+from groupwise.catalogue.methods import NAMES, costs
+from groupwise.design import Design
+from groupwise.simulation import scenarios
+from groupwise.simulation.blocks import Block, blocks, partial_sums, run_block
+from groupwise.simulation.estimation import estimate_process
+from groupwise.simulation.grid import (
     Grid,
     between_design,
     group_sizes,
     study_axes,
     study_scenarios,
 )
-from groupwise.design import Design
-from groupwise.words import METHODS
+from groupwise.simulation.measures import MEASURES, measures
+from groupwise.simulation.processes import (
+    PROCESSES,
+    Process,
+    dataset_cases,
+    icc_grid,
+)
+from groupwise.simulation.scenarios import (
+    BLOCK,
+    Background,
+    Scenario,
+    dataset_scenarios,
+    outcomes,
+    simulate,
+)
+from groupwise.simulation.sums import gather, totals
+from groupwise.tidy import TABLES
 
+RESAMPLING = ("ols_wild_bootstrap", "mixed_bootstrap", "randomization")
 FAST = ("ols_classical", "ols_cr2", "group_means", "mixed_kenward_roger", "dummy")
 
 
@@ -61,6 +60,10 @@ def scenario(design: Design | None = None, **changes: object) -> Scenario:
         seed=7,
     )
     return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def measured(sums: pd.DataFrame, *made: Scenario) -> pd.DataFrame:
+    return measures(sums, [each.setting for each in made], methods=NAMES)
 
 
 # ---- what is drawn -------------------------------------------------------------------------------
@@ -85,12 +88,13 @@ def test_large_designs_are_drawn_and_analysed_in_parts(
     sample = sample_of(draw("blocked", groups=12, sizes=4), blocks_as="random")
     background = Background(np.zeros(48), 1.0, 2.0, 0.0, np.zeros(3))
     made = scenario(sample.design, background=background, process=PROCESSES[dgp])
-    methods, effort = ("ols_cr2", "group_means", "ols_wild_bootstrap"), Effort(wild_draws=19)
+    methods = costs(("ols_cr2", "group_means", "ols_wild_bootstrap"))
+    effort = Effort(wild_draws=19)
     whole, y = (
         run_block(made, Block(0, 50, 20), methods=methods, effort=effort),
         simulate(made, 0, 50),
     )
-    monkeypatch.setattr(calibration_scenario, "MOST_NUMBERS", 48 * 7)
+    monkeypatch.setattr(scenarios, "MOST_NUMBERS", 48 * 7)
     assert [len(part) for part in outcomes(made, 0, 50)] == [7] * 7 + [1]
     np.testing.assert_array_equal(simulate(made, 0, 50), y)
     parts = run_block(made, Block(0, 50, 20), methods=methods, effort=effort)
@@ -160,7 +164,8 @@ def test_impossible_requests_are_refused() -> None:
 def test_dataset_scenarios_hold_the_estimate_its_interval_and_zero() -> None:
     sample = sample_of(draw(groups=12, sizes=8, covariates=("x",)))
     found = estimate_process(sample.design, sample.y)
-    made = dataset_scenarios(sample.design, found, processes=("normal", "t_residuals"), iccs=(0.9,))
+    cases = dataset_cases(found, processes=("normal", "t_residuals"), iccs=(0.9,))
+    made = dataset_scenarios(sample.design, found, cases)
     iccs = sorted({each.icc for each in made if each.name.startswith("null, icc")})
     expected = icc_grid((found.icc, found.icc_low, found.icc_high, 0.9))
     assert iccs == expected and iccs[0] == 0
@@ -169,9 +174,9 @@ def test_dataset_scenarios_hold_the_estimate_its_interval_and_zero() -> None:
     assert [each.dgp for each in made if each.dgp != "normal"] == ["t_residuals"]
     effect = next(each for each in made if each.name.startswith("effect"))
     np.testing.assert_allclose(effect.truth[0], effect.effects[1])
-    whole = found.background.mean + found.effects[sample.design.arm]
+    whole = made[0].background.mean + found.effects[sample.design.arm]
     left = sample.y - whole
-    assert left.var() == pytest.approx(found.background.variance, rel=0.5)
+    assert left.var() == pytest.approx(found.variance, rel=0.5)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +187,10 @@ def test_other_random_terms_are_part_of_the_background(options: dict) -> None:
     sample = sample_of(draw(kind, groups=12, sizes=6), **options)
     found = estimate_process(sample.design, sample.y)
     assert np.isfinite([found.icc, found.icc_low, found.icc_high]).all()
-    given_by = found.background.sd_block if kind == "blocked" else found.background.sd_slope.max()
-    assert given_by >= 0
-    assert set(slow_methods(sample.design)) > set(RESAMPLING)
+    background = Background.estimated(sample.design, found)
+    drawn = background.sd_block if kind == "blocked" else background.sd_slope.max()
+    assert drawn >= 0
+    assert {"block"} < set(found.std_dev) if kind == "blocked" else found.sd_slope[0] == 0
 
 
 def test_icc_grid_is_sorted_bounded_and_without_repetitions() -> None:
@@ -206,11 +212,11 @@ def test_blocks_hold_every_replicate_once(n: int, share: float) -> None:
 
 def test_slow_methods_are_asked_of_fewer() -> None:
     effort = Effort(wild_draws=19, bootstrap_draws=19, randomization_draws=19)
-    part = run_block(scenario(), Block(1, 12, 5), effort=effort)
+    part = run_block(scenario(), Block(1, 12, 5), methods=costs(), effort=effort)
     n = part.groupby("method")["n"].first()
     assert (n[list(RESAMPLING)] == 5).all()
     assert (n.drop(list(RESAMPLING)) == 12).all()
-    assert set(n.index) == set(METHODS)
+    assert set(n.index) == set(NAMES)
 
 
 def test_results_do_not_depend_on_how_replicates_are_batched() -> None:
@@ -239,20 +245,20 @@ def test_replicates_do_not_share_what_is_drawn() -> None:
 
 def test_gathering_knows_no_order_and_refuses_what_was_counted_twice() -> None:
     made = scenario()
-    parts = [run_block(made, block, methods=FAST) for block in blocks(1100, 0)]
+    parts = [run_block(made, block, methods=costs(FAST)) for block in blocks(1100, 0)]
     forwards, backwards = gather(parts), gather(reversed(parts))
     pd.testing.assert_frame_equal(forwards, backwards)
     pd.testing.assert_frame_equal(gather([gather(parts[1:]), parts[0]]), forwards)
-    pd.testing.assert_frame_equal(measures(forwards, [made]), measures(backwards, [made]))
+    pd.testing.assert_frame_equal(measured(forwards, made), measured(backwards, made))
     with pytest.raises(ValueError, match="Block 1 of 'null' was counted twice"):
         gather([*parts, parts[1]])
 
 
 def test_measures_are_those_of_all_replicates_together() -> None:
     made = scenario(effects=np.array([0.0, 0.7, 0.0]))
-    parts = [run_block(made, block, methods=FAST) for block in blocks(700, 0)]
-    table = measures(gather(parts), [made])
-    assert list(table.columns) == list(CALIBRATION)
+    parts = [run_block(made, block, methods=costs(FAST)) for block in blocks(700, 0)]
+    table = measured(gather(parts), made)
+    assert list(table.columns) == list(TABLES["calibration"])
     y = np.concatenate([simulate(made, 0), simulate(made, 1, 200)])
     found = analyse(made.design, y, methods=FAST, effects=made.effects)
     for method in ("ols_cr2", "mixed_kenward_roger"):
@@ -286,7 +292,7 @@ def test_monte_carlo_errors_are_the_spread_of_the_measures() -> None:
     for made in studies:
         found = analyse(design, simulate(made, 0, 120), methods=("mixed_kenward_roger",))
         sums.append(partial_sums(found, made))
-    table = measures(gather(sums), studies).set_index("measure")
+    table = measured(gather(sums), *studies).set_index("measure")
     for measure in ("bias", "empirical_se", "model_se", "rejection_10", "coverage", "width"):
         ratio = table.loc[measure, "value"].std() / table.loc[measure, "mcse"].mean()
         assert ratio == pytest.approx(1, abs=0.16), measure
@@ -299,7 +305,7 @@ def test_failures_are_counted_and_never_dropped() -> None:
     y[4, 0] = np.nan
     with np.errstate(invalid="ignore"):
         found = analyse(made.design, y, methods=FAST)
-    table = measures(partial_sums(found, made), [made])
+    table = measured(partial_sums(found, made), made)
     answered = table[table["method"] != "dummy"]
     assert (answered["n_failed"] == 2).all() and (answered["n_replicates"] == 40).all()
     share = answered.loc[answered["measure"] == "failed", "value"]
@@ -315,7 +321,7 @@ def test_widths_of_inverted_tests_count_the_replicates_they_are_of() -> None:
     made, effort = scenario(), Effort(wild_draws=39, randomization_draws=39, inverted=4)
     methods = ("ols_wild_bootstrap", "randomization")
     found = analyse(made.design, simulate(made, 0, 30), methods=methods, effort=effort)
-    table = measures(partial_sums(found, made), [made]).set_index("measure")
+    table = measured(partial_sums(found, made), made).set_index("measure")
     assert (table.loc["width", "n_replicates"] <= 4).all()
     assert (table.loc["coverage", "n_replicates"] == 30).all()
     answers = found["ols_wild_bootstrap"]
@@ -339,18 +345,18 @@ def test_the_test_of_the_true_value_says_what_the_interval_says(effect: float) -
 
 
 def test_sums_of_an_unknown_scenario_are_an_error() -> None:
-    part = run_block(scenario(), Block(0, 4, 0), methods=FAST)
+    part = run_block(scenario(), Block(0, 4, 0), methods=costs(FAST))
     with pytest.raises(ValueError, match="not known: null"):
-        measures(part, [scenario(name="other")])
+        measured(part, scenario(name="other"))
     assert len(totals(part)) == len(FAST) * 3
 
 
 def test_no_replicates_at_all_is_an_empty_table() -> None:
-    assert len(measures(gather([]), [scenario()])) == 0
+    assert len(measured(gather([]), scenario())) == 0
 
 
 def test_partial_sums_survive_parquet(tmp_path) -> None:
-    part = run_block(scenario(), Block(0, 9, 0), methods=FAST)
+    part = run_block(scenario(), Block(0, 9, 0), methods=costs(FAST))
     part.to_parquet(tmp_path / "part.parquet")
     pd.testing.assert_frame_equal(gather([pd.read_parquet(tmp_path / "part.parquet")]), part)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groupwise.calibration.disagreements import SOURCES
-from groupwise.calibration.measures import CALIBRATION
-from groupwise.calibration.rules import JUDGEMENTS, Rules
-from groupwise.calibration.verdict import Verdict, answering, uncalibrated, verdict
+from groupwise.tidy import TABLES
+from groupwise.verdict.decision import Verdict, answering, uncalibrated, verdict
+from groupwise.verdict.disagreements import SOURCES
+from groupwise.verdict.rules import JUDGEMENTS, Rules
 
 N = 10_000
 NULLS = ("null, icc 0.000", "null, icc 0.200")
@@ -54,7 +54,7 @@ def calibration(methods: dict[str, dict[str, Any]]) -> pd.DataFrame:
                         "n_failed": numbers["failed"],
                     }
                 )
-    return pd.DataFrame(rows).astype(CALIBRATION)
+    return pd.DataFrame(rows).astype(TABLES["calibration"])
 
 
 def estimates(**p_values: float) -> pd.DataFrame:

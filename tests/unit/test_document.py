@@ -13,12 +13,14 @@ from experiments import ROOT, draw, fit_all, sample_of
 from jsonschema import Draft202012Validator
 
 from groupwise import tidy
-from groupwise.report.document import ALWAYS, SHORT, document, encoded, schema, text
+from groupwise.catalogue.tables import AS_RECORDS, IN_JSON
+from groupwise.report.document import document, encoded, schema, text
 
 SCHEMA_FILE = ROOT / "workflow" / "schemas" / "results.schema.json"
 VALIDATOR = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 PARTS: dict[str, dict[str, Any]] = {
     "design": {"dataset": "test", "title": "“Tést”", "note": "", "source": {}, "arms": {"A": 1}},
+    "process": {"estimated": False, "message": "Nothing varies."},
     "provenance": {"seed": None},
     "calibration": {"simulated": False, "message": "None is asked for."},
     "verdict": {
@@ -40,7 +42,7 @@ def tables() -> dict[str, pd.DataFrame]:
     fitted = fit_all(sample_of(draw(arms=2, groups=6)), ["pooled", "dummy", "mixed"])
     checks = [("test", "one", np.nan, np.inf, "ok", "")]
     fitted["diagnostics"] = pd.DataFrame(checks, columns=list(tidy.TABLES["diagnostics"]))
-    return {name: fitted.get(name, tidy.table(name, [])) for name in ALWAYS}
+    return {name: fitted.get(name, tidy.table(name, [])) for name in IN_JSON}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ def test_there_is_a_line_for_each_record_and_column(made: dict[str, Any]) -> Non
     for name, table in made["tables"].items():
         first = lines.index(next(line for line in lines if line.startswith(f'"{name}": ')))
         inside = lines[first + 1 : first + 1 + len(table)]
-        assert all(line[0] == ("{" if name in SHORT else '"') for line in inside)
+        assert all(line[0] == ("{" if name in AS_RECORDS else '"') for line in inside)
         assert lines[first + 1 + len(table)].strip(",") in ("]", "}")
     assert "“Tést”" in text(made) and text(made).endswith("}\n")
 
@@ -92,7 +94,7 @@ def test_what_is_said_twice_is_left_out(made: dict[str, Any]) -> None:
 
 def test_rows_of_individuals_are_not_in_it() -> None:
     assert "residuals" not in schema()["properties"]["tables"]["properties"]
-    assert set(SHORT) <= set(ALWAYS)
+    assert set(AS_RECORDS) <= set(IN_JSON)
 
 
 def test_headline_is_what_the_verdict_leads_with(made: dict[str, Any]) -> None:

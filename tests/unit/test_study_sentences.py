@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from study_cases import OVERVIEW, STUDIES, everything_fails, nothing_fails, rates
 
+from groupwise.catalogue.methods import METHODS, method_phrase
 from groupwise.report import study
 from groupwise.report.study import StudyFacts
-from groupwise.words import METHODS, method_phrase
 
 
 def facts(case: str = "usual", **overview: Any) -> StudyFacts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -243,21 +242,6 @@ def test_decimals_show_two_digits_of_a_standard_error(spread: float, decimals: i
     assert words.decimals_for(spread) == decimals
 
 
-def test_methods_are_named_and_ordered_and_unknown_ones_stand_last() -> None:
-    order = [words.method_order(method) for method in words.METHODS]
-    assert order == sorted(order)
-    assert words.method_order("new_method") > max(order)
-    assert words.method_label("new_method") == "new_method"
+def test_names_of_contrasts_and_columns() -> None:
     assert words.contrast_label("B - A") == "B − A"
     assert words.noun("class_type") == "class type"
-    labels = [words.method_label(method) for method in words.METHODS]
-    assert len(set(labels)) == len(labels) and all(labels)
-
-
-@pytest.mark.parametrize("method", list(words.METHODS))
-def test_assumptions_of_methods_can_be_filled_in(method: str) -> None:
-    keys = {"group": "class", "groups": "classes", "Group": "Class", "Groups": "Classes"}
-    keys |= {"a_group": "a class", "Rows": "Measurements"}
-    text = words.METHODS[method].assumes.format(**keys)
-    assert text.endswith(".") and not set("{}") & set(text)
-    assert np.char.isupper(text[0])

@@ -136,7 +136,7 @@ def test_method_is_the_t_test_of_group_medians(project: Project) -> None:
     assert row["converged"] and row["contrast"] == "new - usual"
 
 
-def test_method_stands_where_its_words_put_it(project: Project) -> None:
+def test_method_stands_where_the_catalogue_puts_it(project: Project) -> None:
     estimates = pd.read_csv(project.folder / f"results/{DATASET}/estimates.csv")
     shown = list(dict.fromkeys(estimates["method"]))
     assert shown[shown.index(METHOD) - 1 :][:3] == ["group_means_weighted", METHOD, "dummy"]
@@ -159,11 +159,33 @@ def test_method_is_not_planned_for_and_says_so(project: Project) -> None:
 
 
 def test_method_may_lead_a_report(project: Project) -> None:
-    """Both lists of the schema know it."""
+    """The schema of the configuration knows it."""
     more = {"headline": METHOD, "verdict": {"preference": [METHOD]}}
     project.write("more.yaml", yaml.safe_dump(more))
     run = project.snakemake("--dry-run", "--configfile", "more.yaml", "--", "all")
     assert run.code == 0, run.console
+
+
+ASKED = """
+import json
+import sys
+sys.path.insert(0, "workflow/scripts")
+from groupwise.catalogue.methods import METHODS
+from groupwise.figures.study.error_by_groups import colored
+from groupwise.report.document import schema
+from groupwise.tidy import table
+row = {"scenario": "", "groups_per_arm": 3, "size": 5, "imbalance": 0.0, "icc": 0.2, "effect": 0.0}
+row |= {"method": "group_medians", "rate": 0.05, "mcse": 0.01, "coverage": 0.95, "judgement": "holds"}
+drawn = colored(table("study_rates", [row | {"n_replicates": 100, "n_failed": 0}]))
+print(json.dumps([list(drawn["panel"]), schema()["properties"]["headline"]["enum"]]))
+"""
+
+
+def test_method_is_in_the_study_and_in_the_schema_of_the_json(project: Project) -> None:
+    run = project.run([sys.executable, "-c", ASKED])
+    assert run.code == 0, run.console
+    panels, methods = json.loads(run.console.splitlines()[-1])
+    assert panels == ["Group means and dummies"] and METHOD in methods
 
 
 @pytest.mark.parametrize("check", [["check"], ["format", "--check"]], ids=" ".join)

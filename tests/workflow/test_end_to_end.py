@@ -13,13 +13,14 @@ from configuration import modules
 from tiny_project import ROOT, Project
 
 from groupwise import tidy
+from groupwise.catalogue.methods import METHODS
+from groupwise.catalogue.tables import IN_JSON
 
 DATASETS = ("drawn", "measured")
 PACKAGE = ROOT / "workflow" / "scripts" / "groupwise"
-SPECIFICATIONS = modules(PACKAGE / "specifications")
+SPECIFICATIONS = sorted({method.specification for method in METHODS.values()})
 FIGURES = modules(PACKAGE / "figures", besides=["style"])
-NOT_EACH = ("residuals", "families", "study_axes", "study_rates")
-TABLES = [name for name in tidy.TABLES if name not in NOT_EACH]
+TABLES = list(IN_JSON)
 
 
 @pytest.fixture(params=DATASETS)

@@ -65,7 +65,7 @@ def test_json_says_where_it_is_from(finished: Project, dataset: str) -> None:
     assert (made["dataset"], made["title"]) == (dataset, block["title"])
     assert made["headline"] == "mixed_wald" and "mixed_wald" in made["methods"]
     assert made["provenance"] == read_json(folder / "provenance.json")
-    for part in ("verdict", "calibration"):
+    for part in ("verdict", "calibration", "process"):
         assert made[part] == read_json(folder / f"{part}.json")
     assert made["verdict"]["lead"] == "mixed_wald" and made["calibration"]["simulated"]
     truth = folder / "truth.json"

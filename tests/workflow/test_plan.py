@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from settings import METHODS_PACKAGE
 from tiny_project import ROOT, TINY_CSV, Project
 
 DRY = "--dry-run"
 DATASETS = ("drawn", "measured")
 PACKAGE = "workflow/scripts/groupwise"
+POOLED = f"workflow/scripts/{METHODS_PACKAGE.replace('.', '/')}/pooled.py"
 COMMENT = "\n# An edit.\n"
 PER_DATASET = {
     "ingest_data",
@@ -19,6 +21,7 @@ PER_DATASET = {
     "fit_specification",
     "combine_results",
     "check_model",
+    "estimate_process",
     "simulate_calibration",
     "gather_calibration",
     "judge_methods",
@@ -32,7 +35,12 @@ PER_DATASET = {
 
 
 READ = {"check_data", "ingest_data"}
-SIMULATED = {"simulate_calibration", "gather_calibration", "plan_experiment"}
+SIMULATED = {
+    "estimate_process",
+    "simulate_calibration",
+    "gather_calibration",
+    "plan_experiment",
+}
 JUDGED = {"judge_methods", "draw_figure", "render_report", "render_index", "write_json"}
 """What follows from another verdict."""
 
@@ -72,7 +80,7 @@ def test_plan_of_the_projects_own_datasets(fresh: Project) -> None:
 def test_plan_has_every_specification_and_figure(fresh: Project) -> None:
     jobs = plan(fresh)
     for rule, folder, besides in (
-        ("fit_specification", "specifications", set()),
+        ("fit_specification", METHODS_PACKAGE.rpartition(".")[2], set()),
         ("draw_figure", "figures", {"style"}),
     ):
         files = (ROOT / PACKAGE / folder).glob("*.py")
@@ -145,7 +153,7 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ("reports/index.qmd", {"render_index"}),
         ("reports/theme.scss", {"render_report", "render_index"}),
         (
-            f"{PACKAGE}/specifications/pooled.py",
+            POOLED,
             PER_DATASET - READ - SIMULATED - {"check_sensitivity"} | {"render_index"},
         ),
         (
@@ -158,8 +166,21 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ),
         (
             f"{PACKAGE}/data/simulate.py",
-            PER_DATASET | {"simulate_data", "adjust_families", "render_index"},
+            PER_DATASET | {"simulate_data", "render_index"},
         ),
+        (
+            f"{PACKAGE}/simulation/measures.py",
+            JUDGED | {"gather_calibration"},
+        ),
+        (
+            f"{PACKAGE}/simulation/estimation.py",
+            JUDGED | SIMULATED,
+        ),
+        # Words of methods, of the verdict and of the report fit nothing and simulate nothing.
+        (f"{PACKAGE}/catalogue/methods.py", JUDGED),
+        (f"{PACKAGE}/verdict/rules.py", JUDGED),
+        (f"{PACKAGE}/verdict/decision.py", JUDGED),
+        (f"{PACKAGE}/report/prose.py", {"render_report", "render_index"}),
     ],
     ids=lambda value: Path(value).name if isinstance(value, str) else "",
 )
@@ -168,13 +189,27 @@ def test_edited_code_reruns_what_uses_it(copied: Project, file: str, expected: s
     assert set(plan(copied)) == expected
 
 
+def test_reworded_sentence_of_the_verdict_fits_and_simulates_nothing(copied: Project) -> None:
+    copied.edit(
+        f"{PACKAGE}/verdict/rules.py",
+        "{method} does not apply to this design.",
+        "To this design {method} does not apply.",
+    )
+    assert set(plan(copied)) == JUDGED
+
+
+def test_relabelled_method_fits_and_simulates_nothing(copied: Project) -> None:
+    copied.edit(f"{PACKAGE}/catalogue/methods.py", 'label="Mixed model, z"', 'label="Mixed, z"')
+    assert set(plan(copied)) == JUDGED
+
+
 def test_edited_figure_is_the_only_one_drawn(copied: Project) -> None:
     append(copied, f"{PACKAGE}/figures/arm_means.py")
     assert plan(copied)["draw_figure"] == {f"{dataset}/arm_means" for dataset in DATASETS}
 
 
 def test_edited_specification_is_the_only_one_fitted(copied: Project) -> None:
-    append(copied, f"{PACKAGE}/specifications/pooled.py")
+    append(copied, POOLED)
     assert plan(copied)["fit_specification"] == {f"{dataset}/pooled" for dataset in DATASETS}
 
 

@@ -56,12 +56,14 @@ if what == "eat":
 import pandas as pd
 from calibration import FAST, scenario
 from experiments import experiment
-from groupwise.calibration.partial import Block, gather, run_block
+from groupwise.catalogue.methods import costs
+from groupwise.simulation.blocks import Block, run_block
+from groupwise.simulation.sums import gather
 if what == "gather":
     gather(pd.read_parquet(part) for part in given[1:]).to_parquet(given[0])
 else:
     made = scenario(experiment(60, 6, covariate=False, balanced=True))
-    run_block(made, Block(int(given[0]), 20, 0), methods=FAST).to_parquet(given[1])
+    run_block(made, Block(int(given[0]), 20, 0), methods=costs(FAST)).to_parquet(given[1])
 """
 
 

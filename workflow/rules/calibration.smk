@@ -1,5 +1,5 @@
 # Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json, estimates.csv; assumed effects
-# Outputs: results/{dataset}/calibration.csv and .json, verdict.csv and .json, planning.csv
+# Outputs: results/{dataset}/process.json, calibration.csv and .json, verdict.csv and .json, planning.csv
 
 # A dataset's simulations in so many jobs; an interrupted run goes on with those that are missing.
 CHUNKS = config["calibration"]["jobs"]
@@ -9,7 +9,7 @@ CHUNKS = config["calibration"]["jobs"]
 rule check_effects:
     input:
         design="results/{dataset}/design.json",
-        package=package(),
+        package=package_files("check_effects"),
     output:
         checked="data/processed/checked/{dataset}.effects.json",
     log:
@@ -30,21 +30,36 @@ rule check_effects:
         "../scripts/check_effects.py"
 
 
+# What is simulated and planned from: found once for the same data.
+rule estimate_process:
+    input:
+        data="data/processed/{dataset}.parquet",
+        design="results/{dataset}/design.json",
+        package=package_files("estimate_process"),
+    output:
+        process="results/{dataset}/process.json",
+    log:
+        "logs/estimate_process/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/estimate_process/{dataset}.jsonl"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory("estimate_process"),
+        runtime=minutes("estimate_process"),
+    message:
+        "{wildcards.dataset}: estimate how outcomes vary"
+    script:
+        "../scripts/estimate_process.py"
+
+
 rule simulate_calibration:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
+        process="results/{dataset}/process.json",
         effects=SETTINGS.checked_effects,
-        package=package(
-            "algebra.py",
-            "words.py",
-            "design.py",
-            "models",
-            "inference",
-            "specifications/__init__.py",
-            "specifications/group_means.py",
-            "calibration",
-        ),
+        package=package_files("simulate_calibration", *METHOD_MODULES),
     output:
         sums="results/{dataset}/calibration/{chunk}-of-{chunks}.parquet",
     log:
@@ -62,32 +77,25 @@ rule simulate_calibration:
     params:
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,
+        methods=costs(),
     message:
         "{wildcards.dataset}: simulate, part {wildcards.chunk} of {wildcards.chunks}"
     script:
         "../scripts/simulate_calibration.py"
 
 
+# Reads no data: what was simulated follows from the design and the estimated process.
 rule gather_calibration:
     input:
-        data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
+        process="results/{dataset}/process.json",
         effects=SETTINGS.checked_effects,
         sums=expand(
             "results/{{dataset}}/calibration/{chunk}-of-{chunks}.parquet",
             chunk=range(1, CHUNKS + 1),
             chunks=CHUNKS,
         ),
-        package=package(
-            "algebra.py",
-            "words.py",
-            "design.py",
-            "models",
-            "inference",
-            "specifications/__init__.py",
-            "specifications/group_means.py",
-            "calibration",
-        ),
+        package=package_files("gather_calibration"),
     output:
         calibration="results/{dataset}/calibration.csv",
         overview="results/{dataset}/calibration.json",
@@ -104,6 +112,7 @@ rule gather_calibration:
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,
         effects_are=SETTINGS.effects_are,
+        methods=NAMES,
     message:
         "{wildcards.dataset}: put the simulations together"
     script:
@@ -116,16 +125,7 @@ rule judge_methods:
         overview="results/{dataset}/calibration.json",
         estimates="results/{dataset}/estimates.csv",
         design="results/{dataset}/design.json",
-        package=package(
-            "algebra.py",
-            "words.py",
-            "design.py",
-            "models",
-            "inference",
-            "specifications/__init__.py",
-            "specifications/group_means.py",
-            "calibration",
-        ),
+        package=package_files("judge_methods"),
     output:
         methods="results/{dataset}/verdict.csv",
         verdict="results/{dataset}/verdict.json",
@@ -151,19 +151,9 @@ rule plan_experiment:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
+        process="results/{dataset}/process.json",
         effects=SETTINGS.checked_effects,
-        package=package(
-            "algebra.py",
-            "words.py",
-            "design.py",
-            "models",
-            "inference",
-            "specifications/__init__.py",
-            "specifications/group_means.py",
-            "calibration",
-            "planning",
-            "outlook.py",
-        ),
+        package=package_files("plan_experiment", *METHOD_MODULES),
     output:
         planning="results/{dataset}/planning.csv",
     log:
@@ -180,6 +170,8 @@ rule plan_experiment:
         options=SETTINGS.calibration,
         effect=lookup("datasets/{dataset}/effect_to_find", within=config, default=None),
         power=config["planning"]["power"],
+        methods=NAMES,
+        curves=CURVES,
     message:
         "{wildcards.dataset}: plan an experiment like this"
     script:

@@ -13,8 +13,11 @@ from configuration import (
     modules,
     read_sums,
 )
+from groupwise.catalogue.methods import CURVES, NAMES, costs
+from groupwise.catalogue.tables import IN_JSON, SHOWN as SHOWN_TABLES, file_of, made_by
+from package_files import package_files
 from resources import memory, minutes
-from settings import Settings, package
+from settings import METHODS_PACKAGE, Settings
 
 SUMS_FILE = "data/raw/SHA256SUMS"
 
@@ -33,7 +36,8 @@ FAMILIES = {
     for name, block in config["datasets"].items()
     if "family" in block
 }
-SPECIFICATIONS = modules(SCRIPTS / "groupwise" / "specifications")
+SPECIFICATIONS = modules(SCRIPTS.joinpath(*METHODS_PACKAGE.split(".")))
+METHOD_MODULES = [f"{METHODS_PACKAGE}.{name}" for name in SPECIFICATIONS]  # loaded by name
 FIGURES = modules(SCRIPTS / "groupwise" / "figures", besides=["style"])
 
 

@@ -2,16 +2,10 @@
 # Outputs: data/processed/{dataset}.parquet, data/processed/missing/{dataset}.parquet, results/{dataset}/design.json;
 #          for simulated data also data/processed/simulated/{dataset}.csv and its true effects
 
-# What reads raw files, of every format.
-READER = sorted(
-    f"workflow/scripts/raw_table/{path.name}"
-    for path in (SCRIPTS / "raw_table").glob("*.py")
-)
-
 
 rule simulate_data:
     input:
-        package=package(),
+        package=package_files("simulate_data"),
     output:
         data="data/processed/simulated/{dataset}.csv",
         truth="results/{dataset}/truth.json",
@@ -40,9 +34,8 @@ rule simulate_data:
 rule check_data:
     input:
         raw=SETTINGS.raw_file,
-        reader=READER,
         sums=ancient("data/raw/SHA256SUMS"),
-        package=package("algebra.py", "design.py", "intake.py"),
+        package=package_files("check_data", "raw_table.statistical_program"),
     output:
         checked="data/processed/checked/{dataset}.json",
     log:
@@ -66,9 +59,8 @@ rule check_data:
 rule ingest_data:
     input:
         raw=SETTINGS.raw_file,
-        reader=READER,
         checked="data/processed/checked/{dataset}.json",
-        package=package("algebra.py", "design.py", "intake.py"),
+        package=package_files("ingest_data", "raw_table.statistical_program"),
     output:
         data="data/processed/{dataset}.parquet",
         missing="data/processed/missing/{dataset}.parquet",

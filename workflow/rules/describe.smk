@@ -5,7 +5,7 @@
 rule describe_file:
     input:
         raw="data/raw/{file}",
-        package=package(),
+        package=package_files("describe_file", "raw_table.statistical_program"),
     output:
         page="results/describe/{file}.txt",
     log:

@@ -24,13 +24,7 @@ rule draw_figure:
             then="results/{dataset}/truth.json",
             otherwise=[],
         ),
-        package=package(
-            "words.py",
-            "svg.py",
-            "figures/__init__.py",
-            "figures/style.py",
-            "figures/{figure}.py",
-        ),
+        package=package_files("draw_figure", "groupwise.figures.{figure}"),
     output:
         svg="results/{dataset}/figures/{figure}.svg",
         png="results/{dataset}/figures/{figure}.png",

@@ -1,14 +1,14 @@
 # Inputs:  results/{dataset}/*.csv and *.json, see KNOWN
 # Outputs: reports/rendered/{dataset}.json
 
-# All that the JSON of a dataset holds: a further table, whose columns tidy.py lists, or a further
-# JSON file is taken in by its name. (Tables that reports show: see reports.smk.)
+# All that the JSON of a dataset holds: tables of the catalogue, and further JSON files by their names.
 KNOWN = [
     "results/{dataset}/design.json",
     "results/{dataset}/provenance.json",
+    "results/{dataset}/process.json",
     "results/{dataset}/calibration.json",
     "results/{dataset}/verdict.json",
-    *(f"results/{{dataset}}/{table}.csv" for table in [*SHOWN_TABLES, "coefficients"]),
+    *(f"results/{{dataset}}/{file_of(table)}" for table in IN_JSON),
 ]
 MADE += expand("reports/rendered/{dataset}.json", dataset=config["datasets"])
 
@@ -21,7 +21,7 @@ rule write_json:
             then="results/{dataset}/truth.json",
             otherwise=[],
         ),
-        package=package("words.py", "report/__init__.py", "report/document.py"),
+        package=package_files("write_json"),
     output:
         json="reports/rendered/{dataset}.json",
     log:

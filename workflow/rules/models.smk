@@ -1,37 +1,15 @@
 # Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json
-# Outputs: results/{dataset}/*.csv (see workflow/scripts/groupwise/tidy.py for their columns)
+# Outputs: results/{dataset}/*.csv (see workflow/scripts/groupwise/catalogue/tables.py for their columns)
 
-MODEL_TABLES = {
-    name: f"{name}.parquet" if name == "residuals" else f"{name}.csv"
-    for name in (
-        "estimates",
-        "marginal_means",
-        "coefficients",
-        "omnibus",
-        "adjusted",
-        "agreement",
-        "variance_components",
-        "random_effects",
-        "aliasing",
-        "fit_statistics",
-        "randomization",
-        "residuals",
-    )
-}
+MODEL_TABLES = made_by("fit_specification")
 
 
 rule fit_specification:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
-        package=package(
-            "algebra.py",
-            "words.py",
-            "design.py",
-            "models",
-            "inference",
-            "specifications/__init__.py",
-            "specifications/{specification}.py",
+        package=package_files(
+            "fit_specification", f"{METHODS_PACKAGE}.{{specification}}"
         ),
     output:
         **{
@@ -65,7 +43,7 @@ rule combine_results:
             )
             for name, file in MODEL_TABLES.items()
         },
-        package=package("words.py", "results.py"),
+        package=package_files("combine_results"),
     output:
         **{name: f"results/{{dataset}}/{file}" for name, file in MODEL_TABLES.items()},
     log:
@@ -77,14 +55,42 @@ rule combine_results:
     resources:
         mem_mb=memory("combine_results"),
         runtime=minutes("combine_results"),
+    params:
+        methods=NAMES,
     message:
         "{wildcards.dataset}: put the results together"
     script:
         "../scripts/combine_results.py"
 
 
+rule ask_statsmodels:
+    input:
+        data="data/processed/{dataset}.parquet",
+        design="results/{dataset}/design.json",
+        estimates="results/{dataset}/estimates.csv",
+        fit_statistics="results/{dataset}/fit_statistics.csv",
+        variance_components="results/{dataset}/variance_components.csv",
+        package=package_files("ask_statsmodels"),
+    output:
+        agreement="results/{dataset}/agreement.csv",
+    log:
+        "logs/ask_statsmodels/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/ask_statsmodels/{dataset}.jsonl"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory("ask_statsmodels"),
+        runtime=minutes("ask_statsmodels"),
+    message:
+        "{wildcards.dataset}: fit the same models with statsmodels"
+    script:
+        "../scripts/ask_statsmodels.py"
+
+
 rule check_model:
     input:
+        agreement="results/{dataset}/agreement.csv",
         **{
             name: f"results/{{dataset}}/{MODEL_TABLES[name]}"
             for name in (
@@ -96,13 +102,7 @@ rule check_model:
             )
         },
         missing="data/processed/missing/{dataset}.parquet",
-        package=package(
-            "algebra.py",
-            "words.py",
-            "diagnostics/__init__.py",
-            "diagnostics/checks.py",
-            "diagnostics/missingness.py",
-        ),
+        package=package_files("check_model"),
     output:
         diagnostics="results/{dataset}/diagnostics.csv",
     log:
@@ -123,9 +123,7 @@ rule check_model:
 rule adjust_families:
     input:
         estimates=expand("results/{dataset}/estimates.csv", dataset=FAMILIES),
-        package=package(
-            "words.py", "inference/__init__.py", "inference/multiplicity.py"
-        ),
+        package=package_files("adjust_families"),
     output:
         families="results/families.csv",
     log:
@@ -149,7 +147,7 @@ rule record_provenance:
     input:
         design="results/{dataset}/design.json",
         diagnostics="results/{dataset}/diagnostics.csv",
-        package=package(),
+        package=package_files("record_provenance"),
     output:
         provenance="results/{dataset}/provenance.json",
     log:

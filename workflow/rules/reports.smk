@@ -9,25 +9,8 @@ QUARTO = shutil.which("quarto")
 # The index leads to the study where that has been made; nothing here makes it (see study.smk).
 STUDY_PAGE = Path("reports/rendered/study.html")
 
-SHOWN_TABLES = [
-    "estimates",
-    "marginal_means",
-    "omnibus",
-    "adjusted",
-    "agreement",
-    "variance_components",
-    "random_effects",
-    "aliasing",
-    "fit_statistics",
-    "randomization",
-    "diagnostics",
-    "calibration",
-    "verdict",
-    "planning",
-    *SENSITIVITY_TABLES,
-]
 SHOWN = [
-    *(f"results/{{dataset}}/{table}.csv" for table in SHOWN_TABLES),
+    *(f"results/{{dataset}}/{file_of(table)}" for table in SHOWN_TABLES),
     *(f"results/{{dataset}}/figures/{figure}.svg" for figure in FIGURES),
     *(f"results/{{dataset}}/figures/{figure}.txt" for figure in FIGURES),
     "results/{dataset}/provenance.json",
@@ -87,7 +70,7 @@ rule render_report:
             otherwise=[],
         ),
         renderer=RENDERER,
-        package=package("words.py", "report"),
+        package=package_files("render_report", qmd="reports/report.qmd"),
     output:
         html="reports/rendered/{dataset}.html",
     log:
@@ -128,7 +111,7 @@ rule render_index:
         design=expand("results/{dataset}/design.json", dataset=config["datasets"]),
         families="results/families.csv",
         renderer=RENDERER,
-        package=package("words.py", "report"),
+        package=package_files("render_index", qmd="reports/index.qmd"),
     output:
         html="reports/rendered/index.html",
     log:

@@ -1,29 +1,17 @@
 # Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json
 # Outputs: results/{dataset}/influence.csv, sensitivity.csv, profile.csv: the models fitted again
 
-SENSITIVITY_TABLES = ["influence", "sensitivity", "profile"]
-
 
 rule check_sensitivity:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
-        package=package(
-            "algebra.py",
-            "words.py",
-            "design.py",
-            "models",
-            "inference",
-            "specifications/__init__.py",
-            "specifications/group_means.py",
-            "diagnostics/__init__.py",
-            "diagnostics/refit.py",
-            "diagnostics/influence.py",
-            "diagnostics/sensitivity.py",
-            "diagnostics/profile.py",
-        ),
+        package=package_files("check_sensitivity", *METHOD_MODULES),
     output:
-        **{table: f"results/{{dataset}}/{table}.csv" for table in SENSITIVITY_TABLES},
+        **{
+            name: f"results/{{dataset}}/{file}"
+            for name, file in made_by("check_sensitivity").items()
+        },
     log:
         "logs/check_sensitivity/{dataset}.log",
     benchmark:

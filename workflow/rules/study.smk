@@ -19,16 +19,7 @@ rule study:
 
 rule simulate_study:
     input:
-        package=package(
-            "algebra.py",
-            "words.py",
-            "design.py",
-            "models",
-            "inference",
-            "specifications/__init__.py",
-            "specifications/group_means.py",
-            "calibration",
-        ),
+        package=package_files("simulate_study", *METHOD_MODULES),
     output:
         sums="results/study/parts/{chunk}-of-{chunks}.parquet",
     log:
@@ -45,6 +36,7 @@ rule simulate_study:
         runtime=minutes("simulate_study"),
     params:
         options=STUDY_OPTIONS,
+        methods=costs(),
     message:
         "study: simulate, part {wildcards.chunk} of {wildcards.chunks}"
     script:
@@ -58,16 +50,7 @@ rule gather_study:
             chunk=range(1, STUDY_CHUNKS + 1),
             chunks=STUDY_CHUNKS,
         ),
-        package=package(
-            "algebra.py",
-            "words.py",
-            "design.py",
-            "models",
-            "inference",
-            "specifications/__init__.py",
-            "specifications/group_means.py",
-            "calibration",
-        ),
+        package=package_files("gather_study"),
     output:
         calibration="results/study/calibration.csv",
         axes="results/study/axes.csv",
@@ -84,6 +67,7 @@ rule gather_study:
         runtime=minutes("gather_study"),
     params:
         options=STUDY_OPTIONS,
+        methods=costs(),
         rules=config["verdict"],
     message:
         "study: put the simulations together"
@@ -95,13 +79,7 @@ rule draw_study:
     input:
         rates="results/study/rates.csv",
         overview="results/study/study.json",
-        package=package(
-            "words.py",
-            "figures/__init__.py",
-            "figures/style.py",
-            "svg.py",
-            "figures/study",
-        ),
+        package=package_files("draw_study", "groupwise.figures.study.{figure}"),
     output:
         svg="results/study/figures/{figure}.svg",
         png="results/study/figures/{figure}.png",
@@ -134,7 +112,7 @@ rule render_study:
             kind=["svg", "txt"],
         ),
         renderer=RENDERER,
-        package=package("words.py", "report"),
+        package=package_files("render_study", qmd="reports/study.qmd"),
     output:
         html="reports/rendered/study.html",
     log:

@@ -6,8 +6,8 @@ import pandas as pd
 from job import logged, read_result, write_table
 
 from groupwise import tidy
+from groupwise.catalogue.methods import method_order
 from groupwise.inference.multiplicity import holm
-from groupwise.words import method_order
 
 
 def run(estimates: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:

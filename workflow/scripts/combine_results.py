@@ -8,4 +8,4 @@ if __name__ == "__main__":
     with logged(snakemake):
         for name, path in snakemake.output.items():
             parts = [read_result(part, name) for part in snakemake.input[name]]
-            write_table(path, combined(name, parts))
+            write_table(path, combined(name, parts, snakemake.params.methods))

@@ -18,6 +18,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from groupwise.catalogue.methods import NAMES
 from groupwise.data.errors import nearest, sentence
 from groupwise.data.values import as_value
 
@@ -118,7 +119,10 @@ def _expanded(datasets: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str,
 
 
 def load_schema() -> dict[str, Any]:
+    """The schema of the configuration, with the names of the methods there are."""
     schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema["$defs"]["method"]["enum"] = list(NAMES)
+    schema["$defs"]["headline"]["enum"] = ["auto", *NAMES]
     return schema
 
 

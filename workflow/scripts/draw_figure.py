@@ -1,25 +1,11 @@
 """Draw one figure of one dataset, with its alt text beside it."""
 
 import pandas as pd
-from job import logged, read_json, read_result, write_text
+from job import logged, read_json, read_results, write_text
 
 from groupwise import figures
 
 ROLES = ("outcome", "treatment", "group", "block")
-TABLES = (
-    "estimates",
-    "marginal_means",
-    "random_effects",
-    "residuals",
-    "calibration",
-    "planning",
-    "verdict",
-    "variance_components",
-    "fit_statistics",
-    "influence",
-    "profile",
-    "randomization",
-)
 
 if __name__ == "__main__":
     with logged(snakemake):
@@ -28,7 +14,7 @@ if __name__ == "__main__":
         tables = figures.Tables(
             data=pd.read_parquet(snakemake.input.data, columns=list(filter(None, columns))),
             design=design,
-            results={name: read_result(snakemake.input[name], name) for name in TABLES},
+            results=read_results(snakemake.input),
             headline=read_json(snakemake.input.lead)["lead"],
             truth=read_json(truth) if truth else None,
         )

@@ -9,11 +9,11 @@ from job import logged, write_json, write_table
 from record_provenance import PACKAGES, commit
 from simulate_study import grid, workload
 
-from groupwise.calibration.judgement import rules_for
-from groupwise.calibration.measures import measures
-from groupwise.calibration.partial import gather
-from groupwise.calibration.study import LECTURE, Grid, example_cell, study_axes
-from groupwise.calibration.study_rates import study_rates
+from groupwise.simulation.grid import LECTURE, Grid, example_cell, study_axes
+from groupwise.simulation.measures import measures
+from groupwise.simulation.sums import gather
+from groupwise.verdict.judgement import rules_for
+from groupwise.verdict.study_rates import study_rates
 
 
 def overview(options, work, rules):
@@ -40,10 +40,11 @@ def overview(options, work, rules):
 if __name__ == "__main__":
     options = snakemake.params.options
     with logged(snakemake):
-        work, axes = workload(options), study_axes(grid(options))
+        work, axes = workload(options, snakemake.params.methods), study_axes(grid(options))
         rules = rules_for(work.conf_level, snakemake.params.rules)
         sums = gather(pd.read_parquet(part) for part in snakemake.input.sums)
-        table = measures(sums, work.scenarios)
+        settings = [scenario.setting for scenario in work.scenarios]
+        table = measures(sums, settings, methods=tuple(work.methods))
         write_table(snakemake.output.calibration, table)
         write_table(snakemake.output.axes, axes)
         write_table(snakemake.output.rates, study_rates(table, axes, rules))

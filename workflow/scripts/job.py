@@ -122,3 +122,8 @@ def read_result(path: str | os.PathLike[str], name: str) -> pd.DataFrame:
         na_values={column: [""] for column, kind in tidy.TABLES[name].items() if kind is float},
     )
     return tidy.table(name, table) if len(table) else tidy.table(name, [])
+
+
+def read_results(files: Any) -> dict[str, pd.DataFrame]:
+    """The results tables among a rule's named inputs, by name."""
+    return {name: read_result(path, name) for name, path in files.items() if name in tidy.TABLES}

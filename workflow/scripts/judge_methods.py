@@ -2,7 +2,7 @@
 
 from job import logged, read_json, read_result, write_json, write_table
 
-from groupwise.calibration.judgement import judged, rules_for, said
+from groupwise.verdict.judgement import judged, rules_for, said
 
 if __name__ == "__main__":
     with logged(snakemake):

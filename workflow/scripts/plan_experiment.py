@@ -1,17 +1,18 @@
 """Say what an experiment like a dataset's can find, and how many groups it would need."""
 
-from job import logged, write_table
+from job import logged, read_json, write_table
 from sample_data import read_sample
 
 from groupwise import tidy
-from groupwise.calibration.workload import Options
-from groupwise.outlook import NotPlanned, planned
+from groupwise.planning.outlook import NotPlanned, planned
+from groupwise.simulation.options import Options
+from groupwise.simulation.processes import read_process
 
 
-def run(*asked):
+def run(*given, **asked):
     """Table `planning`, see `outlook.planned`; empty where nothing can be planned."""
     try:
-        return planned(*asked)
+        return planned(*given, **asked)
     except NotPlanned as reason:
         print(reason)
         return tidy.table("planning", [])
@@ -20,6 +21,13 @@ def run(*asked):
 if __name__ == "__main__":
     params = snakemake.params
     with logged(snakemake, file=params.config_file, dataset=snakemake.wildcards.dataset):
-        sample = read_sample(snakemake.input.data, snakemake.input.design)
-        options = Options(**params.options)
-        write_table(snakemake.output.planning, run(sample, options, params.effect, params.power))
+        table = run(
+            read_sample(snakemake.input.data, snakemake.input.design).design,
+            read_process(read_json(snakemake.input.process)),
+            Options(**params.options),
+            effect=params.effect,
+            power=params.power,
+            methods=params.methods,
+            curves=params.curves,
+        )
+        write_table(snakemake.output.planning, table)

@@ -7,28 +7,9 @@ from pathlib import Path
 import pandas as pd
 from job import read_json, read_result
 
+from groupwise.catalogue.tables import SHOWN, file_of
 from groupwise.report.facts import Facts
 from groupwise.report.study import StudyFacts
-
-TABLES = (
-    "estimates",
-    "marginal_means",
-    "omnibus",
-    "adjusted",
-    "agreement",
-    "variance_components",
-    "random_effects",
-    "aliasing",
-    "fit_statistics",
-    "randomization",
-    "diagnostics",
-    "calibration",
-    "verdict",
-    "planning",
-    "influence",
-    "sensitivity",
-    "profile",
-)
 
 
 def load(dataset: str, results: str | Path = "results") -> Facts:
@@ -37,7 +18,7 @@ def load(dataset: str, results: str | Path = "results") -> Facts:
     truth = folder / "truth.json"
     return Facts(
         design=read_json(folder / "design.json"),
-        results={name: read_result(folder / f"{name}.csv", name) for name in TABLES},
+        results={name: read_result(folder / file_of(name), name) for name in SHOWN},
         provenance=read_json(folder / "provenance.json"),
         alt=alt_texts(folder),
         verdict=read_json(folder / "verdict.json"),

@@ -1,16 +1,16 @@
-"""What the rules ask of the configuration and of the package's files, by dataset."""
+"""What the rules ask of the configuration, by dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from configuration import file_with
 
 from groupwise.data.names import plain_name
 
-PACKAGE = "workflow/scripts/groupwise"
+METHODS_PACKAGE = "groupwise.methods"
+"""A module for each specification, found by its file name."""
 
 
 class Settings:
@@ -93,17 +93,3 @@ def _plain_keys(setting: Any) -> Any:
     if not isinstance(setting, Mapping):
         return setting
     return {plain_name(column): value for column, value in setting.items()}
-
-
-def package(*parts: str) -> list[str]:
-    """Files of the package a rule runs, so that editing one reruns the rules that use it.
-
-    `parts` are modules or folders below the package; what every rule needs is added.
-    """
-    root = Path(__file__).parent / "groupwise"
-    files = []
-    for part in ("__init__.py", "tidy.py", "data", *parts):
-        found = sorted((root / part).glob("*.py"))
-        names = [f"{part}/{path.name}" for path in found] if found else [part]
-        files += [f"{PACKAGE}/{name}" for name in names]
-    return files

@@ -2,11 +2,13 @@
 
 import time
 
-from job import logged, write_table
+from job import logged, read_json, write_table
 from sample_data import read_sample
 
-from groupwise.calibration.partial import gather
-from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
+from groupwise.simulation.options import NotSimulated, Options
+from groupwise.simulation.processes import read_process
+from groupwise.simulation.sums import gather
+from groupwise.simulation.workload import dataset_workload
 
 
 def run(workload, chunk, chunks):
@@ -28,8 +30,12 @@ if __name__ == "__main__":
     with logged(snakemake, file=params.config_file, dataset=wildcards.dataset):
         sample = read_sample(snakemake.input.data, snakemake.input.design)
         try:
-            workload, _ = dataset_workload(
-                sample.design, sample.y, Options(**params.options), conf_level=sample.conf_level
+            workload = dataset_workload(
+                sample.design,
+                read_process(read_json(snakemake.input.process)),
+                Options(**params.options),
+                conf_level=sample.conf_level,
+                methods=params.methods,
             )
         except NotSimulated as reason:
             print(reason)

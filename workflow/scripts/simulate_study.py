@@ -3,7 +3,7 @@
 from job import logged, write_table
 from simulate_calibration import run
 
-from groupwise.calibration.study import Grid, study_workload
+from groupwise.simulation.grid import Grid, study_workload
 
 AMOUNTS = ("replicates", "slow_replicates", "draws", "seed")
 
@@ -15,13 +15,14 @@ def grid(options):
     return Grid(**values | lists)
 
 
-def workload(options):
-    """What the study simulates."""
-    return study_workload(grid(options), **{name: options[name] for name in AMOUNTS})
+def workload(options, methods):
+    """What the study simulates; `methods` says what a replicate of each costs."""
+    amounts = {name: options[name] for name in AMOUNTS}
+    return study_workload(grid(options), **amounts, methods=methods)
 
 
 if __name__ == "__main__":
     wildcards = snakemake.wildcards
     with logged(snakemake):
-        work = workload(snakemake.params.options)
+        work = workload(snakemake.params.options, snakemake.params.methods)
         write_table(snakemake.output.sums, run(work, int(wildcards.chunk), int(wildcards.chunks)))

@@ -99,3 +99,12 @@ def invert(A: np.ndarray) -> np.ndarray:
         A[:, :, k] = -column / pivot[:, None]
         A[:, k, k] = 1 / pivot
     return A
+
+
+def pairwise_differences(values: np.ndarray) -> np.ndarray:
+    """Differences (..., k) of all pairs of values (..., J), later less earlier, in lexicographic order.
+
+    Of the effects of arms these are the true values of a design's contrasts.
+    """
+    earlier, later = np.triu_indices(values.shape[-1], 1)
+    return np.asarray(values[..., later] - values[..., earlier])

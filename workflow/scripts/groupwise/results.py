@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.words import method_order
 
 
-def combined(name: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """One table, methods in the order of the report; within a method the rows keep their order."""
+def combined(name: str, parts: Iterable[pd.DataFrame], methods: Sequence[str]) -> pd.DataFrame:
+    """One table, its methods in the order of `methods`; within a method the rows keep theirs."""
     table = tidy.concat(name, parts)
-    return table.sort_values(
-        "method", key=lambda m: m.map(method_order), kind="stable", ignore_index=True
-    )
+    place = {method: i for i, method in enumerate(methods)}
+    return table.sort_values("method", key=lambda m: m.map(place), kind="stable", ignore_index=True)
 
 
 def as_written(table: pd.DataFrame) -> pd.DataFrame:

@@ -113,7 +113,7 @@ def residual_table(
 
 
 def fit_statistics(
-    sample: Sample, specification: str, method: str, **values: float
+    sample: Sample, specification: str, method: str, values: Mapping[str, float]
 ) -> pd.DataFrame:
     """Log-likelihood, residual standard deviation and the like: one row per statistic."""
     rows = sample.who(specification, method)

@@ -1,7 +1,4 @@
-"""The results schema: every table the pipeline writes, and the only makers of its rows.
-
-Column names follow broom's glossary (estimate, std_error, statistic, df, p_value, conf_low, ...).
-"""
+"""The makers of tables: rows of results in the columns and types of the catalogue."""
 
 from __future__ import annotations
 
@@ -11,233 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from groupwise.catalogue import tables as catalogue
+
 if TYPE_CHECKING:
     import pandas as pd
 
 FLOAT_FORMAT = "%.12g"
 """Twelve significant digits: more than any comparison needs, fewer than two platforms disagree in."""
 
-_INFERENCE: dict[str, type] = {
-    "estimate": float,
-    "std_error": float,
-    "statistic": float,
-    "df": float,
-    "p_value": float,
-    "conf_low": float,
-    "conf_high": float,
-    "conf_level": float,
-}
-_ANSWER = {name: _INFERENCE[name] for name in _INFERENCE if name not in ("statistic", "conf_level")}
-_FIT: dict[str, type] = {
-    "vcov_type": str,
-    "df_method": str,
-    "n_obs": int,
-    "n_groups": int,
-    "converged": bool,
-    "singular": bool,
-    "message": str,
-    "software": str,
-}
-_METHOD: dict[str, type] = {"dataset": str, "specification": str, "method": str}
-_CELL: dict[str, type] = {
-    "groups_per_arm": int,
-    "size": int,
-    "imbalance": float,
-    "icc": float,
-    "effect": float,
-}
-
-TABLES: dict[str, dict[str, type]] = {
-    "estimates": _METHOD | {"contrast": str, "estimand": str} | _INFERENCE | _FIT,
-    "marginal_means": _METHOD | {"arm": str, "estimand": str} | _INFERENCE | _FIT,
-    "coefficients": _METHOD | {"term": str} | _INFERENCE | {"message": str},
-    "omnibus": _METHOD
-    | {"statistic": float, "df_num": float, "df_den": float, "p_value": float, "message": str},
-    "variance_components": _METHOD
-    | {
-        "estimator": str,
-        "group": str,
-        "term": str,
-        "variance": float,
-        "std_dev": float,
-        "conf_low": float,
-        "conf_high": float,
-        "conf_level": float,
-        "icc": float,
-        "icc_low": float,
-        "icc_high": float,
-        "design_effect": float,
-        "design_effect_low": float,
-        "design_effect_high": float,
-        "message": str,
-    },
-    "random_effects": _METHOD
-    | {
-        "group": str,
-        "level": str,
-        "arm": str,
-        "term": str,
-        "estimate": float,
-        "std_error": float,
-        "raw": float,
-        "n_obs": int,
-    },
-    "aliasing": _METHOD
-    | {"convention": str, "term": str, "role": str, "estimate": float, "aliased": bool},
-    "adjusted": _METHOD
-    | {
-        "contrast": str,
-        "adjustment": str,
-        "p_value": float,
-        "conf_low": float,
-        "conf_high": float,
-        "conf_level": float,
-    },
-    "agreement": _METHOD
-    | {
-        "quantity": str,
-        "statsmodels": float,
-        "groupwise": float,
-        "difference": float,
-        "alarm": bool,
-        "message": str,
-    },
-    "fit_statistics": _METHOD | {"statistic": str, "value": float},
-    "diagnostics": {
-        "dataset": str,
-        "check": str,
-        "statistic": float,
-        "p_value": float,
-        "verdict": str,
-        "message": str,
-    },
-    "calibration": {
-        "scenario": str,
-        "icc": float,
-        "n_groups": int,
-        "group_size": float,
-        "dgp": str,
-        "method": str,
-        "contrast": str,
-        "measure": str,
-        "value": float,
-        "mcse": float,
-        "n_replicates": int,
-        "n_failed": int,
-    },
-    "verdict": {
-        "dgp": str,
-        "method": str,
-        "judgement": str,
-        "holds": bool,
-        "sentence": str,
-        "failed": float,
-        "highest": float,
-        "lowest": float,
-        "icc_highest": float,
-        "icc_lowest": float,
-        "excess": float,
-        "noise": float,
-        "significant": float,
-        "below": float,
-        "power": float,
-        "power_mcse": float,
-    },
-    "planning": {
-        "question": str,
-        "scenario": str,
-        "method": str,
-        "contrast": str,
-        "sd": float,
-        "icc": float,
-        "groups": float,
-        "n_groups": float,
-        "size": float,
-        "effect": float,
-        "wanted_power": float,
-        "nominal_level": float,
-        "power": float,
-        "level": float,
-        "minimum_detectable_effect": float,
-        "how": str,
-        "message": str,
-    },
-    "families": {"family": str}
-    | _METHOD
-    | {
-        "contrast": str,
-        "estimate": float,
-        "std_error": float,
-        "p_value": float,
-        "p_holm": float,
-        "n_tests": int,
-    },
-    "randomization": _METHOD
-    | {
-        "contrast": str,
-        "bin_low": float,
-        "bin_high": float,
-        "count": int,
-        "extreme": bool,
-        "statistic": float,
-        "p_value": float,
-        "n_assignments": int,
-        "exact": bool,
-        "message": str,
-    },
-    "influence": {
-        "dataset": str,
-        "method": str,
-        "left_out": str,
-        "n_obs": int,
-        "contrast": str,
-    }
-    | _ANSWER
-    | {"message": str},
-    "sensitivity": {
-        "dataset": str,
-        "kind": str,
-        "variant": str,
-        "value": float,
-        "method": str,
-        "contrast": str,
-    }
-    | _ANSWER
-    | {"message": str},
-    "profile": {
-        "dataset": str,
-        "estimator": str,
-        "group": str,
-        "term": str,
-        "sd_group": float,
-        "icc": float,
-        "deviance": float,
-        "cutoff": float,
-        "estimate": float,
-        "conf_low": float,
-        "conf_high": float,
-        "conf_level": float,
-        "message": str,
-    },
-    "study_axes": {"scenario": str} | _CELL,
-    "study_rates": {"scenario": str}
-    | _CELL
-    | {
-        "method": str,
-        "rate": float,
-        "mcse": float,
-        "coverage": float,
-        "n_replicates": int,
-        "n_failed": int,
-        "judgement": str,
-    },
-    "residuals": _METHOD
-    | {"row": int, "group": str, "arm": str, "fitted": float, "residual": float},
-}
+TABLES = {name: table.columns for name, table in catalogue.TABLES.items()}
 """Columns and types of each table, in the order in which they are written."""
-
-SHARED = ("families", "study_axes", "study_rates")
-"""Tables that are not about one dataset."""
 
 
 @dataclass(frozen=True)
@@ -268,7 +48,11 @@ class Inference:
 
     def each(self, change: Callable[[np.ndarray], np.ndarray]) -> Inference:
         """The same with every array changed."""
-        arrays = {name: change(getattr(self, name)) for name in _INFERENCE if name != "conf_level"}
+        arrays = {
+            name: change(getattr(self, name))
+            for name in catalogue.INFERENCE
+            if name != "conf_level"
+        }
         for name in ("gaps", "covers"):
             value = getattr(self, name)
             arrays[name] = None if value is None else change(value)
@@ -293,7 +77,7 @@ class Inference:
         return self.each(lambda values: values[i])
 
     def columns(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _INFERENCE}
+        return {name: getattr(self, name) for name in catalogue.INFERENCE}
 
 
 @dataclass(frozen=True)
@@ -344,8 +128,12 @@ class Answers:
 
     def outcome(self, i: int) -> Answers:
         """The answers for one outcome of a batch."""
-        parts = (self.contrasts, self.means, self.coefficients)
-        return Answers(*(each.outcome(i) for each in parts), self.omnibus.outcome(i))
+        return Answers(
+            contrasts=self.contrasts.outcome(i),
+            means=self.means.outcome(i),
+            coefficients=self.coefficients.outcome(i),
+            omnibus=self.omnibus.outcome(i),
+        )
 
 
 @dataclass(frozen=True)
@@ -363,6 +151,7 @@ class MethodResult:
     converged: bool
     singular: bool = False
     message: str = ""
+    scale: str = "difference"
 
 
 def table(name: str, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -395,7 +184,6 @@ def method_tables(
     arms: Sequence[str],
     n_obs: int,
     n_groups: int,
-    scale: str = "difference",
 ) -> dict[str, pd.DataFrame]:
     """The four tables every method fills: estimates, marginal_means, coefficients, omnibus."""
     rows: dict[str, list[pd.DataFrame]] = {
@@ -404,8 +192,8 @@ def method_tables(
     for each in results:
         who = {"dataset": dataset, "specification": each.specification, "method": each.method}
         fit = {"n_obs": n_obs, "n_groups": n_groups}
-        fit |= {name: getattr(each, name) for name in _FIT if name not in fit}
-        shared = who | fit | {"estimand": each.estimand}
+        fit |= {name: getattr(each, name) for name in catalogue.FIT if name not in fit}
+        shared = who | fit | {"estimand": each.estimand, "scale": each.scale}
         estimates = shared | {"contrast": list(contrasts)} | each.answers.contrasts.columns()
         rows["estimates"].append(table("estimates", estimates))
         means = shared | {"arm": list(arms)} | each.answers.means.columns()

@@ -1,119 +1,14 @@
-"""The words for methods and numbers that figures and reports share."""
+"""Numbers, nouns and names of columns as figures, reports and messages write them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 MINUS = "\u2212"
-
-
-class MethodWords(NamedTuple):
-    """A method's short name, its name in a sentence, and what one has to believe to use it."""
-
-    label: str
-    phrase: str
-    assumes: str
-
-
-METHODS = {
-    "ols_classical": MethodWords(
-        "Pooled OLS",
-        "pooled OLS",
-        "{Rows} are independent, also within {a_group}: there are no {group} effects.",
-    ),
-    "ols_cr1": MethodWords(
-        "Pooled OLS, CR1",
-        "pooled OLS with CR1",
-        "{Groups} are independent of each other, and there are many of them.",
-    ),
-    "ols_cr2": MethodWords(
-        "Pooled OLS, CR2",
-        "pooled OLS with CR2",
-        "{Groups} are independent of each other; few are enough.",
-    ),
-    "ols_cr3": MethodWords(
-        "Pooled OLS, CR3",
-        "pooled OLS with CR3",
-        "{Groups} are independent of each other; errs on the careful side.",
-    ),
-    "ols_wild_bootstrap": MethodWords(
-        "Pooled OLS, wild bootstrap",
-        "the wild cluster bootstrap",
-        "{Groups} are independent of each other; their residuals might as well have the other sign.",
-    ),
-    "group_means": MethodWords(
-        "Group means",
-        "the t test of group means",
-        "Each {group} is one observation; the means of {groups} have one variance.",
-    ),
-    "group_means_weighted": MethodWords(
-        "Group means, weighted by size",
-        "the t test of weighted group means",
-        "Each {group} is one observation, and counts in proportion to its size.",
-    ),
-    "dummy": MethodWords(
-        "Dummies",
-        "the dummy model",
-        "Each {group} has a parameter of its own; arms are compared within {a_group}.",
-    ),
-    "dummy_nested": MethodWords(
-        "Dummies, averaged by arm",
-        "the dummy model averaged by arm",
-        "Each {group} has a parameter of its own; the answer is about these {groups} only.",
-    ),
-    "mixed_wald": MethodWords(
-        "Mixed model, z",
-        "the mixed model with z",
-        "{Groups} are a sample; their effects are normal with one variance, taken as known.",
-    ),
-    "mixed_satterthwaite": MethodWords(
-        "Mixed model, Satterthwaite",
-        "the mixed model with Satterthwaite df",
-        "As above, but the variances are estimated, so t with the df they leave.",
-    ),
-    "mixed_kenward_roger": MethodWords(
-        "Mixed model, Kenward-Roger",
-        "the mixed model with Kenward-Roger df",
-        "As above, with standard errors corrected for the estimated variances as well.",
-    ),
-    "mixed_profile": MethodWords(
-        "Mixed model, profile likelihood",
-        "the profile likelihood of the mixed model",
-        "As above; the likelihood ratio is compared with its limit for many {groups}.",
-    ),
-    "mixed_bootstrap": MethodWords(
-        "Mixed model, bootstrap",
-        "the bootstrap of the mixed model",
-        "As above; the model itself draws the data the estimate is compared with.",
-    ),
-    "gee_bias_reduced": MethodWords(
-        "GEE, bias-reduced",
-        "bias-reduced GEE",
-        "{Groups} are independent of each other; members of {a_group} are about equally alike.",
-    ),
-    "randomization": MethodWords(
-        "Randomisation",
-        "the randomisation test",
-        "Chance alone decided who got which arm, as the design says; nothing else is assumed.",
-    ),
-}
-"""In the order in which tables and figures show them."""
-
-
-PROCESSES = {
-    "normal": "outcomes are as the mixed model has them",
-    "t_residuals": "residuals have heavy tails (t with 3 degrees of freedom)",
-    "t_groups": "group effects have heavy tails (t with 3 degrees of freedom)",
-    "skewed_groups": "group effects are skewed (exponential)",
-    "unequal_variance": "arms differ in spread (by a factor of 2 in standard deviation)",
-    "varying_effects": "the effect differs between groups (standard deviation .3 of the outcome's)",
-    "informative_sizes": "group effects go with group sizes (correlation .7)",
-}
-"""Processes of the simulations, as the end of a sentence that begins with "if"."""
 
 
 UNITS = {
@@ -174,21 +69,6 @@ SMALL_WORDS = (
     "would yes yet you your"
 )
 """English words that are no nouns, and names that say nothing of a column."""
-
-
-def method_order(method: str) -> int:
-    """Place of a method in tables; one without words stands last."""
-    known = list(METHODS)
-    return known.index(method) if method in known else len(known)
-
-
-def method_label(method: str) -> str:
-    return METHODS[method].label if method in METHODS else method
-
-
-def method_phrase(method: str) -> str:
-    """A method as a noun, in the middle of a sentence."""
-    return METHODS[method].phrase if method in METHODS else method
 
 
 def capital(text: str) -> str:

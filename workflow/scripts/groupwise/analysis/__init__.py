@@ -9,21 +9,20 @@ import pandas as pd
 
 from groupwise.analysis import arguments
 from groupwise.analysis.result import Analysis
+from groupwise.catalogue.methods import NAMES
+from groupwise.catalogue.tables import MODEL_TABLES, PER_METHOD
 from groupwise.data.codes import Codes, without_codes
 from groupwise.data.simulate import simulate as draw
 from groupwise.data.validate import check_effects
 from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.intake import take_in
-from groupwise.methods import MODEL_TABLES, fit_tables, specifications
+from groupwise.methods import fit_tables, specifications
 from groupwise.results import as_written, combined
 from groupwise.sample import Sample, sample_of
 from groupwise.witness import agreement
 
 __all__ = ["Analysis", "analyse", "simulate"]
-
-ANSWERS = ("estimates", "marginal_means", "coefficients", "omnibus", "adjusted")
-"""Tables with rows for every method; of the others each is one specification's."""
 
 
 def analyse(
@@ -170,12 +169,12 @@ def _fitted(sample: Sample) -> dict[str, pd.DataFrame]:
         parts = [fit[name] for fit in fits]
         # Rows of individuals are written in full.
         parts = parts if name == "residuals" else [as_written(part) for part in parts]
-        tables[name] = combined(name, parts)
+        tables[name] = combined(name, parts, NAMES)
     return tables
 
 
 def _of(asked: tuple[str, ...], name: str, table: pd.DataFrame) -> pd.DataFrame:
     """A table without the answers of methods that were not asked."""
-    if name not in ANSWERS:
+    if name not in PER_METHOD:
         return table
     return table[table["method"].isin(asked)].reset_index(drop=True)

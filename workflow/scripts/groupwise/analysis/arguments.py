@@ -11,11 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from groupwise.catalogue.methods import METHODS
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.simulate import Recipe
 from groupwise.data.validate import IDENTIFIERS, ROLES, Roles, check_effects
 from groupwise.data.values import NUMBER
-from groupwise.words import METHODS, listing
+from groupwise.words import listing
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "outcome_as": ("raw", "log", "standardized"),

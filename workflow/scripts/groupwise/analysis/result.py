@@ -11,15 +11,15 @@ from typing import Any
 import pandas as pd
 from plotnine import ggplot
 
-from groupwise import tidy
 from groupwise.analysis.arguments import several
 from groupwise.analysis.studies import Calibration, Studies, calibrated, not_calibrated, plan_for
-from groupwise.calibration.workload import Options
+from groupwise.catalogue.methods import method_label
+from groupwise.catalogue.tables import OF_DATASETS
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.validate import ROLES
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile import profile_table
-from groupwise.diagnostics.refit import Experiment
+from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.figures import Figure, Tables, draw, names
 from groupwise.report import calibration as said
@@ -28,7 +28,10 @@ from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
 from groupwise.results import as_written
 from groupwise.sample import Sample, sample_of
-from groupwise.words import contrast_label, grouped, method_label
+from groupwise.simulation.estimation import estimate_process
+from groupwise.simulation.options import Options
+from groupwise.simulation.processes import EstimatedProcess, NoProcess
+from groupwise.words import contrast_label, grouped
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -190,7 +193,7 @@ class Analysis:
         iccs
             Besides 0, the estimate and the ends of its interval.
         departures
-            From the mixed model, names of `calibration.scenario.PROCESSES`.
+            From the mixed model, names of `simulation.processes.PROCESSES`.
         assumed_effects
             Of arms, in place of those `analyse` was given.
 
@@ -202,6 +205,8 @@ class Analysis:
         source, effects = self.effects if assumed_effects is None else ("assumed", assumed_effects)
         self.studies.calibration = calibrated(
             self.sample,
+            self.design,
+            self._process,
             self.estimates,
             Options(
                 replicates=replicates,
@@ -249,6 +254,7 @@ class Analysis:
                 raise InputError("methods", f"'{method}' was not asked", nearest(method, asked))
         self.studies.planning = plan_for(
             self.sample,
+            self._process,
             Options(effects=self.effects[1]),
             self.effect_to_find if effect is None else effect,
             power=power,
@@ -290,8 +296,14 @@ class Analysis:
         return not_calibrated(self.estimates, self.chosen, self.sample.conf_level)
 
     @cached_property
+    def _process(self) -> EstimatedProcess | NoProcess:
+        """What is simulated and planned from."""
+        sample = self.sample
+        return estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
+
+    @cached_property
     def _experiment(self) -> Experiment:
-        return Experiment(self.data, self.design, sample_of)
+        return Dataset(self.data, self.design, sample_of)
 
     def _repr_markdown_(self) -> str:
         return self.summary
@@ -307,17 +319,16 @@ class Results(Mapping[str, pd.DataFrame]):
         self._analysis = analysis
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in tidy.TABLES or name in tidy.SHARED:
+        if name not in OF_DATASETS:
             raise KeyError(name)
         table: pd.DataFrame = getattr(self._analysis, name)
         return table
 
     def __iter__(self) -> Iterator[str]:
         studies = self._analysis.studies
-        missing = set(tidy.SHARED)
-        missing |= {"calibration"} if studies.calibration is None else set()
+        missing = {"calibration"} if studies.calibration is None else set()
         missing |= {"planning"} if studies.planning is None else set()
-        return (name for name in tidy.TABLES if name not in missing)
+        return (name for name in OF_DATASETS if name not in missing)
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.calibration.judgement import judged, rules_for, said
-from groupwise.calibration.overview import gathered, not_simulated
-from groupwise.calibration.scenario import PROCESSES
-from groupwise.calibration.verdict import Verdict
-from groupwise.calibration.workload import NotSimulated, Options, dataset_workload
+from groupwise.catalogue.methods import CURVES, costs
 from groupwise.data.errors import InputError, nearest
-from groupwise.outlook import NotPlanned, planned
+from groupwise.planning.outlook import NotPlanned, planned
 from groupwise.results import as_written
 from groupwise.sample import Sample
+from groupwise.simulation.gathering import gathered, not_simulated
+from groupwise.simulation.options import NotSimulated, Options
+from groupwise.simulation.processes import PROCESSES, EstimatedProcess, NoProcess
+from groupwise.simulation.workload import dataset_workload
+from groupwise.verdict.decision import Verdict
+from groupwise.verdict.judgement import judged, rules_for, said
 
 NOT_YET = "Call calibrate() to simulate it."
 
@@ -68,24 +70,39 @@ def not_calibrated(estimates: pd.DataFrame, headline: str, conf_level: float) ->
 
 
 def calibrated(
-    sample: Sample, estimates: pd.DataFrame, options: Options, *, headline: str, effects_are: str
+    sample: Sample,
+    understood: Mapping[str, Any],
+    process: EstimatedProcess | NoProcess,
+    estimates: pd.DataFrame,
+    options: Options,
+    *,
+    headline: str,
+    effects_are: str,
 ) -> Calibration:
-    """Simulate, analyse and judge; the methods are those that have rows in `estimates`."""
+    """Simulate, analyse and judge; the methods are those that have rows in `estimates`.
+
+    `understood` is the content of design.json.
+    """
     _check(options)
     methods = tuple(dict.fromkeys(estimates["method"]))
     try:
-        workload, _ = dataset_workload(
-            sample.design, sample.y, options, conf_level=sample.conf_level
+        workload = dataset_workload(
+            sample.design,
+            process,
+            options,
+            conf_level=sample.conf_level,
+            methods=costs(methods),
         )
-        parts = [replace(workload, methods=methods).run_share(1, 1)]
+        parts = [workload.run_share(1, 1)]
     except NotSimulated:
         parts = []  # `gathered` says why
-    table, overview = gathered(sample, options, effects_are, parts)
+    table, overview = gathered(understood, process, options, effects_are, parts, methods=methods)
     return _concluded(as_written(table), overview, estimates, headline, sample.conf_level)
 
 
 def plan_for(
     sample: Sample,
+    process: EstimatedProcess | NoProcess,
     options: Options,
     effect: float | None,
     *,
@@ -98,9 +115,18 @@ def plan_for(
     if effect is not None and not (np.isfinite(effect) and effect > 0):
         raise InputError("effect", f"{effect!r} is no effect", "give one in units of the outcome")
     try:
-        return as_written(planned(sample, options, effect, power, methods))
+        table = planned(
+            sample.design,
+            process,
+            options,
+            effect=effect,
+            power=power,
+            methods=methods,
+            curves=CURVES,
+        )
     except NotPlanned as reason:
         raise ValueError(str(reason)) from None
+    return as_written(table)
 
 
 def _concluded(

@@ -18,7 +18,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.algebra import sum_by
 from groupwise.data.errors import InputError
-from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
+from groupwise.diagnostics.refit import Answer, Dataset, answer, methods_for
 from groupwise.inference.mixed import residual, work
 from groupwise.sample import Sample
 
@@ -29,25 +29,25 @@ MOST_ROWS, MOST_PRODUCTS, MOST_WORK = 20_000_000, 4_000_000_000, 2_000_000_000
 """In all: rows; products in X'X; what the random effects cost (`mixed.work`)."""
 
 
-def influence(experiment: Experiment) -> pd.DataFrame:
+def influence(dataset: Dataset) -> pd.DataFrame:
     """One row per group left out, method and contrast of all arms: NaN where there is no answer."""
-    sample, rows = experiment.whole, []
-    chosen, note = _chosen(experiment)
+    sample, rows = dataset.whole, []
+    chosen, note = _chosen(dataset)
     for g in map(int, chosen):
         who: dict[str, Any] = {"dataset": sample.dataset, "left_out": sample.design.group_labels[g]}
         who["n_obs"] = int(sample.design.n_obs - sample.design.group_size[g])
-        for row in _without(experiment, g):
+        for row in _without(dataset, g):
             row["message"] = " ".join(filter(None, (row["message"], note)))
             rows.append(who | row)
     return tidy.table("influence", rows)
 
 
-def _without(experiment: Experiment, g: int) -> Iterator[dict[str, Any]]:
+def _without(dataset: Dataset, g: int) -> Iterator[dict[str, Any]]:
     """What each method says of every contrast without group g."""
-    design = experiment.whole.design
+    design = dataset.whole.design
     out = design.group == g
     labels, methods = design.contrast_labels, methods_for(design)
-    sample, lost = _sample_without(experiment, out)
+    sample, lost = _sample_without(dataset, out)
     for method in methods:
         if sample is None:
             found, known = Answer.missing(len(labels), lost), labels
@@ -57,9 +57,9 @@ def _without(experiment: Experiment, g: int) -> Iterator[dict[str, Any]]:
         yield from ({"method": method} | row for row in found.rows(known, labels))
 
 
-def _sample_without(experiment: Experiment, out: np.ndarray) -> tuple[Sample | None, str]:
+def _sample_without(dataset: Dataset, out: np.ndarray) -> tuple[Sample | None, str]:
     """What is left without the rows `out`, a mask (n,), and what is lost; None if no comparison is."""
-    design = experiment.whole.design
+    design = dataset.whole.design
     arms = _gone(design.arm, out, design.arm_labels)
     lost = f"Nobody is left in {', '.join(arms)}." if arms else ""
     if len(design.arm_labels) - len(arms) < 2:
@@ -68,7 +68,7 @@ def _sample_without(experiment: Experiment, out: np.ndarray) -> tuple[Sample | N
         blocks = _gone(design.block, out, design.block_labels)
         lost += f"Nobody is left in block {', '.join(blocks)}." if blocks else ""
     try:
-        return experiment.without(out), lost
+        return dataset.without(out), lost
     except InputError as error:
         return None, f"No comparison is left: {error.problem}."
 
@@ -82,14 +82,14 @@ def _gone(codes: np.ndarray, out: np.ndarray, labels: tuple[str, ...]) -> list[s
 # ---- which groups --------------------------------------------------------------------------------
 
 
-def _chosen(experiment: Experiment) -> tuple[np.ndarray, str]:
+def _chosen(dataset: Dataset) -> tuple[np.ndarray, str]:
     """Codes of the groups to leave out, in order, and a sentence where they are not all."""
-    design = experiment.whole.design
-    most = _most(experiment)
+    design = dataset.whole.design
+    most = _most(dataset)
     if design.n_groups <= most:
         return np.arange(design.n_groups), ""
     # Of equally influential ones the first: the order of labels decides, never that of rows.
-    order = np.argsort(-one_step(experiment).round(9), kind="stable")[:most]
+    order = np.argsort(-one_step(dataset).round(9), kind="stable")[:most]
     note = (
         f"One of {most:,} of {design.n_groups:,} groups that were left out: those that move the "
         "estimates most by one step of the mixed model."
@@ -97,21 +97,21 @@ def _chosen(experiment: Experiment) -> tuple[np.ndarray, str]:
     return np.sort(order), note
 
 
-def _most(experiment: Experiment) -> int:
+def _most(dataset: Dataset) -> int:
     """How many groups there is time for."""
-    n, p = experiment.whole.design.X.shape
-    cost = 0 if isinstance(experiment.fitted, str) else work(experiment.fitted.model)
+    n, p = dataset.whole.design.X.shape
+    cost = 0 if isinstance(dataset.fitted, str) else work(dataset.fitted.model)
     each = min(MOST_ROWS // n, MOST_PRODUCTS // (n * p * p), MOST_WORK // max(cost, 1))
     return max(min(MOST_GROUPS, each), LEAST_GROUPS)
 
 
-def one_step(experiment: Experiment) -> np.ndarray:
+def one_step(dataset: Dataset) -> np.ndarray:
     """(G,) largest change of a contrast, in standard errors, that a group makes by one step.
 
     By the mixed model, or by least squares where that has no fit.
     """
-    design, y = experiment.whole.design, experiment.whole.y
-    fitted = experiment.fitted
+    design, y = dataset.whole.design, dataset.whole.y
+    fitted = dataset.fitted
     sigma2: float | np.ndarray
     if isinstance(fitted, str):
         e, sigma2 = y - design.X @ np.linalg.lstsq(design.X, y, rcond=None)[0], 1.0

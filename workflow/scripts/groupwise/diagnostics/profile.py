@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from groupwise import tidy
-from groupwise.diagnostics.refit import Experiment
+from groupwise.diagnostics.refit import Dataset
 from groupwise.inference.mixed import MixedFit, group_effects, hold_sd, sd_limits, work
 from groupwise.sample import Sample
 
@@ -24,9 +24,9 @@ BEYOND = 0.6
 """A curve goes so far beyond the ends of the interval, as a share of their distance from the middle."""
 
 
-def profile_table(experiment: Experiment) -> pd.DataFrame:
+def profile_table(dataset: Dataset) -> pd.DataFrame:
     """A row per estimator, effect and value: the deviance above its least, and where it is cut."""
-    sample, fitted = experiment.whole, experiment.fitted
+    sample, fitted = dataset.whole, dataset.fitted
     if isinstance(fitted, str):
         return tidy.table("profile", [])
     effects = range(min(len(group_effects(fitted.model)), MOST_TERMS))

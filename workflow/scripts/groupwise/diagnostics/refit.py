@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from groupwise.design import Design
-from groupwise.inference.mixed import MixedFit, fit_one, kenward_roger
-from groupwise.inference.sandwich import cr_inference, design_clusters
-from groupwise.methods import group_means
+from groupwise.inference.mixed import MixedFit, fit_one
+from groupwise.methods import Fits, Request, method_of
 from groupwise.sample import Sample
-from groupwise.tidy import Inference
+from groupwise.tidy import NO_TEST, Answers, Inference
 
 Build = Callable[[pd.DataFrame, Mapping[str, Any]], Sample]
 """What makes a sample of an ingested table, given the content of design.json."""
@@ -23,12 +22,9 @@ Build = Callable[[pd.DataFrame, Mapping[str, Any]], Sample]
 SHOWN = ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high")
 """Columns of an answer in the tables of refits."""
 
-AT_ZERO = "A variance is estimated as 0, or a correlation as 1."
-ALONE = "No standard error: one group alone determines it at least in part, or nothing varies."
-
 
 @dataclass(frozen=True)
-class Experiment:
+class Dataset:
     """The ingested table of a dataset, the content of its design.json, and what makes samples."""
 
     table: pd.DataFrame
@@ -95,40 +91,25 @@ class Answer:
 
 
 def answer(method: str, sample: Sample) -> Answer:
-    """Every contrast of a sample by one of the `METHODS`: what its specification says of it."""
+    """Every contrast of a sample by one of the `METHODS`, as the method answers for any data."""
+    design, procedure = sample.design, method_of(method)
+    request = Request(sample.conf_level, sample.resampling)
     try:
-        return METHODS[method](sample)
+        fit = Fits(design, sample.y[None]).of(procedure)
+        rows = procedure.infer(fit, np.vstack([design.L, design.L_means]), request).outcome(0)
     except (ValueError, np.linalg.LinAlgError) as error:
-        return Answer.missing(len(sample.design.L), f"{str(error).rstrip('.')}.")
+        return Answer.missing(len(design.L), f"{str(error).rstrip('.')}.")
+    k = np.arange(len(rows.estimate))
+    contrasts, means = rows.rows(k[: len(design.L)]), rows.rows(k[len(design.L) :])
+    coefficients = Inference.missing(len(design.terms), sample.conf_level)
+    answers = Answers(contrasts, means, coefficients, NO_TEST)
+    return Answer(contrasts, procedure.message(sample, fit, answers))
 
 
-def _kenward_roger(sample: Sample) -> Answer:
-    fitted = fit_one(sample.design, sample.y)
-    found = kenward_roger(fitted, sample.design.L, sample.conf_level)
-    return Answer(found, AT_ZERO if fitted.singular else "")
-
-
-def _group_means(sample: Sample) -> Answer:
-    method = group_means.fit(sample).methods[0]
-    return Answer(method.answers.contrasts, method.message)
-
-
-def _cr2(sample: Sample) -> Answer:
-    design = sample.design
-    clusters = design_clusters(design)
-    found = cr_inference(clusters, design.L, sample.y, "CR2", sample.conf_level)
-    return Answer(found, "" if np.isfinite(found.p_value).all() else ALONE)
-
-
-METHODS: dict[str, Callable[[Sample], Answer]] = {
-    "mixed_kenward_roger": _kenward_roger,
-    "group_means": _group_means,
-    "ols_cr2": _cr2,
-}
+METHODS = ("mixed_kenward_roger", "group_means", "ols_cr2")
 """One of the mixed model, one of the groups as units, one that models no covariance."""
 
 
 def methods_for(design: Design) -> list[str]:
     """Those that apply: group means need a treatment that is constant in groups."""
-    constant = design.kind in ("between", "blocked")
-    return [name for name in METHODS if constant or name != "group_means"]
+    return [name for name in METHODS if design.assigns_groups or name != "group_means"]

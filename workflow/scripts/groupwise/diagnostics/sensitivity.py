@@ -9,7 +9,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.data.errors import InputError
-from groupwise.diagnostics.refit import Answer, Experiment, answer, methods_for
+from groupwise.diagnostics.refit import Answer, Dataset, answer, methods_for
 from groupwise.inference.limits import Limits
 from groupwise.inference.mixed import MixedFit, group_effects, hold_sd, sd_limits
 from groupwise.inference.wald import wald
@@ -31,53 +31,53 @@ NO_END = "Its interval has no end, and is cut at twice the estimate."
 Rows = list[dict[str, Any]]
 
 
-def sensitivity(experiment: Experiment) -> pd.DataFrame:
+def sensitivity(dataset: Dataset) -> pd.DataFrame:
     """A row per kind of change, variant, method and contrast."""
-    rows = [*_covariates(experiment), *_blocks(experiment), *_group_variance(experiment)]
+    rows = [*_covariates(dataset), *_blocks(dataset), *_group_variance(dataset)]
     return tidy.table("sensitivity", rows)
 
 
-def _covariates(experiment: Experiment) -> Rows:
+def _covariates(dataset: Dataset) -> Rows:
     """With and without them; nothing where there are none."""
-    roles = experiment.settings["roles"]
+    roles = dataset.settings["roles"]
     if not roles["covariates"]:
         return []
-    without = experiment.changed(roles=dict(roles) | {"covariates": []})
-    variants = {"with covariates": experiment.whole, "without covariates": without}
+    without = dataset.changed(roles=dict(roles) | {"covariates": []})
+    variants = {"with covariates": dataset.whole, "without covariates": without}
     rows = []
-    for method in methods_for(experiment.whole.design):
+    for method in methods_for(dataset.whole.design):
         for variant, sample in variants.items():
             rows += _rows(sample, answer(method, sample), "covariates", variant, method)
     return rows
 
 
-def _blocks(experiment: Experiment) -> Rows:
+def _blocks(dataset: Dataset) -> Rows:
     """As fixed indicators and as a random term of the mixed model; nothing without blocks."""
-    whole, method, rows = experiment.whole, "mixed_kenward_roger", []
+    whole, method, rows = dataset.whole, "mixed_kenward_roger", []
     if whole.design.block is None:
         return []
     for way in ("fixed", "random"):
-        found = _with_blocks(experiment, way, method)
+        found = _with_blocks(dataset, way, method)
         rows += _rows(whole, found, "blocks", f"{way} blocks", method)
     return rows
 
 
-def _with_blocks(experiment: Experiment, way: str, method: str) -> Answer:
-    design = experiment.whole.design
+def _with_blocks(dataset: Dataset, way: str, method: str) -> Answer:
+    design = dataset.whole.design
     if design.blocks_as == way:
-        return answer(method, experiment.whole)
+        return answer(method, dataset.whole)
     numbers = design.n_obs * len(design.block_labels)
     if way == "fixed" and numbers > MOST_NUMBERS:
         return Answer.missing(len(design.L), f"Not tried: indicators of {numbers:,} numbers.")
     try:
-        return answer(method, experiment.changed(blocks_as=way))
+        return answer(method, dataset.changed(blocks_as=way))
     except InputError as error:
         return Answer.missing(len(design.L), f"No answer: {error.problem}.")
 
 
-def _group_variance(experiment: Experiment) -> Rows:
+def _group_variance(dataset: Dataset) -> Rows:
     """The mixed model with a standard deviation between groups held over its profile interval."""
-    sample, fitted = experiment.whole, experiment.fitted
+    sample, fitted = dataset.whole, dataset.fitted
     if isinstance(fitted, str):
         found = Answer.missing(len(sample.design.L), fitted)
         return _rows(sample, found, "group_variance", "estimate", "mixed_wald")

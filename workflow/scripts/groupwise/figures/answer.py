@@ -17,17 +17,10 @@ from plotnine import (
     scale_y_continuous,
 )
 
+from groupwise.catalogue.methods import method_phrase
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, sentence, wrap
-from groupwise.words import (
-    contrast_label,
-    decimals_for,
-    equals_p,
-    fixed,
-    method_phrase,
-    named,
-    number,
-)
+from groupwise.words import contrast_label, decimals_for, equals_p, fixed, named, number
 
 MOST_CONTRASTS = 10
 

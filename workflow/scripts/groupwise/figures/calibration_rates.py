@@ -18,9 +18,10 @@ from plotnine import (
     scale_y_continuous,
 )
 
+from groupwise.catalogue.methods import method_label, method_order
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import MUTED, OKABE_ITO, WIDTH, look, sentence
-from groupwise.words import method_label, method_order, percent
+from groupwise.words import percent
 
 HOLDS, DOES_NOT, OPEN = "holds its level", "does not", "open"
 COLORS = {HOLDS: OKABE_ITO[0], DOES_NOT: OKABE_ITO[1], OPEN: MUTED}

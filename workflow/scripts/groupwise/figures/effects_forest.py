@@ -20,9 +20,10 @@ from plotnine import (
     scale_y_continuous,
 )
 
+from groupwise.catalogue.methods import method_label, method_order
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import GREYED, INK, MUTED, OKABE_ITO, WIDTH, look, wrap
-from groupwise.words import contrast_label, method_label, method_order, named, number
+from groupwise.words import contrast_label, named, number
 
 UNIDENTIFIED, MANY_CONTRASTS = "not identified", 6
 HEADLINE, HOLDS, OFF = "headline", "other", "off its level"

@@ -18,6 +18,7 @@ from plotnine import (
     scale_y_continuous,
 )
 
+from groupwise.catalogue.methods import method_label
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     INK,
@@ -30,7 +31,7 @@ from groupwise.figures.style import (
     sentence,
     wrap,
 )
-from groupwise.words import contrast_label, equals_p, method_label, named, number, role_word
+from groupwise.words import contrast_label, equals_p, named, number, role_word
 
 NOTHING = "No group could be left out: there are 0 answers to show."
 SAME, CHANGED = "as with all groups", "significance at the level changes"

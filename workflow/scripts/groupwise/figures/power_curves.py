@@ -18,9 +18,10 @@ from plotnine import (
     scale_y_continuous,
 )
 
+from groupwise.catalogue.methods import method_phrase
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, sentence
-from groupwise.words import method_phrase, percent, plural, role_word, signed
+from groupwise.words import percent, plural, role_word, signed
 
 SCENARIOS = ("low", "estimate", "high")
 BREAKS = (2, 3, 5, 10, 20, 30, 50, 100, 200, 500)

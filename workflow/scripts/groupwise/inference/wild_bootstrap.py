@@ -191,7 +191,7 @@ def p_curves(pieces: Pieces, z: np.ndarray, unit: np.ndarray, weights: Weights) 
     if not usable:
         return {}
     five = np.concatenate(parts, axis=-1)
-    return {c: Curve(*five[j], weights=weights) for j, c in enumerate(usable)}
+    return {c: Curve(*five[j], weights) for j, c in enumerate(usable)}
 
 
 def _five(pieces: Pieces, c: int, v: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
+from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.design import Design
 from groupwise.inference.multiplicity import adjusted
 from groupwise.sample import Resampling, Sample
@@ -281,20 +282,6 @@ def method_of(name: str) -> Method:
 
 # ---- the tables of one dataset -------------------------------------------------------------------
 
-MODEL_TABLES = (
-    "estimates",
-    "marginal_means",
-    "coefficients",
-    "omnibus",
-    "adjusted",
-    "variance_components",
-    "random_effects",
-    "aliasing",
-    "fit_statistics",
-    "randomization",
-    "residuals",
-)
-
 
 def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
     """Fit one specification; every table of the schema that models fill, empty where it has none."""
@@ -310,7 +297,6 @@ def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
         arms=sample.design.arm_labels,
         n_obs=sample.design.n_obs,
         n_groups=sample.design.n_groups,
-        scale=sample.response.scale,
     )
     tables["adjusted"] = _adjusted(sample, results)
     further = module.tables(sample, fits) if hasattr(module, "tables") else {}
@@ -345,6 +331,7 @@ def method_result(
         method=name,
         answers=answers,
         terms=terms,
+        scale=sample.response.scale,
         software="groupwise",
         converged=bool(answered.all()),
         singular=singular,

@@ -276,7 +276,7 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
     }
     return {
         "aliasing": _aliasing(sample, fitted),
-        "fit_statistics": fit_statistics(sample, *who, **statistics),
+        "fit_statistics": fit_statistics(sample, *who, statistics),
         "residuals": residual_table(sample, *who, sample.y - residual, residual),
     }
 

@@ -157,7 +157,12 @@ def _method(
 MODEL_BASED = "REML, model-based"
 
 METHODS: Mapping[str, Method] = {
-    "mixed_wald": _method("mixed_wald", _about(MODEL_BASED, "none (normal)"), _wald, _wald_joint),
+    "mixed_wald": _method(
+        "mixed_wald",
+        _about(MODEL_BASED, "none (normal)"),
+        _by(mixed.wald),
+        _joint_by(mixed.wald_joint),
+    ),
     "mixed_satterthwaite": _method(
         "mixed_satterthwaite",
         _about(MODEL_BASED, "Satterthwaite"),
@@ -200,7 +205,7 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
         "variance_components": _variance_components(sample, fit),
         "random_effects": _random_effects(sample, fit),
         "residuals": residual_table(sample, *WHO, sample.y - residual, residual),
-        "fit_statistics": fit_statistics(sample, *WHO, **statistics),
+        "fit_statistics": fit_statistics(sample, *WHO, statistics),
     }
 
 

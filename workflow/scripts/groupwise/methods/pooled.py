@@ -209,6 +209,6 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
         "sd_residual": float(np.sqrt(fitted.variance[0])),
     }
     return {
-        "fit_statistics": fit_statistics(sample, *who, **statistics),
+        "fit_statistics": fit_statistics(sample, *who, statistics),
         "residuals": residual_table(sample, *who, sample.y - residual, residual),
     }

@@ -12,10 +12,6 @@ from groupwise import tidy
 from groupwise.design import Design
 from groupwise.planning.plans import Plan, Variation
 from groupwise.planning.tables import Asked, at_hand, needed, power_curves, table_of
-from groupwise.words import METHODS
-
-CURVE_METHODS = ("mixed_kenward_roger", "ols_cr2", "dummy")
-"""Whose power is drawn by the number of groups, those of them that apply."""
 
 CURVE_POINTS = 12
 
@@ -102,11 +98,13 @@ def planning_table(
     goal: Goal,
     *,
     sd_effect: float = 0.0,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str],
+    curves: Sequence[str],
 ) -> pd.DataFrame:
     """Table `planning`: the power at hand, groups and sizes needed, and curves.
 
-    Where an experiment like this cannot be planned, a row per method and question says why.
+    Where an experiment like this cannot be planned, a row per method and question says why. Of
+    `curves`, methods in order of preference, the first that has an answer is drawn.
     """
     try:
         here = variations(design, sd, iccs, sd_effect, planned=False)
@@ -116,7 +114,7 @@ def planning_table(
     try:
         plan = plan_like(design)
         planned = variations(design, sd, iccs, sd_effect, planned=True)
-        parts += _planned(plan, planned, goal, methods)
+        parts += _planned(plan, planned, goal, methods, curves)
     except ValueError as error:
         questions = ("groups_needed", "size_needed")
         parts.append(_no_plan(questions, methods, goal, str(error)))
@@ -128,15 +126,16 @@ def _planned(
     planned: Mapping[str, Variation],
     goal: Goal,
     methods: Sequence[str],
+    curves: Sequence[str],
 ) -> list[pd.DataFrame]:
-    """Of every method what it needs in the first scenario, of `CURVE_METHODS` in the others too."""
+    """Of every method what it needs in the first scenario, of those with curves in the others too."""
     first, *_ = planned
     here, others = {first: planned[first]}, {k: v for k, v in planned.items() if k != first}
-    drawn = [method for method in CURVE_METHODS if method in methods]
+    drawn = [method for method in curves if method in methods]
     groups = needed(plan, here, methods=methods, what="groups", **vars(goal))
     more = needed(plan, others, methods=drawn, what="groups", **vars(goal))
     sizes = needed(plan, here, methods=methods, what="size", **vars(goal))
-    return [groups, more, sizes, *_curves(plan, planned, goal, groups)]
+    return [groups, more, sizes, *_curves(plan, planned, goal, groups, curves)]
 
 
 def _curves(
@@ -144,13 +143,14 @@ def _curves(
     planned: Mapping[str, Variation],
     goal: Goal,
     groups: pd.DataFrame,
+    curves: Sequence[str],
 ) -> list[pd.DataFrame]:
     """Power by number of groups: every scenario at the size at hand, the first at other sizes.
 
-    By the first of `CURVE_METHODS` that was found an answer for; no curve without one.
+    By the first of `curves` that was found an answer for; no curve without one.
     """
     answers = groups.set_index("method")["groups"]
-    method = next((each for each in CURVE_METHODS if np.isfinite(answers.get(each, np.nan))), None)
+    method = next((each for each in curves if np.isfinite(answers.get(each, np.nan))), None)
     if method is None:
         return []
     first, *_ = planned

@@ -13,8 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from groupwise.inference.sandwich import Contrasts, degrees_of_freedom, make_contrasts
-from groupwise.methods.group_means import VANISHES, group_means
-from groupwise.models.least_squares import Basis, orthonormal_basis
+from groupwise.methods import group_means
+from groupwise.models.least_squares import Basis
 from groupwise.planning.experiments import Experiment
 from groupwise.planning.quadratic_forms import QuadraticForm
 
@@ -148,11 +148,9 @@ def means(*, weighted: bool) -> Callable[[Experiment, np.ndarray], QuadraticTest
 def means_basis(experiment: Experiment, *, weighted: bool) -> tuple[Basis, np.ndarray]:
     """The basis of the means of X, and the variances (G,) of the group means, both weighted."""
     design, variation = experiment.design, experiment.variation
-    weight = design.group_size.astype(float) if weighted else np.ones(design.n_groups)
-    X = group_means(design, design.X.T)
-    X[np.abs(X).max(axis=1) <= VANISHES * np.abs(design.X).max(axis=0)] = 0
-    basis = orthonormal_basis((X * np.sqrt(weight)).T)
-    return basis, weight * (variation.var_group + variation.var_residual / design.group_size)
+    means = group_means.means_basis(design, weighted=weighted)
+    variances = variation.var_group + variation.var_residual / design.group_size
+    return means.basis, means.root**2 * variances
 
 
 def _join(variance: np.ndarray, cross: np.ndarray, squares: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ error, which quasi-random group means make smaller still (Sobol', scrambled).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special, stats
@@ -91,14 +92,15 @@ def drawn_curves(
     for method in methods:
         if reason := why_not_drawn(experiment, method):
             raise ValueError(f"{method}: {reason}")
-    L, prepared = experiment.design.L, {}  # type: tuple[np.ndarray, dict[Any, Any]]
+    L = experiment.design.L
+    prepared: dict[Any, Any] = {}
     parts: dict[str, list[Tests]] = {method: [] for method in methods}
     for y in draw_errors(experiment, n_draws=n_draws, seed=seed):
         gls = experiment.model.fit(y, theta=np.sqrt(experiment.ratio)).beta @ L.T
         fits = Fits(experiment.design, y, prepared)
         for name in methods:
-            method = method_of(name)
-            rows = method.infer(fits.of(method), L, Request(searched=0))
+            procedure = method_of(name)
+            rows = procedure.infer(fits.of(procedure), L, Request(searched=0))
             parts[name].append(Tests(rows.estimate - gls, rows.std_error, rows.df))
     sd = np.sqrt(np.diag(experiment.mixed_information(L).vcov))
     return {method: _curves(parts[method], sd, level) for method in methods}

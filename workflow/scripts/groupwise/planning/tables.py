@@ -33,7 +33,6 @@ from groupwise.planning.sample_size import (
     size_needed,
     too_small,
 )
-from groupwise.words import METHODS
 
 COLUMNS = tuple(tidy.TABLES["planning"])
 """groups: in the reference arm; size: mean members of a group; scenario: which ICC this is, e.g.
@@ -62,7 +61,7 @@ def at_hand(
     *,
     power: float = 0.8,
     level: float = 0.05,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str],
     n_draws: int = N_DRAWS,
 ) -> pd.DataFrame:
     """A row per scenario, method and contrast for the design of the data.
@@ -87,7 +86,7 @@ def needed(
     *,
     power: float = 0.8,
     level: float = 0.05,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str],
     n_draws: int = NEEDED_DRAWS,
     what: str = "groups",
 ) -> pd.DataFrame:
@@ -112,7 +111,7 @@ def power_curves(
     *,
     power: float = 0.8,
     level: float = 0.05,
-    methods: Sequence[str] = ("mixed_kenward_roger",),
+    methods: Sequence[str],
     n_draws: int = 0,
 ) -> pd.DataFrame:
     """A row per plan, scenario and method, for the weakest contrast of each."""

@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from groupwise.catalogue.methods import METHODS, method_label, method_phrase
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, table
 from groupwise.words import (
-    METHODS,
     article,
     contrast_label,
     count,
     fixed,
     listing,
-    method_label,
-    method_phrase,
     number,
     percent,
     plural,
@@ -33,7 +31,7 @@ JUDGEMENTS = {
     "careful": "yes, careful",
     "holds": "yes",
 }
-"""Does it hold its level? By the names in `calibration.rules.JUDGEMENTS`."""
+"""Does it hold its level? By the names in `verdict.rules.JUDGEMENTS`."""
 
 SOURCES = {"assumed": "those assumed", "true": "the true ones", "estimated": "those estimated"}
 

@@ -14,30 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from groupwise import tidy
-from groupwise.words import METHODS, method_label
+from groupwise.catalogue.methods import NAMES, method_label
+from groupwise.catalogue.tables import AS_RECORDS, IN_JSON, TABLES
 
-VERSION = "1.0"
+VERSION = "1.1"
 """The first number changes when a reader has to change, the second when something is added."""
-
-SHORT = (
-    "estimates",
-    "marginal_means",
-    "omnibus",
-    "variance_components",
-    "adjusted",
-    "agreement",
-    "fit_statistics",
-    "diagnostics",
-    "verdict",
-)
-"""Tables of records. All others, which grow with groups, terms or scenarios, are columns."""
-
-ABSENT = ("residuals", *tidy.SHARED)
-"""Rows of individuals, and what is not about one dataset."""
-
-ALWAYS = tuple(name for name in tidy.TABLES if name not in ABSENT)
-"""Tables that every document has."""
 
 TYPES = {"f": "number", "i": "integer", "b": "boolean"}
 """By the kind of a column; any other is a string."""
@@ -50,10 +31,10 @@ def document(
 
     Parameters
     ----------
-    tables : results tables by name, see `tidy.TABLES`
+    tables : results tables by name, see `catalogue.tables`
     parts
-        The contents of JSON files by name: `design`, `verdict`, `calibration`, `provenance`, for
-        simulated data `truth`, others.
+        The contents of JSON files by name: `design`, `process`, `verdict`, `calibration`,
+        `provenance`, for simulated data `truth`, others.
     """
     design = dict(parts["design"])
     head = {name: design.pop(name) for name in ("dataset", "title", "note")}
@@ -74,7 +55,7 @@ def document(
 def encoded(name: str, table: pd.DataFrame) -> list[dict[str, Any]] | dict[str, list[Any]]:
     """A table as records or as columns."""
     columns = {column: [_plain(value) for value in table[column].tolist()] for column in table}
-    if name not in SHORT:
+    if name not in AS_RECORDS:
         return columns
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -91,7 +72,7 @@ def text(made: Mapping[str, Any]) -> str:
 def schema() -> dict[str, Any]:
     """The JSON Schema of the document, made from the columns of the results tables."""
     properties = _head_schemas() | {
-        "columns": _said(
+        "columns": _described(
             "Of each table, the type of each column.",
             type="object",
             additionalProperties={
@@ -99,11 +80,11 @@ def schema() -> dict[str, Any]:
                 "additionalProperties": {"enum": [*TYPES.values(), "string"]},
             },
         ),
-        "tables": _said(
+        "tables": _described(
             "The results tables: lists of records, or objects of columns.",
             type="object",
-            required=list(ALWAYS),
-            properties={name: _table_schema(name) for name in ALWAYS},
+            required=list(IN_JSON),
+            properties={name: _table_schema(name) for name in IN_JSON},
             additionalProperties={"type": ["array", "object"]},
         ),
     }
@@ -130,27 +111,39 @@ def schema() -> dict[str, Any]:
 def _head_schemas() -> dict[str, Any]:
     """Of all that is no table."""
     return {
-        "schema_version": _said("Version of this schema: major.minor.", const=VERSION),
-        "dataset": _said("The dataset's name, also in the column `dataset`.", type="string"),
-        "title": _said("The report's title.", type="string"),
-        "note": _said("The user's sentences about the data, or nothing.", type="string"),
-        "headline": _said("The method the report leads with.", enum=list(METHODS)),
-        "methods": _said(
+        "schema_version": _described("Version of this schema: major.minor.", const=VERSION),
+        "dataset": _described("The dataset's name, also in the column `dataset`.", type="string"),
+        "title": _described("The report's title.", type="string"),
+        "note": _described("The user's sentences about the data, or nothing.", type="string"),
+        "headline": _described("The method the report leads with.", enum=list(NAMES)),
+        "methods": _described(
             "The methods that were asked, in order, with the labels that reports show.",
             type="object",
-            propertyNames={"enum": list(METHODS)},
+            propertyNames={"enum": list(NAMES)},
             additionalProperties={"type": "string"},
         ),
-        "design": _said("What was understood of the experiment, as in design.json.", type="object"),
+        "design": _described(
+            "What was understood of the experiment, as in design.json.", type="object"
+        ),
         "verdict": _verdict_schema(),
-        "calibration": _said(
+        "calibration": _described(
             "What was simulated for the verdict, as in calibration.json; or why nothing was.",
             type="object",
             required=["simulated", "message"],
             properties={"simulated": {"type": "boolean"}, "message": {"type": "string"}},
         ),
-        "provenance": _said("The source and its sha256, seed, versions, commit.", type="object"),
-        "truth": _said("True values of simulated data, null for others.", type=["object", "null"]),
+        "process": _described(
+            "The process that was simulated and planned from, as in process.json; or why there is none.",
+            type="object",
+            required=["estimated", "message"],
+            properties={"estimated": {"type": "boolean"}, "message": {"type": "string"}},
+        ),
+        "provenance": _described(
+            "The source and its sha256, seed, versions, commit.", type="object"
+        ),
+        "truth": _described(
+            "True values of simulated data, null for others.", type=["object", "null"]
+        ),
     }
 
 
@@ -158,17 +151,17 @@ def _verdict_schema() -> dict[str, Any]:
     """Of verdict.json."""
     sentences = {"type": "array", "items": {"type": "string"}}
     properties = {
-        "headline": _said("Null: no method holds its level.", enum=[*METHODS, None]),
-        "lead": _said("What is shown first all the same.", enum=list(METHODS)),
-        "chosen": _said("Was it chosen beforehand?", type="boolean"),
-        "calibrated": _said("Was there a simulation to judge by?", type="boolean"),
-        "most_powerful": {"type": "array", "items": {"enum": list(METHODS)}},
+        "headline": _described("Null: no method holds its level.", enum=[*NAMES, None]),
+        "lead": _described("What is shown first all the same.", enum=list(NAMES)),
+        "chosen": _described("Was it chosen beforehand?", type="boolean"),
+        "calibrated": _described("Was there a simulation to judge by?", type="boolean"),
+        "most_powerful": {"type": "array", "items": {"enum": list(NAMES)}},
         "sentences": sentences,
         "departures": sentences,
         "disagreements": {"type": "array", "items": {"type": "object"}},
         "rules": {"type": "object"},
     }
-    return _said(
+    return _described(
         "Why this method leads, as in verdict.json; the table `verdict` says it of every method.",
         type="object",
         required=list(properties),
@@ -180,9 +173,9 @@ def _table_schema(name: str) -> dict[str, Any]:
     """Exactly the columns of one results table."""
     kinds = {float: "number", int: "integer", bool: "boolean", str: "string"}
     columns: dict[str, Any] = {
-        column: {"$ref": f"#/$defs/{kinds[kind]}"} for column, kind in tidy.TABLES[name].items()
+        column: {"$ref": f"#/$defs/{kinds[kind]}"} for column, kind in TABLES[name].columns.items()
     }
-    if name not in SHORT:
+    if name not in AS_RECORDS:
         columns = {column: {"type": "array", "items": each} for column, each in columns.items()}
     record = {
         "type": "object",
@@ -190,10 +183,10 @@ def _table_schema(name: str) -> dict[str, Any]:
         "properties": columns,
         "additionalProperties": False,
     }
-    return {"type": "array", "items": record} if name in SHORT else record
+    return {"type": "array", "items": record} if name in AS_RECORDS else record
 
 
-def _said(description: str, **rules: Any) -> dict[str, Any]:
+def _described(description: str, **rules: Any) -> dict[str, Any]:
     return {"description": description, **rules}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from groupwise.catalogue.methods import method_label, method_phrase
 from groupwise.report import prose
 from groupwise.report.calibration import JUDGEMENTS, verdict
 from groupwise.report.facts import Facts
@@ -17,8 +18,6 @@ from groupwise.words import (
     decimals_for,
     fixed,
     grouped,
-    method_label,
-    method_phrase,
     number,
     p_value,
     span,

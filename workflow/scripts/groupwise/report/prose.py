@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from groupwise.catalogue.methods import method_label
 from groupwise.report.calibration import verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape, escape_cited_note, escape_note
@@ -15,7 +16,6 @@ from groupwise.words import (
     equals_p,
     fixed,
     listing,
-    method_label,
     noun,
     number,
     p_value,

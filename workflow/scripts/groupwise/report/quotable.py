@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from groupwise.catalogue.methods import method_phrase
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape
-from groupwise.words import (
-    capital,
-    contrast_label,
-    count,
-    decimals_for,
-    equals_p,
-    fixed,
-    method_phrase,
-)
+from groupwise.words import capital, contrast_label, count, decimals_for, equals_p, fixed
 
 
 def sentences(facts: Facts) -> str:

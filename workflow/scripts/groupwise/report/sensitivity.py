@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from groupwise.catalogue.methods import method_label
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, table
 from groupwise.words import (
@@ -15,7 +16,6 @@ from groupwise.words import (
     equals_p,
     fixed,
     listing,
-    method_label,
     number,
     p_value,
     plural,

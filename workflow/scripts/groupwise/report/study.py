@@ -10,19 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from groupwise.catalogue.methods import LARGE_SAMPLE, method_label, method_order, method_phrase
 from groupwise.report.markdown import bullets, figure, table
-from groupwise.words import (
-    capital,
-    contrast_label,
-    count,
-    fixed,
-    listing,
-    method_label,
-    method_order,
-    method_phrase,
-    signed,
-    span,
-)
+from groupwise.words import capital, contrast_label, count, fixed, listing, signed, span
 
 JUDGED = {
     "liberal": "no",
@@ -32,9 +22,6 @@ JUDGED = {
     "holds": "yes",
 }
 """Does it hold its level in a design?"""
-
-LARGE_SAMPLE = ("ols_cr1", "mixed_wald", "mixed_profile")
-"""Methods that are right for many groups: CR1, z and the likelihood ratio."""
 
 
 @dataclass(frozen=True)

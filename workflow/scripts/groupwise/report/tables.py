@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from groupwise.catalogue.methods import METHODS, method_label
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, explained, figure, table
 from groupwise.report.prose import bound
 from groupwise.words import (
-    METHODS,
     article,
     capital,
     contrast_label,
     decimals_for,
     fixed,
-    method_label,
     number,
     p_value,
     plural,
@@ -75,7 +74,7 @@ def assumption(facts: Facts, method: str) -> str:
     group = facts.role("group")
     words = {"group": group, "groups": plural(group), "Groups": capital(plural(group))}
     words |= {"a_group": article(group), "Rows": capital(facts.rows)}
-    return escape(METHODS[method].assumes.format(**words))
+    return escape(METHODS[method].assumption.format(**words))
 
 
 def arms(facts: Facts) -> str:

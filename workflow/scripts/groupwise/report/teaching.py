@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
+from groupwise.catalogue.methods import method_phrase
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import callout, escape
-from groupwise.words import (
-    article,
-    contrast_label,
-    count,
-    equals_p,
-    fixed,
-    method_phrase,
-    plural,
-)
+from groupwise.words import article, contrast_label, count, equals_p, fixed, plural
 
 
 def _question(title: str, answer: str) -> str:

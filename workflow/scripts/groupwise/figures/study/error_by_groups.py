@@ -23,24 +23,11 @@ from plotnine import (
     scale_y_sqrt,
 )
 
+from groupwise.catalogue.methods import METHODS, PANELS, method_label, method_order
 from groupwise.figures import Figure
 from groupwise.figures.study import StudyTables
 from groupwise.figures.style import MUTED, OKABE_ITO, WIDTH, look, sentence
-from groupwise.words import capital, method_label, method_order
-
-PANELS = {
-    "Pooled OLS": (
-        *("ols_classical", "ols_cr1", "ols_cr2", "ols_cr3"),
-        "ols_wild_bootstrap",
-    ),
-    "Mixed model": (
-        *("mixed_wald", "mixed_satterthwaite", "mixed_kenward_roger", "mixed_profile"),
-        "mixed_bootstrap",
-    ),
-    "Group means and dummies": ("group_means", "group_means_weighted", "dummy_nested", "dummy"),
-    "GEE and randomisation": ("gee_bias_reduced", "randomization"),
-}
-"""Methods by the panel they are drawn in."""
+from groupwise.words import capital
 
 BREAKS = (0, 0.05, 0.1, 0.2, 0.4, 0.7, 1)
 PANEL = 2.5
@@ -74,11 +61,10 @@ def height(rows: pd.DataFrame) -> float:
 
 def colored(rows: pd.DataFrame) -> pd.DataFrame:
     """With each method's panel and colour, and the ends of its Monte Carlo band."""
-    place = {
-        method: (panel, OKABE_ITO[j])
-        for panel, methods in PANELS.items()
-        for j, method in enumerate(methods)
-    }
+    place: dict[str, tuple[str, str]] = {}
+    for panel in PANELS:
+        members = [name for name, method in METHODS.items() if method.panel == panel]
+        place |= {name: (panel, OKABE_ITO[j % len(OKABE_ITO)]) for j, name in enumerate(members)}
     rows = rows[rows["method"].isin(place)].copy()
     panels = [panel for panel in PANELS if panel in {place[each][0] for each in rows["method"]}]
     rows["panel"] = pd.Categorical([place[each][0] for each in rows["method"]], categories=panels)

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from plotnine import labs, scale_y_continuous
 
+from groupwise.catalogue.methods import method_label
 from groupwise.figures import Figure
 from groupwise.figures.study import StudyTables
 from groupwise.figures.study.error_by_groups import colored, curves, ends, height, percentages
 from groupwise.figures.style import GREYED, WIDTH, sentence
-from groupwise.words import method_label, signed
+from groupwise.words import signed
 
 BREAKS = (0, 0.2, 0.4, 0.6, 0.8, 1)
 

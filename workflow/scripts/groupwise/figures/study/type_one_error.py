@@ -19,10 +19,10 @@ from plotnine import (
     scale_y_discrete,
 )
 
+from groupwise.catalogue.methods import method_label, method_order
 from groupwise.figures import Figure
 from groupwise.figures.study import StudyTables
 from groupwise.figures.style import GRID, INK, OKABE_ITO, WIDTH, look, sentence
-from groupwise.words import method_label, method_order
 
 FULL_COLOR = 6.0
 """A rate so many times the nominal one, or that fraction of it, has the full colour."""

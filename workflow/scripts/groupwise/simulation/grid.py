@@ -11,11 +11,12 @@ import pandas as pd
 from scipy import stats
 
 from groupwise import tidy
-from groupwise.calibration.replicates import Effort
-from groupwise.calibration.scenario import Background, Process, Scenario
-from groupwise.calibration.workload import Workload
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
+from groupwise.simulation.blocks import Costs
+from groupwise.simulation.processes import Process
+from groupwise.simulation.scenarios import Background, Scenario
+from groupwise.simulation.workload import Workload, request_of
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,21 @@ def study_axes(grid: Grid) -> pd.DataFrame:
 
 
 def study_workload(
-    grid: Grid, *, replicates: int, slow_replicates: int, draws: int, seed: int
+    grid: Grid,
+    *,
+    replicates: int,
+    slow_replicates: int,
+    draws: int,
+    seed: int,
+    methods: Costs,
 ) -> Workload:
     """Every scenario of the study, and how often each is simulated; tests at 5%, intervals of 95%."""
     return Workload(
         scenarios=tuple(study_scenarios(grid, seed=seed)),
         replicates=replicates,
         slow_replicates=min(slow_replicates, replicates),
-        conf_level=0.95,
-        effort=Effort(draws, draws, draws, seed=seed),
+        request=request_of(draws, seed, searched=0),
+        methods=methods,
     )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.words import capital, method_phrase
+from groupwise.catalogue.methods import PREFERENCE, method_phrase
+from groupwise.words import capital
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,7 @@ class Rules:
     most_failed: float = 0.05
     as_powerful: float = 0.01
     dgps: tuple[str, ...] = ("normal",)
-    preference: tuple[str, ...] = (
-        "mixed_kenward_roger",
-        "group_means",
-        "mixed_satterthwaite",
-        "ols_cr2",
-        "randomization",
-    )
+    preference: tuple[str, ...] = PREFERENCE
 
 
 @dataclass(frozen=True)

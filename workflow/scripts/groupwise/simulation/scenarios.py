@@ -10,62 +10,27 @@ spread over jobs nor on which other scenarios there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
 
+from groupwise.algebra import pairwise_differences
 from groupwise.design import Design
-from groupwise.inference.mixed import components, fit_one, has_one_intercept
+from groupwise.simulation.processes import (
+    PROCESSES,
+    Case,
+    EstimatedProcess,
+    Process,
+    Setting,
+)
 
 BLOCK = 500
 """Replicates per random stream."""
 
 MOST_NUMBERS = 2**23
 """Outcomes that are drawn and analysed at a time, 64 MB of them: a block of 16,000 individuals."""
-
-GREATEST_ICC = 0.95
-"""An interval's upper end beyond this is simulated here: nothing is left within groups above it."""
-
-
-@dataclass(frozen=True)
-class Process:
-    """The distribution of outcomes; as it stands, that of the mixed model with normal effects.
-
-    Attributes
-    ----------
-    residual_df, group_df : degrees of freedom of t residuals and group effects; inf is normal
-    skewed_groups : group effects are exponential, less their mean
-    sd_ratio
-        Standard deviation, of groups and individuals alike, of the last arm over that of the
-        reference; arms between in equal ratios.
-    sd_effect
-        Standard deviation over groups of the effect of every arm but the reference, in standard
-        deviations of the outcome.
-    size_correlation
-        Correlation of group effects with group sizes, within each arm: unweighted means of groups
-        keep their expectation, means of individuals do not.
-    """
-
-    residual_df: float = np.inf
-    group_df: float = np.inf
-    skewed_groups: bool = False
-    sd_ratio: float = 1.0
-    sd_effect: float = 0.0
-    size_correlation: float = 0.0
-
-
-PROCESSES = {
-    "normal": Process(),
-    "t_residuals": Process(residual_df=3),
-    "t_groups": Process(group_df=3),
-    "skewed_groups": Process(skewed_groups=True),
-    "unequal_variance": Process(sd_ratio=2),
-    "varying_effects": Process(sd_effect=0.3),
-    "informative_sizes": Process(size_correlation=0.7),
-}
-"""Departures from the model by the name under which they are configured."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +56,17 @@ class Background:
         """Mean 0, and nothing but groups and individuals."""
         return cls(np.zeros(design.n_obs), variance, 0.0, 0.0, np.zeros(len(design.arm_labels)))
 
-
-@dataclass(frozen=True)
-class Estimated:
-    """The mixed model of a dataset as a source of scenarios; icc with the ends of its interval."""
-
-    background: Background
-    effects: np.ndarray
-    icc: float
-    icc_low: float
-    icc_high: float
+    @classmethod
+    def estimated(cls, design: Design, process: EstimatedProcess) -> Background:
+        """The design's fixed effects but those of the arms, and its other random terms."""
+        treatment = np.isin(np.arange(len(process.terms)), design.columns("treatment"))
+        return cls(
+            mean=design.X @ np.where(treatment, 0.0, process.coefficients),
+            variance=process.variance,
+            sd_block=process.std_dev.get("block", 0.0),
+            sd_second=process.std_dev.get("second", 0.0),
+            sd_slope=process.sd_slope,
+        )
 
 
 @dataclass(frozen=True)
@@ -129,15 +95,16 @@ class Scenario:
         return crc32(self.name.encode())
 
     @property
+    def setting(self) -> Setting:
+        """The scenario as the table of measures names it."""
+        design = self.design
+        case = Case(self.name, self.icc, self.effects, self.dgp)
+        return Setting(case, design.contrast_labels, design.n_obs, design.n_groups)
+
+    @property
     def truth(self) -> np.ndarray:
         """(k,) true values of the design's contrasts."""
-        return true_contrasts(self.design, self.effects)
-
-
-def true_contrasts(design: Design, effects: np.ndarray) -> np.ndarray:
-    """(k,) differences of the effects of arms (J,) in the order of the design's contrasts."""
-    place = {label: j for j, label in enumerate(design.arm_labels)}
-    return np.array([effects[place[b]] - effects[place[a]] for b, a in design.contrasts])
+        return pairwise_differences(self.effects)
 
 
 def simulate(scenario: Scenario, block: int, size: int = BLOCK) -> np.ndarray:
@@ -226,80 +193,21 @@ def _slopes(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarr
     return deviation
 
 
-def estimate_process(design: Design, y: np.ndarray, *, conf_level: float = 0.95) -> Estimated:
-    """What the design's mixed model (REML) says of outcomes y (n,).
-
-    Raises
-    ------
-    ValueError
-        If the model cannot be fitted, with the reason.
-    """
-    fit = fit_one(design, y)
-    treatment = design.columns("treatment")
-    shared = np.where(np.isin(np.arange(len(fit.beta)), treatment), 0.0, fit.beta)
-    sd = {name: float(value) for name, value in fit.std_dev.items()}
-    variance = sd["group"] ** 2 + sd["residual"] ** 2
-    slope = [0.0, *(sd.get(f"group: {arm}", 0.0) for arm in design.arm_labels[1:])]
-    background = Background(
-        mean=design.X @ shared,
-        variance=variance,
-        sd_block=sd.get("block", 0.0),
-        sd_second=sd.get("second", 0.0),
-        sd_slope=np.array(slope),
-    )
-    group = next(
-        each
-        for each in components(fit, reml=True, conf_level=conf_level)
-        if (each.level, each.term) == ("group", "Intercept")
-    )
-    ends = np.array([group.std_dev.conf_low.item(), group.std_dev.conf_high.item()])
-    low, high = ends**2 / (ends**2 + sd["residual"] ** 2)
-    if has_one_intercept(design):
-        low, high = group.icc.conf_low.item(), group.icc.conf_high.item()
-    icc = sd["group"] ** 2 / variance
-    effects = np.concatenate([[0.0], fit.beta[treatment]])
-    return Estimated(background, effects, float(icc), float(low), float(high))
-
-
 def dataset_scenarios(
-    design: Design,
-    estimated: Estimated,
-    *,
-    effects: np.ndarray | None = None,
-    iccs: tuple[float, ...] = (),
-    processes: tuple[str, ...] = (),
-    seed: int = 1,
-) -> list[Scenario]:
-    """The scenarios of a dataset: null and effect over ICCs, departures under the null at one.
-
-    Parameters
-    ----------
-    effects : (J,) of the arms, where they are not to be the estimated ones
-    iccs : besides 0, the estimate and the ends of its interval
-    processes : names of `PROCESSES`; the departures have the estimated ICC
-    """
-    effects = estimated.effects if effects is None else np.asarray(effects, dtype=float)
-    effects = effects - effects[0]
-    found = [estimated.icc, estimated.icc_low, estimated.icc_high]
-    grid = icc_grid((*found, *iccs))
-    middle = icc_grid((estimated.icc,))[-1]
-    base = Scenario(
-        "", design, estimated.background, np.zeros_like(effects), 0.0, Process(), "normal", seed
+    design: Design, process: EstimatedProcess, cases: Iterable[Case], *, seed: int = 1
+) -> tuple[Scenario, ...]:
+    """The cases of a dataset as scenarios for its design."""
+    background = Background.estimated(design, process)
+    return tuple(
+        Scenario(
+            name=case.name,
+            design=design,
+            background=background,
+            effects=case.effects,
+            icc=case.icc,
+            process=PROCESSES[case.dgp],
+            dgp=case.dgp,
+            seed=seed,
+        )
+        for case in cases
     )
-    scenarios = []
-    for icc in grid:
-        scenarios.append(replace(base, name=f"null, icc {icc:.3f}", icc=icc))
-        more = replace(base, name=f"effect, icc {icc:.3f}", icc=icc, effects=effects)
-        scenarios.append(more)
-    for name in processes:
-        if name != "normal":
-            shape = PROCESSES[name]
-            more = replace(base, name=f"null, {name}", icc=middle, process=shape, dgp=name)
-            scenarios.append(more)
-    return scenarios
-
-
-def icc_grid(values: tuple[float, ...]) -> list[float]:
-    """0 and these, in order, to three decimals, without repetitions and what is not finite."""
-    finite = [min(max(value, 0.0), GREATEST_ICC) for value in values if np.isfinite(value)]
-    return sorted({0.0, *(round(float(value), 3) for value in finite)})

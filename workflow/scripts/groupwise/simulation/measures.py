@@ -7,18 +7,15 @@ row, and a measure of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.calibration.partial import LEVELS, totals
-from groupwise.calibration.scenario import Scenario
-from groupwise.words import method_order
-
-CALIBRATION = tidy.TABLES["calibration"]
-"""Columns of calibration.csv; `n_replicates` counts failures too, `group_size` is the mean size."""
+from groupwise.simulation.processes import Setting
+from groupwise.simulation.sums import LEVELS, totals
 
 MEASURES = (
     "truth",
@@ -34,53 +31,52 @@ MEASURES = (
 """`truth` is the true value itself: where it is 0, rejection is an error, elsewhere it is power."""
 
 
-def measures(partial: pd.DataFrame, scenarios: Iterable[Scenario]) -> pd.DataFrame:
-    """The calibration table of gathered partial sums; a row per measure.
+def measures(
+    partial: pd.DataFrame, settings: Iterable[Setting], *, methods: Sequence[str]
+) -> pd.DataFrame:
+    """Table `calibration` of gathered partial sums: a row per scenario, method, contrast and measure.
+
+    Rows stand in the order of the settings, of `methods`, and of each design's contrasts.
 
     Raises
     ------
     ValueError
-        For sums of a scenario that is not among `scenarios`.
+        For sums of a scenario that is not among the settings.
     """
-    by_name = {scenario.name: scenario for scenario in scenarios}
+    by_name = {setting.case.name: setting for setting in settings}
     rows = []
     for sums in totals(partial).to_dict("records"):
-        scenario = by_name.get(sums["scenario"])
-        if scenario is None:
+        setting = by_name.get(sums["scenario"])
+        if setting is None:
             raise ValueError(f"There are sums of a scenario that is not known: {sums['scenario']}")
-        rows += _rows(scenario, sums)
-    table = pd.DataFrame(rows, columns=list(CALIBRATION)).astype(CALIBRATION)
-    order = {name: i for i, name in enumerate(by_name)}
+        rows += _rows(setting, sums)
+    table = tidy.table("calibration", rows)
     contrasts = {
-        label: i
-        for scenario in by_name.values()
-        for i, label in enumerate(scenario.design.contrast_labels)
+        label: i for setting in by_name.values() for i, label in enumerate(setting.contrasts)
     }
     place = pd.DataFrame(
         {
-            "scenario": table["scenario"].map(order),
-            "method": table["method"].map(method_order),
+            "scenario": table["scenario"].map({name: i for i, name in enumerate(by_name)}),
+            "method": table["method"].map({name: i for i, name in enumerate(methods)}),
             "contrast": table["contrast"].map(contrasts),
         }
     )
     return table.loc[place.sort_values(list(place), kind="stable").index].reset_index(drop=True)
 
 
-def _rows(scenario: Scenario, sums: Mapping[str, float]) -> list[dict[str, object]]:
-    design = scenario.design
+def _rows(setting: Setting, sums: Mapping[str, Any]) -> list[dict[str, object]]:
     where = {
-        "scenario": scenario.name,
-        "icc": scenario.icc,
-        "n_groups": design.n_groups,
-        "group_size": design.n_obs / design.n_groups,
-        "dgp": scenario.dgp,
+        "scenario": setting.case.name,
+        "icc": setting.case.icc,
+        "n_groups": setting.n_groups,
+        "group_size": setting.n_obs / setting.n_groups,
+        "dgp": setting.case.dgp,
         "method": sums["method"],
         "contrast": sums["contrast"],
     }
-    truth = scenario.truth[design.contrast_labels.index(str(sums["contrast"]))]
-    found = {"truth": (truth, 0.0)} | _performance(sums)
+    values = {"truth": (setting.truth[sums["contrast"]], 0.0)} | _performance(sums)
     rows = []
-    for measure, (value, mcse) in found.items():
+    for measure, (value, mcse) in values.items():
         n = {"n_replicates": sums["n"], "n_failed": sums["failed"]}
         if measure in ("coverage", "width"):
             # Intervals by test inversion are made for some replicates only.
@@ -100,18 +96,18 @@ def _performance(sums: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     variance, spread_of_variance = _mean_and_sd(sums["variance"], sums["variance2"], known)
     width, spread_of_width = _mean_and_sd(sums["width"], sums["width2"], sums["known_width"])
     model_se = float(np.sqrt(variance))
-    found = {
+    measured = {
         "bias": (bias, _ratio(spread, np.sqrt(answered))),
         "empirical_se": (spread, _ratio(spread, np.sqrt(2 * max(answered - 1, 0)))),
         "model_se": (model_se, _ratio(spread_of_variance, 2 * np.sqrt(known) * model_se)),
     }
     for name in LEVELS:
-        found[f"rejection_{name}"] = _share(sums[f"reject_{name}"], answered)
-    found["coverage"] = _share(sums["covered"], sums["known_cover"])
-    found["width"] = (width, _ratio(spread_of_width, np.sqrt(sums["known_width"])))
-    found["singular"] = _share(sums["singular"], sums["n"])
-    found["failed"] = _share(sums["failed"], sums["n"])
-    return found
+        measured[f"rejection_{name}"] = _share(sums[f"reject_{name}"], answered)
+    measured["coverage"] = _share(sums["covered"], sums["known_cover"])
+    measured["width"] = (width, _ratio(spread_of_width, np.sqrt(sums["known_width"])))
+    measured["singular"] = _share(sums["singular"], sums["n"])
+    measured["failed"] = _share(sums["failed"], sums["n"])
+    return measured
 
 
 def _mean_and_sd(total: float, squares: float, n: float) -> tuple[float, float]:

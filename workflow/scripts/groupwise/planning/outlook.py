@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from groupwise.calibration.scenario import estimate_process
-from groupwise.calibration.workload import Options, assumed_effects
+from groupwise.design import Design
 from groupwise.planning.at_hand import Goal, planning_table
-from groupwise.sample import Sample
-from groupwise.words import METHODS
+from groupwise.simulation.options import Options
+from groupwise.simulation.processes import EstimatedProcess, NoProcess
 
 
 class NotPlanned(Exception):
@@ -19,13 +18,21 @@ class NotPlanned(Exception):
 
 
 def planned(
-    sample: Sample,
+    design: Design,
+    process: EstimatedProcess | NoProcess,
     options: Options,
+    *,
     effect: float | None,
     power: float,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str],
+    curves: Sequence[str],
 ) -> pd.DataFrame:
     """Table `planning` for an effect, by default the largest difference of those assumed.
+
+    Parameters
+    ----------
+    methods : those that are planned for, in the order of the table
+    curves : the power of the first of these that has an answer is drawn by the number of groups
 
     Raises
     ------
@@ -34,22 +41,19 @@ def planned(
     InputError
         For the effect of an arm there is not.
     """
-    design = sample.design
-    try:
-        found = estimate_process(design, sample.y, conf_level=sample.conf_level)
-    except ValueError as reason:
-        raise NotPlanned(str(reason)) from reason
-    effects = assumed_effects(design, options)
-    effects = found.effects if effects is None else effects
+    if isinstance(process, NoProcess):
+        raise NotPlanned(process.message)
+    effects = options.effects_of(design.arm_labels)
+    effects = process.effects if effects is None else effects
     largest = float(np.ptp(effects)) if effect is None else effect
     if largest == 0:
         raise NotPlanned("The assumed effects are all 0: there is nothing to find.")
-    slopes = found.background.sd_slope[1:]
     return planning_table(
         design,
-        float(np.sqrt(found.background.variance)),
-        {"estimate": found.icc, "low": found.icc_low, "high": found.icc_high},
-        Goal(largest, power, round(1 - sample.conf_level, 10)),
-        sd_effect=float(slopes.mean()),
+        float(np.sqrt(process.variance)),
+        {"estimate": process.icc, "low": process.icc_low, "high": process.icc_high},
+        Goal(largest, power, round(1 - process.conf_level, 10)),
+        sd_effect=float(process.sd_slope[1:].mean()),
         methods=methods,
+        curves=curves,
     )

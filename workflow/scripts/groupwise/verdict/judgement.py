@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from groupwise.calibration.partial import LEVELS
-from groupwise.calibration.rules import Rules
-from groupwise.calibration.verdict import Verdict, uncalibrated, verdict
+from groupwise.simulation.sums import LEVELS
+from groupwise.verdict.decision import Verdict, uncalibrated, verdict
+from groupwise.verdict.rules import Rules
 
 
 def rules_for(conf_level: float, settings: Mapping[str, Any] | None = None) -> Rules:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from groupwise.calibration.rules import Rules
+from groupwise.verdict.rules import Rules
 from groupwise.words import contrast_label, equals_p
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.calibration.rules import ROUNDING, Evidence, Rules, judge
-from groupwise.words import method_order
+from groupwise.catalogue.methods import method_order
+from groupwise.verdict.rules import ROUNDING, Evidence, Rules, judge
 
 
 def study_rates(calibration: pd.DataFrame, axes: pd.DataFrame, rules: Rules) -> pd.DataFrame:

@@ -1,0 +1,84 @@
+"""The catalogues: every method and every table is listed once, and all that is asked of it is there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from configuration import modules
+from experiments import ROOT
+from settings import METHODS_PACKAGE
+
+from groupwise.calibration.analyse import NAMES as ANSWERED
+from groupwise.catalogue import methods, tables
+from groupwise.catalogue.methods import METHODS, NAMES
+from groupwise.planning.power import why_not
+from groupwise.planning.precision import METHODS as PLANNED
+
+SCRIPTS = ROOT / "workflow" / "scripts"
+
+
+def test_methods_stand_in_the_order_of_tables_and_unknown_ones_last() -> None:
+    assert [methods.method_order(name) for name in NAMES] == list(range(len(NAMES)))
+    assert methods.method_order("new_method") == len(NAMES)
+    assert methods.method_label("new_method") == methods.method_phrase("new_method") == "new_method"
+
+
+def test_methods_are_told_apart_by_their_names_and_words() -> None:
+    assert len(NAMES) == len({method.label for method in METHODS.values()})
+    assert len(NAMES) == len({method.phrase for method in METHODS.values()})
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_assumptions_of_methods_can_be_filled_in(method: str) -> None:
+    keys = {"group": "class", "groups": "classes", "Group": "Class", "Groups": "Classes"}
+    keys |= {"a_group": "a class", "Rows": "Measurements"}
+    text = METHODS[method].assumption.format(**keys)
+    assert text.endswith(".") and not set("{}") & set(text)
+    assert np.char.isupper(text[0])
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_method_has_a_panel_and_a_cost_that_there_are(method: str) -> None:
+    costs = (methods.FAST, methods.SLOW, methods.SLOWEST)
+    entry = METHODS[method]
+    assert entry.panel in methods.PANELS
+    # More random terms never make a replicate cheaper.
+    assert costs.index(entry.cost) <= costs.index(entry.general_cost)
+
+
+def test_every_specification_is_a_module_and_every_method_answers_simulations() -> None:
+    folder = SCRIPTS.joinpath(*METHODS_PACKAGE.split("."))
+    assert {method.specification for method in METHODS.values()} == set(modules(folder))
+    assert sorted(ANSWERED) == sorted(NAMES)
+
+
+def test_methods_with_a_formula_for_their_power_are_in_the_catalogue() -> None:
+    assert set(PLANNED) <= set(NAMES) and set(methods.CURVES) <= set(PLANNED)
+    for name in set(NAMES) - set(PLANNED):
+        assert why_not(None, name).startswith("Not planned for: ")  # type: ignore[arg-type]
+
+
+def test_places_are_taken_once() -> None:
+    for place in ("preference", "curve"):
+        taken = [getattr(method, place) for method in METHODS.values()]
+        taken = sorted(number for number in taken if number is not None)
+        assert taken == list(range(1, len(taken) + 1))
+
+
+def test_readme_names_every_method() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in NAMES if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("name", tables.TABLES)
+def test_rule_that_makes_a_table_there_is(name: str) -> None:
+    entry = tables.TABLES[name]
+    assert (SCRIPTS / f"{entry.rule}.py").is_file()
+    assert set(entry.columns.values()) <= {str, int, float, bool}
+    assert entry.file in ("csv", "parquet")
+    assert not entry.shown or (entry.of_dataset and entry.json)
+
+
+def test_tables_of_methods_name_them() -> None:
+    for name in tables.PER_METHOD:
+        assert list(tables.TABLES[name].columns)[:3] == ["dataset", "specification", "method"]

@@ -1,0 +1,235 @@
+"""Every method: its name, its words, what a simulated replicate costs, and where it is shown.
+
+Words are here and nowhere else, and no module that fits or simulates imports this one: rules hand
+over the names and costs such modules need. So rewording a label fits and simulates nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+POOLED, MIXED = "Pooled OLS", "Mixed model"
+MEANS, OTHERS = "Group means and dummies", "GEE and randomisation"
+PANELS = (POOLED, MIXED, MEANS, OTHERS)
+"""Panels of the general study's figures, from top to bottom."""
+
+FAST, SLOW, SLOWEST = "fast", "slow", "slowest"
+"""Costs of a replicate: slow methods are asked of fewer replicates, the slowest of half of these."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One complete inferential procedure, as it is listed and shown under its name.
+
+    Attributes
+    ----------
+    specification : the module of the model for the mean and the covariance
+    label, phrase : its name in tables and figures, and as a noun in the middle of a sentence
+    assumption
+        What has to hold for its inference to be valid; {group}, {groups}, {Groups}, {a_group} and
+        {Rows} stand for the words of the data.
+    panel : one of `PANELS`
+    cost, general_cost
+        Of a replicate, where the mixed model has one random intercept, and where it has other terms.
+    preference : its place in the verdict's default order of preference; None leaves it out
+    curve : its place among the methods whose power is drawn by the number of groups; None: not drawn
+    large_sample : whether its reference distribution is a limit for many groups
+    """
+
+    specification: str
+    label: str
+    phrase: str
+    assumption: str
+    panel: str
+    cost: str = FAST
+    general_cost: str = FAST
+    preference: int | None = None
+    curve: int | None = None
+    large_sample: bool = False
+
+
+METHODS = {
+    "ols_classical": Method(
+        specification="pooled",
+        label="Pooled OLS",
+        phrase="pooled OLS",
+        assumption="{Rows} are independent, also within {a_group}: there are no {group} effects.",
+        panel=POOLED,
+    ),
+    "ols_cr1": Method(
+        specification="pooled",
+        label="Pooled OLS, CR1",
+        phrase="pooled OLS with CR1",
+        assumption="{Groups} are independent of each other, and there are many of them.",
+        panel=POOLED,
+        large_sample=True,
+    ),
+    "ols_cr2": Method(
+        specification="pooled",
+        label="Pooled OLS, CR2",
+        phrase="pooled OLS with CR2",
+        assumption="{Groups} are independent of each other; few are enough.",
+        panel=POOLED,
+        preference=4,
+        curve=2,
+    ),
+    "ols_cr3": Method(
+        specification="pooled",
+        label="Pooled OLS, CR3",
+        phrase="pooled OLS with CR3",
+        assumption="{Groups} are independent of each other; errs on the careful side.",
+        panel=POOLED,
+    ),
+    "ols_wild_bootstrap": Method(
+        specification="pooled",
+        label="Pooled OLS, wild bootstrap",
+        phrase="the wild cluster bootstrap",
+        assumption=(
+            "{Groups} are independent of each other; their residuals might as well have the other sign."
+        ),
+        panel=POOLED,
+        cost=SLOW,
+        general_cost=SLOW,
+    ),
+    "group_means": Method(
+        specification="group_means",
+        label="Group means",
+        phrase="the t test of group means",
+        assumption="Each {group} is one observation; the means of {groups} have one variance.",
+        panel=MEANS,
+        preference=2,
+    ),
+    "group_means_weighted": Method(
+        specification="group_means",
+        label="Group means, weighted by size",
+        phrase="the t test of weighted group means",
+        assumption="Each {group} is one observation, and counts in proportion to its size.",
+        panel=MEANS,
+    ),
+    "dummy": Method(
+        specification="dummy",
+        label="Dummies",
+        phrase="the dummy model",
+        assumption="Each {group} has a parameter of its own; arms are compared within {a_group}.",
+        panel=MEANS,
+        curve=3,
+    ),
+    "dummy_nested": Method(
+        specification="dummy",
+        label="Dummies, averaged by arm",
+        phrase="the dummy model averaged by arm",
+        assumption=(
+            "Each {group} has a parameter of its own; the answer is about these {groups} only."
+        ),
+        panel=MEANS,
+    ),
+    "mixed_wald": Method(
+        specification="mixed",
+        label="Mixed model, z",
+        phrase="the mixed model with z",
+        assumption=(
+            "{Groups} are a sample; their effects are normal with one variance, taken as known."
+        ),
+        panel=MIXED,
+        general_cost=SLOW,
+        large_sample=True,
+    ),
+    "mixed_satterthwaite": Method(
+        specification="mixed",
+        label="Mixed model, Satterthwaite",
+        phrase="the mixed model with Satterthwaite df",
+        assumption="As above, but the variances are estimated, so t with the df they leave.",
+        panel=MIXED,
+        general_cost=SLOW,
+        preference=3,
+    ),
+    "mixed_kenward_roger": Method(
+        specification="mixed",
+        label="Mixed model, Kenward-Roger",
+        phrase="the mixed model with Kenward-Roger df",
+        assumption="As above, with standard errors corrected for the estimated variances as well.",
+        panel=MIXED,
+        general_cost=SLOW,
+        preference=1,
+        curve=1,
+    ),
+    "mixed_profile": Method(
+        specification="mixed",
+        label="Mixed model, profile likelihood",
+        phrase="the profile likelihood of the mixed model",
+        assumption="As above; the likelihood ratio is compared with its limit for many {groups}.",
+        panel=MIXED,
+        general_cost=SLOWEST,
+        large_sample=True,
+    ),
+    "mixed_bootstrap": Method(
+        specification="mixed",
+        label="Mixed model, bootstrap",
+        phrase="the bootstrap of the mixed model",
+        assumption="As above; the model itself draws the data the estimate is compared with.",
+        panel=MIXED,
+        cost=SLOW,
+        general_cost=SLOWEST,
+    ),
+    "gee_bias_reduced": Method(
+        specification="gee",
+        label="GEE, bias-reduced",
+        phrase="bias-reduced GEE",
+        assumption=(
+            "{Groups} are independent of each other; members of {a_group} are about equally alike."
+        ),
+        panel=OTHERS,
+    ),
+    "randomization": Method(
+        specification="randomization",
+        label="Randomisation",
+        phrase="the randomisation test",
+        assumption=(
+            "Chance alone decided who got which arm, as the design says; nothing else is assumed."
+        ),
+        panel=OTHERS,
+        cost=SLOW,
+        general_cost=SLOW,
+        preference=5,
+    ),
+}
+"""By name, in the order in which tables and figures show them."""
+
+NAMES = tuple(METHODS)
+
+
+def costs(names: Iterable[str] = NAMES) -> dict[str, tuple[str, str]]:
+    """(cost, general cost) of methods by name, which is what simulations are told of a method."""
+    return {name: (METHODS[name].cost, METHODS[name].general_cost) for name in names}
+
+
+def _placed(place: str) -> tuple[str, ...]:
+    """Names of the methods that have such a place, by it."""
+    places = {name: getattr(method, place) for name, method in METHODS.items()}
+    listed = [name for name in NAMES if places[name] is not None]
+    return tuple(sorted(listed, key=lambda name: places[name]))
+
+
+PREFERENCE = _placed("preference")
+"""Of equally powerful methods the verdict leads with the first of these."""
+
+CURVES = _placed("curve")
+"""The methods whose power is drawn by the number of groups, those of them that apply."""
+
+LARGE_SAMPLE = tuple(name for name, method in METHODS.items() if method.large_sample)
+
+
+def method_order(method: str) -> int:
+    """Place of a method in tables; one that is not listed stands last."""
+    return NAMES.index(method) if method in NAMES else len(NAMES)
+
+
+def method_label(method: str) -> str:
+    """A method's name in tables and figures."""
+    return METHODS[method].label if method in METHODS else method
+
+
+def method_phrase(method: str) -> str:
+    """A method as a noun, in the middle of a sentence."""
+    return METHODS[method].phrase if method in METHODS else method

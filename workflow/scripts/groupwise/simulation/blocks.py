@@ -1,0 +1,138 @@
+"""Blocks of replicates: simulated, analysed by every method, and summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise.design import Design
+from groupwise.inference.mixed import has_one_intercept
+from groupwise.methods import Replicates, Request, answer
+from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
+from groupwise.simulation.sums import KEYS, LEVELS, PARTIAL, gather, typed
+
+Costs = Mapping[str, tuple[str, str]]
+"""Methods by name with what a replicate costs, where the mixed model has one random intercept, and
+where it has other terms: fast, slow or slowest."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Replicates that share a random stream: `size` of them, the first `slow_size` for slow methods.
+
+    The slowest methods see half of these.
+    """
+
+    number: int
+    size: int
+    slow_size: int
+
+
+def blocks(replicates: int, slow_replicates: int) -> list[Block]:
+    """The blocks of a scenario; slow methods are asked of the first `slow_replicates`."""
+    if not 0 <= slow_replicates <= replicates:
+        raise ValueError("Slow methods cannot be asked of more replicates than there are.")
+    made = []
+    for number, start in enumerate(range(0, replicates, BLOCK)):
+        size = min(BLOCK, replicates - start)
+        made.append(Block(number, size, int(np.clip(slow_replicates - start, 0, size))))
+    return made
+
+
+def run_block(
+    scenario: Scenario,
+    block: Block,
+    *,
+    methods: Costs,
+    request: Request | None = None,
+) -> pd.DataFrame:
+    """Simulate one block, analyse it by every method, and sum up: a table `PARTIAL`.
+
+    `request.searched` counts from the scenario's first replicate.
+    """
+    request = request or Request(searched=0)
+    sizes = {"fast": block.size, "slow": block.slow_size, "slowest": (block.slow_size + 1) // 2}
+    by_cost = _by_cost(scenario.design, methods)
+    parts, start = [], 0
+    prepared: dict[Any, Any] = {}
+    for y in outcomes(scenario, block.number, block.size):
+        for cost, names in by_cost.items():
+            some, first = y[: max(sizes[cost] - start, 0)], block.number * BLOCK + start
+            if len(some):
+                searched = max(0, request.n_searched(first + len(some)) - first)
+                answers = answer(
+                    scenario.design,
+                    some,
+                    names,
+                    truth=scenario.truth,
+                    request=replace(request, first=first, searched=searched),
+                    prepared=prepared,
+                )
+                parts.append(partial_sums(answers, scenario, block.number))
+        start += len(y)
+    return _added(parts)
+
+
+def _by_cost(design: Design, methods: Costs) -> dict[str, tuple[str, ...]]:
+    """The methods of each cost that some have in this design."""
+    general = not has_one_intercept(design)
+    by_cost: dict[str, tuple[str, ...]] = {}
+    for name, costs in methods.items():
+        by_cost[costs[general]] = (*by_cost.get(costs[general], ()), name)
+    return by_cost
+
+
+def partial_sums(
+    answers: Mapping[str, Replicates], scenario: Scenario, block: int = 0
+) -> pd.DataFrame:
+    """The sums of one block of replicates, by method and contrast."""
+    rows = []
+    for method, replicates in answers.items():
+        sums = _sums(replicates, scenario.truth)
+        for c, contrast in enumerate(scenario.design.contrast_labels):
+            who = {"scenario": scenario.name, "block": block, "method": method}
+            rows.append(
+                who | {"contrast": contrast} | {name: values[c] for name, values in sums.items()}
+            )
+    return typed(pd.DataFrame(rows, columns=list(PARTIAL)))
+
+
+def _sums(answers: Replicates, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """Every sum, each (k,), over replicates that have the number in question."""
+    known, rows = ~answers.failed, answers.inference
+    error = np.where(known, rows.estimate - truth, 0.0)
+    variance = np.where(np.isfinite(rows.std_error), rows.std_error, 0.0) ** 2
+    with np.errstate(invalid="ignore"):  # an interval without ends
+        width = rows.conf_high - rows.conf_low
+    bounded = np.isfinite(width)
+    width = np.where(bounded, width, 0.0)
+    sums = {
+        "n": np.full(len(truth), len(known)),
+        "failed": answers.failed.sum(axis=0),
+        "singular": np.full(len(truth), int(answers.singular.sum())),
+        "known_variance": np.isfinite(rows.std_error).sum(axis=0),
+        "known_cover": np.isfinite(answers.covers).sum(axis=0),
+        "covered": (answers.covers == 1).sum(axis=0),
+        "known_width": bounded.sum(axis=0),
+        "error": error.sum(axis=0),
+        "error2": (error**2).sum(axis=0),
+        "variance": variance.sum(axis=0),
+        "variance2": (variance**2).sum(axis=0),
+        "width": width.sum(axis=0),
+        "width2": (width**2).sum(axis=0),
+    }
+    for name, level in LEVELS.items():
+        sums[f"reject_{name}"] = (rows.p_value < level).sum(axis=0)
+    return sums
+
+
+def _added(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The sums of parts of one block, one row per method and contrast."""
+    if not parts:
+        return gather(parts)
+    sums = pd.concat(parts, ignore_index=True).groupby(list(KEYS), sort=False).sum()
+    return gather([sums.reset_index()])

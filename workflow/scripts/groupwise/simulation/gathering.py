@@ -1,0 +1,82 @@
+"""What was simulated for a dataset, and how every method behaved: calibration.json and .csv."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from groupwise import tidy
+from groupwise.simulation.measures import measures
+from groupwise.simulation.options import NotSimulated, Options
+from groupwise.simulation.processes import (
+    EstimatedProcess,
+    NoProcess,
+    Outline,
+    Setting,
+    outline,
+)
+from groupwise.simulation.sums import gather
+
+
+def gathered(
+    understood: Mapping[str, Any],
+    process: EstimatedProcess | NoProcess,
+    options: Options,
+    effects_are: str,
+    parts: Iterable[pd.DataFrame],
+    *,
+    methods: Sequence[str],
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Table `calibration` from the partial sums of every job, and the content of calibration.json.
+
+    Parameters
+    ----------
+    understood : the content of design.json
+    effects_are : where effects come from: `assumed`, `true` or `estimated`
+    methods : in the order of the table
+    """
+    n_obs, n_groups = understood["n_obs"], understood["n_groups"]
+    try:
+        plan = outline(process, options, n_obs=n_obs, arms=tuple(understood["arms"]))
+    except NotSimulated as reason:
+        return tidy.table("calibration", []), not_simulated(str(reason))
+    contrasts = tuple(understood["contrasts"])
+    settings = [Setting(case, contrasts, n_obs, n_groups) for case in plan.cases]
+    table = measures(gather(parts), settings, methods=methods)
+    return table, simulated(plan, options, effects_are)
+
+
+def not_simulated(message: str) -> dict[str, Any]:
+    """The content of calibration.json where nothing was simulated."""
+    return {"simulated": False, "message": message}
+
+
+def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, Any]:
+    """What was simulated, for the report: the content of calibration.json."""
+    process = plan.process
+    effects = next(case.effects for case in plan.cases if case.name.startswith("effect"))
+    icc = {"estimate": process.icc, "low": process.icc_low, "high": process.icc_high}
+    return {
+        "simulated": True,
+        "message": "",
+        "replicates": plan.replicates,
+        "slow_replicates": plan.slow_replicates,
+        "draws": options.draws,
+        "seed": options.seed,
+        "effects": dict(zip(process.arms, map(float, effects), strict=True)),
+        "effects_are": effects_are,
+        "sd": float(np.sqrt(process.variance)),
+        "icc": {name: value if np.isfinite(value) else None for name, value in icc.items()},
+        "scenarios": [
+            {
+                "name": case.name,
+                "icc": case.icc,
+                "dgp": case.dgp,
+                "effect": bool(np.any(case.effects != 0)),
+            }
+            for case in plan.cases
+        ],
+    }

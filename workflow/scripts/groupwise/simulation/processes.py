@@ -1,0 +1,247 @@
+"""What outcomes are drawn from: the mixed model estimated from data, and departures from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from groupwise.algebra import pairwise_differences
+from groupwise.simulation.options import NotSimulated, Options
+
+GREATEST_ICC = 0.95
+"""An interval's upper end beyond this is simulated here: nothing is left within groups above it."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """The distribution of outcomes; as it stands, that of the mixed model with normal effects.
+
+    Attributes
+    ----------
+    residual_df, group_df : degrees of freedom of t residuals and group effects; inf is normal
+    skewed_groups : group effects are exponential, less their mean
+    sd_ratio
+        Standard deviation, of groups and individuals alike, of the last arm over that of the
+        reference; arms between in equal ratios.
+    sd_effect
+        Standard deviation over groups of the effect of every arm but the reference, in standard
+        deviations of the outcome.
+    size_correlation
+        Correlation of group effects with group sizes, within each arm: unweighted means of groups
+        keep their expectation, means of individuals do not.
+    """
+
+    residual_df: float = np.inf
+    group_df: float = np.inf
+    skewed_groups: bool = False
+    sd_ratio: float = 1.0
+    sd_effect: float = 0.0
+    size_correlation: float = 0.0
+
+
+PROCESSES = {
+    "normal": Process(),
+    "t_residuals": Process(residual_df=3),
+    "t_groups": Process(group_df=3),
+    "skewed_groups": Process(skewed_groups=True),
+    "unequal_variance": Process(sd_ratio=2),
+    "varying_effects": Process(sd_effect=0.3),
+    "informative_sizes": Process(size_correlation=0.7),
+}
+"""Departures from the model by the name under which they are configured."""
+
+
+@dataclass(frozen=True)
+class EstimatedProcess:
+    """The mixed model of a dataset as estimated by REML: the content of process.json.
+
+    Attributes
+    ----------
+    arms : J labels, the reference first
+    terms, coefficients : names (p) and estimates (p,) of the fixed effects
+    effects : (J,) of the arms, 0 for the reference
+    std_dev
+        By random term: `group`, `residual`, and where the model has them `block`, `second` and the
+        slopes, as in `group: small`.
+    icc, icc_low, icc_high : group variance over group and residual variance; NaN is not known
+    conf_level : of the limits of the ICC
+    """
+
+    arms: tuple[str, ...]
+    terms: tuple[str, ...]
+    coefficients: np.ndarray
+    effects: np.ndarray
+    std_dev: Mapping[str, float]
+    icc: float
+    icc_low: float
+    icc_high: float
+    conf_level: float
+
+    @property
+    def variance(self) -> float:
+        """Of groups and residuals together."""
+        return self.std_dev["group"] ** 2 + self.std_dev["residual"] ** 2
+
+    @property
+    def sd_slope(self) -> np.ndarray:
+        """(J,) standard deviations over groups of the effects of the arms; 0 for the reference."""
+        slopes = (self.std_dev.get(f"group: {arm}", 0.0) for arm in self.arms[1:])
+        return np.array([0.0, *slopes])
+
+    def content(self) -> dict[str, Any]:
+        """As JSON: floats in full, so that reading gives the same numbers."""
+        return {
+            "estimated": True,
+            "message": "",
+            "arms": list(self.arms),
+            "coefficients": [
+                {"term": term, "estimate": float(value)}
+                for term, value in zip(self.terms, self.coefficients, strict=True)
+            ],
+            "effects": dict(zip(self.arms, map(float, self.effects), strict=True)),
+            "std_dev": dict(self.std_dev),
+            "icc": {
+                name: value if math.isfinite(value) else None
+                for name, value in (
+                    *(("estimate", self.icc), ("low", self.icc_low)),
+                    ("high", self.icc_high),
+                )
+            },
+            "conf_level": self.conf_level,
+        }
+
+
+@dataclass(frozen=True)
+class NoProcess:
+    """The mixed model has no fit, and why."""
+
+    message: str
+
+    def content(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"estimated": False, "message": self.message}
+
+
+def read_process(content: Mapping[str, Any]) -> EstimatedProcess | NoProcess:
+    """The estimated process of the content of process.json."""
+    if not content["estimated"]:
+        return NoProcess(content["message"])
+    limits = {name: math.nan if end is None else end for name, end in content["icc"].items()}
+    return EstimatedProcess(
+        arms=tuple(content["arms"]),
+        terms=tuple(each["term"] for each in content["coefficients"]),
+        coefficients=np.array([each["estimate"] for each in content["coefficients"]]),
+        effects=np.array(list(content["effects"].values())),
+        std_dev=content["std_dev"],
+        icc=limits["estimate"],
+        icc_low=limits["low"],
+        icc_high=limits["high"],
+        conf_level=content["conf_level"],
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """What differs between the scenarios of one dataset.
+
+    Attributes
+    ----------
+    name : of the scenario
+    icc : share of group effects in the variance of groups and residuals
+    effects : (J,) of the arms
+    dgp : a name of `PROCESSES`
+    """
+
+    name: str
+    icc: float
+    effects: np.ndarray
+    dgp: str = "normal"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A case in its design, as the table of measures names it.
+
+    Attributes
+    ----------
+    contrasts : k labels, the pairs of arms in lexicographic order
+    n_obs, n_groups : rows and groups of the design
+    """
+
+    case: Case
+    contrasts: tuple[str, ...]
+    n_obs: int
+    n_groups: int
+
+    @property
+    def truth(self) -> dict[str, float]:
+        """True values of the contrasts, by label."""
+        values = map(float, pairwise_differences(self.case.effects))
+        return dict(zip(self.contrasts, values, strict=True))
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What is simulated for a dataset: every case so many times, slow methods the first of these."""
+
+    process: EstimatedProcess
+    cases: tuple[Case, ...]
+    replicates: int
+    slow_replicates: int
+
+
+def outline(
+    process: EstimatedProcess | NoProcess, options: Options, *, n_obs: int, arms: Sequence[str]
+) -> Outline:
+    """What is simulated for a dataset of n rows.
+
+    Raises
+    ------
+    NotSimulated
+        With the reason.
+    InputError
+        For the effect of an arm there is not.
+    """
+    effects = options.effects_of(arms)
+    replicates, slow = options.replicates_for(n_obs)
+    if isinstance(process, NoProcess):
+        raise NotSimulated(f"The mixed model that is simulated from has no fit. {process.message}")
+    cases = dataset_cases(process, effects=effects, iccs=options.iccs, processes=options.departures)
+    return Outline(process, cases, replicates, slow)
+
+
+def dataset_cases(
+    process: EstimatedProcess,
+    *,
+    effects: np.ndarray | None = None,
+    iccs: tuple[float, ...] = (),
+    processes: tuple[str, ...] = (),
+) -> tuple[Case, ...]:
+    """The cases of a dataset: null and effect over ICCs, departures under the null at one.
+
+    Parameters
+    ----------
+    effects : (J,) of the arms, where they are not to be the estimated ones
+    iccs : besides 0, the estimate and the ends of its interval
+    processes : names of `PROCESSES`; the departures have the estimated ICC
+    """
+    effects = process.effects if effects is None else np.asarray(effects, dtype=float)
+    effects, none = effects - effects[0], np.zeros_like(effects)
+    estimated = [process.icc, process.icc_low, process.icc_high]
+    cases = []
+    for icc in icc_grid((*estimated, *iccs)):
+        cases.append(Case(f"null, icc {icc:.3f}", icc, none))
+        cases.append(Case(f"effect, icc {icc:.3f}", icc, effects))
+    middle = icc_grid((process.icc,))[-1]
+    departures = [name for name in processes if name != "normal"]
+    return (*cases, *(Case(f"null, {name}", middle, none, name) for name in departures))
+
+
+def icc_grid(values: tuple[float, ...]) -> list[float]:
+    """0 and these, in order, to three decimals, without repetitions and what is not finite."""
+    finite = [min(max(value, 0.0), GREATEST_ICC) for value in values if np.isfinite(value)]
+    return sorted({0.0, *(round(float(value), 3) for value in finite)})

@@ -1,0 +1,1 @@
+"""What the simulations say of each method, and which one is to lead a report."""

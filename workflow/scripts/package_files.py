@@ -1,0 +1,96 @@
+"""The files of the package that a rule runs: they follow from the imports of its script.
+
+A rule has them among its inputs, so that an edit reruns what uses it and nothing else. Imports are
+read, never executed; those inside functions count too. Snakemake reads rules again in every job:
+files are read once a process, and only for the jobs that are looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SCRIPTS = Path(__file__).parent
+FROM_HERE = "workflow/scripts"
+"""The folder of the scripts, as rules name files."""
+
+PACKAGES = ("groupwise", "raw_table")
+"""Packages whose files are inputs; scripts beside them are looked through."""
+
+IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?:\((?P<many>[^)]*)\)|(?P<few>[^\n#]+))"
+    r"|import[ \t]+(?P<plain>[^\n#]+))",
+    re.MULTILINE,
+)
+CELL = re.compile(r"^```\{python\}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def package_files(script: str, *modules: str, qmd: str = "") -> Callable[[Any], list[str]]:
+    """The input function of a rule: files of the package that its script loads.
+
+    Parameters
+    ----------
+    script : the script's name, which is that of the rule
+    modules : what it loads by name, such as "groupwise.figures.{figure}"
+    qmd : a document whose Python cells it runs
+    """
+
+    def files(wildcards: Any) -> list[str]:
+        names = [module.format(**_named(wildcards)) for module in modules]
+        return closure(script, *names, qmd=qmd)
+
+    return files
+
+
+@cache
+def closure(script: str, *modules: str, qmd: str = "") -> list[str]:
+    """Paths, sorted, of the files of `PACKAGES` that a script, further modules and a document load."""
+    waiting = [script, *modules, *(_imported(_cells(qmd)) if qmd else ())]
+    seen: set[str] = set()
+    while waiting:
+        parts = waiting.pop().split(".")
+        for k in range(1, len(parts) + 1):  # packages are loaded before what is in them
+            name = ".".join(parts[:k])
+            if name not in seen:
+                seen.add(name)
+                waiting += imports_of(name)
+    paths = filter(None, map(file_of, seen))
+    return sorted(f"{FROM_HERE}/{path}" for path in paths if path.partition("/")[0] in PACKAGES)
+
+
+@cache
+def file_of(name: str) -> str:
+    """The file of a module beside the scripts, relative to them; empty for modules of others."""
+    stem = name.replace(".", "/")
+    files = (f"{stem}.py", f"{stem}/__init__.py")
+    return next((file for file in files if (SCRIPTS / file).is_file()), "")
+
+
+@cache
+def imports_of(name: str) -> tuple[str, ...]:
+    """What a module imports, anywhere in it; nothing for modules of others."""
+    file = file_of(name)
+    return tuple(_imported((SCRIPTS / file).read_text(encoding="utf-8"))) if file else ()
+
+
+def _imported(code: str) -> Iterator[str]:
+    """Dotted names; `from a import b` gives a and a.b, which may be a module too."""
+    for found in IMPORT.finditer(code):
+        if found["plain"]:
+            yield from (each.split(" as ")[0].strip() for each in found["plain"].split(","))
+            continue
+        yield found["module"]
+        names = re.sub(r"#.*", "", found["many"] or found["few"]).split(",")
+        plain = (each.split(" as ")[0].strip() for each in names)
+        yield from (f"{found['module']}.{each}" for each in plain if each)
+
+
+def _cells(qmd: str) -> str:
+    return "\n".join(CELL.findall(Path(qmd).read_text(encoding="utf-8")))
+
+
+def _named(wildcards: Any) -> Mapping[str, str]:
+    return dict(wildcards.items())
