@@ -323,7 +323,7 @@ def test_the_first_draws_of_a_longer_bootstrap_are_those_of_a_shorter_one() -> N
     model = RandomIntercept.of(X, group)
 
     def theta(n: int) -> np.ndarray:
-        drawn = model.draw(1.0, n_draws=n, seed=9)
+        drawn = model.draw(np.array(1.0), n_draws=n, seed=9)
         return np.concatenate([model.fit_sums(sums).theta for sums in drawn])
 
     np.testing.assert_allclose(theta(1200)[:700], theta(700), rtol=1e-9)

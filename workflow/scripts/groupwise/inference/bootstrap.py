@@ -18,11 +18,12 @@ import numpy as np
 
 from groupwise.inference import wald
 from groupwise.inference.profile import Restriction
+from groupwise.models.interface import Fit
 from groupwise.tidy import Inference, JointTest
 
 
 def bootstrap(
-    fit: Any, L: np.ndarray, conf_level: float, *, n_draws: int, seeds: int | np.ndarray
+    fit: Fit, L: np.ndarray, conf_level: float, *, n_draws: int, seeds: int | np.ndarray
 ) -> Inference:
     """Studentised intervals of the rows of L beta, L (k, p), and their p-values: (..., k).
 
@@ -50,10 +51,10 @@ def bootstrap(
     )
 
 
-def draw_t(fit: Any, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> np.ndarray:
+def draw_t(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> np.ndarray:
     """|t*| of every row of L, shape (..., n_draws, k); infinite where a replicate has no fit."""
 
-    def absolute_t(refit: Any) -> np.ndarray:
+    def absolute_t(refit: Fit) -> np.ndarray:
         variance = np.einsum("bij,ij->bi", L @ refit.vcov, L)
         return np.abs(refit.beta @ L.T) / np.sqrt(variance)
 
@@ -61,9 +62,9 @@ def draw_t(fit: Any, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) ->
 
 
 def refits(
-    fit: Any,
+    fit: Fit,
     theta: np.ndarray,
-    statistic: Callable[[Any], np.ndarray],
+    statistic: Callable[[Fit], np.ndarray],
     shape: tuple[int, ...],
     n_draws: int,
     seeds: int | np.ndarray,
@@ -102,11 +103,11 @@ def refits(
     return every.reshape((*fit.shape, n_draws, *shape))
 
 
-def bootstrap_joint(fit: Any, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> JointTest:
+def bootstrap_joint(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> JointTest:
     """Tests (...) that every row of L beta is zero: the Wald F under the REML fit restricted to it."""
     rank = int(np.linalg.matrix_rank(L))
 
-    def wald_f(each: Any) -> np.ndarray:
+    def wald_f(each: Fit) -> np.ndarray:
         return _wald(each.beta @ L.T, L @ each.vcov @ L.T, rank)
 
     restriction = Restriction.of(fit.model, L)

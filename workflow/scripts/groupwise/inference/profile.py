@@ -15,6 +15,7 @@ from scipy import linalg, special, stats
 
 from groupwise.inference.limits import both_sides
 from groupwise.inference.wald import f_tail
+from groupwise.models.interface import Fit, Model
 from groupwise.tidy import Inference, JointTest
 
 
@@ -25,13 +26,13 @@ class Restriction:
     rows (r, p): L in the basis Q; K (p, p - r): an orthonormal basis of what L does not see.
     """
 
-    whole: Any
-    smaller: Any
+    whole: Model
+    smaller: Model
     rows: np.ndarray
     K: np.ndarray
 
     @classmethod
-    def of(cls, model: Any, L: np.ndarray) -> Restriction:
+    def of(cls, model: Model, L: np.ndarray) -> Restriction:
         """L (r, p)."""
         rows = L @ model.to_beta
         K = linalg.null_space(rows)
@@ -67,7 +68,7 @@ class _Row:
 
 
 def profile(
-    fit: Any, L: np.ndarray, conf_level: float, *, limits: bool | np.ndarray = True
+    fit: Fit, L: np.ndarray, conf_level: float, *, limits: bool | np.ndarray = True
 ) -> Inference:
     """Profile-likelihood inference for the rows of L beta, L (k, p): (..., k).
 
@@ -109,7 +110,7 @@ def profile(
     return _spread(rows, kept, fit.shape)
 
 
-def _maximum(fit: Any) -> tuple[Any, np.ndarray]:
+def _maximum(fit: Fit) -> tuple[Fit, np.ndarray]:
     """The ML fits (B,), and the indices of the outcomes that have one and a REML fit."""
     ml = fit.maximum_likelihood
     return ml, np.flatnonzero(ml.converged & fit.converged.ravel())
@@ -128,7 +129,7 @@ def _spread(rows: Inference, kept: np.ndarray, shape: tuple[int, ...]) -> Infere
     return Inference(**columns, conf_level=rows.conf_level)
 
 
-def covers(fit: Any, L: np.ndarray, value: np.ndarray, conf_level: float) -> np.ndarray:
+def covers(fit: Fit, L: np.ndarray, value: np.ndarray, conf_level: float) -> np.ndarray:
     """Whether profile intervals of the rows of L beta, L (k, p), hold `value`, (k,) or (..., k).
 
     (..., k), 1 or 0, NaN without a fit. What an interval holds is what the likelihood-ratio test does
@@ -146,7 +147,7 @@ def covers(fit: Any, L: np.ndarray, value: np.ndarray, conf_level: float) -> np.
     return held.reshape((*fit.shape, len(L)))
 
 
-def likelihood_ratio(fit: Any, L: np.ndarray) -> JointTest:
+def likelihood_ratio(fit: Fit, L: np.ndarray) -> JointTest:
     """ML likelihood-ratio test (...) that every row of L beta is zero: chi-squared over its df."""
     ml, kept = _maximum(fit)
     restriction = Restriction.of(fit.model, L)

@@ -18,12 +18,11 @@ V is known, and no adjustment has it.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from groupwise.inference.wald import f_tail, f_test, t_inference
 from groupwise.models.information import Information
+from groupwise.models.interface import Fit
 from groupwise.tidy import Inference, JointTest
 
 EQUAL_DF = 1e-8
@@ -33,26 +32,17 @@ UNIDENTIFIED = 1e-10
 """Eigenvalues of an information matrix below this share of the largest carry no information."""
 
 
-class RemlFit(Protocol):
-    """A REML fit of any number of replicates: `beta` (..., p)."""
-
-    @property
-    def beta(self) -> np.ndarray: ...
-
-    def information(self, L: np.ndarray) -> Information: ...
-
-
 # ---- one combination at a time -----------------------------------------------------------------------
 
 
-def satterthwaite(fit: RemlFit, L: np.ndarray, conf_level: float) -> Inference:
-    """t tests of the rows of L beta, L (k, p), with Satterthwaite's df: (..., k)."""
+def satterthwaite(fit: Fit, L: np.ndarray, conf_level: float) -> Inference:
+    """t tests of the rows of L beta, L (k, p), with Satterthwaite's df: (..., k); `fit` is REML."""
     at = fit.information(L)
     std_error = np.sqrt(np.diagonal(at.vcov, axis1=-2, axis2=-1))
     return t_inference(fit.beta @ L.T, std_error, satterthwaite_df(at), conf_level)
 
 
-def kenward_roger(fit: RemlFit, L: np.ndarray, conf_level: float) -> Inference:
+def kenward_roger(fit: Fit, L: np.ndarray, conf_level: float) -> Inference:
     """t tests of the rows of L beta, L (k, p), with Kenward-Roger's variances and df: (..., k)."""
     at = fit.information(L)
     variance = np.diagonal(adjusted_vcov(at), axis1=-2, axis2=-1)
@@ -118,7 +108,7 @@ def inverse(information: np.ndarray) -> np.ndarray:
 # ---- all rows of L at once ---------------------------------------------------------------------------
 
 
-def satterthwaite_joint(fit: RemlFit, L: np.ndarray) -> JointTest:
+def satterthwaite_joint(fit: Fit, L: np.ndarray) -> JointTest:
     """F test that all rows of L beta are 0: lmerTest's contestMD.
 
     L beta is turned to its principal directions; F is the mean of their squared t statistics, and
@@ -137,7 +127,7 @@ def satterthwaite_joint(fit: RemlFit, L: np.ndarray) -> JointTest:
     return f_tail(np.where(ok, (t**2).mean(axis=-1), np.nan), q, df)
 
 
-def kenward_roger_joint(fit: RemlFit, L: np.ndarray) -> JointTest:
+def kenward_roger_joint(fit: Fit, L: np.ndarray) -> JointTest:
     """Scaled F test that all rows of L beta are 0: pbkrtest's KRmodcomp. Dependent rows count once."""
     rows = _independent_rows(L)
     at = fit.information(rows)

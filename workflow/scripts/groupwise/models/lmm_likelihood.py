@@ -199,42 +199,55 @@ def _place(x: CrossProducts, r: int) -> Segment | None:
 
 @dataclass(frozen=True)
 class _Trace:
-    """What one parameter contributes to t and T; `E` acts on the slots of its segment, if any."""
+    """What one parameter contributes to T beside its own levels; `E` acts on its segment, if any."""
 
-    t: np.ndarray
     segment: Segment | None
     E: np.ndarray
-    ED: np.ndarray
-    EY: np.ndarray
     NCC: np.ndarray
     WCCW: np.ndarray
 
 
 def traces(x: CrossProducts, e: Eliminated, w: Weighted) -> tuple[np.ndarray, np.ndarray]:
     """t (B, k) and T (B, k, k)."""
-    k = x.parameters.k
-    parts = [_trace_part(x, e, w, r) for r in range(k)]
-    T = np.empty((len(w.D), k, k))
-    for r in range(k):
+    k, lead = x.parameters.k, np.flatnonzero(x.parameters.factor == x.lead)
+    E = np.array([x.parameters.pattern[r] for r in lead])
+    t, T = np.empty((len(w.D), k)), np.zeros((len(w.D), k, k))
+    t[:, lead] = np.einsum("rij,bji->br", E, (w.D - w.Y).sum(axis=1))
+    T[:, lead[:, None], lead] = own_traces(E, w.D, w.D)
+    if not x.segments:
+        return t, T
+    DY = own_traces(E, w.D, w.Y)
+    T[:, lead[:, None], lead] -= DY + DY.swapaxes(-1, -2)
+    parts = [_trace_part(x, e, r) for r in range(k)]
+    for r, part in enumerate(parts):
+        if part.segment is not None:
+            slots = part.segment.slots
+            t[:, r] = _trace(level_times(part.segment, part.E, w.K[:, :, slots, slots]))
         for s in range(r, k):
-            T[:, r, s] = T[:, s, r] = _trace_pair(parts[r], parts[s], w)
-    return np.stack([part.t for part in parts], axis=1), T
+            T[:, r, s] = T[:, s, r] = T[:, r, s] + _trace_pair(part, parts[s], w)
+    return t, T
 
 
-def _trace_part(x: CrossProducts, e: Eliminated, w: Weighted, r: int) -> _Trace:
+def own_traces(E: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Sums over levels of tr(E_r left E_s right), (B, k, k), of E (k, q, q) and (B, G, q, q)."""
+    k, (B, G, q, _) = len(E), left.shape
+    sums = left.reshape(B, G, -1).swapaxes(-1, -2) @ right.reshape(B, G, -1)
+    # Of left_jh right_li, to be multiplied by (E_r)_ij and (E_s)_hl.
+    sums = sums.reshape(B, q, q, q, q).transpose(0, 4, 1, 2, 3).reshape(B, q * q, q * q)
+    return np.asarray(E.reshape(k, -1) @ sums @ E.reshape(k, -1).T)
+
+
+def _trace_part(x: CrossProducts, e: Eliminated, r: int) -> _Trace:
     E, segment, nothing = x.parameters.pattern[r], _place(x, r), np.empty(0)
     if segment is not None:
-        EK = level_times(segment, E, w.K[:, :, segment.slots, segment.slots])
-        return _Trace(_trace(EK), segment, E, nothing, nothing, nothing, nothing)
-    ED, EY, CC = product(E, w.D), product(E, w.Y), gram(x, e.CV, product(E, e.CV))
-    WCCW = e.WR @ CC @ e.WR.swapaxes(-1, -2) if x.segments else nothing
-    return _Trace(_trace(ED) - _trace(EY), None, E, ED, EY, e.NR @ CC, WCCW)
+        return _Trace(segment, E, nothing, nothing)
+    CC = gram(x, e.CV, _pattern_times(E, e.CV))
+    return _Trace(None, E, e.NR @ CC, e.WR @ CC @ e.WR.swapaxes(-1, -2))
 
 
 def _trace_pair(a: _Trace, b: _Trace, w: Weighted) -> np.ndarray:
     if a.segment is None and b.segment is None:
-        both = _trace(a.ED, b.ED) - _trace(a.ED, b.EY) - _trace(a.EY, b.ED)
-        return both + _trace(a.NCC, b.NCC)
+        return _trace(a.NCC, b.NCC)
     if a.segment is None and b.segment is not None:
         slots = b.segment.slots
         return _trace(level_times(b.segment, b.E, a.WCCW[:, :, slots, slots]))
@@ -246,7 +259,7 @@ def _trace_pair(a: _Trace, b: _Trace, w: Weighted) -> np.ndarray:
 
 
 def _trace(left: np.ndarray, right: np.ndarray | None = None) -> np.ndarray:
-    """Sums (B,) over levels of tr(left) or tr(left right)."""
+    """Sums (B,) over components of tr(left) or tr(left right)."""
     if right is None:
         return np.einsum("bgii->b", left)
     return np.einsum("bgij,bgji->b", left, right)
@@ -302,9 +315,21 @@ def _form_part(
     if segment is not None:
         EF = level_times(segment, E, F[1][:, :, segment.slots])
         return _Form(segment, EF, nothing, nothing, nothing, nothing)
-    EF = product(E, F[0])
+    EF = _pattern_times(E, F[0])
+    if not x.segments:
+        return _Form(None, EF, product(w.D, EF), nothing, nothing, nothing)
     U = gram(x, e.CV, EF)
     return _Form(None, EF, product(w.D, EF), U, e.NR @ U, e.WR @ U)
+
+
+def _pattern_times(E: np.ndarray, M: np.ndarray) -> np.ndarray:
+    """E M for M (..., q, b) and E (q, q) of zeros with at most one 1 a row."""
+    if E.shape == (1, 1):
+        return M
+    rows, columns = np.nonzero(E)
+    out = np.zeros_like(M)
+    out[..., rows, :] = M[..., columns, :]
+    return out
 
 
 def _own(part: _Form, F: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -316,7 +341,8 @@ def _own(part: _Form, F: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
 
 def _form_pair(a: _Form, b: _Form, w: Weighted, pairing: Pairing) -> np.ndarray:
     if a.segment is None and b.segment is None:
-        return pairing(a.EF, b.DEF) - pairing(a.U, b.NU)
+        own = pairing(a.EF, b.DEF)
+        return own - pairing(a.U, b.NU) if a.U.size else own
     if a.segment is None and b.segment is not None:
         return pairing(a.WU[:, :, b.segment.slots], b.EF)
     if a.segment is None or b.segment is None:

@@ -18,6 +18,10 @@ AWAY = 0.05
 FLAT = 1e-10
 """A direction with this little curvature, relative to the largest, is not followed."""
 
+ENOUGH = 0.1
+"""Share of what it promises that a step has to gain. Criteria are even in a sd: with less, a step from
+one side of 0 to the same place on the other is good enough, and so is the step back."""
+
 CLOSE = 1e-8
 """Newton steps that promise to gain less than this many units of deviance are near the minimum,
 where convergence is quadratic: two more reach rounding error."""
@@ -141,7 +145,7 @@ def minimise(function: Function, start: np.ndarray) -> Minima:
 def _slack(found: Minima, which: np.ndarray, halvings: np.ndarray) -> np.ndarray:
     """How much above the value so far a step may end; negative is what it has to gain."""
     value, decrement = np.abs(found.value[which]), found.decrement[which]
-    gain = -1e-4 * decrement / 2.0**halvings
+    gain = -ENOUGH * decrement / 2.0**halvings
     return np.where(decrement <= CLOSE, 1e-13 * (1 + value), gain)
 
 

@@ -484,7 +484,7 @@ class RandomIntercept:
         """(B, p): OLS effects in the basis Q."""
         return sums.gamma
 
-    def draw(self, theta: np.ndarray | float, *, n_draws: int, seed: int) -> Iterator[OutcomeSums]:
+    def draw(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[OutcomeSums]:
         """Outcomes drawn at beta = 0, s2_e = 1 and this theta, as their sums, some at a time."""
         for block, start in enumerate(range(0, n_draws, DRAWS)):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, block)))

@@ -1,0 +1,91 @@
+"""What inference asks of a mixed model and its fits: the closed form and the general one have it.
+
+`sums` are what a model needs of outcomes, `OutcomeSums` or `Outcomes`: each knows its length, takes
+some of its outcomes (`take`), and joins batches (`joined`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from groupwise.models.information import Information
+
+
+class Fit(Protocol):
+    """Fits of a mixed model to outcomes (...), or to B of them."""
+
+    @property
+    def model(self) -> Model: ...
+    @property
+    def sums(self) -> Any: ...
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The leading axes, (...)."""
+
+    @property
+    def theta(self) -> np.ndarray:
+        """(...) for one intercept, else (..., k)."""
+
+    @property
+    def beta(self) -> np.ndarray:
+        """(..., p)"""
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """(..., p, p)"""
+
+    @property
+    def criterion(self) -> np.ndarray:
+        """(...) -2 log-likelihood, restricted for REML fits."""
+
+    @property
+    def converged(self) -> np.ndarray: ...
+
+    @property
+    def maximum_likelihood(self) -> Fit:
+        """The ML fits (B,) to the same outcomes."""
+
+    def information(self, L: np.ndarray) -> Information:
+        """Of the rows L beta, L (k, p), of a REML fit."""
+
+
+class Model(Protocol):
+    """A design with its random terms: all that does not depend on outcomes."""
+
+    @property
+    def to_beta(self) -> np.ndarray:
+        """(p, p0): effects in the orthonormal basis Q times this are effects of X."""
+
+    @property
+    def at_a_time(self) -> int:
+        """How many outcomes are fitted together."""
+
+    def fit_sums(
+        self,
+        sums: Any,
+        *,
+        reml: bool = True,
+        theta: np.ndarray | None = None,
+        near: np.ndarray | None = None,
+    ) -> Fit:
+        """Fits (B,), at `theta` where it is given, else sought also from `near`."""
+
+    def least_deviance(
+        self, sums: Any, near: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """-2 log-likelihood (B,), full and maximised, and theta there."""
+
+    def effects_of(self, sums: Any) -> np.ndarray:
+        """(B, p): OLS effects in the basis Q."""
+
+    def restricted(self, K: np.ndarray) -> Model:
+        """The model of Q K in place of Q; K (p, p0) has orthonormal columns."""
+
+    def restricted_sums(self, sums: Any, smaller: Any, K: np.ndarray, moved: np.ndarray) -> Any:
+        """Sums for `smaller`, of Q K, of outcomes less Q `moved`, (B, p); K'`moved` is 0."""
+
+    def draw(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[Any]:
+        """Sums of outcomes with beta = 0 and residual variance 1, some at a time."""
