@@ -41,7 +41,6 @@ from groupwise.planning.precision import JOINT_METHODS, METHODS, MIXED, QUADRATI
 from groupwise.planning.quadratic_forms import QuadraticForm
 from groupwise.planning.rejection import TESTS, best_curves, drawn_curves
 from groupwise.planning.sample_size import groups_needed, plan_power, size_needed
-from groupwise.planning.tables import COLUMNS, at_hand, needed, power_curves
 
 LECTURE = Plan(5, 25, (1, 1, 1))
 USUAL = Variation(sd=10, icc=0.25)
