@@ -20,7 +20,6 @@ from groupwise.inference.small_sample import (
     satterthwaite_df,
     satterthwaite_joint,
 )
-from groupwise.models import mixed
 from groupwise.models.cross_products import CrossProducts
 from groupwise.models.lmm import LinearMixedModel, LmmFit, fit_lmm
 from groupwise.models.lmm_likelihood import objective, slopes
@@ -289,26 +288,6 @@ def test_theta_zero_is_ordinary_least_squares(kind: str) -> None:
     assert fit.sigma == pytest.approx(np.sqrt(s2), rel=1e-12)
     assert all(np.all(each.estimate == 0) for each in fit.random_effects)
     assert fit.singular
-
-
-@pytest.mark.parametrize("kind", ["a", "block/a"])
-def test_intercepts_agree_with_the_closed_form(kind: str) -> None:
-    case = make(kind, seed=2)
-    fit = case.fit()
-    block = case.terms[1].codes if kind == "block/a" else None
-    sums = mixed.GroupSums.of(case.X, case.y, mixed.Levels(case.terms[0].codes, block))
-    group, *rest = (float(each.covariance[0, 0]) for each in fit.components)
-    witness = mixed.gls(sums, mixed.Variances(group, fit.sigma**2, *rest))
-    assert fit.loglik == pytest.approx(witness.loglik_reml, rel=1e-12)
-    np.testing.assert_allclose(fit.beta, witness.beta, rtol=1e-11)
-    np.testing.assert_allclose(fit.vcov, witness.vcov, rtol=1e-10, atol=1e-13)
-    blups = [each.estimate[:, 0] for each in fit.random_effects]
-    sds = [each.std_error[:, 0] for each in fit.random_effects]
-    np.testing.assert_allclose(blups[0], witness.blup_group, atol=1e-11)
-    np.testing.assert_allclose(sds[0], witness.sd_blup_group, atol=1e-11)
-    if rest:
-        np.testing.assert_allclose(blups[1], witness.blup_block, atol=1e-11)
-        np.testing.assert_allclose(sds[1], witness.sd_blup_block, atol=1e-11)
 
 
 def answers(fit: LmmFit) -> np.ndarray:

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from groupwise.inference import mixed, variance_profile, variance_test
+from groupwise.inference import mixed, variance_profile
 from groupwise.inference.bootstrap import draw_t
 from groupwise.inference.profile import Restriction
 from groupwise.inference.variance_intervals import Component
-from groupwise.inference.variance_profile import Estimate
+from groupwise.inference.variance_profile import GeneralVariances
 from groupwise.models.lmm import LmmFit, fit_lmm
 from groupwise.models.lmm_likelihood import objective
 from groupwise.models.random_intercept import RandomInterceptFit
@@ -119,10 +119,10 @@ def test_variance_intervals_agree(kind: str, reml: bool) -> None:
 
 @intercepts
 def test_the_variance_test_is_the_exact_one(kind: str) -> None:
-    found = variance_test.group_variance_test_lmm(fitted(kind), n_draws=2000, n_refits=0, seed=1)
-    expected = variance_test.group_variance_test(
-        one(kind).model, KINDS[kind].y, n_draws=2000, seed=1
+    found, expected = (
+        mixed.group_variance_test(fit, n_draws=2000, seed=1) for fit in (fitted(kind), one(kind))
     )
+    assert found.null == expected.null == "exact"
     np.testing.assert_allclose(found.statistic, expected.statistic, atol=1e-8)
     assert found.p_drawn == expected.p_drawn
     np.testing.assert_allclose(found.p_mixture, expected.p_mixture, rtol=1e-6)
@@ -200,8 +200,8 @@ def test_profiles_of_a_batch_are_single_ones(kind: str) -> None:
 @pytest.mark.parametrize("reml", [True, False])
 def test_variance_limits_lie_on_the_cutoff_and_nest(kind: str, reml: bool) -> None:
     fit = fitted(kind)
-    at = Estimate.of(fit, reml=reml)
-    wide, narrow = (variance_profile.effect_sd(at, 0, 0, conf_level=level) for level in (0.95, 0.8))
+    at = GeneralVariances.of(fit, reml=reml)
+    wide, narrow = (at.effect_sd(0, 0).limits(level) for level in (0.95, 0.8))
     assert wide.conf_low <= narrow.conf_low <= narrow.estimate <= narrow.conf_high < wide.conf_high
     unit = at.scale / fit.model.parameters.scale[0]
     for end in (wide.conf_low.item(), wide.conf_high.item()):
@@ -213,7 +213,7 @@ def test_variance_limits_lie_on_the_cutoff_and_nest(kind: str, reml: bool) -> No
 @pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize("kind", ["slopes", "blocks"])
 def test_held_parameters_have_the_derivatives_of_the_deviance(kind: str, reml: bool) -> None:
-    at = Estimate.of(fitted(kind), reml=reml)
+    at = GeneralVariances.of(fitted(kind), reml=reml)
     k, rng = at.k, np.random.default_rng(1)
     holds = {
         variance_profile.hold_residual(0.1, k): k,
@@ -234,10 +234,10 @@ def test_held_parameters_have_the_derivatives_of_the_deviance(kind: str, reml: b
 
 def test_the_order_of_effects_does_not_matter() -> None:
     """The sd of a slope is found by putting it first: the same model."""
-    at = Estimate.of(fitted("slopes"), reml=True)
+    at = GeneralVariances.of(fitted("slopes"), reml=True)
     again = variance_profile._first(at, 0, 1)
     assert again.deviance == pytest.approx(at.deviance, abs=1e-8)
-    sd = variance_profile.effect_sd(at, 0, 1, conf_level=0.95).estimate
+    sd = at.effect_sd(0, 1).limits(0.95).estimate
     np.testing.assert_allclose(sd, fitted("slopes").components[0].std_dev[1], rtol=1e-5)
 
 
@@ -318,7 +318,7 @@ def test_intervals_and_p_values_of_the_bootstrap_say_the_same() -> None:
 
 def test_the_null_of_slopes_is_that_of_models_without_groups() -> None:
     fit = fitted("slopes")
-    found = variance_test.group_variance_test_lmm(fit, n_refits=99, seed=1)
+    found = mixed.group_variance_test(fit, n_refits=99, seed=1)
     assert found.null == "bootstrap" and found.n_draws == 99 and np.isnan(found.p_mixture)
     (zero,) = objective(fit.sums, np.zeros((1, 3)), True)
     assert found.statistic == pytest.approx(zero - fit.criterion, abs=1e-8)

@@ -9,11 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from groupwise.inference.bootstrap import bootstrap
-from groupwise.inference.one_intercept_profile import (
-    profile_icc,
-    profile_sd_group,
-    profile_sd_residual,
-)
+from groupwise.inference.one_intercept_profile import OneInterceptVariances
 from groupwise.inference.profile import likelihood_ratio, profile
 from groupwise.inference.small_sample import (
     adjusted_vcov,
@@ -27,7 +23,6 @@ from groupwise.inference.small_sample import (
 from groupwise.inference.variance_test import group_variance_test, null_distribution
 from groupwise.inference.wald import t_quantile, wald
 from groupwise.models import random_intercept
-from groupwise.models.mixed import GroupSums, Levels, Variances, gls
 from groupwise.models.random_intercept import RandomIntercept, RandomInterceptFit, invert
 
 LEVEL = 0.95
@@ -118,14 +113,25 @@ def test_a_batch_is_its_single_fits(experiment) -> None:
 def test_effects_likelihood_and_blups_are_those_of_gls(experiment) -> None:
     X, group, y = experiment
     fit = RandomIntercept.of(X, group).fit(y[0])
-    sums = GroupSums.of(X, y[0], Levels(group))
-    witness = gls(sums, Variances(float(fit.var_group), float(fit.var_residual)))
+    Z = (group[:, None] == np.arange(group.max() + 1)).astype(float)
+    V = fit.var_group * Z @ Z.T + fit.var_residual * np.eye(len(group))
+    inverse = np.linalg.inv(V)
+    vcov = np.linalg.inv(X.T @ inverse @ X)
+    beta = vcov @ X.T @ inverse @ y[0]
     blup, sd = fit.blups()
-    np.testing.assert_allclose(fit.beta, witness.beta, rtol=1e-8, atol=1e-8)
-    np.testing.assert_allclose(fit.vcov, witness.vcov, rtol=1e-7, atol=1e-10)
-    np.testing.assert_allclose(fit.loglik, witness.loglik_reml, rtol=1e-10)
-    np.testing.assert_allclose(blup, witness.blup_group, atol=1e-8)
-    np.testing.assert_allclose(sd, witness.sd_blup_group, atol=1e-8)
+    np.testing.assert_allclose(fit.beta, beta, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(fit.vcov, vcov, rtol=1e-7, atol=1e-10)
+    left = y[0] - X @ beta
+    loglik = -0.5 * (
+        (len(group) - X.shape[1]) * np.log(2 * np.pi)
+        + np.linalg.slogdet(V)[1]
+        - np.linalg.slogdet(vcov)[1]
+        + left @ inverse @ left
+    )
+    np.testing.assert_allclose(fit.loglik, loglik, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(blup, fit.var_group * Z.T @ inverse @ left, atol=1e-8)
+    given = fit.var_group - fit.var_group**2 * np.diag(Z.T @ inverse @ Z)
+    np.testing.assert_allclose(sd, np.sqrt(np.maximum(given, 0)), atol=1e-7)
 
 
 def test_balanced_between_design_is_the_t_test_of_group_means() -> None:
@@ -263,8 +269,9 @@ def test_profile_limits_lie_on_the_cutoff(experiment) -> None:
         moved = y - limit[:, None] * X[:, 1]
         ratio = likelihood_ratio(model.fit(moved), row[None, :]).statistic
         np.testing.assert_allclose(ratio, stats.chi2.ppf(LEVEL, 1), rtol=1e-6)
-    for limits in (profile_sd_group, profile_sd_residual, profile_icc):
-        interval = limits(model, y, conf_level=LEVEL)
+    at = OneInterceptVariances.of(model.fit(y), reml=False)
+    for parameter in (at.effect_sd(0, 0), at.residual_sd(), at.share(0)):
+        interval = parameter.limits(LEVEL)
         assert (interval.conf_low <= interval.estimate).all()
         assert (interval.estimate <= interval.conf_high).all()
 
@@ -272,10 +279,12 @@ def test_profile_limits_lie_on_the_cutoff(experiment) -> None:
 def test_profile_of_the_icc_starts_at_zero_when_the_likelihood_ratio_does() -> None:
     X, group, y = balanced(11, sd_group=0.3)
     model = RandomIntercept.of(X, group)
-    interval = profile_icc(model, y, conf_level=LEVEL, reml=True)
-    statistic = group_variance_test(model, y, n_draws=1000).statistic
+    fit = model.fit(y)
+    at = OneInterceptVariances.of(fit, reml=True)
+    interval = at.share(0).limits(LEVEL)
+    statistic = group_variance_test(fit, n_draws=1000).statistic
     assert (interval.conf_low == 0) == (statistic <= stats.chi2.ppf(LEVEL, 1))
-    assert (interval.conf_low == 0) == (profile_sd_group(model, y, conf_level=LEVEL).conf_low == 0)
+    assert (interval.conf_low == 0) == (at.effect_sd(0, 0).limits(LEVEL).conf_low == 0)
 
 
 def test_exact_null_of_the_group_variance_is_that_of_simulated_outcomes() -> None:
@@ -284,7 +293,7 @@ def test_exact_null_of_the_group_variance_is_that_of_simulated_outcomes() -> Non
     X = np.column_stack([np.ones(37), group % 2, rng.normal(size=37)])
     model = RandomIntercept.of(X, group)
     draws_ = null_distribution(model, n_draws=20_000, seed=1)
-    test = group_variance_test(model, rng.normal(size=(20_000, 37)), n_draws=1000, seed=1)
+    test = group_variance_test(model.fit(rng.normal(size=(20_000, 37))), n_draws=1000, seed=1)
     assert draws_ is not None
     assert abs((draws_ == 0).mean() - (test.statistic == 0).mean()) < 0.02
     positive = stats.ks_2samp(draws_[draws_ > 0], test.statistic[test.statistic > 0])

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from groupwise.inference.one_intercept_profile import profile_sd_group, profile_sd_residual
+from groupwise.inference.one_intercept_profile import OneInterceptVariances
 from groupwise.inference.profile import likelihood_ratio, profile
 from groupwise.inference.small_sample import (
     kenward_roger,
@@ -175,7 +175,7 @@ def test_kenward_roger(dataset, name) -> None:
 
 @each_case
 def test_profile_limits(dataset, name) -> None:
-    each, (model, fit) = case(dataset, name), fitted(dataset, name)
+    each, (_, fit) = case(dataset, name), fitted(dataset, name)
     expected = each.r["profile"]["root"]
     if not isinstance(expected, list):
         pytest.skip(f"R gave no profile of these effects: {expected}")
@@ -188,9 +188,10 @@ def test_profile_limits(dataset, name) -> None:
         if row["parameter"] == "intercept" or j
     ]
     group, residual = (row for row in expected if row["parameter"].startswith("sd_"))
-    for limits, row in ((profile_sd_group, group), (profile_sd_residual, residual)):
-        interval = limits(model, each.y, conf_level=LEVEL)
-        pairs.append((interval.conf_low, interval.conf_high, row))
+    at = OneInterceptVariances.of(fit, reml=False)
+    for parameter, row in ((at.effect_sd(0, 0), group), (at.residual_sd(), residual)):
+        interval = parameter.limits(LEVEL)
+        pairs.append((interval.conf_low.item(), interval.conf_high.item(), row))
     for low, high, row in pairs:
         width = row["conf_high"] - row["conf_low"]
         np.testing.assert_allclose(low, row["conf_low"], rtol=0, atol=1e-5 * width)
@@ -200,12 +201,12 @@ def test_profile_limits(dataset, name) -> None:
 
 @each_case
 def test_likelihood_ratio_tests(dataset, name) -> None:
-    each, (model, fit) = case(dataset, name), fitted(dataset, name)
+    each, (_, fit) = case(dataset, name), fitted(dataset, name)
     expected = each.r["lrt_treatment"]
     ours = likelihood_ratio(fit, each.omnibus)
     np.testing.assert_allclose(ours.statistic * ours.df_num, expected["statistic"], rtol=1e-7)
     np.testing.assert_allclose(ours.p_value, expected["p_value"], rtol=1e-7)
     expected = each.r["lrt_group"]
-    test = group_variance_test(model, each.y, n_draws=1000)
+    test = group_variance_test(fit, n_draws=1000)
     np.testing.assert_allclose(test.statistic, expected["statistic"], rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(test.p_mixture, expected["p_value"], rtol=1e-6)

@@ -25,8 +25,50 @@ class Limits:
     conf_low: np.ndarray
     conf_high: np.ndarray
 
-    def reshape(self, shape: tuple[int, ...]) -> Limits:
-        return Limits(*(each.reshape(shape) for each in vars(self).values()))
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Limits:
+        """The interval of an increasing function of the parameter."""
+        return Limits(*(function(each) for each in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of B outcomes, on a scale that its profile deviance is followed on.
+
+    Attributes
+    ----------
+    deviance
+        Least deviance at values of the parameter.
+    estimate, step, minimum : (B,)
+        Where the deviance is least, a first step away from there, and the least deviance.
+    at_least_0 : bool
+        Whether it is a standard deviation or the like, whose lower limit may be exactly 0.
+    report : what is reported of values on this scale
+    """
+
+    deviance: Deviance
+    estimate: np.ndarray
+    step: np.ndarray
+    minimum: np.ndarray
+    at_least_0: bool
+    report: Callable[[np.ndarray], np.ndarray]
+
+    def limits(self, conf_level: float) -> Limits:
+        """The estimate and its profile interval, each (B,)."""
+        where = (self.deviance, self.estimate, self.step, self.minimum)
+        if self.at_least_0:
+            return from_zero(*where, conf_level).mapped(self.report)
+        low, high = both_sides(*where, conf_level)
+        return Limits(self.estimate, low, high).mapped(self.report)
+
+
+def as_it_is(value: np.ndarray) -> np.ndarray:
+    """The report of what is followed on its own scale."""
+    return value
+
+
+def as_share(theta: np.ndarray) -> np.ndarray:
+    """A share of the variance that is followed as theta = sqrt(share / (1 - share))."""
+    return np.asarray(theta**2 / (1 + theta**2))
 
 
 def from_zero(

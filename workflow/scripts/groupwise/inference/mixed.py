@@ -24,12 +24,11 @@ from dataclasses import replace
 import numpy as np
 
 from groupwise.design import Design
-from groupwise.inference import variance_test
 from groupwise.inference import wald as normal
 from groupwise.inference.bootstrap import bootstrap, bootstrap_joint
-from groupwise.inference.held_sd import HeldSd, hold_effect, hold_one_intercept
+from groupwise.inference.held_sd import HeldSd
 from groupwise.inference.limits import Limits
-from groupwise.inference.one_intercept_profile import profile_sd_group
+from groupwise.inference.one_intercept_profile import OneInterceptVariances
 from groupwise.inference.outliers import Studentised, studentise
 from groupwise.inference.profile import covers, likelihood_ratio, profile
 from groupwise.inference.small_sample import (
@@ -38,13 +37,9 @@ from groupwise.inference.small_sample import (
     satterthwaite,
     satterthwaite_joint,
 )
-from groupwise.inference.variance_intervals import (
-    Component,
-    lmm_components,
-    one_intercept_components,
-)
-from groupwise.inference.variance_profile import Estimate, effect_sd
-from groupwise.inference.variance_test import GroupVarianceTest, group_variance_test_lmm
+from groupwise.inference.variance_intervals import Component, Variances, components_of
+from groupwise.inference.variance_profile import GeneralVariances
+from groupwise.inference.variance_test import group_variance_test
 from groupwise.models.blups import RandomEffects
 from groupwise.models.lmm import LinearMixedModel, LmmFit
 from groupwise.models.random_intercept import RandomIntercept, RandomInterceptFit
@@ -55,6 +50,7 @@ __all__ = [
     "bootstrap",
     "bootstrap_joint",
     "covers",
+    "group_variance_test",
     "kenward_roger",
     "kenward_roger_joint",
     "likelihood_ratio",
@@ -151,18 +147,16 @@ def wald_joint(fit: MixedFit, L: np.ndarray) -> JointTest:
 # ---- what is asked of a single outcome ---------------------------------------------------------------
 
 
+def variances(fit: MixedFit, *, reml: bool) -> Variances:
+    """The variance parameters of a single outcome, by REML or ML, for profiles."""
+    if isinstance(fit, LmmFit):
+        return GeneralVariances.of(fit, reml=reml)
+    return OneInterceptVariances.of(fit, reml=reml)
+
+
 def components(fit: MixedFit, *, reml: bool, conf_level: float) -> list[Component]:
     """Variance components with profile intervals, the residual last."""
-    if isinstance(fit, LmmFit):
-        return lmm_components(fit, reml=reml, conf_level=conf_level)
-    return one_intercept_components(fit.model, _outcome(fit), reml=reml, conf_level=conf_level)
-
-
-def group_variance_test(fit: MixedFit, *, n_refits: int, seed: int) -> GroupVarianceTest:
-    """Restricted likelihood-ratio test that groups do not differ; `n_refits` where it is drawn."""
-    if isinstance(fit, LmmFit):
-        return group_variance_test_lmm(fit, n_refits=n_refits, seed=seed)
-    return variance_test.group_variance_test(fit.model, _outcome(fit), seed=seed)
+    return components_of(variances(fit, reml=reml), conf_level)
 
 
 def group_effects(model: MixedModel) -> tuple[str, ...]:
@@ -174,17 +168,14 @@ def group_effects(model: MixedModel) -> tuple[str, ...]:
 
 def sd_limits(fit: MixedFit, effect: int, *, reml: bool, conf_level: float) -> Limits:
     """Profile interval (1,) of the sd of one of the `group_effects`."""
-    if isinstance(fit, LmmFit):
-        at = Estimate.of(fit, reml=reml)
-        return effect_sd(at, _group_term(fit), effect, conf_level=conf_level)
-    return profile_sd_group(fit.model, _outcome(fit)[None], reml=reml, conf_level=conf_level)
+    at = variances(fit, reml=reml)
+    return at.effect_sd(_group_term(at), effect).limits(conf_level)
 
 
 def hold_sd(fit: MixedFit, effect: int, sd: np.ndarray, *, reml: bool) -> HeldSd:
     """The model with the sd of one of the `group_effects` held at `sd` (m,)."""
-    if isinstance(fit, LmmFit):
-        return hold_effect(fit, "group", effect, sd, reml=reml)
-    return hold_one_intercept(fit.model, _outcome(fit), sd, reml=reml)
+    at = variances(fit, reml=reml)
+    return at.hold_sd(_group_term(at), effect, sd)
 
 
 def random_effects(fit: MixedFit, design: Design) -> tuple[RandomEffects, ...]:
@@ -235,8 +226,8 @@ def work(model: MixedModel) -> int:
     return int(G * q * max(q, m) ** 2)
 
 
-def _group_term(fit: LmmFit) -> int:
-    return [term.name for term in fit.model.terms].index("group")
+def _group_term(at: Variances) -> int:
+    return [term.name for term in at.terms].index("group")
 
 
 def _outcome(fit: MixedFit) -> np.ndarray:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.inference.limits import Limits, both_sides, from_zero
+from groupwise.inference.held_sd import HeldSd, Level
+from groupwise.inference.limits import Parameter, as_it_is, as_share
 from groupwise.models.random_intercept import (
     Objective,
+    OutcomeSums,
     Profile,
-    Profiled,
     RandomIntercept,
+    RandomInterceptFit,
     Slopes,
     deviance_at,
     minimise,
@@ -62,87 +64,93 @@ class GivenGroup:
         return GivenGroup(self.variance[which], self.n)
 
 
-def profile_sd_group(
-    model: RandomIntercept, y: np.ndarray, *, conf_level: float, reml: bool = False
-) -> Limits:
-    """Profile interval of the groups' standard deviation; y (..., n).
+@dataclass(frozen=True)
+class OneInterceptVariances:
+    """The variance parameters of fits (B,) with one random intercept; NaN where there is no fit.
 
-    The lower limit is exactly 0 where the profile does not reach the cutoff above 0.
+    `profile` is the likelihood of the outcomes, full or restricted, and lam (B,) its optimum.
     """
-    profile, lam = optimum(model, y, reml=reml)
-    sigma = _sigma(profile, lam)
 
-    def deviance(sd: np.ndarray, which: np.ndarray) -> np.ndarray:
-        some = profile.take(which)
-        given = GivenGroup(np.where(sd > 0, sd, 1.0) ** 2, some.df)
-        return np.where(sd > 0, _least(some, given), deviance_at(some, np.zeros(len(sd))))
+    model: RandomIntercept
+    sums: OutcomeSums
+    reml: bool
+    profile: Profile
+    lam: np.ndarray
 
-    unit = sigma / np.sqrt(profile.scale)
-    minimum = deviance_at(profile, lam)
-    limits = from_zero(deviance, sigma * np.sqrt(lam), unit, minimum, conf_level)
-    return limits.reshape(y.shape[:-1])
+    @classmethod
+    def of(cls, fit: RandomInterceptFit, *, reml: bool) -> OneInterceptVariances:
+        """Of the outcomes of REML fits, by REML or ML."""
+        best = fit if reml else fit.maximum_likelihood
+        lam = np.where(best.converged & fit.converged, best.theta**2, np.nan).reshape(-1)
+        profile = fit.model.profile(fit.sums, reml=reml)
+        return cls(fit.model, fit.sums, reml, profile, lam)
 
+    @property
+    def terms(self) -> list[Level]:
+        return [Level("group", ("Intercept",), self.model.group_size)]
 
-def profile_sd_residual(
-    model: RandomIntercept, y: np.ndarray, *, conf_level: float, reml: bool = False
-) -> Limits:
-    """Profile interval of the residual standard deviation; y (..., n)."""
-    profile, lam = optimum(model, y, reml=reml)
+    @property
+    def intercepts_only(self) -> bool:
+        return True
 
-    def deviance(log_sd: np.ndarray, which: np.ndarray) -> np.ndarray:
-        some = profile.take(which % len(lam))
-        return _least(some, GivenResidual(np.exp(2 * log_sd), some.df))
+    @property
+    def minimum(self) -> np.ndarray:
+        return deviance_at(self.profile, self.lam)
 
-    estimate, minimum = np.log(_sigma(profile, lam)), deviance_at(profile, lam)
-    step = np.full_like(estimate, 2 / np.sqrt(2 * profile.df))
-    low, high = both_sides(deviance, estimate, step, minimum, conf_level)
-    return Limits(np.exp(estimate), np.exp(low), np.exp(high)).reshape(y.shape[:-1])
+    @property
+    def sigma(self) -> np.ndarray:
+        sigma: np.ndarray = np.sqrt(self.profile.value(self.lam)[1] / self.profile.df)
+        return sigma
 
+    def effect_sd(self, t: int, i: int) -> Parameter:
+        """The groups' standard deviation."""
 
-def profile_icc(
-    model: RandomIntercept, y: np.ndarray, *, conf_level: float, reml: bool = False
-) -> Limits:
-    """Profile interval of the intraclass correlation lambda / (1 + lambda); y (..., n)."""
-    profile, lam = optimum(model, y, reml=reml)
+        def deviance(sd: np.ndarray, which: np.ndarray) -> np.ndarray:
+            some = self.profile.take(which)
+            given = GivenGroup(np.where(sd > 0, sd, 1.0) ** 2, some.df)
+            return np.where(sd > 0, _least(some, given), deviance_at(some, np.zeros(len(sd))))
 
-    def deviance(theta: np.ndarray, which: np.ndarray) -> np.ndarray:
-        return deviance_at(profile.take(which), theta**2)
+        step = self.sigma / np.sqrt(self.profile.scale)
+        estimate = self.sigma * np.sqrt(self.lam)
+        return Parameter(deviance, estimate, step, self.minimum, True, as_it_is)
 
-    unit = np.full_like(lam, 1 / np.sqrt(profile.scale))
-    minimum = deviance_at(profile, lam)
-    theta = from_zero(deviance, np.sqrt(lam), unit, minimum, conf_level)
-    squares = [np.square(each) for each in vars(theta).values()]
-    return Limits(*(each / (1 + each) for each in squares)).reshape(y.shape[:-1])
+    def residual_sd(self) -> Parameter:
+        """The residual standard deviation, followed as its logarithm."""
 
+        def deviance(log_sd: np.ndarray, which: np.ndarray) -> np.ndarray:
+            some = self.profile.take(which % len(self.lam))
+            return _least(some, GivenResidual(np.exp(2 * log_sd), some.df))
 
-def design_effect(icc: Limits, group_size: np.ndarray) -> Limits:
-    """1 + (m - 1) icc with m = sum n_g^2 / n (Kish 1965): how groups inflate a mean's variance.
+        estimate = np.log(self.sigma)
+        step = np.full_like(estimate, 2 / np.sqrt(2 * self.profile.df))
+        return Parameter(deviance, estimate, step, self.minimum, False, np.exp)
 
-    It increases with the icc, so the limits carry over.
-    """
-    m = float((group_size.astype(float) ** 2).sum() / group_size.sum())
-    return Limits(*(1 + (m - 1) * each for each in vars(icc).values()))
+    def share(self, t: int | None) -> Parameter:
+        """The intraclass correlation lambda / (1 + lambda)."""
+
+        def deviance(theta: np.ndarray, which: np.ndarray) -> np.ndarray:
+            return deviance_at(self.profile.take(which), theta**2)
+
+        step = np.full_like(self.lam, 1 / np.sqrt(self.profile.scale))
+        return Parameter(deviance, np.sqrt(self.lam), step, self.minimum, True, as_share)
+
+    def hold_sd(self, t: int, i: int, sd: np.ndarray) -> HeldSd:
+        """The groups' standard deviation held at `sd` (m,), for a single outcome."""
+        same = np.zeros(len(sd), dtype=int)
+        profile, inside = self.profile.take(same), sd > 0
+        given = GivenGroup(np.where(inside, sd, 1.0) ** 2, profile.df)
+        lam = np.where(inside, minimise(profile, given).lam, 0.0)
+        logdet, q = profile.value(lam)
+        fit = self.model.fit_sums(self.sums.take(same), reml=self.reml, theta=np.sqrt(lam))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            residual = np.where(inside, sd**2 / lam, q / profile.df)
+            value = np.where(inside, given.value(lam, logdet, q), deviance_at(profile, lam))
+        vcov = fit.vcov * (residual / fit.var_residual)[:, None, None]
+        rise = np.maximum(value - self.minimum[0], 0)
+        return HeldSd(sd, rise, lam / (1 + lam), fit.beta, vcov)
 
 
 def _least(profile: Profile, objective: Objective) -> np.ndarray:
     """The least value of the objective over lambda, on the scale of `deviance_at`."""
     lam = minimise(profile, objective).lam
     return objective.value(lam, *profile.value(lam))
-
-
-def optimum(model: RandomIntercept, y: np.ndarray, *, reml: bool) -> tuple[Profile, np.ndarray]:
-    """The profile of outcomes (..., n), flattened to (B, n), and its optimal lambda (B,)."""
-    profile = model.profile(model.sums(_with_a_fit(model, y)), reml=reml)
-    found = minimise(profile, Profiled(profile.df))
-    return profile, np.where(found.converged, found.lam, np.nan)
-
-
-def _with_a_fit(model: RandomIntercept, y: np.ndarray) -> np.ndarray:
-    """Outcomes (..., n) as (B, n), with NaN for those that cannot be fitted."""
-    flat = np.asarray(y, dtype=float).reshape(-1, y.shape[-1])
-    return np.where(model.fit(flat).converged[:, None], flat, np.nan)
-
-
-def _sigma(profile: Profile, lam: np.ndarray) -> np.ndarray:
-    sigma: np.ndarray = np.sqrt(profile.value(lam)[1] / profile.df)
-    return sigma

@@ -8,19 +8,12 @@ between groups differs from arm to arm: there is no one share, and no design eff
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from groupwise.inference.limits import Limits
-from groupwise.inference.one_intercept_profile import (
-    design_effect,
-    profile_icc,
-    profile_sd_group,
-    profile_sd_residual,
-)
-from groupwise.inference.variance_profile import Estimate, effect_sd, residual_sd, share
-from groupwise.models.lmm import LmmFit
-from groupwise.models.random_intercept import RandomIntercept
+from groupwise.inference.held_sd import HeldSd, Level
+from groupwise.inference.limits import Limits, Parameter
 
 UNDEFINED = Limits(*np.full((3, 1), np.nan))
 TOTAL, RESIDUAL = "total", "residual"
@@ -41,36 +34,54 @@ class Component:
     design_effect: Limits
 
 
-def one_intercept_components(
-    model: RandomIntercept, y: np.ndarray, *, reml: bool, conf_level: float
-) -> list[Component]:
-    """Of (1 | group), for one outcome y (n,)."""
-    group, residual, icc = (
-        profile(model, y[None, :], reml=reml, conf_level=conf_level)
-        for profile in (profile_sd_group, profile_sd_residual, profile_icc)
-    )
-    return [
-        Component("group", "Intercept", group, icc, design_effect(icc, model.group_size)),
-        Component(RESIDUAL, "", residual, _what_is_left(icc), UNDEFINED),
-    ]
+class Variances(Protocol):
+    """The variance parameters of a fit, by REML or ML, each with its profile deviance."""
+
+    @property
+    def terms(self) -> list[Level]:
+        """In the order of the model."""
+
+    @property
+    def intercepts_only(self) -> bool:
+        """Whether every term is a random intercept."""
+
+    def effect_sd(self, t: int, i: int) -> Parameter:
+        """The standard deviation of column i of term t."""
+
+    def residual_sd(self) -> Parameter: ...
+
+    def share(self, t: int | None) -> Parameter:
+        """Of term t in the variance, or (None) of all of them."""
+
+    def hold_sd(self, t: int, i: int, sd: np.ndarray) -> HeldSd:
+        """The model with the sd of column i of term t held at `sd` (m,)."""
 
 
-def lmm_components(fit: LmmFit, *, reml: bool, conf_level: float) -> list[Component]:
-    """Of any random terms, in the order of the fit; the residual is last."""
-    at, terms = Estimate.of(fit, reml=reml), fit.model.terms
-    intercepts = all(term.q == 1 and np.all(term.Zcols == 1) for term in terms)
-    found = []
+def components_of(variances: Variances, conf_level: float) -> list[Component]:
+    """Every random effect of a single outcome; the residual is last."""
+    shared, terms = variances.intercepts_only, variances.terms
+    parts = []
     for t, term in enumerate(terms):
-        icc = share(at, t, conf_level=conf_level) if intercepts else UNDEFINED
-        inflation = design_effect(icc, np.bincount(term.codes))
+        icc = variances.share(t).limits(conf_level) if shared else UNDEFINED
+        inflation = design_effect(icc, term.size)
         for i, name in enumerate(term.colnames):
-            sd = effect_sd(at, t, i, conf_level=conf_level)
-            found.append(Component(term.name, name, sd, icc, inflation))
-    total = share(at, None, conf_level=conf_level) if intercepts else UNDEFINED
-    if intercepts and len(terms) > 1:
-        found.append(_together(found, total))
-    residual = residual_sd(at, conf_level=conf_level)
-    return [*found, Component(RESIDUAL, "", residual, _what_is_left(total), UNDEFINED)]
+            sd = variances.effect_sd(t, i).limits(conf_level)
+            parts.append(Component(term.name, name, sd, icc, inflation))
+    total = parts[0].icc
+    if shared and len(terms) > 1:
+        total = variances.share(None).limits(conf_level)
+        parts.append(_together(parts, total))
+    residual = variances.residual_sd().limits(conf_level)
+    return [*parts, Component(RESIDUAL, "", residual, _what_is_left(total), UNDEFINED)]
+
+
+def design_effect(icc: Limits, group_size: np.ndarray) -> Limits:
+    """1 + (m - 1) icc with m = sum n_g^2 / n (Kish 1965): how groups inflate a mean's variance.
+
+    It increases with the icc, so the limits carry over.
+    """
+    m = float((group_size.astype(float) ** 2).sum() / group_size.sum())
+    return icc.mapped(lambda share: 1 + (m - 1) * share)
 
 
 def _together(parts: list[Component], icc: Limits) -> Component:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.inference.limits import Deviance, Limits, both_sides, from_zero
+from groupwise.inference.held_sd import HeldSd, Level
+from groupwise.inference.limits import Deviance, Parameter, as_it_is, as_share
 from groupwise.models.cross_products import Outcomes
 from groupwise.models.lmm import LinearMixedModel, LmmFit, search
 from groupwise.models.lmm_likelihood import curves, eliminate, in_theta, solve_gls, weigh
@@ -121,8 +122,10 @@ Least = tuple[float, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """The fit that a profile starts from: `phi` (k + 1,) with log sigma in sds of y; its deviance.
+class GeneralVariances:
+    """The variance parameters of a fit with any random terms, to one outcome.
+
+    `phi` (k + 1,) with log sigma in sds of y, and its deviance: where profiles start from.
 
     `sums` are of the one outcome y (n,).
     """
@@ -135,7 +138,7 @@ class Estimate:
     deviance: float
 
     @classmethod
-    def of(cls, fit: LmmFit, *, reml: bool) -> Estimate:
+    def of(cls, fit: LmmFit, *, reml: bool) -> GeneralVariances:
         """Of the outcome of a single fit, which is near."""
         assert fit.y is not None
         return cls.found(fit.model, fit.y, fit.sums, reml, near=fit.scaled_theta)
@@ -148,7 +151,7 @@ class Estimate:
         sums: Outcomes,
         reml: bool,
         near: np.ndarray | None = None,
-    ) -> Estimate:
+    ) -> GeneralVariances:
         """The optimum; `near` (1, k) is a theta of scaled columns close to it."""
         best = search(sums, reml, near)
         (rss,) = solve_gls(eliminate(sums, best.x).cross).rss
@@ -195,36 +198,82 @@ class Estimate:
         """phi less its element r: where searches with theta_r held begin."""
         return np.delete(self.phi, r)
 
+    # ---- what is profiled ------------------------------------------------------------------------
 
-def residual_sd(at: Estimate, *, conf_level: float) -> Limits:
-    """Profile interval of the residual standard deviation; arrays (1,), as all that follow."""
-    log_scale = np.log(at.scale)
+    @property
+    def terms(self) -> list[Level]:
+        return [
+            Level(term.name, term.colnames, np.bincount(term.codes)) for term in self.model.terms
+        ]
 
-    def least(log_sd: float, start: np.ndarray) -> Least:
-        return at.least(hold_residual(log_sd - log_scale, at.k), start)
+    @property
+    def intercepts_only(self) -> bool:
+        """Whether every term is a random intercept: only then is there one share of each."""
+        return all(term.q == 1 and np.all(term.Zcols == 1) for term in self.model.terms)
 
-    estimate = np.log(np.array([at.sigma]))
-    deviance = followed(least, float(estimate[0]), at.phi[:-1])
-    step = np.array([2 / np.sqrt(2 * at.sums.x.df(at.reml))])
-    minimum = np.array([at.deviance])
-    low, high = both_sides(deviance, estimate, step, minimum, conf_level)
-    return Limits(np.exp(estimate), np.exp(low), np.exp(high))
+    @property
+    def minimum(self) -> np.ndarray:
+        return np.array([self.deviance])
 
+    def residual_sd(self) -> Parameter:
+        """The residual standard deviation, followed as its logarithm."""
+        log_scale = np.log(self.scale)
 
-def effect_sd(at: Estimate, t: int, i: int, *, conf_level: float) -> Limits:
-    """Profile interval of the sd of column i of term t; 0 where it is not told from 0."""
-    own = own_sd(at, t, i)
-    at, estimate = own.at, np.array([own.estimate])
-    deviance = followed(own.least, own.estimate, at.without(own.r))
-    step = np.maximum(0.25 * estimate, 0.05 * own.unit * np.exp(at.phi[-1]))
-    return from_zero(deviance, estimate, step, np.array([at.deviance]), conf_level)
+        def least(log_sd: float, start: np.ndarray) -> Least:
+            return self.least(hold_residual(log_sd - log_scale, self.k), start)
+
+        estimate = np.log(np.array([self.sigma]))
+        deviance = followed(least, float(estimate[0]), self.phi[:-1])
+        step = np.array([2 / np.sqrt(2 * self.sums.x.df(self.reml))])
+        return Parameter(deviance, estimate, step, self.minimum, False, np.exp)
+
+    def effect_sd(self, t: int, i: int) -> Parameter:
+        """The sd of column i of term t."""
+        own = own_sd(self, t, i)
+        at, estimate = own.at, np.array([own.estimate])
+        deviance = followed(own.least, own.estimate, at.without(own.r))
+        step = np.maximum(0.25 * estimate, 0.05 * own.unit * np.exp(at.phi[-1]))
+        return Parameter(deviance, estimate, step, at.minimum, True, as_it_is)
+
+    def share(self, t: int | None) -> Parameter:
+        """The share of the variance of term t, or (None) of all random effects: intercepts only."""
+        k, omega = self.k, self.phi[:-1] ** 2
+
+        def least(theta: float, start: np.ndarray) -> Least:
+            value = theta**2 / (1 + theta**2)
+            return self.least(hold_total(value, k) if t is None else hold_share(t, value, k), start)
+
+        own = omega.sum() if t is None else omega[t]
+        theta = np.sqrt(own / (1 + omega.sum() - own))
+        start = self.phi if t is None else self.without(t)
+        if (
+            t is None and own == 0
+        ):  # where all thetas are 0 they have no direction, which a start has
+            start = np.append(np.ones(k), self.phi[k])
+        step = np.array([max(0.25 * theta, 0.05)])
+        deviance = followed(least, float(theta), start)
+        return Parameter(deviance, np.array([theta]), step, self.minimum, True, as_share)
+
+    def hold_sd(self, t: int, i: int, sd: np.ndarray) -> HeldSd:
+        """The sd of column i of term t held at `sd` (m,)."""
+        own = own_sd(self, t, i)
+        known = {own.estimate: own.at.without(own.r)}
+        rows = {}
+        # From the estimate outwards: each search begins where the nearest one ended.
+        for value in sorted(map(float, sd), key=lambda value: abs(value - own.estimate)):
+            nearest = min(known, key=lambda seen: abs(seen - value))
+            least, known[value] = own.least(value, known[nearest])
+            rise = max(least - own.at.deviance, 0.0)
+            rows[value] = (rise, *own.effects(own.hold(value)(known[value])))
+        columns = zip(*(rows[float(value)] for value in sd), strict=True)
+        return HeldSd(np.asarray(sd), *(np.array(column) for column in columns))
 
 
 @dataclass(frozen=True)
 class OwnSd:
     """A sd that theta_r sigma stands for: `unit` times that. The fit has its column in first place."""
 
-    at: Estimate
+    at: GeneralVariances
     r: int
 
     @property
@@ -242,8 +291,17 @@ class OwnSd:
     def hold(self, sd: float) -> Hold:
         return hold_sd(self.r, sd / self.unit, self.at.k)
 
+    def effects(self, held: Held) -> tuple[float, np.ndarray, np.ndarray]:
+        """The share of theta_r, effects (p,) and their covariance (p, p) at phi."""
+        at, theta, variance = self.at, held.phi[:-1], np.exp(2 * held.phi[-1])
+        gls, root = solve_gls(eliminate(at.sums, theta[None]).cross), at.model.to_beta
+        beta = root @ (at.sums.b[0] + at.scale * gls.beta[0])
+        vcov = at.scale**2 * variance * root @ gls.Phi[0] @ root.T
+        icc = float(theta[self.r] ** 2 / (1 + theta @ theta)) if at.intercepts_only else np.nan
+        return icc, beta, vcov
 
-def own_sd(at: Estimate, t: int, i: int) -> OwnSd:
+
+def own_sd(at: GeneralVariances, t: int, i: int) -> OwnSd:
     """The sd of column i of term t, in a fit that has a theta for it alone."""
     if _own_theta(at, t, i):
         return OwnSd(at, _parameter(at, t, i))
@@ -251,52 +309,28 @@ def own_sd(at: Estimate, t: int, i: int) -> OwnSd:
     return OwnSd(first, _parameter(first, t, 0))
 
 
-def _own_theta(at: Estimate, t: int, i: int) -> bool:
+def _own_theta(at: GeneralVariances, t: int, i: int) -> bool:
     return i == 0 or not at.model.terms[t].correlated
 
 
-def _parameter(at: Estimate, t: int, i: int) -> int:
+def _parameter(at: GeneralVariances, t: int, i: int) -> int:
     """Index of the theta on the diagonal of row i of term t."""
     p = at.model.parameters
     return int(np.flatnonzero((p.term == t) & (p.row == i) & (p.column == i))[0])
 
 
-def _first(at: Estimate, t: int, i: int) -> Estimate:
+def _first(at: GeneralVariances, t: int, i: int) -> GeneralVariances:
     """The same fit with column i of term t put first."""
     terms = list(at.model.terms)
     order = [i, *(j for j in range(terms[t].q) if j != i)]
     terms[t] = _reordered(terms[t], order)
     model = LinearMixedModel.of(at.model.structure.X, terms)
-    return Estimate.found(model, at.y, model.sums(at.y[None]), at.reml)
+    return GeneralVariances.found(model, at.y, model.sums(at.y[None]), at.reml)
 
 
 def _reordered(term: RandomTerm, order: Sequence[int]) -> RandomTerm:
     names = tuple(term.colnames[j] for j in order)
     return RandomTerm(term.codes, term.Zcols[:, order], True, term.name, term.labels, names)
-
-
-def share(at: Estimate, r: int | None, *, conf_level: float) -> Limits:
-    """Profile interval of the share of theta_r's variance, or (None) of all random effects.
-
-    For models of random intercepts only. The search is for theta = sqrt(share / (1 - share)).
-    """
-    k, omega = at.k, at.phi[:-1] ** 2
-
-    def least(theta: float, start: np.ndarray) -> Least:
-        value = theta**2 / (1 + theta**2)
-        return at.least(hold_total(value, k) if r is None else hold_share(r, value, k), start)
-
-    own = omega.sum() if r is None else omega[r]
-    theta = np.sqrt(own / (1 + omega.sum() - own))
-    # Where all thetas are 0 they have no direction, which any start has.
-    start = (
-        at.without(r) if r is not None else at.phi if own > 0 else np.append(np.ones(k), at.phi[k])
-    )
-    deviance = followed(least, float(theta), start)
-    unit, minimum = np.array([max(0.25 * theta, 0.05)]), np.array([at.deviance])
-    limits = from_zero(deviance, np.array([theta]), unit, minimum, conf_level)
-    squares = [np.square(each) for each in vars(limits).values()]
-    return Limits(*(each / (1 + each) for each in squares))
 
 
 def followed(

@@ -10,17 +10,17 @@ groups.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special, stats
 
-from groupwise.inference.one_intercept_profile import optimum
-from groupwise.models.cross_products import Outcomes
 from groupwise.models.lmm import LinearMixedModel, LmmFit, search
 from groupwise.models.lmm_likelihood import objective
 from groupwise.models.random_intercept import (
     Profiled,
     RandomIntercept,
+    RandomInterceptFit,
     Spectral,
     deviance_at,
     minimise,
@@ -54,15 +54,86 @@ class GroupVarianceTest:
 
 
 def group_variance_test(
-    model: RandomIntercept, y: np.ndarray, *, n_draws: int = NULL_DRAWS, seed: int = 0
+    fit: RandomInterceptFit | LmmFit,
+    *,
+    name: str = "group",
+    n_draws: int = NULL_DRAWS,
+    n_refits: int = 0,
+    seed: int = 0,
 ) -> GroupVarianceTest:
-    """Tests lambda = 0 for y (..., n). The null distribution depends on the design alone."""
-    profile, lam = optimum(model, y, reml=True)
-    gain = deviance_at(profile, np.zeros(len(lam))) - deviance_at(profile, lam)
-    statistic = np.maximum(gain, 0).reshape(y.shape[:-1])
-    p_mixture = np.where(statistic > 0, 0.5 * stats.chi2.sf(statistic, 1), 1.0)
-    drawn = null_distribution(model, n_draws=n_draws, seed=seed)
-    return tail_probability(statistic, p_mixture, drawn, "exact")
+    """Tests that the term of this name has no variance; `fit` is REML, of outcomes (...).
+
+    `n_draws` of a null distribution that depends on the design alone, where the term has one
+    effect; else `n_refits` of a bootstrap for a single outcome, and no mixture of chi-squareds.
+    """
+    assert fit.y is not None
+    null = Null.of(fit.model, name)
+    y, every = fit.y.reshape(-1, fit.model.n_obs), np.atleast_1d(fit.criterion)
+    theta = null.theta(y[0])
+    gain = null.criteria(y, fit.sums, theta) - every.reshape(-1)
+    statistic = np.maximum(gain, 0.0).reshape(fit.shape)
+    if null.intercept is None:
+        return tail_probability(
+            statistic, np.nan, _drawn(fit, null, theta, n_refits, seed), "bootstrap"
+        )
+    mixture = np.where(statistic > 0, 0.5 * stats.chi2.sf(statistic, 1), 1.0)
+    drawn = null_distribution(null.intercept, n_draws=n_draws, seed=seed)
+    kind = "exact" if null.smaller is None else "pseudo-likelihood"
+    return tail_probability(statistic, mixture, drawn, kind)
+
+
+def _drawn(
+    fit: RandomInterceptFit | LmmFit, null: Null, theta: np.ndarray, n_refits: int, seed: int
+) -> np.ndarray:
+    """Sorted draws of the statistic where the term has no variance, for one outcome."""
+    assert isinstance(fit, LmmFit) and len(fit.sums) == 1
+    gain = []
+    for y in fit.model.draw_outcomes(theta, n_draws=n_refits, seed=seed):
+        sums = fit.model.sums(y)
+        # Without a fit of the whole model there is no statistic, and the draw counts as extreme.
+        whole = np.nan_to_num(fit.model.fit_sums(sums, near=theta).criterion, nan=-np.inf)
+        gain.append(np.maximum(null.criteria(y, sums, theta) - whole, 0.0))
+    return np.sort(np.concatenate(gain))
+
+
+@dataclass(frozen=True)
+class Null:
+    """A model without one of its terms.
+
+    `smaller` is None if no other term is left; `kept` (k,) are the thetas of the others;
+    `intercept` is the model with the term alone, where it has one effect.
+    """
+
+    whole: RandomIntercept | LinearMixedModel
+    kept: np.ndarray
+    smaller: LinearMixedModel | None
+    intercept: RandomIntercept | None
+
+    @classmethod
+    def of(cls, model: RandomIntercept | LinearMixedModel, name: str) -> Null:
+        if isinstance(model, RandomIntercept):
+            return cls(model, np.zeros(1, dtype=bool), None, model)
+        t = [term.name for term in model.terms].index(name)
+        rest, X = [term for s, term in enumerate(model.terms) if s != t], model.structure.X
+        smaller = LinearMixedModel.of(X, rest) if rest else None
+        alone = RandomIntercept.of(X, model.terms[t].codes) if model.terms[t].q == 1 else None
+        return cls(model, model.parameters.term != t, smaller, alone)
+
+    def theta(self, y: np.ndarray) -> np.ndarray:
+        """The REML theta (k,) of the whole model for y (n,), 0 for the term that is left out."""
+        theta = np.zeros(len(self.kept))
+        if self.smaller is not None:
+            best = search(self.smaller.sums(y[None]), True).x[0]
+            theta[self.kept] = best / self.smaller.parameters.scale
+        return theta
+
+    def criteria(self, y: np.ndarray, sums: Any, theta: np.ndarray) -> np.ndarray:
+        """The least REML criterion of outcomes y (B, n), whose sums for the whole are `sums`."""
+        if self.smaller is not None:
+            return self.smaller.fit_sums(self.smaller.sums(y), near=theta[self.kept]).criterion
+        if isinstance(self.whole, RandomIntercept):
+            return self.whole.fit_sums(sums, theta=np.zeros(len(sums))).criterion
+        return objective(sums, np.zeros((len(sums), len(theta))), True)
 
 
 def tail_probability(
@@ -111,63 +182,3 @@ def _clopper_pearson(count: np.ndarray, n: int, *, level: float) -> tuple[np.nda
     low = np.where(count > 0, inverse(np.maximum(count, 1), n - count + 1, tail), 0.0)
     high = np.where(count < n, inverse(count + 1, np.maximum(n - count, 1), 1 - tail), 1.0)
     return low, high
-
-
-# ---- beside other random effects ---------------------------------------------------------------------
-
-
-def group_variance_test_lmm(
-    fit: LmmFit, *, name: str = "group", n_draws: int = NULL_DRAWS, n_refits: int, seed: int
-) -> GroupVarianceTest:
-    """Tests that the term of this name has no variance; `fit` is REML, of a single outcome.
-
-    `n_draws` of a null distribution that is known, `n_refits` of a bootstrap. There is no mixture
-    of chi-squared distributions for more than one effect.
-    """
-    assert fit.y is not None
-    t = next(t for t, term in enumerate(fit.model.terms) if term.name == name)
-    null = Null.of(fit.model, t)
-    theta = null.theta(fit.y)
-    (criterion,) = null.criteria(fit.y[None], fit.sums, theta)
-    statistic = max(float(criterion - fit.criterion), 0.0)
-    if fit.model.terms[t].q == 1:
-        model = RandomIntercept.of(fit.model.structure.X, fit.model.terms[t].codes)
-        drawn = null_distribution(model, n_draws=n_draws, seed=seed)
-        mixture = 0.5 * float(stats.chi2.sf(statistic, 1)) if statistic > 0 else 1.0
-        return tail_probability(statistic, mixture, drawn, "pseudo-likelihood")
-    gain = []
-    for y in fit.model.draw_outcomes(theta, n_draws=n_refits, seed=seed):
-        sums = fit.model.sums(y)
-        # Without a fit of the whole model there is no statistic, and the draw counts as extreme.
-        whole = np.nan_to_num(fit.model.fit_sums(sums, near=theta).criterion, nan=-np.inf)
-        gain.append(np.maximum(null.criteria(y, sums, theta) - whole, 0.0))
-    return tail_probability(statistic, np.nan, np.sort(np.concatenate(gain)), "bootstrap")
-
-
-@dataclass(frozen=True)
-class Null:
-    """A model without one of its terms: `kept` (k,) thetas, None of `smaller` if none is left."""
-
-    whole: LinearMixedModel
-    kept: np.ndarray
-    smaller: LinearMixedModel | None
-
-    @classmethod
-    def of(cls, model: LinearMixedModel, t: int) -> Null:
-        rest = [term for s, term in enumerate(model.terms) if s != t]
-        smaller = LinearMixedModel.of(model.structure.X, rest) if rest else None
-        return cls(model, model.parameters.term != t, smaller)
-
-    def theta(self, y: np.ndarray) -> np.ndarray:
-        """The REML theta (k,) of the whole model for y (n,), 0 for the term that is left out."""
-        theta = np.zeros(len(self.kept))
-        if self.smaller is not None:
-            found = search(self.smaller.sums(y[None]), True).x[0]
-            theta[self.kept] = found / self.smaller.parameters.scale
-        return theta
-
-    def criteria(self, y: np.ndarray, sums: Outcomes, theta: np.ndarray) -> np.ndarray:
-        """The least REML criterion of outcomes y (B, n), whose cross-products are `sums`."""
-        if self.smaller is not None:
-            return self.smaller.fit_sums(self.smaller.sums(y), near=theta[self.kept]).criterion
-        return objective(sums, np.zeros((len(sums), len(theta))), True)

@@ -120,14 +120,15 @@ def minimise(function: Function, start: np.ndarray) -> Minima:
     """
     B = len(start)
     found = Minima(start.copy(), function(np.arange(B), start), np.empty(B), np.zeros(B, dtype=int))
-    step, halvings = np.empty_like(start), np.zeros(B, dtype=int)
-    step[:], found.decrement[:] = newton_steps(found.x, found.at)
+    step, halvings = newton_steps(found.x, found.at), np.zeros(B, dtype=int)
+    found.decrement[:] = promised(found.at, step)
     close = (found.decrement <= CLOSE).astype(int)
     active = np.flatnonzero(np.isfinite(found.value))
     while len(active):
-        x = found.x[active] + step[active] / 2.0 ** halvings[active, None]
+        shorter = step[active] / 2.0 ** halvings[active, None]
+        x = found.x[active] + shorter
         trial = function(active, x)
-        moves = trial.value <= found.value[active] + _slack(found, active, halvings[active])
+        moves = trial.value <= found.value[active] + _slack(found.take(active), shorter)
         moved, stuck = active[moves], active[~moves]
         done = found.decrement <= LAST
         halvings[stuck] += 1
@@ -135,38 +136,46 @@ def minimise(function: Function, start: np.ndarray) -> Minima:
         found.x[moved], halvings[moved] = x[moves], 0
         found.at.put(moved, trial.take(moves))
         found.iterations[moved] += 1
-        step[moved], found.decrement[moved] = newton_steps(x[moves], found.at.take(moved))
+        at = found.at.take(moved)
+        step[moved] = newton_steps(x[moves], at)
+        found.decrement[moved] = promised(at, step[moved])
         close[moved] = np.where(found.decrement[moved] <= CLOSE, close[moved] + 1, 0)
         done |= (close > 2) | (found.iterations >= MAX_ITERATIONS)
         active = active[~done[active]]
     return found
 
 
-def _slack(found: Minima, which: np.ndarray, halvings: np.ndarray) -> np.ndarray:
+def _slack(found: Minima, step: np.ndarray) -> np.ndarray:
     """How much above the value so far a step may end; negative is what it has to gain."""
-    value, decrement = np.abs(found.value[which]), found.decrement[which]
-    gain = -ENOUGH * decrement / 2.0**halvings
-    return np.where(decrement <= CLOSE, 1e-13 * (1 + value), gain)
+    rounding = 1e-13 * (1 + np.abs(found.value))
+    return np.where(found.decrement <= CLOSE, rounding, -ENOUGH * promised(found.at, step))
 
 
-def newton_steps(x: np.ndarray, at: Slopes) -> tuple[np.ndarray, np.ndarray]:
-    """-|H|^-1 g (B, k): downhill whatever the signs of the curvatures; and what each promises, (B,).
+def promised(at: Slopes, step: np.ndarray) -> np.ndarray:
+    """(B,) what steps (B, k) gain by the second-order approximation."""
+    slope = np.einsum("bi,bi->b", _gradient(at), step)
+    curvature = np.einsum("bi,bij,bj->b", step, _finite(at.hessian), step)
+    return np.asarray(-slope - 0.5 * curvature)
+
+
+def _gradient(at: Slopes) -> np.ndarray:
+    return np.where(np.isfinite(at.gradient), at.gradient, 0.0)
+
+
+def newton_steps(x: np.ndarray, at: Slopes) -> np.ndarray:
+    """-|H|^-1 g (B, k): downhill whatever the signs of the curvatures.
 
     Along negative curvature it has some length even where the gradient is 0, at a saddle point.
     """
-    gradient, hessian = np.where(np.isfinite(at.gradient), at.gradient, 0.0), _finite(at.hessian)
-    values, vectors = np.linalg.eigh(hessian)
+    values, vectors = np.linalg.eigh(_finite(at.hessian))
     size = np.abs(values)
     follow = size > FLAT * size.max(axis=1, keepdims=True)
-    slope = np.einsum("bij,bi->bj", vectors, gradient)
+    slope = np.einsum("bij,bi->bj", vectors, _gradient(at))
     length = np.where(follow, -slope / np.where(follow, size, 1.0), 0.0)
     away = follow & (values < 0) & (np.abs(length) < AWAY)
     step = np.einsum("bij,bj->bi", vectors, np.where(away, np.copysign(AWAY, length), length))
     most = np.maximum(LARGEST_STEP, np.abs(x).max(axis=1))
-    step = step / np.maximum(1.0, np.abs(step).max(axis=1) / most)[:, None]
-    curvature = np.einsum("bi,bij,bj->b", step, hessian, step)
-    decrement: np.ndarray = -np.einsum("bi,bi->b", gradient, step) - 0.5 * curvature
-    return step, decrement
+    return np.asarray(step / np.maximum(1.0, np.abs(step).max(axis=1) / most)[:, None])
 
 
 def _finite(hessian: np.ndarray) -> np.ndarray:
