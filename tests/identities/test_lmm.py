@@ -21,7 +21,7 @@ from groupwise.inference.small_sample import (
     satterthwaite_joint,
 )
 from groupwise.models.cross_products import CrossProducts
-from groupwise.models.lmm import LinearMixedModel, LmmFit, fit_lmm
+from groupwise.models.lmm import LinearMixedModel, LmmFit
 from groupwise.models.lmm_likelihood import objective, slopes
 from groupwise.models.lmm_structure import LmmStructure
 from groupwise.models.random_terms import RandomTerm, lme4_order, random_intercept
@@ -40,7 +40,7 @@ class Case:
         return LinearMixedModel.of(self.X, self.terms)
 
     def fit(self, **options: bool) -> LmmFit:
-        return fit_lmm(self.X, self.y, self.terms, **options)
+        return self.model.fit(self.y, **options)
 
 
 def codes(values: np.ndarray) -> np.ndarray:
@@ -422,7 +422,7 @@ def test_another_outcome_of_the_same_design() -> None:
     case, other = make("block/a + b", seed=1), make("block/a + b", seed=1).y ** 1.01
     model = case.model
     model.fit(case.y)
-    again, fresh = model.fit(other), fit_lmm(case.X, other, case.terms)
+    again, fresh = model.fit(other), LinearMixedModel.of(case.X, case.terms).fit(other)
     np.testing.assert_array_equal(again.theta, fresh.theta)
 
 
@@ -461,7 +461,7 @@ def test_many_small_groups_in_blocks() -> None:
     y = rng.normal(size=4000)[group] + rng.normal(size=200)[block] + rng.normal(size=12000)
     X = np.column_stack([np.ones(12000), group % 2])
     terms = (random_intercept(group, name="group"), random_intercept(block, name="block"))
-    fit = fit_lmm(X, y, terms)
+    fit = LinearMixedModel.of(X, terms).fit(y)
     assert fit.model.products.C.shape == (4000, 1, 1)
     assert fit.converged
     L = np.array([[0.0, 1.0]])

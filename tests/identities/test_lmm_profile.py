@@ -20,7 +20,7 @@ from groupwise.inference.bootstrap import draw_t
 from groupwise.inference.profile import Restriction
 from groupwise.inference.variance_intervals import Component
 from groupwise.inference.variance_profile import GeneralVariances
-from groupwise.models.lmm import LmmFit, fit_lmm
+from groupwise.models.lmm import LinearMixedModel, LmmFit
 from groupwise.models.lmm_likelihood import objective
 from groupwise.models.random_intercept import RandomInterceptFit
 from groupwise.sample import Sample
@@ -39,7 +39,7 @@ few = settings(max_examples=5, deadline=None)
 
 
 def general(sample: Sample) -> LmmFit:
-    return fit_lmm(sample.design.X, sample.y, mixed.random_terms(sample.design))
+    return LinearMixedModel.of(sample.design.X, mixed.random_terms(sample.design)).fit(sample.y)
 
 
 @cache
@@ -254,7 +254,7 @@ def test_limits_at_the_boundary_are_exactly_0() -> None:
 def test_shift_and_scale(kind: str, shift: float, scale: float) -> None:
     design, y = KINDS[kind].design, KINDS[kind].y
     terms = mixed.random_terms(design)
-    moved = fit_lmm(design.X, shift * abs(scale) + scale * y, terms)
+    moved = LinearMixedModel.of(design.X, terms).fit(shift * abs(scale) + scale * y)
     a, b = (mixed.profile(each, design.L[:1], 0.95) for each in (fitted(kind), moved))
     ends = [a.conf_low * scale, a.conf_high * scale]
     np.testing.assert_allclose(sorted([b.conf_low, b.conf_high]), sorted(ends), rtol=1e-5)

@@ -21,7 +21,7 @@ from groupwise.inference.limits import Limits
 from groupwise.inference.profile import likelihood_ratio, profile
 from groupwise.inference.variance_intervals import RESIDUAL, TOTAL, Component, components_of
 from groupwise.inference.variance_profile import GeneralVariances
-from groupwise.models.lmm import fit_lmm
+from groupwise.models.lmm import LinearMixedModel
 from groupwise.models.random_terms import RandomTerm, random_intercept
 
 OF_WIDTH = 1e-6
@@ -123,7 +123,7 @@ def components(name: str, estimator: str) -> dict[str, Component]:
         slope = data["Days"] if name == "sleepstudy" else data["arm"] == "treated"
         Z = np.column_stack([np.ones(len(data)), slope.to_numpy(dtype=float)])
         terms = [RandomTerm(codes(data, group), Z, name != "sleepstudy", group)]
-    at = GeneralVariances.of(fit_lmm(X, y, terms), reml=estimator == "reml")
+    at = GeneralVariances.of(LinearMixedModel.of(X, terms).fit(y), reml=estimator == "reml")
     found = components_of(at, LEVEL)
     return {f"{each.level} {each.term}".strip(): each for each in found}
 

@@ -10,7 +10,7 @@ are those of |t*|: twice the draws for each tail.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from groupwise.inference import wald
 from groupwise.inference.profile import Restriction
-from groupwise.models.interface import Fit
+from groupwise.models.interface import Fit, Model
 from groupwise.tidy import Inference, JointTest
 
 
@@ -72,35 +72,34 @@ def refits(
     """A statistic of REML fits to draws at theta (B, ...): (..., n_draws, *shape).
 
     `statistic` of b fits has shape (b, *shape). What has no fit is infinite: it counts as extreme.
-    Draws of several outcomes are fitted together, as many as are worked on at a time.
     """
-    model, B = fit.model, len(theta)
-    every = np.full((B, n_draws, *shape), np.inf)
-    flat = every.reshape(B * n_draws, *shape)
-    seed_of = np.broadcast_to(seeds, fit.shape).ravel()
+    seed_of, fitted = np.broadcast_to(seeds, fit.shape).ravel(), fit.converged.ravel()
+    values = np.full((len(fitted), n_draws, *shape), np.inf)
+    parts = [
+        statistic(fit.model.fit_sums(sums, near=near))
+        for sums, near in _piled(fit.model, theta[fitted], n_draws, seed_of[fitted])
+    ]
+    if parts:
+        drawn = np.concatenate(parts).reshape(-1, n_draws, *shape)
+        values[fitted] = np.where(np.isnan(drawn), np.inf, drawn)
+    return values.reshape((*fit.shape, n_draws, *shape))
+
+
+def _piled(
+    model: Model, theta: np.ndarray, n_draws: int, seeds: np.ndarray
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """Draws of one outcome after the other, with their theta, as many as are fitted together."""
     pile: list[Any] = []
-    places: list[np.ndarray] = []
     near: list[np.ndarray] = []
-
-    def clear() -> None:
-        refit = model.fit_sums(type(pile[0]).joined(pile), near=np.concatenate(near))
-        values = statistic(refit)
-        flat[np.concatenate(places)] = np.where(np.isnan(values), np.inf, values)
-        for each in (pile, places, near):
-            each.clear()
-
-    for i in np.flatnonzero(fit.converged.ravel()):
-        first = i * n_draws
-        for sums in model.draw(theta[i], n_draws=n_draws, seed=int(seed_of[i])):
+    for at, seed in zip(theta, seeds, strict=True):
+        for sums in model.draw(at, n_draws=n_draws, seed=int(seed)):
             pile.append(sums)
-            places.append(first + np.arange(len(sums)))
-            near.append(np.broadcast_to(theta[i], (len(sums), *theta.shape[1:])))
-            first += len(sums)
+            near.append(np.broadcast_to(at, (len(sums), *at.shape)))
             if sum(map(len, pile)) >= model.at_a_time:
-                clear()
+                yield type(sums).joined(pile), np.concatenate(near)
+                pile, near = [], []
     if pile:
-        clear()
-    return every.reshape((*fit.shape, n_draws, *shape))
+        yield type(pile[0]).joined(pile), np.concatenate(near)
 
 
 def bootstrap_joint(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> JointTest:

@@ -26,7 +26,6 @@ import numpy as np
 from groupwise.design import Design
 from groupwise.inference import wald as normal
 from groupwise.inference.bootstrap import bootstrap, bootstrap_joint
-from groupwise.inference.held_sd import HeldSd
 from groupwise.inference.limits import Limits
 from groupwise.inference.one_intercept_profile import OneInterceptVariances
 from groupwise.inference.outliers import Studentised, studentise
@@ -37,7 +36,12 @@ from groupwise.inference.small_sample import (
     satterthwaite,
     satterthwaite_joint,
 )
-from groupwise.inference.variance_intervals import Component, Variances, components_of
+from groupwise.inference.variance_intervals import (
+    Component,
+    HeldSd,
+    Variances,
+    components_of,
+)
 from groupwise.inference.variance_profile import GeneralVariances
 from groupwise.inference.variance_test import group_variance_test
 from groupwise.models.blups import RandomEffects

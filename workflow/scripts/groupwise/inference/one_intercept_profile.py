@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.inference.held_sd import HeldSd, Level
 from groupwise.inference.limits import Parameter, as_it_is, as_share
+from groupwise.inference.variance_intervals import HeldSd, Level
 from groupwise.models.random_intercept import (
     Objective,
     OutcomeSums,

@@ -53,18 +53,31 @@ class Restriction:
 class _Row:
     """The ML deviance of B outcomes when l'beta is fixed, as a function of its value.
 
-    `near` (2B, ...): theta where the last search of an outcome ended, on either side of its estimate.
+    `minimum` (B,) is the deviance where it is not; `near` (2B, ...) theta where the last search of
+    an outcome ended, on either side of its estimate.
     """
 
     restriction: Restriction
     sums: Any
+    minimum: np.ndarray
     near: np.ndarray = field(repr=False)
 
-    def __call__(self, delta: np.ndarray, which: np.ndarray) -> np.ndarray:
+    @classmethod
+    def of(cls, fit: Fit, ml: Fit, which: np.ndarray, row: np.ndarray) -> _Row:
+        """Of the outcomes `which` (B,); row (p,) is l."""
+        restriction, theta = Restriction.of(fit.model, row[None, :]), ml.theta[which]
+        near = np.concatenate([theta, theta])
+        return cls(restriction, fit.sums.take(which), ml.criterion[which], near)
+
+    def __call__(self, value: np.ndarray, which: np.ndarray) -> np.ndarray:
         some = self.sums.take(which % len(self.sums))
-        moved = self.restriction.sums(some, delta[:, None])
-        value, self.near[which] = self.restriction.smaller.least_deviance(moved, self.near[which])
-        return np.asarray(value)
+        moved = self.restriction.sums(some, value[:, None])
+        least, self.near[which] = self.restriction.smaller.least_deviance(moved, self.near[which])
+        return np.asarray(least)
+
+    def rise(self, value: np.ndarray) -> np.ndarray:
+        """(B,) what the deviance rises to `value` (B,)."""
+        return np.asarray(self(value, np.arange(len(value))) - self.minimum)
 
 
 def profile(
@@ -83,18 +96,15 @@ def profile(
         Where limits, which take most of the time, are wanted; they are NaN elsewhere.
     """
     ml, kept = _maximum(fit)
-    sums, theta, minimum = fit.sums.take(kept), ml.theta[kept], ml.criterion[kept]
     wanted = np.flatnonzero(np.broadcast_to(limits, fit.shape).ravel()[kept])
     estimate = ml.beta[kept] @ L.T
     std_error = np.sqrt(np.einsum("...ij,ij->...i", L @ ml.vcov[kept], L))
     step = stats.norm.ppf(0.5 + conf_level / 2) * std_error
     ratio, low, high = np.full((3, *estimate.shape), np.nan)
     for j, row in enumerate(L):
-        restriction = Restriction.of(fit.model, row[None, :])
-        at_zero = _Row(restriction, sums, theta.copy())
-        ratio[:, j] = at_zero(np.zeros(len(kept)), np.arange(len(kept))) - minimum
-        deviance = _Row(restriction, sums.take(wanted), np.concatenate([theta[wanted]] * 2))
-        some = (estimate[wanted, j], step[wanted, j], minimum[wanted])
+        ratio[:, j] = _Row.of(fit, ml, kept, row).rise(np.zeros(len(kept)))
+        deviance = _Row.of(fit, ml, kept[wanted], row)
+        some = (estimate[wanted, j], step[wanted, j], deviance.minimum)
         low[wanted, j], high[wanted, j] = both_sides(deviance, *some, conf_level)
     root = np.sign(estimate) * np.sqrt(np.maximum(ratio, 0))
     rows = Inference(
@@ -140,10 +150,7 @@ def covers(fit: Fit, L: np.ndarray, value: np.ndarray, conf_level: float) -> np.
     held = np.full(every.shape, np.nan)
     cutoff = stats.chi2.ppf(conf_level, 1)
     for j, row in enumerate(L):
-        restriction = Restriction.of(fit.model, row[None, :])
-        deviance = _Row(restriction, fit.sums.take(kept), ml.theta[kept].copy())
-        rise = deviance(every[kept, j], np.arange(len(kept))) - ml.criterion[kept]
-        held[kept, j] = rise <= cutoff
+        held[kept, j] = _Row.of(fit, ml, kept, row).rise(every[kept, j]) <= cutoff
     return held.reshape((*fit.shape, len(L)))
 
 

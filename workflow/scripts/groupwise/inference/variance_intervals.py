@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 
-from groupwise.inference.held_sd import HeldSd, Level
 from groupwise.inference.limits import Limits, Parameter
 
 UNDEFINED = Limits(*np.full((3, 1), np.nan))
@@ -32,6 +31,37 @@ class Component:
     std_dev: Limits
     icc: Limits
     design_effect: Limits
+
+
+@dataclass(frozen=True)
+class HeldSd:
+    """What the model says with a standard deviation held at m values.
+
+    All other variances are at their optimum given the one that is held, so that at the estimate the
+    effects and their covariance are those of the fit itself, and at 0 those of a model without it.
+
+    Attributes
+    ----------
+    sd : (m,)
+    deviance : (m,) twice what the log-likelihood is below its maximum
+    icc : (m,) share of the groups in the variance; NaN where there is no one share
+    beta, vcov : (m, p), (m, p, p)
+    """
+
+    sd: np.ndarray
+    deviance: np.ndarray
+    icc: np.ndarray
+    beta: np.ndarray
+    vcov: np.ndarray
+
+
+@dataclass(frozen=True)
+class Level:
+    """A random term: its name, its q columns, and how many rows each of its levels has, (L,)."""
+
+    name: str
+    colnames: tuple[str, ...]
+    size: np.ndarray
 
 
 class Variances(Protocol):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.inference.held_sd import HeldSd, Level
 from groupwise.inference.limits import Deviance, Parameter, as_it_is, as_share
+from groupwise.inference.variance_intervals import HeldSd, Level
 from groupwise.models.cross_products import Outcomes
 from groupwise.models.lmm import LinearMixedModel, LmmFit, search
 from groupwise.models.lmm_likelihood import curves, eliminate, in_theta, solve_gls, weigh

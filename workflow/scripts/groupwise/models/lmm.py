@@ -46,7 +46,6 @@ from groupwise.models.lmm_structure import LmmStructure
 from groupwise.models.newton import Minima, Slopes, minimise, relative_curvature
 from groupwise.models.random_terms import Parameters, RandomTerm, factor_of_covariance
 
-SOFTWARE = "groupwise"
 STARTS = (0.05, 0.25, 1.0, 4.0)
 """Multiples of the identity among which the best Lambda is where the search begins."""
 
@@ -360,7 +359,6 @@ class LmmFit:
     runaway: np.ndarray
     flat: np.ndarray
     y: np.ndarray | None = None
-    software: str = SOFTWARE
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -623,16 +621,3 @@ def _least_curvature(hessian: np.ndarray, scale: np.ndarray) -> np.ndarray:
     scaled = hessian * scale[:, :, None] * scale[:, None, :]
     ok = np.isfinite(scaled).all(axis=(1, 2), keepdims=True)
     return np.asarray(np.linalg.eigvalsh(np.where(ok, scaled, np.eye(scale.shape[1])))[:, 0])
-
-
-def fit_lmm(
-    X: np.ndarray, y: np.ndarray, terms: Sequence[RandomTerm], *, reml: bool = True
-) -> LmmFit:
-    """Fit by REML or maximum likelihood: X (n, p), y (..., n), terms in any order.
-
-    Raises
-    ------
-    ValueError
-        As `LinearMixedModel.of`.
-    """
-    return LinearMixedModel.of(X, terms).fit(y, reml=reml)
