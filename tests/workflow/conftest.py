@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_project import ELSEWHERE, Project, commit_all, make_project
+from tiny_project import ELSEWHERE, Project, commit_all, make_data, make_project
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +66,12 @@ def archived(shared: Path, finished: Project) -> Project:
             assert run.code == 0, run.console
             project.write(".git/console.txt", run.console)
     return Project(folder)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Project:
+    """The files that a user writes, and no workflow: for the checks of in_process.py."""
+    return make_data(tmp_path / "project")
 
 
 @pytest.fixture
