@@ -126,6 +126,7 @@ RECIPES = {
         columns=("out_come ($)", "kind of_$class$", "klass_id", "scho|ol"),
     ),
 }
+SANDWICH_PLANNED = ("usual", "within", "blocked")
 
 
 @dataclass(frozen=True)
@@ -175,14 +176,23 @@ def analysed(name: str) -> Experiment:
     results["diagnostics"] = run_checks(name, results, further)
     results |= fit_again(table, header | design, fails=recipe.fails)
     truth = {"effects": dict.fromkeys(design["contrasts"], 2.0)} if recipe.true else None
-    verdict, overview = calibrate(sample, results, fails=recipe.fails)
+    verdict, overview = calibrate(sample, results, planned_for(name), fails=recipe.fails)
     roles = {"roles": design["roles"] | {"individual": recipe.individual}}
     shown = header | design | roles | dict(recipe.understood)
     return Experiment(table, shown, results, truth, verdict, overview)
 
 
+def planned_for(name: str) -> tuple[str, ...]:
+    """Methods to plan for: a sandwich, whose search for a number of groups takes long, for few."""
+    return ("mixed_wald", "ols_cr2" if name in SANDWICH_PLANNED else "group_means", "dummy")
+
+
 def calibrate(
-    sample: specifications.Sample, results: dict[str, pd.DataFrame], *, fails: bool
+    sample: specifications.Sample,
+    results: dict[str, pd.DataFrame],
+    methods: tuple[str, ...],
+    *,
+    fails: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Add a small calibration, its verdict and a plan to the results; verdict.json and calibration.json.
 
@@ -201,7 +211,7 @@ def calibrate(
     rules = rules_for(sample.conf_level)
     found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
     results["verdict"] = found.methods
-    results["planning"] = planned(sample, options, None, 0.8, ("mixed_wald", "ols_cr2", "dummy"))
+    results["planning"] = planned(sample, options, None, 0.8, methods)
     return said(found, results["estimates"], rules), overview
 
 
