@@ -61,13 +61,6 @@ def test_figure_is_drawn_and_described_in_a_size_that_a_page_can_show(name: str,
     check_alt(figure.alt, needs_number=case != "failed")
 
 
-@pytest.mark.parametrize("case", ["many_groups", "failed"])
-@pytest.mark.parametrize("name", NAMES)
-def test_same_svg_each_time(name: str, case: str) -> None:
-    first, second = (figures.render(figures.draw(name, tables(case)), "svg") for _ in range(2))
-    assert first == second
-
-
 @pytest.mark.parametrize(
     "case",
     ["usual", "many_arms", "long_labels", "long_groups", "blocked", "within", "some_within"],

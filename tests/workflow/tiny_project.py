@@ -49,6 +49,11 @@ ELSEWHERE = {
     "width of the console": Elsewhere(env={"COLUMNS": "60"}),
 }
 
+MADE_ELSEWHERE = (
+    *("reports/rendered/drawn.html", "reports/rendered/drawn.json"),
+    *("results/measured/estimates.csv", "results/families.csv"),
+)
+
 
 @dataclass(frozen=True)
 class Run:
