@@ -77,7 +77,6 @@ RECIPES = {
     "failed": replace(USUAL, fails=True),
     "long_labels": Recipe(arms=tuple(f"{LONG}, number {j}" for j in range(1, 4))),
     "long_groups": replace(USUAL, label="Professor Hieronymus Longname the {}th".format),
-    "numeric_groups": replace(USUAL, label=str),
     "within": replace(USUAL, kind="within", sd_group=3.0),
     "blocked": replace(USUAL, kind="blocked", groups=8),
     "nested": replace(USUAL, kind="blocked", groups=8, blocks_as="random"),
