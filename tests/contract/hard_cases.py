@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from ingest_data import run as ingest_and_describe
 from plan_experiment import run as planned
-from sample_data import sample_of
 
-from groupwise import specifications, tidy
+from groupwise import methods as procedures
+from groupwise import tidy
 from groupwise.catalogue.methods import CURVES, NAMES, costs, method_order
 from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.diagnostics import refit
@@ -25,6 +25,7 @@ from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.sensitivity import sensitivity
+from groupwise.sample import Sample, sample_of
 from groupwise.simulation.estimation import estimate_process
 from groupwise.simulation.gathering import gathered
 from groupwise.simulation.options import NotSimulated, Options
@@ -192,7 +193,7 @@ def planned_for(name: str) -> tuple[str, ...]:
 
 
 def calibrate(
-    sample: specifications.Sample,
+    sample: Sample,
     understood: Mapping[str, Any],
     results: dict[str, pd.DataFrame],
     methods: tuple[str, ...],
@@ -289,9 +290,9 @@ def simulate(recipe: Recipe) -> pd.DataFrame:
     )
 
 
-def fit_all(sample: specifications.Sample, *, fails: bool) -> dict[str, pd.DataFrame]:
+def fit_all(sample: Sample, *, fails: bool) -> dict[str, pd.DataFrame]:
     """The tables of all specifications, methods in the order of the report."""
-    parts = [specifications.fit_tables(name, sample) for name in specifications.names()]
+    parts = [procedures.fit_tables(name, sample) for name in procedures.specifications()]
     if fails:
         parts = [without_answer(part) if "mixed" in methods(part) else part for part in parts]
     tables = {}
