@@ -31,6 +31,7 @@ from groupwise.simulation.gathering import gathered
 from groupwise.simulation.options import NotSimulated, Options
 from groupwise.simulation.workload import dataset_workload
 from groupwise.verdict.judgement import judged, rules_for, verdict_content
+from groupwise.witness import agreement
 
 
 @dataclass(frozen=True)
@@ -301,6 +302,7 @@ def fit_all(sample: Sample, *, fails: bool) -> dict[str, pd.DataFrame]:
         tables[name] = table.sort_values(
             "method", key=lambda column: column.map(method_order), kind="stable", ignore_index=True
         )
+    tables["agreement"] = agreement(sample, tables)
     return tables
 
 
@@ -308,7 +310,7 @@ def fit_again(
     table: pd.DataFrame, design: Mapping[str, Any], *, fails: bool
 ) -> dict[str, pd.DataFrame]:
     """What the models say without each group, under other settings, with their variance held."""
-    experiment = refit.Experiment(table, design, sample_of)
+    experiment = refit.Dataset(table, design, sample_of)
     tables = {
         "influence": influence(experiment),
         "sensitivity": sensitivity(experiment),
