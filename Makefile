@@ -19,12 +19,12 @@ SNAKEFILES = Snakefile workflow/rules
 EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report examples study describe archive verify validator test bench \
+.PHONY: help env quarto report examples study describe archive verify validator test test-long bench \
 	scaling screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: PYTHON=python3.12 makes .venv with another Python; CORES=4; CONFIG=my.yaml is"
 	@echo "added to config.yaml; ARGS='...' goes to Snakemake (report), pytest (test), bench or uv (lock);"
 	@echo "PROFILE=slurm runs on a cluster, as profiles/slurm says; GROUPWISE_QUARTO=off: no Quarto."
@@ -87,8 +87,14 @@ validator: $(STAMP) ## Install roc-validator and cyclonedx-py in .venv/crate, fo
 	@.venv/crate/bin/python -m pip install -qq --no-input --disable-pip-version-check \
 		--require-hashes -r requirements-crate.txt
 
-test: $(STAMP) ## Run the tests
-	@$(IN_ENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+# A file's tests run in one process, in the order of tests/conftest.py: files that take long first.
+PYTEST = $(IN_ENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+test: $(STAMP) ## Run the tests, but for those that take long
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-long: $(STAMP) ## Run the tests that take long: archives, Slurm, browser, interrupted runs, simulations
+	@$(PYTEST) -m slow $(ARGS)
 
 bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small sizes; --write: into docs/)
 	@$(IN_ENV) python benchmarks/run.py $(ARGS)

@@ -78,7 +78,7 @@ LABELS = sorted((*ARMS, *GROUPS, *BLOCKS, *COLUMNS, *TITLES.values(), NOTE, SHOW
 ]
 
 CONFIG = {
-    "calibration": {"replicates": 100, "slow_replicates": 5, "draws": 99},
+    "calibration": {"replicates": 100, "slow_replicates": 5, "draws": 99, "jobs": 1},
     "datasets": {
         "simulated": {
             "title": TITLES["simulated"],

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_project import ELSEWHERE, Project, commit_all, make_project
+from tiny_project import (
+    ELSEWHERE,
+    MADE_ELSEWHERE,
+    Project,
+    commit_all,
+    make_data,
+    make_project,
+)
 
 
 @pytest.fixture(scope="session")
@@ -45,12 +52,16 @@ def finished(shared: Path, template: Project) -> Project:
 
 @pytest.fixture(scope="session")
 def elsewhere(shared: Path, template: Project) -> Project:
-    """The same project, made with everything different that may not matter: see ELSEWHERE."""
+    """The same project, made with everything different that may not matter: see ELSEWHERE.
+
+    One dataset as far as its page; of the other what families of outcomes are made of.
+    """
     with _made_once(shared / "elsewhere" / "a folder, with a space") as (folder, missing):
         if missing:
             project = template.copy(folder)
             env = {key: value for each in ELSEWHERE.values() for key, value in each.env.items()}
-            run = project.run(project.make_command(cores=ELSEWHERE["cores"].cores), env)
+            command = project.make_command(" ".join(MADE_ELSEWHERE), ELSEWHERE["cores"].cores)
+            run = project.run(command, env)
             assert run.code == 0, run.console
     return Project(folder)
 
@@ -66,6 +77,12 @@ def archived(shared: Path, finished: Project) -> Project:
             assert run.code == 0, run.console
             project.write(".git/console.txt", run.console)
     return Project(folder)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Project:
+    """The files that a user writes, and no workflow: for the checks of in_process.py."""
+    return make_data(tmp_path / "project")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A mistake in config.yaml ends in one sentence, before anything is run or removed.
 
-The sentences stand here as a user reads them.
+The sentences stand here as a user reads them. All are asked of the checks themselves, and those of
+`IN_A_RUN` of a run too: one for each place where a mistake is seen.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import in_process
 import pytest
 from tiny_project import Project
 
@@ -500,17 +502,30 @@ MISTAKES = {
     }.items()
     for mistake in mistakes
 }
-# Its rendering is the same for all that is found at one place; the syntax is looked at before.
-ALSO_PLAIN = {"unknown key: of a dataset", "name: given twice", "source: no such file"} | {
-    name for name in MISTAKES if name.startswith("syntax: ")
-}
+# By a job; before Snakemake reads the file, twice; by the Snakefile.
+BY_A_JOB = "effects: of no arm in a file"
+IN_A_RUN = (
+    BY_A_JOB,
+    *("syntax: bracket", "syntax: no file"),
+    *("unknown key: of a dataset", "source: no such file"),
+)
 
 
-@pytest.mark.parametrize("name", MISTAKES)
-def test_mistake_is_one_sentence(copied: Project, name: str) -> None:
+@pytest.mark.parametrize("name", sorted(MISTAKES.keys() - {BY_A_JOB}))
+def test_mistake_is_one_sentence(bare: Project, name: str) -> None:
+    mistake = MISTAKES[name]
+    mistake.make(bare)
+    run = in_process.check(bare)
+    assert run.code != 0
+    assert run.sentences == [f"{CONFIG}: {mistake.says}"], run.console
+    assert "Traceback" not in run.console
+
+
+@pytest.mark.parametrize("name", IN_A_RUN)
+def test_mistake_is_one_sentence_of_a_run_that_removes_nothing(copied: Project, name: str) -> None:
     mistake, before = MISTAKES[name], copied.times()
     mistake.make(copied)
-    for run in copied.both_ways() if name in ALSO_PLAIN else [copied.make_report()]:
+    for run in copied.both_ways():
         assert run.code != 0
         assert run.sentences == [f"{CONFIG}: {mistake.says}"], run.console
         assert "Traceback" not in run.console
@@ -528,22 +543,24 @@ def test_mistake_in_another_configfile_names_that_file(copied: Project) -> None:
         assert run.sentences == [f"more.yaml: {says}"]
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        ("0123  tiny.csv\n", "line 1: this is no sum with a file's name; write it as `sha256sum` "),
-        (None, "there is no such list of checksums; bring it back (it may be empty)."),
-    ],
-    ids=["not a sum", "no file"],
+BAD_SUMS = (
+    "data/raw/SHA256SUMS: line 1: this is no sum with a file's name; write it as `sha256sum` "
 )
-def test_bad_list_of_checksums(copied: Project, content: str | None, says: str) -> None:
-    sums = "data/raw/SHA256SUMS"
-    if content is None:
-        (copied.folder / sums).unlink()
-    else:
-        copied.write(sums, content)
+NO_SUMS = (
+    "data/raw/SHA256SUMS: there is no such list of checksums; bring it back (it may be empty)."
+)
+
+
+def test_bad_list_of_checksums(bare: Project) -> None:
+    bare.write(in_process.SUMS, "0123  tiny.csv\n")
+    run = in_process.check(bare)
+    assert run.code != 0 and "Traceback" not in run.console
+    assert [each.startswith(BAD_SUMS) for each in run.sentences] == [True], run.console
+
+
+def test_missing_list_of_checksums(copied: Project) -> None:
+    """The list is an input of jobs: Snakemake would miss it in its own words."""
+    (copied.folder / in_process.SUMS).unlink()
     for run in copied.both_ways():
-        assert run.code != 0
-        (sentence,) = run.sentences
-        assert sentence.startswith(f"{sums}: {says}")
-        assert "Traceback" not in run.console
+        assert run.code != 0 and "Traceback" not in run.console
+        assert run.sentences == [NO_SUMS], run.console

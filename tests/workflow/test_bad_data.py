@@ -1,6 +1,7 @@
 """A mistake in a data file ends in one sentence, and earlier results stay; what is harmless works.
 
-The sentences stand here as a user reads them.
+The sentences stand here as a user reads them. All are asked of the scripts themselves, and those of
+`IN_A_RUN` of a run too.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import pickle
 from collections.abc import Callable
 from typing import NamedTuple
 
+import in_process
 import pytest
-from tiny_project import CONFIG, TINY_CSV, Project
+from tiny_project import CONFIG, TINY_CSV, Project, Run, make_data
 
 TINY = (CONFIG / "tiny.csv").read_text(encoding="utf-8")
 LINES = TINY.splitlines()
@@ -397,7 +399,8 @@ MISTAKES = {
     }.items()
     for mistake in mistakes
 }
-ALSO_PLAIN = {"column: missing", "outcome: a word", "arm: with one group", "file: empty"}
+IN_A_RUN = ("file: empty", "arm: with one group")
+PROCESSED = "data/processed/measured.parquet"
 
 HARMLESS = {
     "semicolons and decimal commas": TINY.replace(",", ";").replace(".", ","),
@@ -422,15 +425,26 @@ def set_up(project: Project, content: str | bytes, change: tuple[str, str], file
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_mistake_is_one_sentence(copied: Project, name: str) -> None:
+def test_mistake_is_one_sentence(bare: Project, name: str) -> None:
+    mistake = MISTAKES[name]
+    set_up(bare, mistake.content, mistake.change, mistake.file)
+    assert_says(in_process.check(bare), mistake)
+
+
+@pytest.mark.parametrize("name", IN_A_RUN)
+def test_mistake_is_one_sentence_of_a_run_that_removes_nothing(copied: Project, name: str) -> None:
     mistake, before = MISTAKES[name], copied.times()
     set_up(copied, mistake.content, mistake.change, mistake.file)
-    for run in copied.both_ways() if name in ALSO_PLAIN else [copied.make_report()]:
-        assert run.code != 0
-        says = f"{mistake.file}: datasets.measured.{mistake.says}"
-        assert run.sentences == [says], run.console
-        assert "Traceback" not in run.console
+    for run in copied.both_ways():
+        assert_says(run, mistake)
     assert copied.times() == before
+
+
+def assert_says(run: Run, mistake: Mistake) -> None:
+    assert run.code != 0
+    says = f"{mistake.file}: datasets.measured.{mistake.says}"
+    assert run.sentences == [says], run.console
+    assert "Traceback" not in run.console
 
 
 def test_changed_file_is_refused(copied: Project) -> None:
@@ -445,12 +459,11 @@ def test_changed_file_is_refused(copied: Project) -> None:
     assert copied.times() == before
 
 
-def test_file_of_the_same_name_elsewhere_is_not_changed(copied: Project) -> None:
-    copied.write("data/raw/SHA256SUMS", f"{'0' * 64}  tiny.csv\n")
-    copied.write("tiny.csv", TINY)
-    block = BLOCK.replace(TINY_CSV, "tiny.csv")
-    copied.edit("config.yaml", BLOCK, block)
-    run = copied.make_report("data/processed/measured.parquet")
+def test_file_of_the_same_name_elsewhere_is_not_changed(bare: Project) -> None:
+    bare.write("data/raw/SHA256SUMS", f"{'0' * 64}  tiny.csv\n")
+    bare.write("tiny.csv", TINY)
+    bare.edit("config.yaml", BLOCK, BLOCK.replace(TINY_CSV, "tiny.csv"))
+    run = in_process.check(bare)
     assert run.code == 0, run.console
 
 
@@ -459,17 +472,29 @@ def test_mended_mistake_is_done_with(copied: Project) -> None:
     copied.write(TINY_CSV, with_score("absent"))
     assert copied.make_report().code != 0
     copied.write(TINY_CSV, TINY)
-    assert copied.make_report("data/processed/measured.parquet").code == 0
+    assert copied.make_report(PROCESSED).code == 0
     assert copied.made() == before
 
 
-@pytest.mark.parametrize("name", HARMLESS)
-def test_harmless_file_is_read(copied: Project, name: str) -> None:
-    before = copied.made()["data/processed/measured.parquet"]
-    copied.write(TINY_CSV, HARMLESS[name])
-    run = copied.make_report("data/processed/measured.parquet")
+@pytest.fixture(scope="module")
+def as_it_is(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The analysis table of the file that nothing was done to."""
+    project = make_data(tmp_path_factory.mktemp("as_it_is") / "project")
+    run = in_process.ingest(project)
     assert run.code == 0, run.console
-    assert copied.made()["data/processed/measured.parquet"] == before
+    return (project.folder / PROCESSED).read_bytes()
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_harmless_file_is_read(bare: Project, as_it_is: bytes, name: str) -> None:
+    bare.write(TINY_CSV, HARMLESS[name])
+    run = in_process.ingest(bare)
+    assert run.code == 0, run.console
+    assert (bare.folder / PROCESSED).read_bytes() == as_it_is
+
+
+def test_a_run_reads_what_the_scripts_read(finished: Project, as_it_is: bytes) -> None:
+    assert (finished.folder / PROCESSED).read_bytes() == as_it_is
 
 
 @pytest.mark.parametrize(
@@ -496,9 +521,9 @@ def test_harmless_file_is_read(copied: Project, name: str) -> None:
     ],
 )
 def test_arms_may_look_like_numbers(
-    copied: Project, labels: tuple[str, str], change: tuple[str, str]
+    bare: Project, labels: tuple[str, str], change: tuple[str, str]
 ) -> None:
     content = TINY.replace("control", labels[0]).replace("treated", labels[1])
-    set_up(copied, content, change, TINY_CSV)
-    run = copied.make_report("data/processed/checked/measured.json")
+    set_up(bare, content, change, TINY_CSV)
+    run = in_process.check(bare)
     assert run.code == 0, run.console

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -25,8 +26,9 @@ PLANNED = ["mixed_kenward_roger"]
 each_dataset = pytest.mark.parametrize("dataset", DATASETS)
 
 
+@cache
 def analysed(project: Project, dataset: str) -> groupwise.Analysis:
-    """A dataset of the tiny project, in memory."""
+    """A dataset of the tiny project, in memory: analysed once for its tables and its figures."""
     block = yaml.safe_load(project.read("config.yaml"))["datasets"][dataset]
     given: dict[str, Any] = block["roles"] | {"reference": block["reference"], "dataset": dataset}
     if "file" in block:

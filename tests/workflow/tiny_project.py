@@ -57,6 +57,11 @@ ELSEWHERE = {
     "width of the console": Elsewhere(env={"COLUMNS": "60"}),
 }
 
+MADE_ELSEWHERE = (
+    *("reports/rendered/drawn.html", "reports/rendered/drawn.json"),
+    *("results/measured/estimates.csv", "results/families.csv"),
+)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -179,7 +184,7 @@ class Project:
 
 def make_project(folder: Path) -> Project:
     """What is needed to run, as in a fresh clone, with the tiny datasets as its own."""
-    (folder / "data" / "raw").mkdir(parents=True)
+    project = make_data(folder)
     ignored = shutil.ignore_patterns("__pycache__", "rendered", ".quarto", "tests")
     for part in PARTS:
         source = ROOT / part
@@ -187,6 +192,12 @@ def make_project(folder: Path) -> Project:
             shutil.copytree(source, folder / part, ignore=ignored)
         else:
             shutil.copy2(source, folder / part)
+    return project
+
+
+def make_data(folder: Path) -> Project:
+    """The tiny datasets and their configuration, without the workflow."""
+    (folder / "data" / "raw").mkdir(parents=True)
     shutil.copy2(CONFIG / "tiny.yaml", folder / "config.yaml")
     shutil.copy2(CONFIG / "tiny.csv", folder / TINY_CSV)
     (folder / "data" / "raw" / "SHA256SUMS").touch()
