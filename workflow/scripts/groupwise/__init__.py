@@ -1,8 +1,8 @@
 """Groupwise: inference about treatment effects when the data come in groups.
 
 Arrays and tables in, tables out: nothing in this package knows a file path, a configuration or
-Snakemake. Imports go one way: tidy, data -> design -> models -> inference -> specifications ->
-diagnostics, figures, report -> analysis.
+Snakemake. Imports go one way: catalogue -> tidy, data -> design -> models -> inference ->
+specifications -> simulation -> verdict, planning, diagnostics, figures, report -> analysis.
 
 From a notebook, `analyse` gives the tables and figures of a report for a data frame, `simulate` draws
 one, and `InputError`, a ValueError, is what both raise for a mistake in what they are given.
