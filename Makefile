@@ -93,7 +93,7 @@ PYTEST = $(IN_ENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile --n
 test: $(STAMP) ## Run the tests, but for those that take long
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-test-long: $(STAMP) ## Run the tests that take long: archives, Slurm, browser, interrupted runs, simulations
+test-long: $(STAMP) ## Run the tests that take long: archives, Slurm, browser, lint, simulations
 	@$(PYTEST) -m slow $(ARGS)
 
 bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small sizes; --write: into docs/)

@@ -17,6 +17,7 @@ import yaml
 from scipy import stats
 from tiny_project import ROOT, Project, make_project
 
+pytestmark = pytest.mark.slow
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BLOCK = re.compile(
     r"(?P<said>[^\n]+(?:\n[^\n]+)*)\n\n(?P<fence>`{3,})\w+\n(?P<code>.*?)^(?P=fence)$", re.M | re.S

@@ -37,7 +37,7 @@ def started(project: Project, seen: str, target: str) -> Iterator[subprocess.Pop
         while not any(project.folder.glob(seen)):
             assert process.poll() is None, "the run ended before it could be stopped"
             assert time.monotonic() < end
-            time.sleep(0.001)
+            time.sleep(0.005)
         yield process
     finally:
         if process.poll() is None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 from tiny_project import ROOT, Project
 
+pytestmark = pytest.mark.slow
 TOOLS = {
     "ruff check": ["ruff", "check", "--no-cache", "."],
     "ruff format": ["ruff", "format", "--no-cache", "--check", "."],

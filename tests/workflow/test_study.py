@@ -36,6 +36,7 @@ def project(studied: Project, tmp_path: Path) -> Project:
     return studied.copy(tmp_path / "project")
 
 
+@pytest.mark.slow
 def test_study_from_nothing_to_its_page_and_the_link_to_it(project: Project) -> None:
     console = project.read("console.txt")
     assert f"Open {PAGE}" in console
@@ -57,6 +58,7 @@ def test_study_from_nothing_to_its_page_and_the_link_to_it(project: Project) -> 
     assert set(project.make_report(DRY).plan) == {"render_index"}
 
 
+@pytest.mark.slow
 def test_numbers_do_not_depend_on_jobs_or_cores_and_what_is_done_is_kept(project: Project) -> None:
     before = [project.read(name) for name in TABLES]
     project.edit(STUDY, "jobs: 3", "jobs: 2")
