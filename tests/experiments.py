@@ -9,12 +9,35 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
+from groupwise.algebra import pairwise_differences
+from groupwise.catalogue.methods import NAMES
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
-from groupwise.design import make_design
-from groupwise.methods import fit_tables
+from groupwise.design import Design, make_design
+from groupwise.inference.mixed import MixedFit, MixedModel
+from groupwise.inference.sandwich import (
+    Contrasts,
+    Robust,
+    cr_inference,
+    cr_joint,
+    design_clusters,
+    robust,
+)
+from groupwise.methods import (
+    Fits,
+    Replicates,
+    Request,
+    answer,
+    answers_of,
+    fit_tables,
+    method_of,
+)
 from groupwise.methods import specifications as all_of_them
-from groupwise.sample import Sample
+from groupwise.models.clusters import Projected
+from groupwise.models.lmm import LinearMixedModel, LmmFit
+from groupwise.models.random_intercept import RandomIntercept
+from groupwise.models.random_terms import random_intercept
+from groupwise.sample import Resampling, Sample
 from groupwise.witness import agreement
 
 ROOT = Path(__file__).parents[1]
@@ -109,9 +132,74 @@ def fit_all(sample: Sample, specifications: Sequence[str] = ()) -> dict[str, pd.
     return {name: tidy.concat(name, [part[name] for part in parts]) for name in parts[0]}
 
 
+def robust_of(contrasts: Contrasts, y: np.ndarray) -> Robust:
+    """Estimates and sandwich covariances of outcomes y (..., n)."""
+    return robust(contrasts, Projected.of(contrasts.clusters, y))
+
+
+def cr_answers(design: Design, y: np.ndarray, kind: str, conf_level: float = 0.95) -> tidy.Answers:
+    """Every question of a design answered by one kind of sandwich, for one outcome y (n,)."""
+    outcome = Projected.of(design_clusters(design), y)
+    contrasts, means, coefficients = (
+        cr_inference(outcome, L, kind, conf_level)
+        for L in (design.L, design.L_means, np.eye(len(design.terms)))
+    )
+    return tidy.Answers(contrasts, means, coefficients, cr_joint(outcome, design.omnibus, kind))
+
+
+def answers_by(
+    method: str, design: Design, y: np.ndarray, conf_level: float = 0.95
+) -> tidy.Answers:
+    """Every question of a design answered by a method, for one outcome y (n,)."""
+    procedure, fits = method_of(method), Fits(design, y[None])
+    request = Request(conf_level)
+    return answers_of(procedure, fits.of(procedure), design, request).outcome(0)
+
+
+def request_for(draws: int = 199, *, first: int = 0, searched: int = 0, **more: int) -> Request:
+    """What simulations ask: every method that draws makes `draws`, intervals are not searched."""
+    effort = {"max_assignments": 10_000} | more
+    resampling = Resampling(1, draws, draws, draws, **effort)
+    return Request(resampling=resampling, first=first, searched=searched)
+
+
+def analyse(
+    design: Design,
+    y: np.ndarray,
+    *,
+    methods: Sequence[str] = NAMES,
+    effects: np.ndarray | None = None,
+    request: Request | None = None,
+) -> dict[str, Replicates]:
+    """What methods say of outcomes y (R, n), where arms have these effects."""
+    truth = None if effects is None else pairwise_differences(np.asarray(effects))
+    return answer(design, y, methods, truth=truth, request=request or request_for())
+
+
 def beside_statsmodels(sample: Sample, specifications: Sequence[str]) -> pd.DataFrame:
     """Table `agreement` of these specifications."""
     return agreement(sample, fit_all(sample, specifications))
+
+
+def mixed_by_codes(X: np.ndarray, group: np.ndarray, block: np.ndarray | None) -> MixedModel:
+    """The mixed model of groups, in random blocks or not."""
+    if block is None:
+        return RandomIntercept.of(X, group)
+    return LinearMixedModel.of(X, [random_intercept(group), random_intercept(block, name="block")])
+
+
+def theta_for(model: MixedModel, **relative: float) -> np.ndarray:
+    """theta of the standard deviations of `group` and `block` relative to the residual's."""
+    if isinstance(model, RandomIntercept):
+        return np.array(relative["group"])
+    return np.array([relative[term.name] for term in model.terms])
+
+
+def predictions(fit: MixedFit) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Predicted random intercepts of one outcome and their conditional sds, by name."""
+    if isinstance(fit, LmmFit):
+        return {e.name: (e.estimate[:, 0], e.std_error[:, 0]) for e in fit.random_effects}
+    return {"group": fit.blups()}
 
 
 def only(table: pd.DataFrame, **values: object) -> pd.DataFrame:

@@ -1,45 +1,73 @@
-"""Ways for very many rows or groups give the numbers of the usual ways."""
+"""A parameter per group answers as indicator columns do, and blocks of rows as all of them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
-from experiments import KINDS, draw, sample_of
+from experiments import KINDS, draw, fit_all, only, sample_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from groupwise import algebra
 from groupwise.data.errors import InputError
-from groupwise.methods import dummy, fit_tables, gee
-from groupwise.models import least_squares, linear
+from groupwise.methods import dummy
+from groupwise.models import least_squares
 from groupwise.models.least_squares import orthonormal_basis
 from groupwise.sample import Sample
 
-TABLES = ("estimates", "marginal_means", "coefficients", "omnibus", "aliasing", "fit_statistics")
-KEYS = ["method", "contrast", "arm", "term", "convention", "statistic"]
+CONVENTIONS = ("drop_last", "drop_first", "minimum_norm")
 
 
-def both_ways(sample: Sample) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """The tables of the dummy specification, with a column per group and without."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dummy, "MOST_CELLS", np.inf)
-        dense = fit_tables("dummy", sample)
-        patch.setattr(dummy, "MOST_CELLS", 0)
-        return dense, fit_tables("dummy", sample)
+def indicators(sample: Sample) -> np.ndarray:
+    """X and an indicator of every group but the first."""
+    design = sample.design
+    return np.hstack([design.X, design.group[:, None] == np.arange(1, design.n_groups)])
 
 
-def assert_same(dense: pd.DataFrame, absorbed: pd.DataFrame) -> None:
-    """Each row of the second table stands in the first, with the same numbers and the same NaN."""
-    words = [key for key in KEYS if key in dense and dense[key].dtype.kind != "f"]
-    numbers = list(dense.select_dtypes("number"))
-    found = absorbed.merge(dense, on=words, how="left", suffixes=("", "_dense"), indicator=True)
-    assert len(found) == len(absorbed) and (found["_merge"] == "both").all()
-    for name in numbers:
-        wanted = found[f"{name}_dense"].to_numpy(dtype=float)
-        size = np.nanmax(np.abs(wanted[np.isfinite(wanted)]), initial=1)
-        assert_allclose(found[name], wanted, rtol=1e-7, atol=1e-9 * size, err_msg=name)
+def regression(
+    X: np.ndarray, y: np.ndarray, L: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """L beta, its standard errors, and which rows the columns identify, by the pseudo-inverse."""
+    inverse = np.linalg.pinv(X, rcond=1e-10)
+    residual = y - X @ (inverse @ y)
+    df = len(y) - np.linalg.matrix_rank(X, tol=1e-8 * np.linalg.norm(X, 2))
+    variance = float(residual @ residual) / df
+    along = L @ inverse
+    identified = np.abs(along @ X - L).max(axis=1) < 1e-6
+    return along @ y, np.sqrt(variance * (along**2).sum(axis=1)), identified
+
+
+def assert_is_regression(rows: pd.DataFrame, X: np.ndarray, y: np.ndarray, L: np.ndarray) -> None:
+    """Numbers of the regression where it identifies them, and NaN elsewhere."""
+    estimate, std_error, identified = regression(X, y, L)
+    assert (rows["estimate"].notna() == identified).all()
+    known = rows[identified]
+    size = max(1.0, float(np.abs(y).max()))
+    assert_allclose(known["estimate"], estimate[identified], rtol=1e-7, atol=1e-8 * size)
+    assert_allclose(known["std_error"], std_error[identified], rtol=1e-6, atol=1e-9 * size)
+
+
+def kept(X: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The columns that a program keeps which takes them in this order, by ranks."""
+    chosen: list[int] = []
+    for j in order:
+        some = X[:, [*chosen, j]] / np.linalg.norm(X[:, [*chosen, j]], axis=0)
+        if np.linalg.matrix_rank(some, tol=1e-7) > len(chosen):
+            chosen.append(int(j))
+    return np.isin(np.arange(X.shape[1]), chosen)
+
+
+def printed(X: np.ndarray, y: np.ndarray, convention: str) -> np.ndarray:
+    """The coefficients (p,) of a convention, NaN for dropped columns."""
+    p = X.shape[1]
+    if convention == "minimum_norm":
+        return np.linalg.pinv(X, rcond=1e-10) @ y
+    order = np.arange(p) if convention == "drop_last" else np.append(0, np.arange(p)[:0:-1])
+    beta, columns = np.full(p, np.nan), kept(X, order)
+    beta[columns] = np.linalg.lstsq(X[:, columns], y, rcond=None)[0]
+    return beta
 
 
 @settings(max_examples=30, deadline=None)
@@ -60,30 +88,37 @@ def test_absorbed_groups_answer_as_indicators_do(
         sample = sample_of(table)
     except InputError:
         assume(False)
-    dense, absorbed = both_ways(sample)
-    loglik = dense["fit_statistics"].set_index("statistic")["value"]["loglik"]
-    assume(np.isfinite(loglik))  # some residual is left
-    for name in TABLES:
-        assert_same(dense[name], absorbed[name])
-    assert set(absorbed["estimates"]["software"]) == {"groupwise"}
-    shown = absorbed["residuals"][["fitted", "residual"]]
-    assert_allclose(shown, dense["residuals"][["fitted", "residual"]], rtol=1e-9, atol=1e-9)
+    X, y, design = indicators(sample), sample.y, sample.design
+    residual = y - X @ (np.linalg.pinv(X, rcond=1e-10) @ y)
+    assume(np.linalg.norm(residual) > 1e-6)  # some residual is left
+    tables = fit_all(sample, ["dummy"])
+    L = np.hstack([design.L, np.zeros((len(design.L), design.n_groups - 1))])
+    assert_is_regression(only(tables["estimates"], method="dummy"), X, y, L)
+    coefficients = only(tables["coefficients"], method="dummy")
+    assert_is_regression(coefficients, X, y, np.eye(X.shape[1]))
+    for convention in CONVENTIONS:
+        estimate = only(tables["aliasing"], convention=convention)["estimate"]
+        assert_allclose(estimate, printed(X, y, convention), rtol=1e-6, atol=1e-6)
+    shown = tables["residuals"]["residual"]
+    assert_allclose(shown, residual, atol=1e-8)
 
 
-def test_only_the_terms_of_the_design_are_listed_and_the_message_says_so() -> None:
+def test_where_groups_are_very_many_only_the_terms_of_the_design_are_listed() -> None:
     sample = sample_of(draw("within", covariates=("x",)))
-    _, absorbed = both_ways(sample)
-    dummy_rows = absorbed["coefficients"].query("method == 'dummy'")
-    assert tuple(dummy_rows["term"]) == sample.design.terms
-    assert "the coefficients of groups are not listed" in dummy_rows["message"].iloc[0]
-    assert set(absorbed["aliasing"]["term"]) == set(sample.design.terms)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dummy, "MOST_CELLS", 0)
+        tables = fit_all(sample, ["dummy"])
+    rows = only(tables["coefficients"], method="dummy")
+    assert tuple(rows["term"]) == sample.design.terms
+    assert "the coefficients of groups are not listed" in rows["message"].iloc[0]
+    assert set(tables["aliasing"]["term"]) == set(sample.design.terms)
 
 
 def test_an_outcome_without_noise_has_no_answers() -> None:
     table = draw("between").assign(y=lambda t: t["g"] * 1.0)
-    _, absorbed = both_ways(sample_of(table))
-    assert not np.isfinite(absorbed["estimates"]["estimate"]).any()
-    nested = absorbed["estimates"].query("method == 'dummy_nested'")
+    estimates = fit_all(sample_of(table), ["dummy"])["estimates"]
+    assert not np.isfinite(estimates["estimate"]).any()
+    nested = only(estimates, method="dummy_nested")
     assert nested["message"].str.contains("nothing varies within groups").all()
 
 
@@ -111,56 +146,3 @@ def test_blocks_of_rows_give_the_same_basis(seed: int, p: int, redundant: bool) 
             for basis in (blocks, usual)
         )
         assert_allclose(beta, expected, rtol=1e-9)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_least_squares_of_very_many_rows_is_that_of_statsmodels(kind: str) -> None:
-    sample = sample_of(draw(kind, covariates=("x", "w")))
-    usual = fit_tables("pooled", sample)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(linear, "MANY_ROWS", 1)
-        engine = fit_tables("pooled", sample)
-    for name in ("estimates", "marginal_means", "coefficients", "omnibus", "fit_statistics"):
-        numbers = usual[name].select_dtypes("number").columns
-        assert_allclose(engine[name][numbers], usual[name][numbers], rtol=1e-9)
-    classical = engine["estimates"].query("method == 'ols_classical'")
-    assert set(classical["software"]) == {"groupwise"}
-    assert classical["message"].str.contains("statsmodels is asked up to 1,000,000 rows").all()
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    kind=st.sampled_from(KINDS),
-    sizes=st.lists(st.integers(1, 7), min_size=9, max_size=15),
-    sd_group=st.sampled_from([0.0, 1.0, 5.0]),
-    covariates=st.sampled_from([(), ("x",), ("w",)]),
-    seed=st.integers(0, 1000),
-)
-def test_estimating_equations_from_group_sums_are_those_of_statsmodels(
-    kind: str, sizes: list[int], sd_group: float, covariates: tuple[str, ...], seed: int
-) -> None:
-    table = draw(
-        kind, groups=len(sizes), sizes=sizes, sd_group=sd_group, covariates=covariates, seed=seed
-    )
-    try:
-        design = (sample := sample_of(table)).design
-        usual = gee.fit_gee(design.X, sample.y, design.group)
-    except ValueError:
-        assume(False)
-    assume(usual.converged and np.isfinite(usual.vcov).all())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gee, "MOST_WORK", 0)
-        sums = gee.fit_gee(design.X, sample.y, design.group)
-    assert sums.software == "groupwise" and sums.converged
-    assert_allclose(sums.correlation, usual.correlation, rtol=1e-6, atol=1e-8)
-    assert_allclose(sums.beta, usual.beta, rtol=1e-6, atol=1e-7)
-    assert_allclose(sums.vcov, usual.vcov, rtol=1e-5, atol=1e-7 * np.abs(usual.vcov).max())
-
-
-def test_a_row_by_group_sums_says_so() -> None:
-    sample = sample_of(draw("between", groups=12))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gee, "MOST_WORK", 0)
-        rows = fit_tables("gee", sample)["estimates"]
-    assert set(rows["software"]) == {"groupwise"} and rows["converged"].all()
-    assert rows["message"].str.startswith("By Groupwise's own estimating equations").all()

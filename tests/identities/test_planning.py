@@ -16,12 +16,11 @@ from scipy import integrate, stats
 from groupwise.catalogue.methods import NAMES
 from groupwise.inference.mixed import (
     kenward_roger,
-    kenward_roger_joint,
     mixed_model,
-    satterthwaite_joint,
 )
-from groupwise.inference.sandwich import cluster_design, joint_tests, make_contrasts, robust
-from groupwise.methods.group_means import fit_means
+from groupwise.inference.sandwich import make_contrasts
+from groupwise.methods import Fits, Request, method_of
+from groupwise.models.clusters import cluster_design
 from groupwise.models.least_squares import orthonormal_basis
 from groupwise.planning.experiments import Experiment, plan_experiment
 from groupwise.planning.least_squares import sandwich
@@ -39,8 +38,9 @@ from groupwise.planning.power import (
 from groupwise.planning.power_tables import COLUMNS, at_hand, needed, power_curves
 from groupwise.planning.precision import JOINT_METHODS, METHODS, MIXED, QUADRATIC, precision
 from groupwise.planning.quadratic_forms import QuadraticForm
-from groupwise.planning.rejection import TESTS, best_curves, drawn_curves
+from groupwise.planning.rejection import DRAWN, best_curves, drawn_curves
 from groupwise.planning.sample_size import groups_needed, plan_power, size_needed
+from groupwise.tidy import Inference
 
 LECTURE = Plan(5, 25, (1, 1, 1))
 USUAL = Variation(sd=10, icc=0.25)
@@ -285,7 +285,12 @@ def test_variances_are_those_of_dense_algebra(slopes: bool) -> None:
     square = np.trace(M @ V) ** 2 / np.trace(M @ V @ M @ V)
     assert_allclose(classical.df_true, square, rtol=1e-8)
     contrasts = make_contrasts(cluster_design(X, made.design.group), L, "CR2")
-    C = np.stack([robust(contrasts, row).contribution for row in np.eye(len(X))])
+    C = np.stack(
+        [
+            robust(contrasts, Projected.of(contrasts.clusters, row)).contribution
+            for row in np.eye(len(X))
+        ]
+    )
     test = sandwich("CR2")(made, L)
     for c in range(len(L)):
         own = np.column_stack([a[c], C[:, :, c]])
@@ -511,17 +516,16 @@ def monte_carlo_error(p: np.ndarray) -> np.ndarray:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("method", TESTS)
+@pytest.mark.parametrize("method", DRAWN)
 def test_power_and_level_are_those_of_simulation(case: str, method: str) -> None:
     made, y, effects = simulated(case)
     if why_not(made, method):
         pytest.skip(why_not(made, method))
-    L = made.design.L
-    test = TESTS[method](made, y, L)
+    test = rows_of(method, made, y)
     made_curves, variance, how = best_curves(made, [method])[method]
     assert how == ("conditional draws" if method in MIXED else "exact")
     for factor in (0.0, 1.0):
-        t = (test.shift + factor * effects) / test.std_error
+        t = (test.estimate + factor * effects) / test.std_error
         simulated_power = (2 * stats.t.sf(np.abs(t), test.df) < 0.05).mean(axis=0)
         noncentrality = (factor * effects) ** 2 / variance
         found = np.array([c(x) for c, x in zip(made_curves, noncentrality, strict=True)])
@@ -554,18 +558,15 @@ def test_omnibus_power_is_that_of_simulation(case: str, method: str) -> None:
 
 
 def joint_p_values(made: Experiment, method: str, y: np.ndarray, L: np.ndarray) -> np.ndarray:
-    if method == "ols_cr2":
-        contrasts = make_contrasts(made.clusters, L, "CR2")
-        return joint_tests(contrasts, robust(contrasts, y)).p_value
-    if method.startswith("group_means"):
-        return fit_means(made.design, y, weighted=method.endswith("weighted")).joint(L).p_value
-    fit = made.model.fit(y)
-    if method == "mixed_kenward_roger":
-        return kenward_roger_joint(fit, L).p_value
-    joint = satterthwaite_joint(fit, L)
-    if method == "mixed_satterthwaite":
-        return joint.p_value
-    return stats.chi2.sf(joint.statistic * len(L), len(L))
+    procedure = method_of(method)
+    return procedure.joint(Fits(made.design, y).of(procedure), L, Request()).p_value
+
+
+def rows_of(method: str, made: Experiment, y: np.ndarray) -> Inference:
+    """The tests of outcomes y (R, n) by a method."""
+    procedure = method_of(method)
+    fit = Fits(made.design, y).of(procedure)
+    return procedure.infer(fit, made.design.L, Request(searched=0))
 
 
 @pytest.mark.slow
@@ -593,8 +594,8 @@ def test_power_with_covariates_to_come_is_that_of_simulation(
         u = rng.normal(size=(50, G)) * np.sqrt(variation.var_group)
         y = u[:, made.design.group] + rng.normal(size=(50, n)) * np.sqrt(variation.var_residual)
         for method in tested:
-            test = TESTS[method](with_covariates, y, with_covariates.design.L)
-            t = np.abs((test.shift[:, 0] + effect) / test.std_error[:, 0])
+            test = rows_of(method, with_covariates, y)
+            t = np.abs((test.estimate[:, 0] + effect) / test.std_error[:, 0])
             rejected[method].append((2 * stats.t.sf(t, test.df[:, 0]) < 0.05).mean())
     for method in tested:
         error = np.std(rejected[method]) / np.sqrt(400)

@@ -20,7 +20,6 @@ from groupwise.inference.randomization import (
     _outermost,
     compare_all,
     compare_pair,
-    randomization_distribution,
     shift_curve,
 )
 
@@ -360,14 +359,3 @@ def test_rows_say_how_they_were_made() -> None:
     drawn = fit_all(sample_of(draw("between", arms=2, groups=30)), ["randomization"])["estimates"]
     assert drawn["df_method"].iloc[0] == "randomization, 9,999 draws (seed 1)"
     assert "Random draws leave" in drawn["message"].iloc[0]
-
-
-def test_distribution_is_what_the_p_value_counts() -> None:
-    units, y = units_of(np.repeat([0, 1, 2], 3), np.zeros(9, int)), outcome(9)
-    pair = randomization_distribution(units, y, pair=(0, 1), effort=ALL)
-    assert pair["count"].sum() == 20
-    assert (pair["count"] == pair["count"][::-1].to_numpy()).all()  # arms of one size: symmetric
-    everything = randomization_distribution(units, y, effort=ALL, bins=400)
-    as_large = everything["lower"] >= everything["statistic"] - everything["upper"][0]
-    p = compare_all(units, y, effort=ALL).p_value
-    assert everything.loc[as_large, "count"].sum() / 1_680 == pytest.approx(p, abs=0.03)

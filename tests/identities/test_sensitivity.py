@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from experiments import draw, fit_all, only, roles_of, sample_of
+from experiments import answers_by, draw, fit_all, only, roles_of, sample_of
 
 from groupwise import tidy
 from groupwise.data.ingest import ingest
@@ -18,11 +18,10 @@ from groupwise.design import describe, make_design
 from groupwise.diagnostics import influence as influence_module
 from groupwise.diagnostics.influence import influence, one_step
 from groupwise.diagnostics.profile_curves import profile_table
-from groupwise.diagnostics.refit import METHODS, SHOWN, Reanalysis
+from groupwise.diagnostics.refit import METHODS, SHOWN, Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
-from groupwise.inference.mixed import fit_one, random_terms
-from groupwise.inference.sandwich import cr_answers
-from groupwise.methods import fit_tables, group_means, mixed
+from groupwise.inference.mixed import random_terms
+from groupwise.methods import fit_tables
 from groupwise.sample import Resampling, Sample
 
 RAGGED = [2, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -51,7 +50,7 @@ def experiment(
     blocks_as: str = "fixed",
     slopes: str = "none",
     second: str | None = None,
-) -> Reanalysis:
+) -> Dataset:
     roles = roles_of(table.drop(columns=[second] if second else []))
     settings = {
         "roles": vars(roles) | {"covariates": list(roles.covariates), "second_group": second},
@@ -59,7 +58,7 @@ def experiment(
         "random_slopes": slopes,
         "rank_deficient": "error",
     }
-    return Reanalysis(ingest(table, Roles.from_settings(settings["roles"])).table, settings, build)
+    return Dataset(ingest(table, Roles.from_settings(settings["roles"])).table, settings, build)
 
 
 def crossed() -> pd.DataFrame:
@@ -83,7 +82,7 @@ each = pytest.mark.parametrize("name", EXPERIMENTS)
 
 
 @cache
-def made(name: str) -> tuple[Reanalysis, dict[str, pd.DataFrame]]:
+def made(name: str) -> tuple[Dataset, dict[str, pd.DataFrame]]:
     one = EXPERIMENTS[name]()
     tables = {
         "influence": influence(one),
@@ -100,14 +99,8 @@ def fitted(name: str) -> dict[str, pd.DataFrame]:
 
 
 def by_specification(method: str, sample: Sample) -> tidy.Inference:
-    """Every contrast by a method, as its specification has it."""
-    design = sample.design
-    if method == "mixed_kenward_roger":
-        fit = fit_one(design, sample.y)
-        return mixed.ANSWERS[method](design, fit, sample.conf_level).contrasts
-    if method == "group_means":
-        return group_means.fit(sample).methods[0].answers.contrasts
-    return cr_answers(design, sample.y, "CR2", sample.conf_level).contrasts
+    """Every contrast by a method, as it answers for data."""
+    return answers_by(method, sample.design, sample.y, sample.conf_level).contrasts
 
 
 # Groups left out ------------------------------------------------------------------------------------
@@ -154,7 +147,7 @@ def test_an_arm_and_a_block_that_vanish() -> None:
         "random_slopes": "none",
         "rank_deficient": "drop",
     }
-    found = influence(Reanalysis(table, settings, build))
+    found = influence(Dataset(table, settings, build))
     gone = only(found, left_out="3", method="ols_cr2").set_index("contrast")
     assert gone["estimate"].notna().to_dict() == {"B - A": True, "C - A": False, "C - B": False}
     assert gone.loc["C - A", "message"].startswith("Nobody is left in C.")
@@ -162,7 +155,7 @@ def test_an_arm_and_a_block_that_vanish() -> None:
     assert lost["message"].str.startswith("Nobody is left in block first.").all()
     two = table[table["arm"] != "C"].assign(arm=lambda t: t["arm"].cat.remove_unused_categories())
     two = two[(two["arm"] != "B") | (two["g"] == 2)]
-    rows = only(influence(Reanalysis(two, settings, build)), left_out="2")
+    rows = only(influence(Dataset(two, settings, build)), left_out="2")
     assert rows["estimate"].isna().all() and set(rows["message"]) == {"Nobody is left in B."}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from experiments import analyse
 
-from groupwise.calibration.analyse import analyse
 from groupwise.catalogue.methods import NAMES, costs
 from groupwise.simulation.grid import (
     LECTURE,
@@ -56,12 +56,12 @@ def test_the_lectures_cell_is_what_simulating_and_analysing_gives() -> None:
     found = study_rates(table, axes, Rules()).set_index(["effect", "method"])
     for scenario in work.scenarios:
         y = simulate(scenario, 0, 500)
-        answers = analyse(scenario.design, y, effects=scenario.effects, effort=work.effort)
+        answers = analyse(scenario.design, y, effects=scenario.effects, request=work.request)
         effect = float(scenario.effects.max())
         for method, each in answers.items():
             if method == "dummy" or costs()[method][0] == "slow":
                 continue
-            rejected = each.p_value < 0.05
+            rejected = each.inference.p_value < 0.05
             rate = rejected.mean() if effect == 0 else rejected[:, 1].mean()
             row = found.loc[(effect, method)]
             assert row["rate"] == pytest.approx(rate, abs=1e-12), method

@@ -17,7 +17,7 @@ from groupwise.simulation.grid import between_design
 from groupwise.simulation.measures import measures
 from groupwise.simulation.options import LEAST_REPLICATES, NotSimulated, Options
 from groupwise.simulation.sums import gather
-from groupwise.simulation.workload import INVERTED, Workload, dataset_workload
+from groupwise.simulation.workload import SEARCHED, Workload, dataset_workload
 
 DESIGN = between_design(3, 4, 6)
 Y = np.random.default_rng(5).normal(size=4)[DESIGN.group % 4] + np.random.default_rng(6).normal(
@@ -55,10 +55,10 @@ def test_every_method_has_a_width_and_says_of_how_many_replicates(whole: pd.Data
     sums = answered.groupby(["scenario", "method", "contrast"])[["n", "known_width"]].sum()
     assert (sums["known_width"] > 0).all()
     inverted = ["ols_wild_bootstrap", "randomization"]
-    workload = work(replace(FEW, slow_replicates=INVERTED + 10))
+    workload = work(replace(FEW, slow_replicates=SEARCHED + 10))
     scenario, block = workload.tasks()[0]
     few = replace(workload, methods=costs(inverted)).run(scenario, block)
-    assert (few["n"] == INVERTED + 10).all() and few["known_width"].between(1, INVERTED).all()
+    assert (few["n"] == SEARCHED + 10).all() and few["known_width"].between(1, SEARCHED).all()
 
 
 def test_more_jobs_than_tasks_leave_some_without_work() -> None:

@@ -22,16 +22,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from groupwise.calibration.analyse import analyse
-from groupwise.calibration.replicates import Replicates
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
-from groupwise.inference.sandwich import cluster_design, make_contrasts, robust
-from groupwise.models.least_squares import fit_least_squares
+from groupwise.inference.sandwich import make_contrasts, robust
+from groupwise.methods import answer
+from groupwise.models.clusters import Projected, cluster_design
 from groupwise.simulation.blocks import blocks
 from groupwise.simulation.grid import between_design
 from groupwise.simulation.processes import Process
 from groupwise.simulation.scenarios import Background, Scenario, simulate
+from groupwise.tidy import Inference
 
 JSON = Path(__file__).parent / "published.json"
 PAGE = Path(__file__).parents[2] / "docs" / "calibration_literature.md"
@@ -59,15 +59,15 @@ def two_arms(sizes: np.ndarray, treated: np.ndarray) -> Design:
 
 def answers(
     design: Design, icc: float, replicates: int, seed: int, methods: tuple[str, ...], name: str = ""
-) -> dict[str, Replicates]:
+) -> dict[str, Inference]:
     """What methods answer to normal outcomes without an effect; a failure is an error."""
     background = Background.plain(design)
     effects = np.zeros(len(design.arm_labels))
     made = Scenario(name, design, background, effects, icc, Process(), "normal", seed)
     parts = [simulate(made, block.number, block.size) for block in blocks(replicates, 0)]
-    found = analyse(design, np.concatenate(parts), methods=methods)
+    found = answer(design, np.concatenate(parts), methods)
     assert not any(each.failed.any() for each in found.values())
-    return found
+    return {method: each.inference for method, each in found.items()}
 
 
 def rate(p_value: np.ndarray, level: float = 0.05) -> float:
@@ -86,8 +86,9 @@ def few_clusters(replicates: int, seed: int) -> Rates:
         x, y = (rng.standard_normal(5)[group] + rng.standard_normal(n) for _ in range(2))
         X = np.column_stack([np.ones(n), x])
         clusters = cluster_design(X, group)
-        cr0, cr3 = (robust(make_contrasts(clusters, L, kind), y) for kind in ("CR0", "CR3"))
-        variance = fit_least_squares(clusters.basis, y).variance
+        outcome = Projected.of(clusters, y)
+        cr0, cr3 = (robust(make_contrasts(clusters, L, kind), outcome) for kind in ("CR0", "CR3"))
+        variance = (outcome.residual**2).sum() / (n - 2)
         iid = np.sqrt(variance * np.linalg.inv(X.T @ X)[1, 1])
         errors = [iid, cr0.std_error[0] * np.sqrt(5 / 4), cr3.std_error[0] * np.sqrt(4 / 5)]
         rejected += abs(cr0.estimate[0]) > NORMAL * np.array(errors)
@@ -119,8 +120,8 @@ def kenward_roger(replicates: int, seed: int) -> Rates:
         "pooled_chi2": 2 * stats.norm.sf(np.abs(pooled.estimate / pooled.std_error)),
         "means_f": means.p_value,
         "means_chi2": 2 * stats.norm.sf(np.abs(means.estimate / means.std_error)),
-        "lrt": found["mixed_profile"].p_value,
-        "kenward_roger": found["mixed_kenward_roger"].p_value,
+        "lrt": found["mixed_profile"].inference.p_value,
+        "kenward_roger": found["mixed_kenward_roger"].inference.p_value,
     }
     levels = {".01": 0.01, ".05": 0.05, ".10": 0.10}
     return {

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sample_data import sample_of
 
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
 from groupwise.diagnostics.influence import influence
-from groupwise.diagnostics.refit import Reanalysis
+from groupwise.diagnostics.refit import Dataset
+from groupwise.sample import sample_of
 
 HERE = Path(__file__).parent
 ROLES: dict[str, dict[str, Any]] = {
@@ -44,7 +44,7 @@ def found(name: str) -> pd.DataFrame:
         "rank_deficient": "error",
         "conf_level": 0.95,
     }
-    return influence(Reanalysis(table, settings, partial(sample_of, resampling={})))
+    return influence(Dataset(table, settings, partial(sample_of, resampling={})))
 
 
 @pytest.mark.parametrize("method", ["mixed_kenward_roger", "ols_cr2"])

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from experiments import ROOT, fit_all, only, sample_of
+from experiments import ROOT, fit_all, mixed_by_codes, only, predictions, sample_of, theta_for
 from raw_table import read_raw
 
 from groupwise.data.simulate import Recipe, simulate
 from groupwise.data.validate import Roles
-from groupwise.models.mixed import GroupSums, Levels, Variances, gls, maximise_reml, profiled_reml
+from groupwise.inference.mixed import MixedFit, MixedModel
 from groupwise.sample import Sample
 
 HERE = Path(__file__).parent
@@ -132,15 +132,18 @@ def assert_rows(
     assert_close(found[list(columns)], expected, rtol, scale)
 
 
-def levels_of(name: str, model: str) -> Levels:
-    design = sample(name).design
-    return Levels(design.group, design.block if model == "reml_nested" else None)
+def model_of(name: str, model: str) -> MixedModel:
+    design = sample(name, blocks_in(model)).design
+    return mixed_by_codes(design.X, design.group, design.block if model == "reml_nested" else None)
 
 
-@cache
-def sums(name: str, model: str) -> GroupSums:
-    one = sample(name, blocks_in(model))
-    return GroupSums.of(one.design.X, one.y, levels_of(name, model))
+def at_variances_of(
+    name: str, model: str, fit: Mapping[str, Any], *, reml: bool = True
+) -> MixedFit:
+    """The fit at the variances of another one."""
+    made, residual = model_of(name, model), fit["sd_residual"]
+    relative = {"group": fit["sd_group"] / residual, "block": fit.get("sd_block", 0.0) / residual}
+    return made.fit(sample(name, blocks_in(model)).y, theta=theta_for(made, **relative), reml=reml)
 
 
 # Is the reference the reference of these data? ----------------------------------------------------
@@ -273,25 +276,22 @@ def test_conventions_print_what_r_prints(name: str, convention: str, key: str | 
 @each_mixed
 def test_reml_criterion_at_fixed_theta(name: str, model: str) -> None:
     for each in reference(name)[model]["criterion_at"]:
-        found = profiled_reml(sums(name, model), np.array(each["theta"]))[0]
-        assert found == pytest.approx(each["reml_criterion"], rel=1e-11)
-
-
-def variances_of(fit: Mapping[str, Any]) -> Variances:
-    block = fit.get("sd_block", 0.0)
-    return Variances(fit["sd_group"] ** 2, fit["sd_residual"] ** 2, block**2)
+        made = model_of(name, model)
+        relative = dict(zip(("group", "block"), np.atleast_1d(each["theta"]), strict=False))
+        fit = made.fit(sample(name, blocks_in(model)).y, theta=theta_for(made, **relative))
+        assert float(fit.criterion) == pytest.approx(each["reml_criterion"], rel=1e-11)
 
 
 @each_mixed
 def test_gls_at_the_variances_of_lme4(name: str, model: str) -> None:
     expected = reference(name)[model]
-    found = gls(sums(name, model), variances_of(expected))
+    found = at_variances_of(name, model, expected)
     terms = sample(name, blocks_in(model)).design.terms
     std_errors = by_term(name, expected["std_errors"])[list(terms)]
     assert_close(np.sqrt(np.diag(found.vcov)), std_errors, 1e-9)
     beta = by_term(name, expected["coefficients"])[list(terms)]
     assert_close(found.beta, beta, 1e-9, std_errors)
-    assert found.loglik_reml == pytest.approx(expected["loglik"], rel=1e-11)
+    assert float(found.loglik) == pytest.approx(expected["loglik"], rel=1e-11)
     core = [terms.index(term_of(name, key)) for key in expected["vcov"]["names"]]
     assert_close(found.vcov[np.ix_(core, core)], expected["vcov"]["values"], 1e-8)
 
@@ -299,34 +299,33 @@ def test_gls_at_the_variances_of_lme4(name: str, model: str) -> None:
 @each_mixed
 def test_blups_at_the_variances_of_lme4(name: str, model: str) -> None:
     expected, design = reference(name)[model], sample(name).design
-    found = gls(sums(name, model), variances_of(expected))
+    found = at_variances_of(name, model, expected)
     random = expected["random"] if model == "reml_nested" else {"group": expected["random"]}
     for level, values in random.items():
         labels = list(getattr(design, f"{level}_labels"))
         blup = [values["blup"][label] for label in labels]
         scale = expected[f"sd_{level}"]
-        assert_close(getattr(found, f"blup_{level}"), blup, 1e-8, scale)
+        estimate, conditional = predictions(found)[level]
+        assert_close(estimate, blup, 1e-8, scale)
         sd = [values["blup_sd"][label] for label in labels]
-        assert_close(getattr(found, f"sd_blup_{level}"), sd, 1e-8)
+        assert_close(conditional, sd, 1e-8)
 
 
 @each_dataset
 def test_maximum_likelihood_at_the_variances_of_lme4(name: str) -> None:
     expected = reference(name)["ml"]
-    found = gls(sums(name, "ml"), variances_of(expected))
-    assert found.loglik_ml == pytest.approx(expected["loglik"], rel=1e-11)
+    found = at_variances_of(name, "ml", expected, reml=False)
+    assert float(found.loglik) == pytest.approx(expected["loglik"], rel=1e-11)
 
 
 @each_mixed
 def test_engine_reaches_the_optimum_of_lme4(name: str, model: str) -> None:
     expected = reference(name)[model]
-    found = maximise_reml(sums(name, model), Variances(1.0, 1.0, 1.0))
-    variances = variances_of(expected)
+    fit = model_of(name, model).fit(sample(name, blocks_in(model)).y)
     # Where the criterion is flat to rounding, theta is known to half its digits.
-    for part in ("group", "block", "residual"):
-        assert getattr(found, part) == pytest.approx(getattr(variances, part), rel=1e-5)
-    criterion = -2 * gls(sums(name, model), found).loglik_reml
-    assert criterion == pytest.approx(expected["reml_criterion"], rel=1e-12)
+    for part in fit.std_dev:
+        assert fit.std_dev[part] ** 2 == pytest.approx(expected[f"sd_{part}"] ** 2, rel=1e-5)
+    assert float(fit.criterion) == pytest.approx(expected["reml_criterion"], rel=1e-12)
 
 
 # What the results tables say ----------------------------------------------------------------------

@@ -7,12 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from experiments import draw, sample_of
+from experiments import analyse, draw, request_for, sample_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groupwise.calibration.analyse import analyse
-from groupwise.calibration.replicates import Effort, Replicates
 from groupwise.catalogue.methods import NAMES, costs
 from groupwise.design import Design
 from groupwise.simulation import scenarios
@@ -89,15 +87,15 @@ def test_large_designs_are_drawn_and_analysed_in_parts(
     background = Background(np.zeros(48), 1.0, 2.0, 0.0, np.zeros(3))
     made = scenario(sample.design, background=background, process=PROCESSES[dgp])
     methods = costs(("ols_cr2", "group_means", "ols_wild_bootstrap"))
-    effort = Effort(wild_draws=19)
+    request = request_for(19)
     whole, y = (
-        run_block(made, Block(0, 50, 20), methods=methods, effort=effort),
+        run_block(made, Block(0, 50, 20), methods=methods, request=request),
         simulate(made, 0, 50),
     )
     monkeypatch.setattr(scenarios, "MOST_NUMBERS", 48 * 7)
     assert [len(part) for part in outcomes(made, 0, 50)] == [7] * 7 + [1]
     np.testing.assert_array_equal(simulate(made, 0, 50), y)
-    parts = run_block(made, Block(0, 50, 20), methods=methods, effort=effort)
+    parts = run_block(made, Block(0, 50, 20), methods=methods, request=request)
     pd.testing.assert_frame_equal(parts, whole, rtol=1e-9)
 
 
@@ -211,8 +209,8 @@ def test_blocks_hold_every_replicate_once(n: int, share: float) -> None:
 
 
 def test_slow_methods_are_asked_of_fewer() -> None:
-    effort = Effort(wild_draws=19, bootstrap_draws=19, randomization_draws=19)
-    part = run_block(scenario(), Block(1, 12, 5), methods=costs(), effort=effort)
+    request = request_for(19)
+    part = run_block(scenario(), Block(1, 12, 5), methods=costs(), request=request)
     n = part.groupby("method")["n"].first()
     assert (n[list(RESAMPLING)] == 5).all()
     assert (n.drop(list(RESAMPLING)) == 12).all()
@@ -221,23 +219,23 @@ def test_slow_methods_are_asked_of_fewer() -> None:
 
 def test_results_do_not_depend_on_how_replicates_are_batched() -> None:
     """Also those of methods that draw: replicate i has random numbers of its own."""
-    made, effort = scenario(), Effort(19, 19, 19, max_assignments=5)
+    made, request = scenario(), request_for(19, max_assignments=5)
     design, y = between_design(3, 6, 3), simulate(scenario(between_design(3, 6, 3)), 0, 60)
-    whole = analyse(design, y, effects=made.effects, effort=effort)
-    parts = [analyse(design, y[i : i + 50], effort=effort, first=i) for i in (0, 50)]
+    whole = analyse(design, y, effects=made.effects, request=request)
+    parts = [analyse(design, y[i : i + 50], request=replace(request, first=i)) for i in (0, 50)]
     for method, found in whole.items():
-        joined = np.concatenate([part[method].p_value for part in parts])
-        np.testing.assert_allclose(found.p_value, joined, rtol=1e-9, err_msg=method)
+        joined = np.concatenate([part[method].inference.p_value for part in parts])
+        np.testing.assert_allclose(found.inference.p_value, joined, rtol=1e-9, err_msg=method)
 
 
 def test_replicates_do_not_share_what_is_drawn() -> None:
     """Else errors of the draws would go together, and the Monte Carlo errors be too small."""
     design = between_design(2, 9, 3)
     y = np.repeat(simulate(scenario(design), 0, 1), 60, axis=0)
-    effort = Effort(99, 99, 99, max_assignments=5)
-    found = analyse(design, y, methods=RESAMPLING, effort=effort)
+    request = request_for(99, max_assignments=5)
+    found = analyse(design, y, methods=RESAMPLING, request=request)
     for method, least in zip(RESAMPLING, (10, 10, 2), strict=True):
-        assert len(np.unique(found[method].p_value.round(9))) >= least, method
+        assert len(np.unique(found[method].inference.p_value.round(9))) >= least, method
 
 
 # ---- sums and measures ---------------------------------------------------------------------------
@@ -263,17 +261,17 @@ def test_measures_are_those_of_all_replicates_together() -> None:
     found = analyse(made.design, y, methods=FAST, effects=made.effects)
     for method in ("ols_cr2", "mixed_kenward_roger"):
         answers = found[method]
-        error = answers.estimate - made.truth
+        error = answers.inference.estimate - made.truth
         expected = {
             "truth": made.truth,
             "bias": error.mean(axis=0),
-            "empirical_se": answers.estimate.std(axis=0, ddof=1),
-            "model_se": np.sqrt((answers.std_error**2).mean(axis=0)),
-            "rejection_10": (answers.p_value < 0.10).mean(axis=0),
-            "rejection_05": (answers.p_value < 0.05).mean(axis=0),
-            "rejection_01": (answers.p_value < 0.01).mean(axis=0),
+            "empirical_se": answers.inference.estimate.std(axis=0, ddof=1),
+            "model_se": np.sqrt((answers.inference.std_error**2).mean(axis=0)),
+            "rejection_10": (answers.inference.p_value < 0.10).mean(axis=0),
+            "rejection_05": (answers.inference.p_value < 0.05).mean(axis=0),
+            "rejection_01": (answers.inference.p_value < 0.01).mean(axis=0),
             "coverage": answers.covers.mean(axis=0),
-            "width": (answers.conf_high - answers.conf_low).mean(axis=0),
+            "width": (answers.inference.conf_high - answers.inference.conf_low).mean(axis=0),
             "singular": np.full(3, answers.singular.mean()),
             "failed": np.zeros(3),
         }
@@ -318,14 +316,14 @@ def test_failures_are_counted_and_never_dropped() -> None:
 
 
 def test_widths_of_inverted_tests_count_the_replicates_they_are_of() -> None:
-    made, effort = scenario(), Effort(wild_draws=39, randomization_draws=39, inverted=4)
+    made, request = scenario(), request_for(39, searched=4)
     methods = ("ols_wild_bootstrap", "randomization")
-    found = analyse(made.design, simulate(made, 0, 30), methods=methods, effort=effort)
+    found = analyse(made.design, simulate(made, 0, 30), methods=methods, request=request)
     table = measured(partial_sums(found, made), made).set_index("measure")
     assert (table.loc["width", "n_replicates"] <= 4).all()
     assert (table.loc["coverage", "n_replicates"] == 30).all()
     answers = found["ols_wild_bootstrap"]
-    held = (answers.conf_low <= 0) & (answers.conf_high >= 0)
+    held = (answers.inference.conf_low <= 0) & (answers.inference.conf_high >= 0)
     np.testing.assert_array_equal(held[:4], answers.covers[:4] == 1)
 
 
@@ -333,13 +331,15 @@ def test_widths_of_inverted_tests_count_the_replicates_they_are_of() -> None:
 def test_the_test_of_the_true_value_says_what_the_interval_says(effect: float) -> None:
     design = between_design(2, 7, 3, imbalance=0.5)
     made = scenario(design, effects=np.array([0.0, effect]))
-    effort = Effort(wild_draws=99, bootstrap_draws=99, randomization_draws=99, inverted=60)
+    request = request_for(99, searched=60)
     y = simulate(made, 0, 60)
     found = analyse(
-        design, y, methods=RESAMPLING, effects=made.effects, effort=effort, conf_level=0.8
+        design, y, methods=RESAMPLING, effects=made.effects, request=request, conf_level=0.8
     )
     for method, answers in found.items():
-        held = (answers.conf_low <= made.truth) & (made.truth <= answers.conf_high)
+        held = (answers.inference.conf_low <= made.truth) & (
+            made.truth <= answers.inference.conf_high
+        )
         np.testing.assert_array_equal(answers.covers == 1, held, err_msg=method)
         assert 0.5 < answers.covers.mean() < 1
 
@@ -365,7 +365,7 @@ def test_a_replicate_without_an_interval_does_not_cover() -> None:
     design = between_design(2, 3, 3)
     y = simulate(scenario(design), 0, 5)
     found = analyse(design, y, methods=("dummy",))["dummy"]
-    assert isinstance(found, Replicates) and found.failed.all() and np.isnan(found.covers).all()
+    assert found.failed.all() and np.isnan(found.covers).all()
 
 
 # ---- the general study ---------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from configuration import modules
 from experiments import ROOT
 from settings import METHODS_PACKAGE
 
-from groupwise.calibration.analyse import NAMES as ANSWERED
 from groupwise.catalogue import methods, tables
 from groupwise.catalogue.methods import METHODS, NAMES
+from groupwise.methods import all_methods, methods_in
 from groupwise.planning.power import why_not
 from groupwise.planning.precision import METHODS as PLANNED
 
@@ -49,7 +49,9 @@ def test_method_has_a_panel_and_a_cost_that_there_are(method: str) -> None:
 def test_every_specification_is_a_module_and_every_method_answers_simulations() -> None:
     folder = SCRIPTS.joinpath(*METHODS_PACKAGE.split("."))
     assert {method.specification for method in METHODS.values()} == set(modules(folder))
-    assert sorted(ANSWERED) == sorted(NAMES)
+    assert sorted(all_methods()) == sorted(NAMES)
+    for name, method in METHODS.items():
+        assert name in methods_in(method.specification)
 
 
 def test_methods_with_a_formula_for_their_power_are_in_the_catalogue() -> None:

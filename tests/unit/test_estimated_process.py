@@ -11,6 +11,7 @@ from experiments import draw, sample_of
 
 from groupwise.catalogue.methods import costs
 from groupwise.design import describe
+from groupwise.sample import Sample
 from groupwise.simulation.estimation import estimate_process
 from groupwise.simulation.gathering import gathered
 from groupwise.simulation.options import NotSimulated, Options
@@ -23,7 +24,6 @@ from groupwise.simulation.processes import (
 )
 from groupwise.simulation.scenarios import Background
 from groupwise.simulation.workload import dataset_workload
-from groupwise.specifications import Sample
 
 SAMPLES = {
     "one intercept": lambda: sample_of(draw(groups=6, sizes=5, covariates=("x",))),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from experiments import draw, fit_all, sample_of
 
-from groupwise import specifications
+from groupwise import sample as samples
 from groupwise.data.sampling import counted, sampled_rows
 from groupwise.figures import style
 
@@ -44,11 +44,11 @@ def test_a_figure_draws_rows_of_the_table() -> None:
     assert len(part) == 20 and part["x"].is_monotonic_increasing
 
 
-def test_specifications_keep_residuals_of_the_same_sampled_rows() -> None:
+def test_samples_keep_residuals_of_the_same_sampled_rows() -> None:
     sample = sample_of(draw("between", groups=9, sizes=6))
     every = fit_all(sample)["residuals"].set_index(["method", "row"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(specifications, "sampled_rows", lambda n: sampled_rows(n, most=10))
+        patch.setattr(samples, "sampled_rows", lambda n: sampled_rows(n, most=10))
         some = fit_all(sample)["residuals"].set_index(["method", "row"])
     assert set(some.index) == {
         (method, row) for method in every.index.levels[0] for row in sampled_rows(54, most=10)
