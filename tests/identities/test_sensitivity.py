@@ -20,7 +20,7 @@ from groupwise.diagnostics.influence import influence, one_step
 from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import METHODS, SHOWN, Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
-from groupwise.inference.mixed import random_terms
+from groupwise.inference.mixed import fit_one, random_terms
 from groupwise.methods import fit_tables
 from groupwise.sample import Resampling, Sample
 
