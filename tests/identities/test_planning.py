@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from experiments import draw, sample_of
+from experiments import draw, robust_of, sample_of
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
