@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from groupwise.inference.assignments import Assignments, Effort, Plan
+from groupwise.inference.assignments import AssignmentPlan, Assignments, Effort
 from groupwise.inference.randomization import (
     Comparison,
     Units,
@@ -133,7 +133,7 @@ def assert_counts_kept(labels: np.ndarray, assignments: Assignments) -> None:
 
 def test_the_lecture_has_756756_assignments() -> None:
     arm = np.repeat([0, 1, 2], 5)
-    plan = Plan.of(Assignments(arm, np.zeros(15, int)), ALL)
+    plan = AssignmentPlan.of(Assignments(arm, np.zeros(15, int)), ALL)
     assert plan.exact and plan.size == 756_756
     assert sum(len(labels) for labels in plan.chunks()) == 756_756
 
@@ -273,7 +273,7 @@ def test_batch_is_a_loop() -> None:
 def test_draws_repeat_and_streams_differ() -> None:
     assignments = Assignments(np.repeat([0, 1], 15), np.zeros(30, int))
     first, again, other = (
-        np.concatenate(list(Plan.of(assignments, Effort(draws=500, stream=key)).chunks()))
+        np.concatenate(list(AssignmentPlan.of(assignments, Effort(draws=500, stream=key)).chunks()))
         for key in ((1, 2), (1, 2), (1, 3))
     )
     assert (first == again).all() and (first != other).any()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from groupwise.data import suspect
 from groupwise.data.aside import codes_in_labels
-from groupwise.data.guess import Layout, rows_each
+from groupwise.data.guess import GuessedLayout, rows_each
 from groupwise.data.labels import labels
 from groupwise.data.outcomes import format_remedy, is_mostly_numbers
 from groupwise.data.profile import Column
@@ -32,7 +32,7 @@ FILL_IN = "FILL IN a number"
 
 
 @dataclass(frozen=True)
-class Setting:
+class DraftSetting:
     """A setting of a dataset, its value, and why it was guessed."""
 
     key: str
@@ -41,8 +41,8 @@ class Setting:
 
 
 def settings(
-    table: pd.DataFrame, layout: Layout, suspected: Mapping[str, Mapping[str, int]]
-) -> list[Setting]:
+    table: pd.DataFrame, layout: GuessedLayout, suspected: Mapping[str, Mapping[str, int]]
+) -> list[DraftSetting]:
     """Settings without which the guessed roles would not do, each as a guess.
 
     `suspected`: codes for missing values, by column (see `suspected_codes`).
@@ -58,22 +58,24 @@ def settings(
     elif isinstance(outcome, str) and _is_labelled(table[outcome]):
         recodes[outcome] = dict.fromkeys(labels(table[outcome]).cat.categories, FILL_IN)
     if recodes:
-        found.append(Setting("recode", recodes, "guess: how the values are meant"))
+        found.append(DraftSetting("recode", recodes, "guess: how the values are meant"))
     if codes := missing_codes(table, suspected, layout):
-        found.append(Setting("missing_codes", codes, "guess: values that mean missing"))
+        found.append(DraftSetting("missing_codes", codes, "guess: values that mean missing"))
     if layout.baseline is not None:
         time, value = layout.baseline
         why = f"guess: the outcome at {time} {value} becomes a covariate"
-        found.append(Setting("baseline", {time: as_plain(value)}, why))
+        found.append(DraftSetting("baseline", {time: as_plain(value)}, why))
     if layout.ungrouped:
         why = "guess: each row without a group is a group of its own, independent of all others"
-        found.append(Setting("ungrouped", "own_group", why))
+        found.append(DraftSetting("ungrouped", "own_group", why))
     if layout.period is not None:
-        found.append(Setting("categorical", [layout.period], "guess: each period has its own mean"))
+        found.append(
+            DraftSetting("categorical", [layout.period], "guess: each period has its own mean")
+        )
     return found
 
 
-def remarks(layout: Layout) -> list[str]:
+def remarks(layout: GuessedLayout) -> list[str]:
     """Sentences on what the draft cannot settle: periods, and who is a row."""
     said = [
         f"{name}: looks like a period; it is no group, no block and no outcome"
@@ -106,7 +108,7 @@ def recoded_arms(table: pd.DataFrame, treatment: Key | None) -> dict[str, dict[s
 
 
 def missing_codes(
-    table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]], layout: Layout
+    table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]], layout: GuessedLayout
 ) -> dict[str, list[Any]]:
     """Suspected codes of what is measured; of arms and groups those that can be no labels."""
     roles = layout.roles

@@ -49,7 +49,7 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Layout:
+class GuessedLayout:
     """What a table seems to be.
 
     Attributes
@@ -75,7 +75,7 @@ class Layout:
     empty_group: tuple[str, str] | None = None
 
 
-def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -> Layout:
+def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -> GuessedLayout:
     """The roles, and what the draft of a configuration says besides."""
     found = Structure(table, columns)
     empty = empty_group(found)
@@ -103,7 +103,7 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     if period is not None and group.name is not None:
         roles |= _shared_at_one_time(found, group.name, period)
     values = two_values(found, str(outcome.name)) if outcome.name in found.columns else None
-    return Layout(
+    return GuessedLayout(
         roles=roles,
         times=times,
         individual=who,

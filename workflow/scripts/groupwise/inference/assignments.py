@@ -105,7 +105,7 @@ class Assignments:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AssignmentPlan:
     """The assignments a test goes through: every one, or the one made and `size` random ones."""
 
     assignments: Assignments
@@ -114,7 +114,7 @@ class Plan:
     effort: Effort
 
     @classmethod
-    def of(cls, assignments: Assignments, effort: Effort) -> Plan:
+    def of(cls, assignments: Assignments, effort: Effort) -> AssignmentPlan:
         affordable = MAX_LABELS // len(assignments.arm)
         if assignments.total <= min(effort.max_assignments, affordable):
             return cls(assignments, int(assignments.total), True, effort)

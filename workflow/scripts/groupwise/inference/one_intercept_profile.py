@@ -12,12 +12,12 @@ import numpy as np
 from groupwise.inference.limits import Parameter, as_it_is, as_share
 from groupwise.inference.variance_intervals import HeldSd, Level
 from groupwise.models.random_intercept import (
+    CriterionSlopes,
     Objective,
     OutcomeSums,
     Profile,
     RandomIntercept,
     RandomInterceptFit,
-    Slopes,
     deviance_at,
     minimise,
 )
@@ -35,7 +35,7 @@ class GivenResidual:
         total: np.ndarray = logdet + self.n * np.log(v) + q / v
         return total
 
-    def derivatives(self, lam: np.ndarray, s: Slopes) -> tuple[np.ndarray, np.ndarray]:
+    def derivatives(self, lam: np.ndarray, s: CriterionSlopes) -> tuple[np.ndarray, np.ndarray]:
         return s.l1 + s.q1 / self.variance, s.l2 + s.q2 / self.variance
 
     def take(self, which: np.ndarray) -> GivenResidual:
@@ -55,7 +55,7 @@ class GivenGroup:
             total: np.ndarray = logdet + self.n * np.log(v / lam) + lam * q / v
         return total
 
-    def derivatives(self, lam: np.ndarray, s: Slopes) -> tuple[np.ndarray, np.ndarray]:
+    def derivatives(self, lam: np.ndarray, s: CriterionSlopes) -> tuple[np.ndarray, np.ndarray]:
         first = s.l1 - self.n / lam + (s.q + lam * s.q1) / self.variance
         second = s.l2 + self.n / lam**2 + (2 * s.q1 + lam * s.q2) / self.variance
         return first, second

@@ -25,7 +25,7 @@ from scipy.special import comb
 
 from groupwise.algebra import RANK_TOLERANCE
 from groupwise.design import Design
-from groupwise.inference.assignments import Assignments, Effort, Plan
+from groupwise.inference.assignments import AssignmentPlan, Assignments, Effort
 
 TIE = 1e-10
 """Statistics tie when their 1 / (1 + t^2) is this close, whatever the units of the outcome."""
@@ -273,7 +273,7 @@ class ShiftCurve:
     v1: np.ndarray
     r: np.ndarray
     v2: np.ndarray
-    plan: Plan
+    plan: AssignmentPlan
 
     def statistics(self, effect: float | np.ndarray = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """t of the assignment made, (R,), and of all assignments, (R, k), at a tested effect."""
@@ -372,7 +372,7 @@ class PairTest:
     the one given is its hull. `histogram` of the statistics of all assignments, where asked for.
     """
 
-    plan: Plan | None
+    plan: AssignmentPlan | None
     problem: str
     gaps: np.ndarray
     estimate: np.ndarray
@@ -401,7 +401,7 @@ class PairTest:
 class OmnibusTest:
     """All arms at once; F is the Wald statistic over `df_num`, arrays have shape (...)."""
 
-    plan: Plan | None
+    plan: AssignmentPlan | None
     problem: str
     df_num: int
     statistic: np.ndarray
@@ -418,7 +418,7 @@ def shift_curve(comparison: Comparison, values: np.ndarray, effort: Effort) -> S
     matrix products. With f = e - D a and g = o - D r the residuals of an assignment, sums of W f f and
     W f g are expanded in e, D and g.
     """
-    plan = Plan.of(comparison.assignments, effort)
+    plan = AssignmentPlan.of(comparison.assignments, effort)
     y = _cleaned(comparison.outcome(values), values)
     o, W = comparison.made.D[0, 0], comparison.made.W[0, 0]
     estimate = y @ comparison.made.B[0, 0]
@@ -510,7 +510,10 @@ def compare_all(units: Units, values: np.ndarray, *, effort: Effort) -> OmnibusT
     values = values.reshape(-1, values.shape[-1])
     Y = _cleaned(comparison.outcome(values), values)
     made = _wald(comparison.made, Y)[:, 0]
-    plan, exceed = Plan.of(comparison.assignments, effort.apart(*arms)), np.zeros(len(Y), dtype=int)
+    plan, exceed = (
+        AssignmentPlan.of(comparison.assignments, effort.apart(*arms)),
+        np.zeros(len(Y), dtype=int),
+    )
     for labels in plan.chunks():
         exceed += _as_large(made[:, None], _wald(Forms.of(comparison, labels), Y)).sum(axis=1)
     results = (made / q, _p_value(exceed, plan), *_monte_carlo(exceed, plan))
@@ -581,13 +584,13 @@ def _edges(made: float, found: np.ndarray) -> tuple[np.ndarray, int]:
     return np.concatenate([inside, np.linspace(first, top, BINS - inner + 1)]), inner
 
 
-def _p_value(exceed: np.ndarray, plan: Plan) -> np.ndarray:
+def _p_value(exceed: np.ndarray, plan: AssignmentPlan) -> np.ndarray:
     """The share of assignments as extreme; the one made counts among random ones, too."""
     p_value: np.ndarray = (exceed + (not plan.exact)) / plan.count
     return p_value
 
 
-def _monte_carlo(exceed: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+def _monte_carlo(exceed: np.ndarray, plan: AssignmentPlan) -> tuple[np.ndarray, np.ndarray]:
     """Clopper-Pearson interval of the share of all assignments that are as extreme."""
     if plan.exact:
         p_value = _p_value(exceed, plan)

@@ -75,7 +75,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class Prepared:
     """Outcomes y (R, n) beside what was prepared for their design."""
 
     prepared: Any
@@ -95,7 +95,7 @@ def _no_message(sample: Sample, fit: Any, answers: Answers) -> str:
 
 
 @dataclass(frozen=True)
-class Method:
+class Procedure:
     """The functions of one method; R outcomes, rows L (k, p) on the coefficients of X.
 
     Attributes
@@ -117,7 +117,7 @@ class Method:
     prepare: Callable[[Design], Any]
     infer: Callable[[Any, np.ndarray, Request], Inference]
     joint: Callable[[Any, np.ndarray, Request], JointTest]
-    fit: Callable[[Any, np.ndarray], Any] = Outcomes
+    fit: Callable[[Any, np.ndarray], Any] = Prepared
     answers: Callable[[Any, Design, Request], Answers] | None = None
     singular: Callable[[Any], np.ndarray] = _singular_nowhere
     terms: Callable[[Sample, Any], tuple[str, ...]] = _terms_of_design
@@ -134,7 +134,7 @@ class Fits:
     _prepared: dict[Any, Any] = field(default_factory=dict, repr=False)
     _fitted: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def prepared(self, method: Method) -> Any:
+    def prepared(self, method: Procedure) -> Any:
         """What `method` needs of the design; DoesNotApply where it has no answer."""
         if method.prepare not in self._prepared:
             try:
@@ -146,7 +146,7 @@ class Fits:
             raise made
         return made
 
-    def of(self, method: Method) -> Any:
+    def of(self, method: Procedure) -> Any:
         """The fit of `method`; DoesNotApply where it has no answer."""
         key = (method.prepare, method.fit)
         if key not in self._fitted:
@@ -202,7 +202,7 @@ def answer(
     return {name: _replicates(method_of(name), fits, request) for name in methods}
 
 
-def _replicates(method: Method, fits: Fits, request: Request) -> Replicates:
+def _replicates(method: Procedure, fits: Fits, request: Request) -> Replicates:
     L, R = fits.design.L, len(fits.y)
     try:
         fit = fits.of(method)
@@ -223,7 +223,7 @@ def inside(low: np.ndarray, value: np.ndarray | None, high: np.ndarray) -> np.nd
     return np.where(np.isnan(low) | np.isnan(high), np.nan, held)
 
 
-def answers_of(method: Method, fit: Any, design: Design, request: Request) -> Answers:
+def answers_of(method: Procedure, fit: Any, design: Design, request: Request) -> Answers:
     """Every question of a design put to one method: contrasts, arm means, coefficients, all arms."""
     if method.answers is not None:
         return method.answers(fit, design, request)
@@ -260,20 +260,20 @@ def specifications() -> tuple[str, ...]:
 
 
 @cache
-def methods_in(specification: str) -> Mapping[str, Method]:
+def methods_in(specification: str) -> Mapping[str, Procedure]:
     """The methods of one specification, by name."""
     module = importlib.import_module(f"{__name__}.{specification}")
-    methods: Mapping[str, Method] = module.METHODS
+    methods: Mapping[str, Procedure] = module.METHODS
     return methods
 
 
 @cache
-def all_methods() -> Mapping[str, Method]:
+def all_methods() -> Mapping[str, Procedure]:
     """The methods of all specifications, by name."""
     return {name: m for each in specifications() for name, m in methods_in(each).items()}
 
 
-def method_of(name: str) -> Method:
+def method_of(name: str) -> Procedure:
     """The method of this name; ValueError where there is none."""
     if name not in all_methods():
         raise ValueError(f"{name} is not one of {', '.join(all_methods())}")

@@ -21,7 +21,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.design import Design
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import About, DoesNotApply, Fits, Method, Request
+from groupwise.methods import About, DoesNotApply, Fits, Procedure, Request
 from groupwise.models.absorbed import AbsorbedFit, Combination, Conventions, GroupParameters
 from groupwise.models.least_squares import normal_loglik
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -238,8 +238,8 @@ def _about(estimand: str) -> Callable[[Any, Request], About]:
     return lambda prepared, request: About(estimand, "classical", "residual (n - rank)")
 
 
-METHODS: Mapping[str, Method] = {
-    "dummy": Method(
+METHODS: Mapping[str, Procedure] = {
+    "dummy": Procedure(
         about=_about("precision-weighted, within groups"),
         prepare=prepare,
         fit=fit,
@@ -249,7 +249,7 @@ METHODS: Mapping[str, Method] = {
         terms=_terms,
         message=_message,
     ),
-    "dummy_nested": Method(
+    "dummy_nested": Procedure(
         about=_about("group-average, these groups only"),
         prepare=prepare_nested,
         fit=fit_nested,

@@ -15,7 +15,7 @@ import numpy as np
 from groupwise.design import Design
 from groupwise.inference.sandwich import make_contrasts
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import About, DoesNotApply, Method, Request
+from groupwise.methods import About, DoesNotApply, Procedure, Request
 from groupwise.models.clusters import Clusters, Projected, cluster_design
 from groupwise.models.exchangeable import (
     ALIKE,
@@ -113,8 +113,8 @@ def _about(prepared: Any, request: Request) -> About:
     return About("precision-weighted", "Mancl-DeRouen", "groups (G - rank)")
 
 
-METHODS: Mapping[str, Method] = {
-    "gee_bias_reduced": Method(
+METHODS: Mapping[str, Procedure] = {
+    "gee_bias_reduced": Procedure(
         about=_about, prepare=prepare, fit=fit, infer=_infer, joint=_joint, message=_message
     )
 }

@@ -16,7 +16,7 @@ import numpy as np
 
 from groupwise.design import Design
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import About, DoesNotApply, Method, Request
+from groupwise.methods import About, DoesNotApply, Procedure, Request
 from groupwise.models.least_squares import Basis, orthonormal_basis
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
@@ -101,11 +101,11 @@ def _message(sample: Sample, fit: MeansFit, answers: Answers) -> str:
     return NOT_COMPARED if fit.variance[0] > 0 else EXPLAINED
 
 
-def _method(estimand: str, vcov_type: str, *, weighted: bool) -> Method:
+def _method(estimand: str, vcov_type: str, *, weighted: bool) -> Procedure:
     def about(prepared: Any, request: Request) -> About:
         return About(estimand, vcov_type, "groups (G - rank)")
 
-    return Method(
+    return Procedure(
         about=about,
         prepare=partial(prepare, weighted=weighted),
         fit=fit,
@@ -115,7 +115,7 @@ def _method(estimand: str, vcov_type: str, *, weighted: bool) -> Method:
     )
 
 
-METHODS: Mapping[str, Method] = {
+METHODS: Mapping[str, Procedure] = {
     "group_means": _method("group-average", "classical", weighted=False),
     "group_means_weighted": _method("individual-average", "classical, weights n_g", weighted=True),
 }

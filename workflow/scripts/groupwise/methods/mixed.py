@@ -14,7 +14,7 @@ from groupwise.design import Design
 from groupwise.inference import mixed
 from groupwise.inference.mixed import MixedFit, MixedModel
 from groupwise.inference.variance_intervals import RESIDUAL, TOTAL, Component
-from groupwise.methods import About, Fits, Method, Request
+from groupwise.methods import About, Fits, Procedure, Request
 from groupwise.models.blups import RandomEffects
 from groupwise.models.random_intercept import RandomInterceptFit
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -141,8 +141,8 @@ def _method(
     joint: Callable[[MixedFit, np.ndarray, Request], JointTest],
     *,
     skips_blocks: bool = False,
-) -> Method:
-    return Method(
+) -> Procedure:
+    return Procedure(
         about=about,
         prepare=prepare,
         fit=fit,
@@ -156,7 +156,7 @@ def _method(
 
 MODEL_BASED = "REML, model-based"
 
-METHODS: Mapping[str, Method] = {
+METHODS: Mapping[str, Procedure] = {
     "mixed_wald": _method(
         "mixed_wald",
         _about(MODEL_BASED, "none (normal)"),

@@ -13,7 +13,7 @@ import pandas as pd
 from groupwise.inference import wild_bootstrap as wild
 from groupwise.inference.sandwich import cr_inference, cr_joint, design_clusters
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import About, Fits, Method, Request
+from groupwise.methods import About, Fits, Procedure, Request
 from groupwise.models.clusters import Clusters, Projected
 from groupwise.models.least_squares import normal_loglik, without_rounding
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -165,7 +165,7 @@ def _oddities(sample: Sample, answers: Answers) -> list[str]:
     return [f"{sentence}: {', '.join(named)}." for sentence, named in about.items() if named]
 
 
-def _cr(kind: str, name: str, df_method: str) -> Method:
+def _cr(kind: str, name: str, df_method: str) -> Procedure:
     return replace(
         CLASSICAL,
         about=_about(name, df_method),
@@ -175,7 +175,7 @@ def _cr(kind: str, name: str, df_method: str) -> Method:
     )
 
 
-CLASSICAL = Method(
+CLASSICAL = Procedure(
     about=_about("classical", "residual (n - p)"),
     prepare=design_clusters,
     fit=fit,
@@ -184,7 +184,7 @@ CLASSICAL = Method(
     message=_explained,
 )
 
-METHODS: Mapping[str, Method] = {
+METHODS: Mapping[str, Procedure] = {
     "ols_classical": CLASSICAL,
     "ols_cr1": _cr("CR1", CR1, "G - 1"),
     "ols_cr2": _cr("CR2", "CR2 (bias-reduced linearisation)", "Bell-McCaffrey (Satterthwaite)"),

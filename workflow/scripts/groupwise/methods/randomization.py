@@ -13,7 +13,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.algebra import estimable, row_space
 from groupwise.design import Design
-from groupwise.inference.assignments import Effort, Plan
+from groupwise.inference.assignments import AssignmentPlan, Effort
 from groupwise.inference.randomization import (
     Comparison,
     OmnibusTest,
@@ -23,7 +23,7 @@ from groupwise.inference.randomization import (
     compare_pair,
     shift_curve,
 )
-from groupwise.methods import About, Fits, Method, Request
+from groupwise.methods import About, Fits, Procedure, Request
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
 from groupwise.words import article, capital, role_word
@@ -176,7 +176,7 @@ def _shared(
     fit: RandomizationFit, comparison: Comparison, request: Request
 ) -> list[tuple[slice, Effort]]:
     """Which outcomes share their assignments: all of them where these are all there are."""
-    exact = Plan.of(comparison.assignments, _effort(request, 0)).exact
+    exact = AssignmentPlan.of(comparison.assignments, _effort(request, 0)).exact
     step = len(fit.y) if exact else TOGETHER
     return [(slice(i, i + step), _effort(request, i)) for i in range(0, len(fit.y), step)]
 
@@ -221,17 +221,19 @@ def _means(fit: RandomizationFit, request: Request) -> Inference:
 def _about(prepared: Randomization, request: Request) -> About:
     design = prepared.design
     effort = _effort(request, 0)
+    plans = (AssignmentPlan.of(each.assignments, effort) for each in prepared.comparisons)
     pairs = [
-        None if each.problem else Plan.of(each.assignments, effort) for each in prepared.comparisons
+        None if each.problem else plan
+        for each, plan in zip(prepared.comparisons, plans, strict=True)
     ]
     omnibus = pairs[0]
     if len(pairs) > 1:
         arms = Comparison.of(prepared.units, tuple(range(len(design.arm_labels))))
-        omnibus = None if arms.problem else Plan.of(arms.assignments, effort)
+        omnibus = None if arms.problem else AssignmentPlan.of(arms.assignments, effort)
     return About(ESTIMANDS.get(design.kind, WITHIN), "HC2", _reference(pairs, omnibus))
 
 
-def _reference(pairs: list[Plan | None], omnibus: Plan | None) -> str:
+def _reference(pairs: list[AssignmentPlan | None], omnibus: AssignmentPlan | None) -> str:
     """The reference distribution: how many assignments there were, or were drawn."""
     plans = sorted({plan.size: str(plan) for plan in pairs if plan is not None}.items())
     text = " or ".join(each for _, each in plans) or "no assignments"
@@ -293,8 +295,8 @@ def _monte_carlo(tests: list[tuple[str, PairTest | OmnibusTest]]) -> list[str]:
     return [f"Random draws leave these 95% intervals of the p-values: {'; '.join(drawn)}."]
 
 
-METHODS: Mapping[str, Method] = {
-    "randomization": Method(
+METHODS: Mapping[str, Procedure] = {
+    "randomization": Procedure(
         about=_about,
         prepare=prepare,
         fit=RandomizationFit,

@@ -29,7 +29,7 @@ EXPLAINED = 1e-12
 
 
 @dataclass(frozen=True)
-class Layout:
+class EffectsLayout:
     """How random effects are numbered: see `cross_products`.
 
     Attributes
@@ -138,7 +138,7 @@ class LmmStructure:
         return parameters_of(self.terms, self.factors)
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> EffectsLayout:
         return make_layout(self.factors)
 
     @cached_property
@@ -238,7 +238,7 @@ def orthonormal(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return Q, R
 
 
-def make_layout(factors: Sequence[Factor]) -> Layout:
+def make_layout(factors: Sequence[Factor]) -> EffectsLayout:
     """The factor with most random effects leads; the rest is divided into components."""
     lead = int(np.argmax([factor.n_effects for factor in factors]))
     others = [f for f in range(len(factors)) if f != lead]
@@ -260,7 +260,7 @@ def make_layout(factors: Sequence[Factor]) -> Layout:
         for f, start, n, q in zip(others, starts, largest, widths, strict=False)
     )
     places = tuple(_place(home) for home in homes)
-    return Layout(lead, lead_level, lead_home[order], segments, tuple(homes), places)
+    return EffectsLayout(lead, lead_level, lead_home[order], segments, tuple(homes), places)
 
 
 def _components(lead: Factor, others: Sequence[Factor]) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -48,7 +48,7 @@ DRAWS = 500
 
 
 @dataclass(frozen=True)
-class Slopes:
+class CriterionSlopes:
     """Derivatives at lambda, every array (B,): of l = log-determinant and q = quadratic form."""
 
     l1: np.ndarray
@@ -79,7 +79,7 @@ class Profile(Protocol):
     def grid(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """l, shape (g,) or (B, g), and q, shape (B, g), at g values shared by all outcomes."""
 
-    def slopes(self, lam: np.ndarray) -> Slopes:
+    def slopes(self, lam: np.ndarray) -> CriterionSlopes:
         """Derivatives at lambda, shape (B,)."""
 
     def take(self, which: np.ndarray) -> Profile:
@@ -113,14 +113,14 @@ class Spectral:
         logdet = np.log1p(lam[:, None] * self.det_mu) @ self.det_mult
         return logdet, self.rest[:, None] + self.ss @ (1 / (1 + np.outer(self.mu, lam)))
 
-    def slopes(self, lam: np.ndarray) -> Slopes:
+    def slopes(self, lam: np.ndarray) -> CriterionSlopes:
         t = 1 / (1 + lam[:, None] * self.mu)
         nu, w = self.mu * t, self.ss * t
         det = nu
         if self.det_mu is not self.mu:
             det = self.det_mu / (1 + lam[:, None] * self.det_mu)
         w1 = w * nu
-        return Slopes(
+        return CriterionSlopes(
             l1=det @ self.det_mult,
             l2=-(det * det) @ self.det_mult,
             q=self.rest + w.sum(axis=1),
@@ -174,7 +174,7 @@ class BySize:
             np.stack([each[1] for each in values], axis=1),
         )
 
-    def slopes(self, lam: np.ndarray) -> Slopes:
+    def slopes(self, lam: np.ndarray) -> CriterionSlopes:
         t = 1 / (1 + lam[:, None] * self.size)
         C, c, rest = self._cross(lam[:, None] * t, identity=1.0)
         C1, c1, rest1 = self._cross(t**2)
@@ -187,7 +187,7 @@ class BySize:
             FC1 = F @ C1
             l1 = l1 + np.trace(FC1, axis1=1, axis2=2)
             l2 = l2 + np.einsum("bij,bji->b", F, C2) - np.einsum("bij,bji->b", FC1, FC1)
-        return Slopes(
+        return CriterionSlopes(
             l1=l1,
             l2=l2,
             q=self.rss + rest - _dot(c, v),
@@ -557,7 +557,7 @@ class RandomInterceptFit:
     converged: np.ndarray
     iterations: np.ndarray
     F: np.ndarray
-    slopes: Slopes
+    slopes: CriterionSlopes
     gamma: np.ndarray
     y: np.ndarray | None = None
 
@@ -611,7 +611,7 @@ class RandomInterceptFit:
             for name, v in vars(self).items()
             if isinstance(v, np.ndarray) and name != "y"
         }
-        slopes = Slopes(**{name: shaped(v) for name, v in vars(self.slopes).items()})
+        slopes = CriterionSlopes(**{name: shaped(v) for name, v in vars(self.slopes).items()})
         return replace(self, slopes=slopes, **arrays)
 
     @cached_property
@@ -705,7 +705,7 @@ class Objective(Protocol):
 
     def value(self, lam: np.ndarray, logdet: np.ndarray, q: np.ndarray) -> np.ndarray: ...
 
-    def derivatives(self, lam: np.ndarray, s: Slopes) -> tuple[np.ndarray, np.ndarray]: ...
+    def derivatives(self, lam: np.ndarray, s: CriterionSlopes) -> tuple[np.ndarray, np.ndarray]: ...
 
     def take(self, which: np.ndarray) -> Objective: ...
 
@@ -719,7 +719,7 @@ class Profiled:
     def value(self, lam: np.ndarray, logdet: np.ndarray, q: np.ndarray) -> np.ndarray:
         return logdet + self.df * np.log(q)
 
-    def derivatives(self, lam: np.ndarray, s: Slopes) -> tuple[np.ndarray, np.ndarray]:
+    def derivatives(self, lam: np.ndarray, s: CriterionSlopes) -> tuple[np.ndarray, np.ndarray]:
         ratio = s.q1 / s.q
         return s.l1 + self.df * ratio, s.l2 + self.df * (s.q2 / s.q - ratio**2)
 

@@ -15,7 +15,7 @@ from groupwise.simulation.processes import (
     EstimatedProcess,
     NoProcess,
     Outline,
-    Setting,
+    ScenarioSetting,
     outline,
 )
 from groupwise.simulation.sums import gather
@@ -44,7 +44,7 @@ def gathered(
     except NotSimulated as reason:
         return tidy.table("calibration", []), not_simulated(str(reason))
     contrasts = tuple(understood["contrasts"])
-    settings = [Setting(case, contrasts, n_obs, n_groups) for case in plan.cases]
+    settings = [ScenarioSetting(case, contrasts, n_obs, n_groups) for case in plan.cases]
     table = measures(gather(parts), settings, methods=methods)
     return table, simulated(plan, options, effects_are)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.simulation.processes import Setting
+from groupwise.simulation.processes import ScenarioSetting
 from groupwise.simulation.sums import LEVELS, totals
 
 MEASURES = (
@@ -32,7 +32,7 @@ MEASURES = (
 
 
 def measures(
-    partial: pd.DataFrame, settings: Iterable[Setting], *, methods: Sequence[str]
+    partial: pd.DataFrame, settings: Iterable[ScenarioSetting], *, methods: Sequence[str]
 ) -> pd.DataFrame:
     """Table `calibration` of gathered partial sums: a row per scenario, method, contrast and measure.
 
@@ -64,7 +64,7 @@ def measures(
     return table.loc[place.sort_values(list(place), kind="stable").index].reset_index(drop=True)
 
 
-def _rows(setting: Setting, sums: Mapping[str, Any]) -> list[dict[str, object]]:
+def _rows(setting: ScenarioSetting, sums: Mapping[str, Any]) -> list[dict[str, object]]:
     where = {
         "scenario": setting.case.name,
         "icc": setting.case.icc,

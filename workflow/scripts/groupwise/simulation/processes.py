@@ -163,7 +163,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Setting:
+class ScenarioSetting:
     """A case in its design, as the table of measures names it.
 
     Attributes

@@ -23,7 +23,7 @@ from groupwise.simulation.processes import (
     Case,
     EstimatedProcess,
     Process,
-    Setting,
+    ScenarioSetting,
 )
 
 BLOCK = 500
@@ -95,11 +95,11 @@ class Scenario:
         return crc32(self.name.encode())
 
     @property
-    def setting(self) -> Setting:
+    def setting(self) -> ScenarioSetting:
         """The scenario as the table of measures names it."""
         design = self.design
         case = Case(self.name, self.icc, self.effects, self.dgp)
-        return Setting(case, design.contrast_labels, design.n_obs, design.n_groups)
+        return ScenarioSetting(case, design.contrast_labels, design.n_obs, design.n_groups)
 
     @property
     def truth(self) -> np.ndarray:
