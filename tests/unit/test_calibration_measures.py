@@ -331,11 +331,9 @@ def test_widths_of_inverted_tests_count_the_replicates_they_are_of() -> None:
 def test_the_test_of_the_true_value_says_what_the_interval_says(effect: float) -> None:
     design = between_design(2, 7, 3, imbalance=0.5)
     made = scenario(design, effects=np.array([0.0, effect]))
-    request = request_for(99, searched=60)
+    request = replace(request_for(99, searched=60), conf_level=0.8)
     y = simulate(made, 0, 60)
-    found = analyse(
-        design, y, methods=RESAMPLING, effects=made.effects, request=request, conf_level=0.8
-    )
+    found = analyse(design, y, methods=RESAMPLING, effects=made.effects, request=request)
     for method, answers in found.items():
         held = (answers.inference.conf_low <= made.truth) & (
             made.truth <= answers.inference.conf_high

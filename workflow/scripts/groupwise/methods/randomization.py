@@ -221,16 +221,17 @@ def _means(fit: RandomizationFit, request: Request) -> Inference:
 def _about(prepared: Randomization, request: Request) -> About:
     design = prepared.design
     effort = _effort(request, 0)
-    plans = (AssignmentPlan.of(each.assignments, effort) for each in prepared.comparisons)
-    pairs = [
-        None if each.problem else plan
-        for each, plan in zip(prepared.comparisons, plans, strict=True)
-    ]
+    pairs = [_assignments(each, effort) for each in prepared.comparisons]
     omnibus = pairs[0]
     if len(pairs) > 1:
         arms = Comparison.of(prepared.units, tuple(range(len(design.arm_labels))))
-        omnibus = None if arms.problem else AssignmentPlan.of(arms.assignments, effort)
+        omnibus = _assignments(arms, effort)
     return About(ESTIMANDS.get(design.kind, WITHIN), "HC2", _reference(pairs, omnibus))
+
+
+def _assignments(comparison: Comparison, effort: Effort) -> AssignmentPlan | None:
+    """The assignments that a test goes through, if there is a test."""
+    return None if comparison.problem else AssignmentPlan.of(comparison.assignments, effort)
 
 
 def _reference(pairs: list[AssignmentPlan | None], omnibus: AssignmentPlan | None) -> str:
