@@ -17,10 +17,11 @@ from rivals import R
 from sizes import Sizes
 from timing import Cost, Row, best
 
-from groupwise.calibration.replicates import Effort
 from groupwise.catalogue.methods import costs
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
+from groupwise.methods import Request
+from groupwise.sample import Resampling
 from groupwise.simulation.blocks import blocks, run_block
 from groupwise.simulation.processes import Process
 from groupwise.simulation.scenarios import Background, Scenario, simulate
@@ -107,8 +108,10 @@ def timed(made: Scenario, n: int, methods: tuple[str, ...], slow: bool = False) 
 
 
 def run(made: Scenario, n: int, methods: tuple[str, ...], slow: bool) -> pd.DataFrame:
-    wanted, effort = blocks(n, n if slow else 0), Effort(max_assignments=1)
-    return gather(run_block(made, block, methods=costs(methods), effort=effort) for block in wanted)
+    wanted = blocks(n, n if slow else 0)
+    request = Request(resampling=Resampling(1, 999, 999, 999, max_assignments=1), searched=0)
+    asked = costs(methods)
+    return gather(run_block(made, block, methods=asked, request=request) for block in wanted)
 
 
 def statsmodels_loop(some: Experiment) -> None:

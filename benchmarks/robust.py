@@ -12,19 +12,14 @@ from sizes import Sizes
 from timing import Row, best
 
 from groupwise.inference.sandwich import (
-    cluster_design,
     hotelling_df,
     joint_tests,
     make_contrasts,
     robust,
     satterthwaite_df,
 )
-from groupwise.inference.wild_bootstrap import (
-    Weights,
-    wild_inference,
-    wild_joint_p_values,
-    wild_p_values,
-)
+from groupwise.inference.wild_bootstrap import Weights, inference, joint, p_values
+from groupwise.models.clusters import Projected, cluster_design
 
 LEVEL = 0.95
 
@@ -38,11 +33,12 @@ def rows(sizes: Sizes, r: R) -> Iterator[Row]:
 def cr2(some: Experiment) -> None:
     """CR2, Bell-McCaffrey df of every pair of arms, and HTZ."""
     clusters = cluster_design(some.X, some.group)
-    made, joint = (make_contrasts(clusters, L, "CR2") for L in (some.L, some.L[:2]))
-    robust(made, some.y[0])
+    made, together = (make_contrasts(clusters, L, "CR2") for L in (some.L, some.L[:2]))
+    outcome = Projected.of(clusters, some.y[0])
+    robust(made, outcome)
     satterthwaite_df(made)
-    joint_tests(joint, robust(joint, some.y[0]))
-    hotelling_df(joint)
+    joint_tests(together, robust(together, outcome))
+    hotelling_df(together)
 
 
 def sandwiches(sizes: Sizes, r: R) -> Iterator[Row]:
@@ -62,8 +58,9 @@ def lecture(sizes: Sizes) -> Iterator[Row]:
     clusters = cluster_design(some.X, some.group)
 
     def everything() -> None:
-        wild_inference(clusters, some.y[0], some.L, Weights(15), LEVEL)
-        wild_joint_p_values(clusters, some.y, some.L[:2])
+        outcome = Projected.of(clusters, some.y[:1])
+        inference(outcome, some.L, Weights(15), LEVEL, 1)
+        joint(outcome, some.L[:2], Weights(15))
 
     cost = best(everything, sizes.repeats)
     task = "wild bootstrap, 375 rows, 2^15 sign vectors: 3 p-values, 3 intervals, joint test"
@@ -73,13 +70,13 @@ def lecture(sizes: Sizes) -> Iterator[Row]:
 def batches(sizes: Sizes) -> Iterator[Row]:
     some = experiment(375, 15, covariate=False, balanced=True, replicates=sizes.draws)
     clusters = cluster_design(some.X, some.group)
-    draws = {"draws": 999, "enumerate_up_to": 0}
+    weights = Weights(15, draws=999, enumerate_up_to=0)
     label = f"wild bootstrap, {sizes.draws:,} outcomes of 375 rows x 999 draws"
-    cost = best(partial(wild_p_values, clusters, some.y, some.L, **draws), 1)
+    cost = best(lambda: p_values(Projected.of(clusters, some.y), some.L, weights), 1)
     yield Row(f"{label}: 3 p-values", cost.cpu, cost.wall)
-    cost = best(partial(wild_joint_p_values, clusters, some.y, some.L[:2], **draws), 1)
+    cost = best(lambda: joint(Projected.of(clusters, some.y), some.L[:2], weights), 1)
     yield Row(f"{label}: joint test", cost.cpu, cost.wall)
     made = make_contrasts(clusters, some.L, "CR2")
     many = np.tile(some.y, (10, 1))
-    cost = best(partial(robust, made, many), sizes.repeats)
+    cost = best(lambda: robust(made, Projected.of(clusters, many)), sizes.repeats)
     yield Row(f"CR2, {len(many):,} outcomes of 375 rows", cost.cpu, cost.wall)

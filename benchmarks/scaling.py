@@ -34,8 +34,9 @@ from experiments import experiment  # noqa: E402
 from make_large import write_large  # noqa: E402
 from timing import process  # noqa: E402
 
-from groupwise.calibration.replicates import Effort  # noqa: E402
 from groupwise.catalogue.methods import costs  # noqa: E402
+from groupwise.methods import Request  # noqa: E402
+from groupwise.sample import Resampling  # noqa: E402
 from groupwise.simulation.blocks import blocks, run_block  # noqa: E402
 from groupwise.simulation.scenarios import BLOCK  # noqa: E402
 from groupwise.simulation.sums import gather  # noqa: E402
@@ -172,17 +173,17 @@ def read_account(account: Path) -> pd.DataFrame:
 def replicates(numbers: Sequence[int]) -> Iterator[Measured]:
     """Simulation and analysis of so many replicates of 15 groups of 25, and gathering them."""
     made = scenario(experiment(375, 15, covariate=False, balanced=True, replicates=1))
-    effort = Effort(max_assignments=1)
+    request = Request(resampling=Resampling(1, 999, 999, 999, max_assignments=1), searched=0)
     for series, methods in SERIES.items():
         slow = BLOCK if series in RESAMPLING else 0
-        run_block(made, blocks(BLOCK, slow)[0], methods=costs(methods), effort=effort)  # warms up
+        run_block(made, blocks(BLOCK, slow)[0], methods=costs(methods), request=request)  # warms up
         for n in numbers:
             if n > AT_MOST.get(series, n):
                 continue
             cpu, wall = time.process_time(), time.perf_counter()
             wanted = blocks(n, n if slow else 0)
             parts = [
-                run_block(made, each, methods=costs(methods), effort=effort) for each in wanted
+                run_block(made, each, methods=costs(methods), request=request) for each in wanted
             ]
             middle = time.process_time()
             yield Measured("replicates", series, n, middle - cpu, time.perf_counter() - wall)
