@@ -13,21 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from experiments import sample_of
+from experiments import answers_by, cr_answers, robust_of, sample_of
 from scipy import stats
 
 from groupwise.data.validate import Roles
 from groupwise.inference.sandwich import (
     Clusters,
     cluster_design,
-    cr_answers,
     degrees_of_freedom,
     joint_tests,
     make_contrasts,
-    robust,
     satterthwaite_df,
 )
-from groupwise.methods.group_means import fit_means
 from groupwise.sample import Sample
 
 HERE = Path(__file__).parent
@@ -113,7 +110,7 @@ def check_rows(name: str, model: str, kind: str, *, absorbed: bool) -> None:
     rows = pd.DataFrame([*wanted, *(given.get("contrasts") or [])])
     L = np.array([coefficients(X, *row) for row in zip(rows["term"], contrast(rows), strict=True)])
     prepared = make_contrasts(clusters(name, model, absorbed), L, kind)
-    found, known = robust(prepared, y), prepared.known
+    found, known = robust_of(prepared, y), prepared.known
     # With the blocks as clusters each has its own coefficient to itself.
     assert known[~rows["term"].fillna("").str.contains("intercept|=")].all()
     spread = rows["std_error"].to_numpy()
@@ -131,7 +128,7 @@ def check_joint(
     if not arms:
         return
     joint = make_contrasts(cut, np.array([X.columns == arm for arm in arms], dtype=float), kind)
-    tests = joint_tests(joint, robust(joint, y))
+    tests = joint_tests(joint, robust_of(joint, y))
     expected = given["omnibus_htz" if kind == "CR2" else "omnibus_naive_f"]
     values = [tests.statistic, tests.df_num, tests.df_den]
     wanted = [expected[key] for key in ("statistic", "df_num", "df_den")]
@@ -173,7 +170,7 @@ def test_generalised_cr3_is_that_of_centred_data(name: str, dummy: str, centred:
     X, data = columns(name, dummy), table(name)
     y = data[reference(name)["dataset"]["outcome"]].to_numpy(dtype=float)
     L = np.array([X.columns == arm for arm in rows_of(name, list(X))], dtype=float)
-    found = robust(make_contrasts(clusters(name, dummy, False), L, "CR3"), y)
+    found = robust_of(make_contrasts(clusters(name, dummy, False), L, "CR3"), y)
     expected = [
         row["std_error"] for row in reference(name)["sandwich"][centred]["CR3"]["coefficients"]
     ]
@@ -196,14 +193,14 @@ def sample(name: str) -> Sample:
 def test_group_means_are_lm_on_means(name: str, weighted: bool) -> None:
     given = reference(name)["group_means"]["weighted" if weighted else "unweighted"]
     one = sample(name)
-    means = fit_means(one.design, one.y, weighted=weighted)
-    found, rows = means.inference(one.design.L, 0.95), pd.DataFrame(given["contrasts"])
+    answers = answers_by("group_means" + "_weighted" * weighted, one.design, one.y)
+    found, rows = answers.contrasts, pd.DataFrame(given["contrasts"])
     assert list(rows["contrast"]) == list(one.design.contrast_labels)
     for column in ("estimate", "std_error", "df", "conf_low", "conf_high"):
         spread = rows["std_error"] if column != "df" else rows["df"]
         difference = (getattr(found, column) - rows[column]) / spread
         np.testing.assert_allclose(difference, 0, atol=CLOSED_FORM)
-    joint, expected = means.joint(one.design.omnibus), given["omnibus"]
+    joint, expected = answers.omnibus, given["omnibus"]
     values = [joint.statistic, joint.df_den, joint.p_value]
     wanted = [expected[key] for key in ("statistic", "df_den", "p_value")]
     np.testing.assert_allclose(values, wanted, rtol=1e-8)
@@ -211,7 +208,7 @@ def test_group_means_are_lm_on_means(name: str, weighted: bool) -> None:
 
 def test_a_covariate_that_is_centred_in_groups_leaves_the_means_alone() -> None:
     one = sample("hsb82")
-    found = fit_means(one.design, one.y, weighted=False).inference(one.design.L, 0.95)
+    found = answers_by("group_means", one.design, one.y).contrasts
     means = table("hsb82").groupby(["sector", "school"], observed=True)["mAch"].mean()
     expected = stats.ttest_ind(means["Catholic"], means["Public"])
     assert found.statistic[0] == pytest.approx(expected.statistic, rel=CLOSED_FORM)
@@ -224,7 +221,7 @@ def test_answers_of_a_design(name: str, kind: str) -> None:
     """The path of the pipeline: contrasts of the design, blocks absorbed."""
     one, models = sample(name), reference(name)["sandwich"]
     model = models.get("blocked", models["plain"])[KINDS[kind]]
-    answers, rows = cr_answers(one.design, one.y, kind, 0.95), pd.DataFrame(model["contrasts"])
+    answers, rows = cr_answers(one.design, one.y, kind), pd.DataFrame(model["contrasts"])
     np.testing.assert_allclose(answers.contrasts.std_error, rows["std_error"], rtol=CLOSED_FORM)
     if kind == "CR2":
         np.testing.assert_allclose(answers.contrasts.df, rows["df"], rtol=CLOSED_FORM)

@@ -11,11 +11,18 @@ from experiments import draw, fit_all, sample_of
 
 from groupwise import tidy
 from groupwise.diagnostics.checks import CHECKS, run_checks
+from groupwise.sample import Sample
+from groupwise.witness import agreement
 
 
 def checks_of(table: pd.DataFrame, **settings: str) -> pd.DataFrame:
-    tables = fit_all(sample_of(table, **settings), ["mixed"])
-    return run_checks("test", tables).set_index("check")
+    return run_checks("test", tables_of(sample_of(table, **settings))).set_index("check")
+
+
+def tables_of(sample: Sample) -> dict[str, pd.DataFrame]:
+    """The tables of the mixed model, with statsmodels beside it."""
+    tables = fit_all(sample, ["mixed"])
+    return tables | {"agreement": agreement(sample, tables)}
 
 
 def good() -> pd.DataFrame:
@@ -94,7 +101,7 @@ def test_verdict(table: Callable[[], pd.DataFrame], check: str, verdict: str, wo
 
 
 def test_every_check_has_one_row_of_the_schema() -> None:
-    found = run_checks("test", fit_all(sample_of(good()), ["mixed"]))
+    found = run_checks("test", tables_of(sample_of(good())))
     assert list(found["check"]) == list(CHECKS)
     assert list(found.columns) == list(tidy.TABLES["diagnostics"])
     assert {verdict for _, _, verdict, _ in CASES} == {"ok", "look", "problem", "unknown"}
@@ -118,7 +125,7 @@ def test_likelihood_ratio_of_the_boundary_has_p_value_one() -> None:
 
 
 def test_checks_of_a_sample_say_so() -> None:
-    tables = fit_all(sample_of(good()), ["mixed"])
+    tables = tables_of(sample_of(good()))
     n = len(tables["residuals"])
     tables["residuals"] = tables["residuals"].iloc[: n // 2]
     found = run_checks("test", tables).set_index("check")["message"]

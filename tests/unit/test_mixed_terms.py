@@ -101,7 +101,7 @@ def test_statsmodels_is_not_asked_for_slopes_beside_random_blocks() -> None:
     one = sample(table, Roles("y", "arm", "g", "b"), blocks_as="random", random_slopes=True)
     tables = fit_all(one, ["mixed"])
     wald = only(tables["estimates"], method="mixed_wald")
-    assert wald["converged"].all() and not wald["message"].any()
+    assert wald["converged"].all()
     tables["agreement"] = agreement(one, tables)
     assert tables["agreement"].empty
     groups = only(tables["variance_components"], estimator="reml")["group"]

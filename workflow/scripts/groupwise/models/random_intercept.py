@@ -337,6 +337,10 @@ class RandomIntercept:
                 "The fixed effects determine every group's mean: there is no variation between "
                 "groups to estimate their variance from."
             )
+        if self.group_size.max() == 1:
+            raise ValueError(
+                "Every group has one member: its own variance and its member's cannot be told apart."
+            )
         if self.n_obs - p - between <= 0:
             raise ValueError(
                 "No group varies within itself, apart from what the fixed effects explain: the "
@@ -579,7 +583,15 @@ class RandomInterceptFit:
     @property
     def message(self) -> str:
         """Why there is no fit of a single outcome; empty where there is one."""
-        return "" if self.converged else "The mixed model could not be fitted to these values."
+        if self.converged:
+            return ""
+        rss, total = float(self.sums.rss.item()), float(self.sums.total.item())
+        if not rss > EXPLAINED**2 * total:
+            return "The fixed effects explain the outcome completely."
+        between = float((self.sums.group**2 / self.model.group_size).sum())
+        if rss - between <= 1e-9 * rss:
+            return "All members of a group have one outcome: nothing varies within groups."
+        return "The mixed model could not be fitted to these values."
 
     @property
     def icc(self) -> np.ndarray:
