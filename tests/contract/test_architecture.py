@@ -20,13 +20,12 @@ RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
     {"catalogue"},
-    {"tidy", "words", "algebra", "svg", "data"},
+    {"tidy", "words", "algebra", "svg", "data", "response"},
     {"design"},
-    {"models", "intake", "results"},
+    {"models", "intake", "results", "sample"},
     {"inference"},
-    {"specifications"},
-    {"calibration"},
-    {"simulation"},
+    {"methods"},
+    {"witness", "simulation"},
     {"diagnostics", "verdict", "planning", "figures", "report"},
     {"analysis"},
 )
@@ -142,6 +141,15 @@ def script_of(rule: str) -> Path | None:
     return SCRIPTS / found[1] if found else None
 
 
+LOADED = {
+    "METHOD_MODULES": [
+        f"{METHODS_PACKAGE}.{path.stem}"
+        for path in SCRIPTS.joinpath(*METHODS_PACKAGE.split(".")).glob("[!_]*.py")
+    ]
+}
+"""Modules that are loaded by name: see common.smk."""
+
+
 def declared(rule: str) -> tuple[list[str], str]:
     """The arguments of `package=package_files(...)` of a rule: script and modules, and the document."""
     call = re.search(
@@ -151,7 +159,9 @@ def declared(rule: str) -> tuple[list[str], str]:
     parsed = ast.parse(call[1], mode="eval").body
     assert isinstance(parsed, ast.Call)
     modules = [
-        eval(ast.unparse(each), {"METHODS_PACKAGE": METHODS_PACKAGE}) for each in parsed.args
+        module
+        for each in parsed.args
+        for module in eval(f"[{ast.unparse(each)}]", {"METHODS_PACKAGE": METHODS_PACKAGE} | LOADED)
     ]
     documents = [ast.literal_eval(each.value) for each in parsed.keywords]
     return modules, "".join(documents)

@@ -65,7 +65,7 @@ def few() -> pd.DataFrame:
 
 
 CASES: list[tuple[Callable[[], pd.DataFrame], str, str, str]] = [
-    (good, "convergence", "ok", "statsmodels' effects are the GLS solution"),
+    (good, "convergence", "ok", "statsmodels agrees within"),
     (no_groups, "convergence", "look", "the boundary of its range"),
     (explained, "convergence", "problem", "explain the outcome completely"),
     (singles, "convergence", "problem", "Every group has one member"),

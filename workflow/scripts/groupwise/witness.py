@@ -23,6 +23,7 @@ from statsmodels.tools.sm_exceptions import (
     ConvergenceWarning,
     DomainWarning,
     IterationLimitWarning,
+    PerfectSeparationWarning,
     SingularMatrixWarning,
 )
 
@@ -162,6 +163,15 @@ def _least_squares(method: str, X: np.ndarray, y: np.ndarray, L: np.ndarray) -> 
     return Said(method, L @ fit.params, std_error, {"residual": float(np.sqrt(variance))})
 
 
+GEE_WARNINGS = (
+    ConvergenceWarning,
+    IterationLimitWarning,
+    DomainWarning,
+    PerfectSeparationWarning,
+)
+"""All say that the iterations did not end well, which the fit says too."""
+
+
 # ---- estimating equations ------------------------------------------------------------------------
 
 
@@ -178,7 +188,7 @@ def _gee(sample: Sample) -> list[Said]:
     if (size**3).sum() > MOST_WORK or not scale > 0:
         return []
     with warnings.catch_warnings():
-        for category in (ConvergenceWarning, IterationLimitWarning, DomainWarning):
+        for category in GEE_WARNINGS:
             warnings.simplefilter("ignore", category)
         try:
             model = GEE(left / scale, design.X, groups=design.group, cov_struct=Exchangeable())

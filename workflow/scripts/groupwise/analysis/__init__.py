@@ -130,7 +130,7 @@ def analyse(
         effect_to_find=effect_to_find,
         sample=sample,
         diagnostics=as_written(run_checks(dataset, tables, further)),
-        **{name: _of(asked, name, tables[name]) for name in MODEL_TABLES},
+        **{name: _of(asked, name, tables[name]) for name in (*MODEL_TABLES, "agreement")},
     )
 
 

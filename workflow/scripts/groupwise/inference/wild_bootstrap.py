@@ -281,7 +281,7 @@ def _count_extreme(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         limit = distance**2 / (np.einsum("gw,rgw->rg", pieces.Lambda[c], z) ** 2).sum(axis=1)
-    limit = np.where(limit > ZERO, limit, 0.0)
+    limit = np.where(np.isfinite(limit) & (limit > ZERO), limit, 0.0)
     q = z + distance[:, None, None] * pieces.k_g[c]
     count = _in_levels if pieces.clusters.level is not None else _in_products
     w = z.shape[2]

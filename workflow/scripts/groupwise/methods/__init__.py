@@ -325,7 +325,7 @@ def method_result(
         )
         message = f"{str(reason).rstrip('.')}."
     about = method.about(prepared, request)
-    answered = np.isfinite([*answers.contrasts.p_value])
+    answered = np.isfinite([*answers.contrasts.p_value, *answers.means.estimate])
     return tidy.MethodResult(
         specification=specification,
         method=name,
