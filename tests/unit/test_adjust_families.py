@@ -9,6 +9,7 @@ from experiments import draw, fit_all, only, sample_of
 from numpy.testing import assert_allclose
 
 from groupwise import tidy
+from groupwise.catalogue.methods import NAMES
 
 FAMILIES = {"a": "one", "b": "one", "c": "other"}
 
@@ -22,7 +23,7 @@ def estimates() -> pd.DataFrame:
 
 
 def test_holm_over_every_contrast_of_the_datasets_of_a_family() -> None:
-    found = run(estimates(), FAMILIES)
+    found = run(estimates(), FAMILIES, NAMES)
     rows = only(found, family="one", method="ols_classical")
     assert set(rows["dataset"]) == {"a", "b"} and (rows["n_tests"] == 6).all()
     p = np.sort(rows["p_value"])
@@ -33,10 +34,10 @@ def test_holm_over_every_contrast_of_the_datasets_of_a_family() -> None:
 
 
 def test_what_a_method_does_not_answer_is_not_counted() -> None:
-    rows = only(run(estimates(), FAMILIES), method="dummy")
+    rows = only(run(estimates(), FAMILIES, NAMES), method="dummy")
     assert rows["p_holm"].isna().all() and (rows["n_tests"] == 0).all()
 
 
 def test_without_families_the_table_is_empty() -> None:
-    found = run(tidy.concat("estimates", []), {})
+    found = run(tidy.concat("estimates", []), {}, NAMES)
     assert found.empty and list(found) == list(tidy.TABLES["families"])

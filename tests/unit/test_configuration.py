@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from checksums import listed_sum, read_sums
 from configuration import (
     ConfigError,
     check_configuration,
@@ -16,9 +17,7 @@ from configuration import (
     expand_datasets,
     file_with,
     from_here,
-    listed_sum,
     modules,
-    read_sums,
 )
 
 TINY = Path(__file__).parents[1] / "config" / "tiny.yaml"

@@ -5,13 +5,12 @@
 
 from snakemake.utils import validate
 
+from checksums import listed_sum, read_sums
 from configuration import (
     check_configuration,
     expand_datasets,
     from_here,
-    listed_sum,
     modules,
-    read_sums,
 )
 from groupwise.catalogue.methods import CURVES, NAMES, costs
 from groupwise.catalogue.tables import IN_JSON, SHOWN as SHOWN_TABLES, file_of, made_by

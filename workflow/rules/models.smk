@@ -137,6 +137,7 @@ rule adjust_families:
         runtime=minutes("adjust_families"),
     params:
         families=FAMILIES,
+        methods=NAMES,
     message:
         "adjust p-values for several outcomes"
     script:

@@ -8,22 +8,21 @@ earlier run made. Light on imports: Snakemake runs this at every start.
 from __future__ import annotations
 
 import datetime
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from configuration_error import ConfigError
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from groupwise.catalogue.methods import NAMES
-from groupwise.data.errors import nearest, sentence
+from groupwise.data.errors import nearest
 from groupwise.data.values import as_value
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
-SUM = re.compile(r"(?P<sum>[0-9a-fA-F]{64}) [ *](?P<name>\S.*)")
 TAKEN = {
     "index": "the page that leads to all reports has this name",
     "study": "the page of the general study has this name",
@@ -40,13 +39,6 @@ VALUES = frozenset(
 Key = tuple[Any, ...]
 Mistake = tuple[Key, str, str]
 """(key, problem, fix), the key as its parts."""
-
-
-class ConfigError(ValueError):
-    """A mistake in a configuration file."""
-
-    def __init__(self, file: str, key: str, problem: str, fix: str) -> None:
-        super().__init__(sentence(*filter(None, (file, key)), problem, fix))
 
 
 def check_configuration(config: Mapping[str, Any], files: Sequence[str | Path]) -> None:
@@ -141,38 +133,6 @@ def check_file(file: str) -> None:
     for path, line in _duplicates(root, ()):
         problem = f"the key appears twice (again in line {line})"
         raise ConfigError(file, dotted(path), problem, "rename or remove one of them")
-
-
-def read_sums(file: str) -> dict[str, str]:
-    """The sha256 listed for each raw file, by its path, in a file as `sha256sum` writes it."""
-    try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        fix = "bring it back (it may be empty)"
-        raise ConfigError(file, "", "there is no such list of checksums", fix) from None
-    sums = {}
-    for number, line in enumerate(lines, start=1):
-        found = SUM.fullmatch(line.strip())
-        if found is None and line.strip():
-            fix = "write it as `sha256sum` does"
-            raise ConfigError(file, f"line {number}", "this is no sum with a file's name", fix)
-        if found is not None:
-            sums[os.path.normpath(found["name"])] = found["sum"].lower()
-    return sums
-
-
-def listed_sum(raw: str | Path, file: str | Path, sums: Mapping[str, str]) -> str | None:
-    """The sum of a raw file, if one is listed.
-
-    A path in the list is meant from the list's own folder, where `sha256sum` is called, or if there
-    is no such file, from the project's. A file of the same name elsewhere is another one.
-    """
-    folder = Path(file).absolute().parent
-    for name, listed in sums.items():
-        meant = folder / name if (folder / name).exists() else Path(name)
-        if os.path.abspath(meant) == os.path.abspath(raw):
-            return listed
-    return None
 
 
 def from_here(file: str | Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from configuration import listed_sum, read_sums
+from checksums import listed_sum, read_sums
 
 from groupwise.data.codes import Codes
 from groupwise.data.errors import InputError
