@@ -103,7 +103,8 @@ def test_importing_the_package_loads_nothing_else() -> None:
 
 def test_result_has_every_table_of_the_schema(result: groupwise.Analysis) -> None:
     refits = {"influence", "sensitivity", "profile"}
-    assert set(result.tables) == {*MODEL_TABLES, "diagnostics", "verdict", *refits}
+    judged = {"agreement", "diagnostics", "verdict"}
+    assert set(result.tables) == {*MODEL_TABLES, *judged, *refits}
     assert len(result.tables) == len(set(result.tables)) and "families" not in result.tables
     for name, table in result.tables.items():
         assert list(table.columns) == list(tidy.TABLES[name])
