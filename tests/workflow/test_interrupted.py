@@ -75,7 +75,7 @@ def hidden(project: Project) -> list[str]:
 
 def test_failed_job_is_not_forgotten(copied: Project) -> None:
     """Not even where its tables are gone and those made of them are still there: `all` asks for both."""
-    module = "workflow/scripts/groupwise/specifications/pooled.py"
+    module = "workflow/scripts/groupwise/methods/pooled.py"
     copied.write(module, copied.read(module) + "\nraise RuntimeError('a defect')\n")
     for run in (copied.make_report(), copied.make_report(), copied.snakemake()):
         assert run.code != 0
