@@ -14,13 +14,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from checksums import read_sums
 from configuration import (
     SCHEMA,
     ConfigError,
     check_configuration,
     check_file,
     expand_datasets,
-    read_sums,
 )
 from settings import Settings
 from snakemake.common.configfile import load_configfile
