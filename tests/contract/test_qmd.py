@@ -39,6 +39,7 @@ from page_checks import (
     visible,
 )
 
+from groupwise.catalogue.methods import NAMES
 from groupwise.report import calibration
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import CITATION, callout, escape, escape_cited_note
@@ -280,7 +281,7 @@ def report_data_of(case: str) -> Iterator[None]:
     module = ModuleType("report_data")
     module.load = lambda *arguments: facts(case)
     module.load_families = lambda: adjust_families.run(
-        facts(case).results["estimates"], {facts(case).design["dataset"]: "a_family"}
+        facts(case).results["estimates"], {facts(case).design["dataset"]: "a_family"}, NAMES
     )
     before = sys.modules.get("report_data")
     sys.modules["report_data"] = module
@@ -538,7 +539,9 @@ def test_page_is_rendered(
 ) -> None:
     write_results("usual", tmp_path / "results" / "usual")
     monkeypatch.chdir(tmp_path)
-    families = adjust_families.run(facts("usual").results["estimates"], {"usual": "a family"})
+    families = adjust_families.run(
+        facts("usual").results["estimates"], {"usual": "a family"}, NAMES
+    )
     families.to_csv(tmp_path / "results" / "families.csv", index=False)
     key = "dataset" if name == "report.qmd" else "datasets"
     page = tmp_path / "rendered" / "page.html"

@@ -372,7 +372,7 @@ def test_an_outcome_without_a_fit_is_nan_and_leaves_the_others_alone(y, why) -> 
     ("X", "group", "message"),
     [
         (np.ones((6, 1)), np.zeros(6, dtype=int), "every group's mean"),
-        (np.ones((6, 1)), np.arange(6), "No group varies"),
+        (np.ones((6, 1)), np.arange(6), "Every group has one member"),
         (np.ones((6, 2)), np.repeat([0, 1, 2], 2), "linearly dependent"),
         (np.ones((6, 1)), np.repeat([0, 2, 3], 2), "without a gap"),
         (

@@ -120,8 +120,8 @@ def kenward_roger(replicates: int, seed: int) -> Rates:
         "pooled_chi2": 2 * stats.norm.sf(np.abs(pooled.estimate / pooled.std_error)),
         "means_f": means.p_value,
         "means_chi2": 2 * stats.norm.sf(np.abs(means.estimate / means.std_error)),
-        "lrt": found["mixed_profile"].inference.p_value,
-        "kenward_roger": found["mixed_kenward_roger"].inference.p_value,
+        "lrt": found["mixed_profile"].p_value,
+        "kenward_roger": found["mixed_kenward_roger"].p_value,
     }
     levels = {".01": 0.01, ".05": 0.05, ".10": 0.10}
     return {

@@ -18,7 +18,7 @@ from groupwise.simulation.options import NotSimulated, Options
 from groupwise.simulation.processes import (
     EstimatedProcess,
     NoProcess,
-    Setting,
+    ScenarioSetting,
     outline,
     read_process,
 )
@@ -97,7 +97,9 @@ def test_scenarios_are_named_from_the_design_and_the_process_as_they_were_simula
     understood = describe(sample.design)
     plan = outline(process, options, n_obs=understood["n_obs"], arms=tuple(understood["arms"]))
     sizes = (understood["n_obs"], understood["n_groups"])
-    settings = [Setting(case, tuple(understood["contrasts"]), *sizes) for case in plan.cases]
+    settings = [
+        ScenarioSetting(case, tuple(understood["contrasts"]), *sizes) for case in plan.cases
+    ]
     assert len(settings) == len(workload.scenarios)
     for setting, scenario in zip(settings, workload.scenarios, strict=True):
         assert (setting.case.name, setting.case.icc) == (scenario.name, scenario.icc)
