@@ -117,12 +117,12 @@ def own_groups(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[st
     n = int(name[alone].nunique())
     arms = " and ".join(f"'{arm}'" for arm in in_order(table.loc[alone, roles.treatment]))
     who = f"{n:,} {of} of {arms} is" if n == 1 else f"{n:,} {of}s of {arms} are"
-    said = (
+    sentence = (
         f"{who} in no '{roles.group}', and each is taken as a group by itself. This assumes that they "
         "are independent of each other; mixed models and group means assume besides that they vary as "
         "the groups of the other arm do, which CR2 does not."
     )
-    return table.assign(**{roles.group: labels(group)}), [said]
+    return table.assign(**{roles.group: labels(group)}), [sentence]
 
 
 def _meets(values: pd.Series, condition: Any, key: str) -> pd.Series:
@@ -149,12 +149,12 @@ def _is_one_of(values: pd.Series, wanted: Any, key: str) -> pd.Series:
 
 def _label(value: Any, values: pd.Series, key: str) -> str:
     """The label, of a categorical, that a value of the settings means."""
-    known = list(values.cat.categories)
-    found = matching(value, known)
-    if found is None:
+    categories = list(values.cat.categories)
+    label = matching(value, categories)
+    if label is None:
         problem = f"no row has the value '{_text(value)}' in column '{values.name}'"
-        raise InputError(key, problem, nearest(_text(value), known))
-    return found
+        raise InputError(key, problem, nearest(_text(value), categories))
+    return label
 
 
 def _column(table: pd.DataFrame, column: str, key: str) -> pd.Series:

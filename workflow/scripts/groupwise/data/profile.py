@@ -1,4 +1,4 @@
-"""What stands in a table: its columns, and what nests in what."""
+"""The columns of a table: their kinds and levels, and which nest in which."""
 
 from __future__ import annotations
 
@@ -108,20 +108,20 @@ def nesting(constant: Mapping[str, set[str]]) -> list[tuple[list[str], list[str]
 
 def is_function(outer: np.ndarray, inner: np.ndarray) -> bool:
     """Whether codes of `inner` follow from those of `outer`; -1 is missing. O(rows)."""
-    known = (outer >= 0) & (inner >= 0)
-    outer, inner = outer[known], inner[known]
+    complete = (outer >= 0) & (inner >= 0)
+    outer, inner = outer[complete], inner[complete]
     one = np.full(outer.max(initial=-1) + 1, -1)
     one[outer] = inner
     return bool((one[outer] == inner).all())
 
 
 def _kind(values: pd.Series) -> str:
-    known = values.dropna()
-    if known.empty:
+    present = values.dropna()
+    if present.empty:
         return "empty"
-    if pd.api.types.is_bool_dtype(known.infer_objects()):
+    if pd.api.types.is_bool_dtype(present.infer_objects()):
         return "true/false"
     if pd.api.types.is_numeric_dtype(values):
-        whole = (known % 1 == 0).all() if pd.api.types.is_float_dtype(known) else True
+        whole = (present % 1 == 0).all() if pd.api.types.is_float_dtype(present) else True
         return "whole number" if whole else "number"
     return "text"
