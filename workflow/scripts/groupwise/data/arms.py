@@ -1,4 +1,4 @@
-"""Which column is the treatment, and what holds its rows together: the readings, with marks."""
+"""Which column is the treatment, and which its group and block: the readings, with marks."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Reading:
     ungrouped: bool = False
     """Whether the rows of whole arms have no group."""
     dealt: bool = True
-    """Whether its values lie as a design deals them, and not as traits fall."""
+    """Whether its values are nested in or crossed with groups as in a design, unlike a trait."""
 
 
 def readings(structure: Structure, times: Sequence[str]) -> list[Reading]:
-    """Every column that may be the treatment, best first."""
+    """The reading of every column that may be the treatment, best first."""
     candidates = [
         _reading(structure, name, times)
         for name in structure.repeated
@@ -61,7 +61,7 @@ def readings(structure: Structure, times: Sequence[str]) -> list[Reading]:
 
 
 def name_of_arms(structure: Structure, name: str) -> tuple[float, str]:
-    """How much a column sounds like a treatment, by its name and by those of its values."""
+    """Marks of a column as a treatment, by its name and the names of its values; and the reason."""
     column = structure.columns[name]
     texts = _arm_texts(structure, name)
     control = any(says(each, say.CONTROL) for each in texts)
@@ -89,7 +89,7 @@ def _arm_texts(structure: Structure, name: str) -> set[str]:
 
 
 def _is_interval(texts: set[str]) -> bool:
-    """Whether values are ranges, as of an age that was cut into classes."""
+    """Whether all texts are ranges of numbers, as of an age in classes."""
     ranges = all(any(c.isdigit() for c in t) and t[0] in "<>0123456789" for t in texts)
     return bool(texts) and ranges and not all(map(str.isdigit, texts))
 
@@ -132,14 +132,14 @@ def _goes_with_time(
 
 
 def one_arm_each(structure: Structure, group: Key, treatment: str) -> bool:
-    """Whether each group has one arm, but for a few rows as mistakes leave them."""
+    """Whether each group is in one arm, but for a few rows that may be errors."""
     if structure.follows(group, treatment):
         return True
     return _mixed_rows(structure, group, treatment) > 0
 
 
 def _mixed_rows(structure: Structure, group: Key, treatment: str) -> int:
-    """Rows in the wrong arm, where nearly all are in the right one; else 0."""
+    """The number of rows in another arm than most of their group, if these are few; else 0."""
     cells = structure.crossed(group, treatment)
     if cells is None or cells.sum() < 5 * len(cells):
         return 0
@@ -156,7 +156,7 @@ def _exceptions(structure: Structure, group: Key, treatment: str) -> str:
 
 
 def _is_crossed(structure: Structure, group: Key, treatment: str) -> bool:
-    """Whether nearly every group has each arm, and as often: as a design deals, not as traits fall."""
+    """Whether nearly every group has each arm about equally often, as a crossed design does."""
     cells = structure.crossed(group, treatment)
     if cells is None:
         return False
@@ -165,7 +165,7 @@ def _is_crossed(structure: Structure, group: Key, treatment: str) -> bool:
 
 
 def _alternates(structure: Structure, name: str) -> bool:
-    """Whether the file is in order of a unit that holds several arms each time."""
+    """Whether rows are sorted by a unit within which the arms alternate."""
     return any(
         structure.runs(other) <= structure.columns[other].levels
         and structure.runs(name) >= 3 * structure.runs(other)
@@ -178,7 +178,7 @@ def _alternates(structure: Structure, name: str) -> bool:
 def _group(
     structure: Structure, treatment: str, times: Sequence[str]
 ) -> tuple[Key | None, str, tuple[Key, ...]]:
-    """The coarsest unit that has one arm each; else the finest that holds several rows."""
+    """The group: the coarsest unit in one arm each; else the finest with several rows."""
     units = [
         name
         for name in _units(structure, times)
@@ -205,7 +205,7 @@ def _why_no_group(structure: Structure, single: list[str], treatment: str) -> st
 
 
 def _has_two_each(structure: Structure, group: str, treatment: str) -> bool:
-    """Whether every arm has two groups at least, those apart that have no group at all."""
+    """Whether every arm that has groups has two at least."""
     cells = structure.crossed(group, treatment)
     if cells is None:
         return structure.columns[group].levels >= 2 * structure.n_levels(treatment)
@@ -258,7 +258,7 @@ def _coarsest(
 
 
 def _perhaps_restarted(structure: Structure, group: str) -> tuple[Key, ...]:
-    """The pair that is the group if its labels, 1, 2, 3 in each larger unit, start again there."""
+    """(larger unit, group), the true group if the labels 1, 2, 3 restart in each larger unit."""
     if not rank(group) > 0 or not begins_at_one(structure, group):
         return ()
     for higher in sorted(structure.repeated, key=rank):
@@ -278,7 +278,7 @@ def _perhaps_restarted(structure: Structure, group: str) -> tuple[Key, ...]:
 def _crossed_units(
     structure: Structure, group: str, treatment: str, times: Sequence[str]
 ) -> tuple[str, ...]:
-    """Units that are crossed with the group, whose name says nothing: it may be one of items."""
+    """Units crossed with the group, which are alternatives if its name is uninformative."""
     return tuple(
         name
         for name in structure.repeated
@@ -320,7 +320,7 @@ def _finest(structure: Structure, units: list[str]) -> tuple[Key | None, str, tu
 
 
 def _is_cell(structure: Structure, name: str, times: Sequence[str]) -> bool:
-    """Whether a column numbers combinations of a unit with times: it is no unit of its own."""
+    """Whether a column numbers combinations of a unit with times, and so is no unit itself."""
     return any(
         structure.follows(name, time)
         and any(
@@ -333,7 +333,7 @@ def _is_cell(structure: Structure, name: str, times: Sequence[str]) -> bool:
 
 
 def lacks_groups(structure: Structure, group: Key, treatment: str) -> bool:
-    """Whether rows have no group just where they are of certain arms."""
+    """Whether the group is missing in all rows of some arms, and in no row of the others."""
     lone = structure.codes(group) < 0
     if not lone.any() or lone.all():
         return False
@@ -345,7 +345,7 @@ def lacks_groups(structure: Structure, group: Key, treatment: str) -> bool:
 def _block(
     structure: Structure, treatment: str, group: Key | None, times: Sequence[str]
 ) -> tuple[str | None, str]:
-    """What holds whole groups, and more than one arm: the finest, or what sounds like it."""
+    """The block: the column that groups nest in, with several arms per level; and the reason."""
     if group is None or lacks_groups(structure, group, treatment):
         return None, ""
     lower = (group,) if isinstance(group, str) else group[-1:]

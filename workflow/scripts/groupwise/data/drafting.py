@@ -43,7 +43,7 @@ class DraftSetting:
 def settings(
     table: pd.DataFrame, layout: GuessedLayout, suspected: Mapping[str, Mapping[str, int]]
 ) -> list[DraftSetting]:
-    """Settings without which the guessed roles would not do, each as a guess.
+    """Settings that the guessed roles need, each a guess with its reason.
 
     `suspected`: codes for missing values, by column (see `suspected_codes`).
     """
@@ -110,7 +110,7 @@ def recoded_arms(table: pd.DataFrame, treatment: Key | None) -> dict[str, dict[s
 def missing_codes(
     table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]], layout: GuessedLayout
 ) -> dict[str, list[Any]]:
-    """Suspected codes of what is measured; of arms and groups those that can be no labels."""
+    """Suspected codes of measurements; of arms and groups only those that cannot be labels."""
     roles = layout.roles
     apart = {name for role in roles if role != "outcome" for name in _names(roles[role].name)}
     labelled = [name for role in LABELLED if role in roles for name in _names(roles[role].name)]
@@ -181,7 +181,7 @@ def _begun(sentence: str) -> str:
 
 
 def suspicions(table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """What a reader should know of the rows and values as they stand in the file."""
+    """Remarks on rows and columns of a table, and on its suspected codes for missing values."""
     sentences = [
         f"Perhaps codes for missing values (missing_codes): {suspect.code_sentence(name, codes)}."
         for name, codes in suspected.items()

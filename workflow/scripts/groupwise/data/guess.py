@@ -76,7 +76,7 @@ class GuessedLayout:
 
 
 def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -> GuessedLayout:
-    """The roles, and what the draft of a configuration says besides."""
+    """Guess the roles of columns, and the other settings of a draft configuration."""
     structure = Structure(table, columns)
     empty = empty_group(structure)
     if empty is not None:
@@ -173,13 +173,13 @@ def covariates(columns: Sequence[Column], roles: Mapping[str, Guess]) -> list[st
 
 
 def _columns(*keys: Key | None) -> set[str]:
-    """The columns of these identifiers."""
+    """The names of the columns of these identifiers."""
     flat = (key if isinstance(key, tuple) else (key,) for key in keys if key is not None)
     return {name for names in flat for name in names}
 
 
 def _adds_to(arm: str, arms: Sequence[str]) -> bool:
-    """Whether an arm is more than the usual: usual care plus, CBT + TAU beside CBT."""
+    """Whether an arm adds to another: usual care plus, CBT + TAU beside CBT."""
     words = say.parts(arm)
     if words & {"plus", "enhanced", "and", "with", "non"}:
         return True
@@ -252,7 +252,7 @@ def _outcome(ranked: Sequence[Candidate], only: Candidate | None) -> Guess:
 
 
 def _best_outcome(ranked: Sequence[Candidate], only: Candidate | None) -> Guess:
-    """The candidate with most marks; of several that are named as outcomes, the finest."""
+    """The candidate with most marks; of several named as outcomes, that with most levels."""
     if not ranked:
         return Guess(None, "no column is a number, or yes and no, that varies within groups")
     if only is not None:
@@ -286,7 +286,7 @@ def _are_alike(near: Sequence[Candidate]) -> bool:
 
 
 def _margin(best: Candidate, other: Candidate) -> float:
-    """How far another candidate must be behind."""
+    """The difference in marks from which another candidate is not close to the best."""
     if best.sure:
         return CLOSE
     # Outcomes mostly stand to the right of what was measured before.

@@ -124,7 +124,7 @@ def treatment_goes_with(structure: Structure, roles: Roles, columns: Iterable[st
 
 
 def restarts_in(structure: Structure, group: str, columns: Iterable[str]) -> str | None:
-    """The column of larger units in each of which the labels of the group begin anew."""
+    """The column of larger units in which the labels of the group restart, if there is one."""
     if not _begins_at_one(structure.table[group]):
         return None
     for column in columns:
@@ -146,7 +146,7 @@ def _individual(structure: Structure, roles: Roles, others: list[str]) -> Key | 
 
 
 def _row(structure: Structure, roles: Roles, person: Key | None) -> tuple[str, list[str]]:
-    """What a row is called, and a sentence where that is in doubt."""
+    """What a row is called (see `Looks.row`), and a warning if that is in doubt."""
     n = len(structure.table)
     if roles.individual is not None and person is not None:
         return ("measurement" if structure.n_levels(person) < n else "individual"), []
@@ -172,7 +172,7 @@ def _is_plain_id(name: str) -> bool:
 def _before_and_after(
     structure: Structure, roles: Roles, person: Key | None, others: list[str]
 ) -> list[str]:
-    """A sentence if rows of an individual may be from before and after a treatment it keeps."""
+    """An alert if an individual in one arm may have rows from before and after the treatment."""
     if person is None or not structure.follows(person, roles.treatment):
         return []
     if baseline_name(roles) in roles.covariates:
@@ -194,7 +194,7 @@ def _before_and_after(
 
 
 def _is_settled(structure: Structure, roles: Roles, column: str) -> bool:
-    """Whether a time is adjusted for, and so is what members of a group share at one time."""
+    """Whether a time is a covariate, and group by time is the second group."""
     cell = dict(roles.parts).get(str(roles.second_group))
     named = cell is not None and set(cell) == {roles.group, column}
     same = roles.second_group is not None and (
@@ -209,7 +209,7 @@ def _last(key: Key) -> str:
 
 
 def _goes_with(structure: Structure, roles: Roles, column: str) -> str:
-    """What it means that the treatment goes with a column inside groups, and what to write."""
+    """The alert that the treatment varies with a column within groups, and how to declare that."""
     group, treatment = roles.group, roles.treatment
     start = (
         f"The treatment '{treatment}' varies within '{group}', but not within '{group}' and '{column}' "
@@ -279,14 +279,14 @@ def _strays(structure: Structure, roles: Roles) -> list[str]:
 
 
 def _together(roles: Roles, *names: str) -> str:
-    """Columns that make one identifier, as config.yaml has it."""
+    """The columns of one identifier, or the only one, written as in config.yaml."""
     parts = dict(roles.parts)
     columns = list(dict.fromkeys(each for name in names for each in parts.get(name, (name,))))
     return in_yaml(columns if len(columns) > 1 else columns[0])
 
 
 def _with_time(structure: Structure, roles: Roles, column: str) -> str:
-    """What to do about a treatment that changes with time."""
+    """The advice on a treatment that changes with time."""
     cell = f"`second_group: {_together(roles, roles.group, column)}` under `roles`"
     if _is_settled(structure, roles, column):
         return f"'{column}' is adjusted for, and so is what a '{roles.group}' shares at one time."

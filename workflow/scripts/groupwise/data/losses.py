@@ -1,4 +1,4 @@
-"""Rows that are lost because a value is missing in them: how many, and whether an arm goes."""
+"""Rows lost to missing values: how many, and whether an arm or a block is lost with them."""
 
 from __future__ import annotations
 

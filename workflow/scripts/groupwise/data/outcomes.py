@@ -36,6 +36,8 @@ WHEN = re.compile(
 
 @dataclass(frozen=True)
 class Candidate:
+    """A column that may be the outcome; `marks`: how well it fits."""
+
     name: str
     marks: float
     why: str
@@ -96,7 +98,7 @@ def candidates(
 def only_one(
     structure: Structure, possible: Sequence[Candidate], used: Collection[str]
 ) -> Candidate | None:
-    """The candidate that is left where no other column at all can be the outcome."""
+    """The only candidate, if no other column can be the outcome; else None."""
     left = [each for each in possible if not each.ruled_out]
     if len(left) != 1 or (says(left[0].name, say.TRAIT) and len(possible) > 1):
         return None
@@ -121,7 +123,7 @@ def measured_after(names: Collection[str], columns: Mapping[str, Column]) -> lis
 
 
 def measured(structure: Structure, column: Column) -> str | None:
-    """`number`, `text` (numbers and a few texts), `two`: what an outcome may be; else None."""
+    """The kind of an outcome: number, text (with numbers), signs, two, labels; None if unfit."""
     if column.levels < 2:
         return None
     if column.kind in ("number", "whole number"):
@@ -137,14 +139,14 @@ def measured(structure: Structure, column: Column) -> str | None:
 
 
 def is_mostly_numbers(values: pd.Series) -> bool:
-    """Whether texts keep a column from being numbers that nearly all of its values are."""
+    """Whether most distinct values of a column are numbers, at least 5 of the first 2,000."""
     texts = values.dropna().unique()[:2000]
     numbers = sum(bool(NUMBER.fullmatch(str(each).strip())) for each in texts)
     return numbers >= 5 and numbers > MOSTLY * len(texts)
 
 
 def format_remedy(column: Column, values: pd.Series) -> Remedy | None:
-    """How to read a column of text as numbers, if a setting of `format` does that.
+    """(problem, fix) for a column of text that one setting of `format` reads as numbers; else None.
 
     Labels such as 1a and 2a are none, nor are few values: doses, or times.
     """
@@ -183,7 +185,7 @@ def _negates(no: str, yes: str) -> bool:
 def _marks(
     structure: Structure, column: Column, kind: str, early: frozenset[str]
 ) -> tuple[float, bool]:
-    """How much a column looks like an outcome, and whether it is named as one."""
+    """Marks of a column as an outcome, and whether it is named as one."""
     name = column.name
     by_name, named = _name_marks(name, kind, is_early=name in early)
     marks = {"number": 2.0, "text": 1.5, "signs": 1.5, "two": 0.0, "labels": 0.0}[kind] + by_name
@@ -221,7 +223,7 @@ def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
 
 
 def _is_dealt(structure: Structure, column: Column) -> bool:
-    """Whether the values come equally often, as those of a factor that was set, or of a time."""
+    """Whether the values are balanced, as those of a factor or of a time are."""
     if column.name not in structure.repeated or not 3 <= column.levels <= 20:
         return False
     counts = structure.counts(column.name)

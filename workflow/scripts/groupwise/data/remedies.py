@@ -1,4 +1,4 @@
-"""Why a column is text that should be numbers, and which setting mends it."""
+"""Why a column is text that should be numeric, and which setting fixes it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ABSENT_MEASUREMENT = ABSENT | {
     ),
     *("ill", "sick", "krank", "withdrawn", "dropout"),
 }
-"""The same, and what means so where a measurement should stand, but may name an arm."""
+"""`ABSENT`, and texts that mean missing among measurements, but may name an arm."""
 FIRST = {"no", "false", "nein", "falsch", "non", "faux", "fail", "failed", "absent", "negative"}
 FIRST |= {"n", "f", "never", "incorrect", "wrong", "nee", "nej", "not", "none", "off", "0"}
 """Of two labels, what is 0."""
@@ -116,7 +116,7 @@ def why_text(values: pd.Series) -> Remedy | None:
 
 
 def suspects(name: str, texts: Mapping[str, int], codes: Mapping[str, int] | None = None) -> Remedy:
-    """For texts among numbers: those without digits may mean a missing value, as may some numbers."""
+    """The remedy for texts among numbers: without digits they, and `codes`, may mean missing."""
     odd = {text: n for text, n in texts.items() if re.search(r"\d", text)}
     listed = ", ".join(f"'{_short(text)}' ({n})" for text, n in (odd or texts).items())
     what = "a text" if len(odd or texts) == 1 else "texts"

@@ -65,7 +65,7 @@ def numbers_members(structure: Structure, name: str) -> bool:
 
 
 def _starts_anew(structure: Structure, name: str, outer: str) -> bool:
-    """Whether nearly every larger unit has the first number, but for what is missing in the file."""
+    """Whether the numbers begin at the first in nearly every larger unit."""
     values = structure.table[name]
     lowest = values.groupby(structure.codes(outer)).min()
     return bool(values.min() in (0, 1) and (lowest <= values.min() + 1).mean() >= 0.8)
@@ -95,7 +95,7 @@ def pairs(structure: Structure, times: Sequence[str]) -> list[tuple[str, str]]:
 def assigned_pair(
     structure: Structure, treatment: str, times: Sequence[str]
 ) -> tuple[str, str] | None:
-    """The pair whose labels have one arm each, where the lower label alone has several."""
+    """The (higher, lower) pair in one arm each, where labels of the lower alone have several arms."""
     fitting = []
     for higher, lower in pairs(structure, times):
         if treatment in (higher, lower) or structure.follows(lower, treatment):
@@ -116,7 +116,7 @@ def assigned_pair(
 def individual(
     structure: Structure, group: Key | None, used: set[str], times: Sequence[str]
 ) -> Individual | None:
-    """The finest unit below the group of which several rows are measurements."""
+    """The finest unit below the group with several rows each: the individual, measured again."""
     above = set(group) if isinstance(group, tuple) else {group}
     keys: list[Key] = [
         name
@@ -174,7 +174,7 @@ def _is_within(structure: Structure, name: str, group: str) -> bool:
 
 
 def before(structure: Structure, time: str) -> object | None:
-    """The value of a time that is before the treatment, as the file writes it.
+    """The value of a time that is before the treatment, as in the file; None if it is unclear.
 
     Of two values it is the first; of more, one must say so: visits 1 to 4 may all come after it.
     """
@@ -217,7 +217,7 @@ def period_of_treatment(
 
 
 def _only_starts(structure: Structure, treatment: str, group: Key, time: str) -> bool:
-    """Whether groups only ever go over from the first arm to the second, not all at once."""
+    """Whether groups only cross over from one arm to the other, at most once each."""
     if structure.n_levels(treatment) != 2 or structure.columns[time].levels < 3:
         return False
     order = structure.table[time].rank(method="dense").to_numpy()

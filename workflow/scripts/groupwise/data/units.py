@@ -1,4 +1,4 @@
-"""What a column may be by its name, its values and how it repeats: a unit, a time, an identifier."""
+"""Whether a column is a unit, a time or an identifier, by its name, values and repetition."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def unit_marks(structure: Structure, name: str) -> float:
 
 
 def name_marks(name: str) -> float:
-    """How much a name sounds like that of a unit."""
+    """Marks of a name as that of a unit: above 0 if it sounds like one."""
     unit = any(says(name, each) for each in (say.PLACE, say.HOUSE, say.ROOM, say.SELF))
     unit = unit or says(name, say.BLOCK)
     if unit and is_attribute(name):
@@ -89,7 +89,7 @@ def is_label(name: str) -> bool:
 
 
 def rank(name: str) -> int:
-    """How high a unit stands, by its name: a region above a school, a class, a pupil; else 0."""
+    """The level of a unit by its name: 4 region, 3 school, 2 class, 1 pupil; 0 for no unit."""
     ranks = ((1, say.SELF), (2, say.ROOM), (3, say.HOUSE | say.BLOCK), (4, say.PLACE))
     return max((height for height, vocabulary in ranks if says(name, vocabulary)), default=0)
 
@@ -117,7 +117,7 @@ def is_time(structure: Structure, name: str) -> bool:
 
 
 def _holds_units(structure: Structure, name: str) -> bool:
-    """Whether units lie in the values, and none across them: a session that groups attended once."""
+    """Whether units nest in a column and none crosses it: a session that groups attended once."""
     units = [
         other
         for other in structure.repeated
@@ -131,7 +131,7 @@ def _holds_units(structure: Structure, name: str) -> bool:
 
 
 def stages(structure: Structure, name: str) -> frozenset[str]:
-    """The values of a column of a few texts, folded."""
+    """The values of a column of at most 12 texts, folded; empty for any other column."""
     column = structure.columns[name]
     if column.kind != "text" or column.levels > 12:
         return frozenset()
@@ -139,7 +139,7 @@ def stages(structure: Structure, name: str) -> frozenset[str]:
 
 
 def _has_stages(structure: Structure, name: str) -> bool:
-    """Whether values such as T1, which may be treatments as well, are times by all else."""
+    """Whether values such as T1, which may be treatments too, are times by the other evidence."""
     if says(name, say.TREATMENT | say.FACTOR):
         return False
     if says(name, say.TIME):
@@ -195,7 +195,7 @@ def _label_marks(structure: Structure, column: Column) -> float:
 
 
 def _is_followed(structure: Structure, name: str) -> bool:
-    """Whether some other column of several values follows from this one: not by chance."""
+    """Whether some other, coarser column of several values is a function of this one."""
     return any(
         2 <= structure.columns[other].levels < structure.columns[name].levels
         and structure.columns[other].kind != "number"
@@ -206,5 +206,5 @@ def _is_followed(structure: Structure, name: str) -> bool:
 
 
 def sized(key: Key) -> str:
-    """A column's name, or those of several."""
+    """The name of a key for messages: `school and class`."""
     return " and ".join(key) if isinstance(key, tuple) else key
