@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from groupwise.data.codes import Codes, Found, codes_of
+from groupwise.data.codes import Codes, ColumnCodes, codes_of
 from groupwise.data.errors import InputError
 from groupwise.data.names import plain_name
 from groupwise.data.remedies import APOSTROPHES, FEW, GROUPED, SPACES, is_number, suspects
@@ -20,10 +20,10 @@ BETWEEN = {".": ".", ",": ",", " ": SPACES, "'": APOSTROPHES}
 OTHER = {".": ",", ",": "."}
 
 
-def without_codes(text: pa.Array, name: str, codes: Codes | None) -> tuple[pa.Array, Found]:
+def without_codes(text: pa.Array, name: str, codes: Codes | None) -> tuple[pa.Array, ColumnCodes]:
     """A column of text without values that mean missing, before it becomes numbers."""
     wanted = codes_of(codes, name)
-    met: Found = set()
+    met: ColumnCodes = set()
 
     def unless_code(value: str) -> str | None:
         code = as_value(value)

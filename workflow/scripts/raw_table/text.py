@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from groupwise.data.codes import Found as Codes
+from groupwise.data.codes import ColumnCodes as Codes
 from groupwise.data.codes import check_codes, drop_codes
 from groupwise.data.errors import InputError
 from groupwise.data.names import plain_name

@@ -1,4 +1,4 @@
-"""Which column is the treatment, and what holds its rows together: the readings, with marks."""
+"""Which column is the treatment, and which its group and block: the readings, with marks."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ class Reading:
     ungrouped: bool = False
     """Whether the rows of whole arms have no group."""
     dealt: bool = True
-    """Whether its values lie as a design deals them, and not as traits fall."""
+    """Whether its values are nested in or crossed with groups as in a design, unlike a trait."""
 
 
-def readings(found: Structure, times: Sequence[str]) -> list[Reading]:
-    """Every column that may be the treatment, best first."""
-    made = [
-        _reading(found, name, times)
-        for name in found.repeated
-        if 2 <= found.n_levels(name) <= MAX_ARMS and name not in times
+def readings(structure: Structure, times: Sequence[str]) -> list[Reading]:
+    """The reading of every column that may be the treatment, best first."""
+    candidates = [
+        _reading(structure, name, times)
+        for name in structure.repeated
+        if 2 <= structure.n_levels(name) <= MAX_ARMS and name not in times
     ]
-    return sorted(made, key=lambda each: -each.marks)
+    return sorted(candidates, key=lambda each: -each.marks)
 
 
-def name_of_arms(found: Structure, name: str) -> tuple[float, str]:
-    """How much a column sounds like a treatment, by its name and by those of its values."""
-    column = found.columns[name]
-    texts = _arm_texts(found, name)
+def name_of_arms(structure: Structure, name: str) -> tuple[float, str]:
+    """Marks of a column as a treatment, by its name and the names of its values; and the reason."""
+    column = structure.columns[name]
+    texts = _arm_texts(structure, name)
     control = any(says(each, say.CONTROL) for each in texts)
     bare = any(says(each, say.BARE) for each in texts) and not texts <= say.YES | say.NO
     if says(name, say.TREATMENT):
@@ -82,63 +82,65 @@ def name_of_arms(found: Structure, name: str) -> tuple[float, str]:
     return (1.0, "an arm sounds like a control") if bare else (0.0, "")
 
 
-def _arm_texts(found: Structure, name: str) -> set[str]:
-    if found.columns[name].kind != "text":
+def _arm_texts(structure: Structure, name: str) -> set[str]:
+    if structure.columns[name].kind != "text":
         return set()
-    return {say.folded(each) for each in found.table[name].dropna().unique()}
+    return {say.folded(each) for each in structure.table[name].dropna().unique()}
 
 
 def _is_interval(texts: set[str]) -> bool:
-    """Whether values are ranges, as of an age that was cut into classes."""
+    """Whether all texts are ranges of numbers, as of an age in classes."""
     ranges = all(any(c.isdigit() for c in t) and t[0] in "<>0123456789" for t in texts)
     return bool(texts) and ranges and not all(map(str.isdigit, texts))
 
 
-def _reading(found: Structure, name: str, times: Sequence[str]) -> Reading:
-    marks, words = name_of_arms(found, name)
-    group, group_why, close = _group(found, name, times)
-    between = group is not None and one_arm_each(found, group, name)
-    crossed = not between and group is not None and _is_crossed(found, group, name)
-    block, block_why = _block(found, name, group, times) if between else (None, "")
-    shares = found.counts(name)
+def _reading(structure: Structure, name: str, times: Sequence[str]) -> Reading:
+    marks, words = name_of_arms(structure, name)
+    group, group_why, close = _group(structure, name, times)
+    between = group is not None and one_arm_each(structure, group, name)
+    crossed = not between and group is not None and _is_crossed(structure, group, name)
+    block, block_why = _block(structure, name, group, times) if between else (None, "")
+    shares = structure.counts(name)
     marks += float(shares.min() / shares.sum()) * len(shares)
     marks += 1.0 * (group is not None) + 2.0 * between + 0.5 * (block is not None)
     marks += 1.0 * crossed
-    marks += 2.0 * _alternates(found, name)
-    marks -= 1.0 * (not words and found.columns[name].kind != "text" and found.n_levels(name) > 2)
+    marks += 2.0 * _alternates(structure, name)
+    marks -= 1.0 * (
+        not words and structure.columns[name].kind != "text" and structure.n_levels(name) > 2
+    )
     if marks and (is_attribute(name) or rank(name)) and not says(name, say.TREATMENT):
         marks -= 2.0 if rank(name) and name.casefold() not in ("group", "gruppe") else 0.0
-    reasons = [f"{found.n_levels(name)} levels"]
+    reasons = [f"{structure.n_levels(name)} levels"]
     if group is not None:
         reasons.append(
-            f"constant within {sized(group)}" + _but(found, group, name)
+            f"constant within {sized(group)}" + _exceptions(structure, group, name)
             if between
             else "it varies within groups"
         )
     reasons += [words] if words else []
     return Reading(
         name, group, block, marks, ", ".join(reasons), group_why, block_why, close, bool(words),
-        group is not None and lacks_groups(found, group, name),
-        between or crossed or _goes_with_time(found, name, group, times),
+        group is not None and lacks_groups(structure, group, name),
+        between or crossed or _goes_with_time(structure, name, group, times),
     )  # fmt: skip
 
 
 def _goes_with_time(
-    found: Structure, treatment: str, group: Key | None, times: Sequence[str]
+    structure: Structure, treatment: str, group: Key | None, times: Sequence[str]
 ) -> bool:
-    return group is not None and period_of_treatment(found, treatment, group, times) is not None
+    return group is not None and period_of_treatment(structure, treatment, group, times) is not None
 
 
-def one_arm_each(found: Structure, group: Key, treatment: str) -> bool:
-    """Whether each group has one arm, but for a few rows as mistakes leave them."""
-    if found.follows(group, treatment):
+def one_arm_each(structure: Structure, group: Key, treatment: str) -> bool:
+    """Whether each group is in one arm, but for a few rows that may be errors."""
+    if structure.follows(group, treatment):
         return True
-    return _mixed_rows(found, group, treatment) > 0
+    return _mixed_rows(structure, group, treatment) > 0
 
 
-def _mixed_rows(found: Structure, group: Key, treatment: str) -> int:
-    """Rows in the wrong arm, where nearly all are in the right one; else 0."""
-    cells = found.crossed(group, treatment)
+def _mixed_rows(structure: Structure, group: Key, treatment: str) -> int:
+    """The number of rows in another arm than most of their group, if these are few; else 0."""
+    cells = structure.crossed(group, treatment)
     if cells is None or cells.sum() < 5 * len(cells):
         return 0
     wrong = cells.sum(axis=1) - cells.max(axis=1)
@@ -146,155 +148,161 @@ def _mixed_rows(found: Structure, group: Key, treatment: str) -> int:
     return int(wrong.sum()) if few else 0
 
 
-def _but(found: Structure, group: Key, treatment: str) -> str:
-    if found.follows(group, treatment):
+def _exceptions(structure: Structure, group: Key, treatment: str) -> str:
+    if structure.follows(group, treatment):
         return ""
-    n = _mixed_rows(found, group, treatment)
+    n = _mixed_rows(structure, group, treatment)
     return f" but for {n} row{'' if n == 1 else 's'}"
 
 
-def _is_crossed(found: Structure, group: Key, treatment: str) -> bool:
-    """Whether nearly every group has each arm, and as often: as a design deals, not as traits fall."""
-    cells = found.crossed(group, treatment)
+def _is_crossed(structure: Structure, group: Key, treatment: str) -> bool:
+    """Whether nearly every group has each arm about equally often, as a crossed design does."""
+    cells = structure.crossed(group, treatment)
     if cells is None:
         return False
     low, high = cells.min(axis=1), cells.max(axis=1)
     return bool(np.mean((low > 0) & (low >= 0.75 * high)) >= 0.9)
 
 
-def _alternates(found: Structure, name: str) -> bool:
-    """Whether the file is in order of a unit that holds several arms each time."""
+def _alternates(structure: Structure, name: str) -> bool:
+    """Whether rows are sorted by a unit within which the arms alternate."""
     return any(
-        found.runs(other) <= found.columns[other].levels
-        and found.runs(name) >= 3 * found.runs(other)
-        and found.columns[other].levels <= MAX_ARMS
-        for other in found.repeated
-        if other != name and found.columns[other].kind != "number"
+        structure.runs(other) <= structure.columns[other].levels
+        and structure.runs(name) >= 3 * structure.runs(other)
+        and structure.columns[other].levels <= MAX_ARMS
+        for other in structure.repeated
+        if other != name and structure.columns[other].kind != "number"
     )
 
 
 def _group(
-    found: Structure, treatment: str, times: Sequence[str]
+    structure: Structure, treatment: str, times: Sequence[str]
 ) -> tuple[Key | None, str, tuple[Key, ...]]:
-    """The coarsest unit that has one arm each; else the finest that holds several rows."""
+    """The group: the coarsest unit in one arm each; else the finest with several rows."""
     units = [
         name
-        for name in _units(found, times)
-        if name != treatment and not found.follows(treatment, name)
+        for name in _units(structure, times)
+        if name != treatment and not structure.follows(treatment, name)
     ]
-    single = [name for name in units if one_arm_each(found, name, treatment)]
+    single = [name for name in units if one_arm_each(structure, name, treatment)]
     units = [name for name in units if name not in single]
-    if whole := [name for name in single if _has_two_each(found, name, treatment)]:
-        return _coarsest(found, whole, treatment, times)
-    pair = assigned_pair(found, treatment, times)
+    if whole := [name for name in single if _has_two_each(structure, name, treatment)]:
+        return _coarsest(structure, whole, treatment, times)
+    pair = assigned_pair(structure, treatment, times)
     if pair is not None:
-        why = (
-            f"{found.n_levels(pair)} pairs, each with one {treatment}: labels of {pair[1]} restart"
-        )
+        why = f"{structure.n_levels(pair)} pairs, each with one {treatment}: labels of {pair[1]} restart"
         return pair, f"{why} in each {pair[0]}", ()
     if not units:
-        return None, _why_no_group(found, single, treatment), ()
-    return _finest(found, units)
+        return None, _why_no_group(structure, single, treatment), ()
+    return _finest(structure, units)
 
 
-def _why_no_group(found: Structure, single: list[str], treatment: str) -> str:
+def _why_no_group(structure: Structure, single: list[str], treatment: str) -> str:
     if single:
-        name = max(single, key=lambda each: unit_marks(found, each))
+        name = max(single, key=lambda each: unit_marks(structure, each))
         return f"each {name} has one {treatment}, but an arm has only one {name}; it takes two at least"
     return "no column looks like labels of more than two groups with several rows each"
 
 
-def _has_two_each(found: Structure, group: str, treatment: str) -> bool:
-    """Whether every arm has two groups at least, those apart that have no group at all."""
-    cells = found.crossed(group, treatment)
+def _has_two_each(structure: Structure, group: str, treatment: str) -> bool:
+    """Whether every arm that has groups has two at least."""
+    cells = structure.crossed(group, treatment)
     if cells is None:
-        return found.columns[group].levels >= 2 * found.n_levels(treatment)
+        return structure.columns[group].levels >= 2 * structure.n_levels(treatment)
     n = (cells > 0).sum(axis=0)
     return bool(n[n > 0].min() >= 2)
 
 
-def any_group(found: Structure, times: Sequence[str]) -> tuple[Key | None, str, tuple[Key, ...]]:
+def any_group(
+    structure: Structure, times: Sequence[str]
+) -> tuple[Key | None, str, tuple[Key, ...]]:
     """The group where no column can be the treatment."""
-    units = _units(found, times)
-    return _finest(found, units) if units else (None, "no column holds several rows each", ())
+    units = _units(structure, times)
+    return _finest(structure, units) if units else (None, "no column holds several rows each", ())
 
 
-def _units(found: Structure, times: Sequence[str]) -> list[str]:
+def _units(structure: Structure, times: Sequence[str]) -> list[str]:
     """Columns that may be groups, whatever the treatment is."""
     return [
         name
-        for name in found.repeated
+        for name in structure.repeated
         if name not in times
-        and found.columns[name].levels > 2
-        and found.columns[name].per_level >= LEAST_ROWS
-        and is_unit(found, name)
-        and not _is_cell(found, name, times)
-        and not numbers_members(found, name)
+        and structure.columns[name].levels > 2
+        and structure.columns[name].per_level >= LEAST_ROWS
+        and is_unit(structure, name)
+        and not _is_cell(structure, name, times)
+        and not numbers_members(structure, name)
     ]
 
 
 def _coarsest(
-    found: Structure, whole: list[str], treatment: str, times: Sequence[str]
+    structure: Structure, whole: list[str], treatment: str, times: Sequence[str]
 ) -> tuple[Key | None, str, tuple[Key, ...]]:
-    partial = [name for name in whole if lacks_groups(found, name, treatment)]
+    partial = [name for name in whole if lacks_groups(structure, name, treatment)]
     if partial:
-        best = max(partial, key=lambda name: (unit_marks(found, name), found.columns[name].levels))
-        n = found.columns[best].levels
+        best = max(
+            partial, key=lambda name: (unit_marks(structure, name), structure.columns[name].levels)
+        )
+        n = structure.columns[best].levels
         why = f"{n} levels, each with one {treatment}; the rows of whole arms have none"
         return best, why, ()
-    top = max(unit_marks(found, name) for name in whole)
-    good = [name for name in whole if unit_marks(found, name) >= top - 3.0]
-    best = min(good, key=lambda name: (found.columns[name].levels, -unit_marks(found, name)))
-    close: tuple[Key, ...] = _perhaps_restarted(found, best)
+    top = max(unit_marks(structure, name) for name in whole)
+    good = [name for name in whole if unit_marks(structure, name) >= top - 3.0]
+    best = min(
+        good, key=lambda name: (structure.columns[name].levels, -unit_marks(structure, name))
+    )
+    close: tuple[Key, ...] = _perhaps_restarted(structure, best)
     if name_marks(best) <= 0:
-        close = _crossed_units(found, best, treatment, times)
-    return best, f"{found.columns[best].levels} levels, each with one {treatment}", close
+        close = _crossed_units(structure, best, treatment, times)
+    return best, f"{structure.columns[best].levels} levels, each with one {treatment}", close
 
 
-def _perhaps_restarted(found: Structure, group: str) -> tuple[Key, ...]:
-    """The pair that is the group if its labels, 1, 2, 3 in each larger unit, start again there."""
-    if not rank(group) > 0 or not begins_at_one(found, group):
+def _perhaps_restarted(structure: Structure, group: str) -> tuple[Key, ...]:
+    """(larger unit, group), the true group if the labels 1, 2, 3 restart in each larger unit."""
+    if not rank(group) > 0 or not begins_at_one(structure, group):
         return ()
-    for higher in sorted(found.repeated, key=rank):
+    for higher in sorted(structure.repeated, key=rank):
         place = any(says(higher, each) for each in (say.PLACE, say.HOUSE, say.ROOM))
-        if not place or rank(higher) <= rank(group) or found.follows(group, higher):
+        if not place or rank(higher) <= rank(group) or structure.follows(group, higher):
             continue
-        cells = found.crossed(higher, group)
-        if cells is None or len(cells) < 2 or not is_unit(found, higher):
+        cells = structure.crossed(higher, group)
+        if cells is None or len(cells) < 2 or not is_unit(structure, higher):
             continue
-        held, shared = (cells > 0).sum(axis=1), (cells > 0).sum(axis=0)
-        full = found.counts((higher, group)).mean() >= LEAST_ROWS
-        if full and held.min() >= 2 and shared.mean() >= 1.5:
+        labels_per_unit, units_per_label = (cells > 0).sum(axis=1), (cells > 0).sum(axis=0)
+        full = structure.counts((higher, group)).mean() >= LEAST_ROWS
+        if full and labels_per_unit.min() >= 2 and units_per_label.mean() >= 1.5:
             return ((higher, group),)
     return ()
 
 
 def _crossed_units(
-    found: Structure, group: str, treatment: str, times: Sequence[str]
+    structure: Structure, group: str, treatment: str, times: Sequence[str]
 ) -> tuple[str, ...]:
-    """Units that are crossed with the group, whose name says nothing: it may be one of items."""
+    """Units crossed with the group, which are alternatives if its name is uninformative."""
     return tuple(
         name
-        for name in found.repeated
+        for name in structure.repeated
         if name not in (treatment, *times)
-        and is_unit(found, name)
-        and not _is_cell(found, name, times)
-        and not found.follows(group, name)
-        and not found.follows(name, group)
+        and is_unit(structure, name)
+        and not _is_cell(structure, name, times)
+        and not structure.follows(group, name)
+        and not structure.follows(name, group)
     )
 
 
-def _finest(found: Structure, units: list[str]) -> tuple[Key | None, str, tuple[Key, ...]]:
-    top = max(unit_marks(found, name) for name in units)
-    good = [name for name in units if unit_marks(found, name) >= top - 2.0]
-    best: str = max(good, key=lambda name: (found.columns[name].levels, unit_marks(found, name)))
-    column = found.columns[best]
+def _finest(structure: Structure, units: list[str]) -> tuple[Key | None, str, tuple[Key, ...]]:
+    top = max(unit_marks(structure, name) for name in units)
+    good = [name for name in units if unit_marks(structure, name) >= top - 2.0]
+    best: str = max(
+        good, key=lambda name: (structure.columns[name].levels, unit_marks(structure, name))
+    )
+    column = structure.columns[best]
     key: Key = best
     for higher in sorted(units, key=rank):
         together = (higher, best)
-        if higher == best or found.counts(together).mean() < LEAST_ROWS:
+        if higher == best or structure.counts(together).mean() < LEAST_ROWS:
             continue
-        if restarted(found, best, higher):
+        if restarted(structure, best, higher):
             key = (higher, best)
             break
     close = tuple(
@@ -302,65 +310,65 @@ def _finest(found: Structure, units: list[str]) -> tuple[Key | None, str, tuple[
         for name in good
         if name != best
         and rank(name) == rank(best)
-        and not found.follows(best, name)
-        and abs(unit_marks(found, name) - unit_marks(found, best)) < 0.75
+        and not structure.follows(best, name)
+        and abs(unit_marks(structure, name) - unit_marks(structure, best)) < 0.75
     )
     if isinstance(key, tuple):
-        why = f"{found.n_levels(key)} pairs: labels of {best} restart in each {key[0]}"
+        why = f"{structure.n_levels(key)} pairs: labels of {best} restart in each {key[0]}"
         return key, why, close
     return key, f"{column.levels} levels with {column.per_level:.0f} rows on average", close
 
 
-def _is_cell(found: Structure, name: str, times: Sequence[str]) -> bool:
-    """Whether a column numbers combinations of a unit with times: it is no unit of its own."""
+def _is_cell(structure: Structure, name: str, times: Sequence[str]) -> bool:
+    """Whether a column numbers combinations of a unit with times, and so is no unit itself."""
     return any(
-        found.follows(name, time)
+        structure.follows(name, time)
         and any(
-            found.follows(name, other) and not found.follows(other, time)
-            for other in found.repeated
-            if other not in (name, *times) and is_unit(found, other)
+            structure.follows(name, other) and not structure.follows(other, time)
+            for other in structure.repeated
+            if other not in (name, *times) and is_unit(structure, other)
         )
         for time in times
     )
 
 
-def lacks_groups(found: Structure, group: Key, treatment: str) -> bool:
-    """Whether rows have no group just where they are of certain arms."""
-    lone = found.codes(group) < 0
+def lacks_groups(structure: Structure, group: Key, treatment: str) -> bool:
+    """Whether the group is missing in all rows of some arms, and in no row of the others."""
+    lone = structure.codes(group) < 0
     if not lone.any() or lone.all():
         return False
-    arms = found.codes(treatment)
+    arms = structure.codes(treatment)
     without, within = (set(np.unique(arms[rows & (arms >= 0)])) for rows in (lone, ~lone))
     return bool(without) and not without & within and lone.sum() >= 0.05 * len(lone)
 
 
 def _block(
-    found: Structure, treatment: str, group: Key | None, times: Sequence[str]
+    structure: Structure, treatment: str, group: Key | None, times: Sequence[str]
 ) -> tuple[str | None, str]:
-    """What holds whole groups, and more than one arm: the finest, or what sounds like it."""
-    if group is None or lacks_groups(found, group, treatment):
+    """The block: the column that groups nest in, with several arms per level; and the reason."""
+    if group is None or lacks_groups(structure, group, treatment):
         return None, ""
     lower = (group,) if isinstance(group, str) else group[-1:]
-    held = [
+    blocks = [
         name
-        for name in found.repeated
+        for name in structure.repeated
         if name not in (treatment, *lower, *times)
-        and found.columns[name].kind != "number"
-        and found.follows(group, name)
-        and not found.follows(name, treatment)
-        and 2 <= found.columns[name].levels <= found.n_levels(group) / 1.5
-        and _is_blockish(found, name)
+        and structure.columns[name].kind != "number"
+        and structure.follows(group, name)
+        and not structure.follows(name, treatment)
+        and 2 <= structure.columns[name].levels <= structure.n_levels(group) / 1.5
+        and _is_blockish(structure, name)
     ]
-    if not held:
+    if not blocks:
         return None, "no column holds whole groups of several arms"
-    best = max(held, key=lambda name: (says(name, say.BLOCK), found.columns[name].levels))
+    best = max(blocks, key=lambda name: (says(name, say.BLOCK), structure.columns[name].levels))
     of = "groups" if isinstance(group, tuple) else f"levels of {group}"
-    return best, f"{found.columns[best].levels} levels that hold whole {of}, and several arms"
+    return best, f"{structure.columns[best].levels} levels that hold whole {of}, and several arms"
 
 
-def _is_blockish(found: Structure, name: str) -> bool:
+def _is_blockish(structure: Structure, name: str) -> bool:
     if (is_attribute(name) and not says(name, say.BLOCK)) or says(name, say.TRAIT | say.ITEM):
         return False
-    levels = found.columns[name].levels
+    levels = structure.columns[name].levels
     named = rank(name) >= 2 and levels > 2
-    return says(name, say.BLOCK) or named or (levels > MAX_ARMS and is_unit(found, name))
+    return says(name, say.BLOCK) or named or (levels > MAX_ARMS and is_unit(structure, name))

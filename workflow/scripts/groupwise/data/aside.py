@@ -1,4 +1,4 @@
-"""Labels that name nothing, set aside before roles are guessed: codes, and words for no group."""
+"""Labels that are made missing before roles are guessed: codes, and words for no group."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ NO_GROUP = ABSENT | say.words(
 
 
 def label_codes(values: pd.Series, codes: Mapping[str, int]) -> list[str]:
-    """Of the suspected codes of a column of labels, those that hardly can be labels.
+    """The suspected codes of a column of labels that can hardly be labels themselves.
 
-    A text must be known to mean nothing; a number above 0 must be rarer than the other labels.
+    A text must be one of `ABSENT`; a number above 0 must be rarer than the other labels.
     """
     counts = labels(values).value_counts()
     others = [n for label, n in counts.items() if n and str(label) not in codes]
@@ -52,46 +52,46 @@ def label_codes(values: pd.Series, codes: Mapping[str, int]) -> list[str]:
 
 
 def without_label_codes(table: pd.DataFrame, suspected: Codes) -> pd.DataFrame:
-    """The table as roles are guessed from it: codes that can be no labels are missing."""
-    found = {
+    """The table with suspected codes that cannot be labels made missing."""
+    by_column = {
         name: label_codes(table[name], codes)
         for name, codes in suspected.items()
         if pd.api.types.is_numeric_dtype(table[name]) or not is_mostly_numbers(table[name])
     }
-    return without_codes(table, {name: codes for name, codes in found.items() if codes})
+    return without_codes(table, {name: codes for name, codes in by_column.items() if codes})
 
 
-def empty_group(found: Structure) -> tuple[str, str] | None:
+def empty_group(structure: Structure) -> tuple[str, str] | None:
     """A column of groups and the label that all rows of an arm have in place of one, if there is one.
 
     Such a label says so (`none`), or it is 0 or a text and has far more rows than any group.
     """
     arms = [
         name
-        for name in found.repeated
-        if found.n_levels(name) <= MAX_ARMS and name_of_arms(found, name)[0] >= 3.0
+        for name in structure.repeated
+        if structure.n_levels(name) <= MAX_ARMS and name_of_arms(structure, name)[0] >= 3.0
     ]
-    units = [name for name in found.repeated if name not in arms and name_marks(name) > 0]
+    units = [name for name in structure.repeated if name not in arms and name_marks(name) > 0]
     for group in units:
         for arm in arms:
-            label = _label_of_arm(found, group, arm)
+            label = _label_of_arm(structure, group, arm)
             if label is not None:
                 return group, label
     return None
 
 
-def _label_of_arm(found: Structure, group: str, arm: str) -> str | None:
+def _label_of_arm(structure: Structure, group: str, arm: str) -> str | None:
     """The label that is the only one of an arm, where other arms have several."""
-    cells = found.crossed(arm, group)
-    if cells is None or not found.follows(group, arm):
+    cells = structure.crossed(arm, group)
+    if cells is None or not structure.follows(group, arm):
         return None
     n = (cells > 0).sum(axis=1)
     if sorted(n)[0] != 1 or (n == 1).sum() > 1 or len(n) < 2:
         return None
     (place,) = np.flatnonzero(cells[int(n.argmin())])
-    rows = found.codes(group) == place
-    others = np.delete(found.counts(group), place)
-    text = str(labels(found.table.loc[rows, group]).iloc[0])
+    rows = structure.codes(group) == place
+    others = np.delete(structure.counts(group), place)
+    text = str(labels(structure.table.loc[rows, group]).iloc[0])
     if folded(text) in NO_GROUP:
         return text
     is_named = not NUMBER.fullmatch(text) or float(text.replace(",", ".")) <= 0
@@ -99,7 +99,7 @@ def _label_of_arm(found: Structure, group: str, arm: str) -> str | None:
 
 
 def without_groups(table: pd.DataFrame, empty: tuple[str, str]) -> pd.DataFrame:
-    """The table without this label of this column."""
+    """The table with the label of `empty`, (column, label), made missing."""
     column, label = empty
     return table.assign(**{column: table[column].mask((labels(table[column]) == label).to_numpy())})
 
@@ -107,6 +107,8 @@ def without_groups(table: pd.DataFrame, empty: tuple[str, str]) -> pd.DataFrame:
 def codes_in_labels(
     table: pd.DataFrame, suspected: Codes, names: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Codes in the columns of identifiers and arms."""
-    found = {name: label_codes(table[name], suspected[name]) for name in names if name in suspected}
-    return {name: codes for name, codes in found.items() if codes}
+    """Suspected codes of the columns `names`, of identifiers and arms, that cannot be labels."""
+    by_column = {
+        name: label_codes(table[name], suspected[name]) for name in names if name in suspected
+    }
+    return {name: codes for name, codes in by_column.items() if codes}

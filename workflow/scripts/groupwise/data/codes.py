@@ -14,8 +14,8 @@ from groupwise.data.values import NUMBER, as_value
 
 Codes = Sequence[Any] | Mapping[str, Any]
 """Values for every column, or lists of values by column."""
-Found = set[tuple[str, str]]
-"""(column, value) of the codes that were met."""
+ColumnCodes = set[tuple[str, str]]
+"""(column, value) of the codes that occur in a table."""
 
 KEY = "missing_codes"
 EXACT = 2**53
@@ -32,8 +32,8 @@ def without_codes(table: pd.DataFrame, codes: Codes | None) -> pd.DataFrame:
     InputError
         For a code that nothing in the table has.
     """
-    cleaned, found = drop_codes(table, codes)
-    check_codes(table, codes, found)
+    cleaned, occurring = drop_codes(table, codes)
+    check_codes(table, codes, occurring)
     return cleaned
 
 
@@ -45,9 +45,9 @@ def codes_of(codes: Codes | None, column: str) -> set[str]:
     return {as_value(code) for code in codes or ()}
 
 
-def drop_codes(table: pd.DataFrame, codes: Codes | None) -> tuple[pd.DataFrame, Found]:
-    """The table without codes, and the codes that it held. A table without codes is not copied."""
-    found: Found = set()
+def drop_codes(table: pd.DataFrame, codes: Codes | None) -> tuple[pd.DataFrame, ColumnCodes]:
+    """The table without codes, and the codes that occurred. A table without codes is not copied."""
+    occurring: ColumnCodes = set()
     new: dict[str, pd.Series] = {}
     for name in table.columns if codes else ():
         values = table[name]
@@ -55,32 +55,35 @@ def drop_codes(table: pd.DataFrame, codes: Codes | None) -> tuple[pd.DataFrame, 
         met = {value: as_value(value) for value in _distinct(values, wanted)}
         met = {value: code for value, code in met.items() if code in wanted}
         if met:
-            found |= {(str(name), code) for code in met.values()}
+            occurring |= {(str(name), code) for code in met.values()}
             new[name] = _without(values, met)
-    return (table.assign(**new) if new else table), found
+    return (table.assign(**new) if new else table), occurring
 
 
 def check_codes(
-    table: pd.DataFrame, codes: Codes | None, found: Found, names: Iterable[str] | None = None
+    table: pd.DataFrame,
+    codes: Codes | None,
+    occurring: ColumnCodes,
+    names: Iterable[str] | None = None,
 ) -> None:
-    """Every code was found: in its column, or in any where codes are for every column.
+    """Raise InputError for a code that does not occur: in its column, or in any if not by column.
 
-    `names` are the columns that the data have, if the table holds some of them only.
+    `names` are the columns of the data, if the table has only some of them.
     """
     if isinstance(codes, Mapping):
-        known = list(map(str, table.columns if names is None else names))
+        columns = list(map(str, table.columns if names is None else names))
         for column, listed in codes.items():
             name = plain_name(column)
-            if name not in known:
+            if name not in columns:
                 problem = f"the data have no column '{name}'"
-                raise InputError(KEY, problem, nearest(name, known))
+                raise InputError(KEY, problem, nearest(name, columns))
             for code in _listed(listed) if name in table else ():
-                if (name, as_value(code)) not in found:
+                if (name, as_value(code)) not in occurring:
                     problem = f"no row has the value '{code}' in column '{name}'"
                     fix = nearest(str(code), _texts([table[name]]))
                     raise InputError(f"{KEY}.{name}", problem, fix)
         return
-    met = {code for _, code in found}
+    met = {code for _, code in occurring}
     for code in codes or ():
         if as_value(code) not in met:
             problem = f"no column in use has the value '{code}'"
@@ -89,7 +92,7 @@ def check_codes(
 
 
 def as_numbers(values: pd.Series) -> pd.Series:
-    """A column of objects as numbers, if all of it is; 07 and long identifiers are none."""
+    """A column of objects as floats if all its values are numbers; 07 and long identifiers are not."""
     left = values.dropna()
     if pd.api.types.is_numeric_dtype(values) or not len(left) or left.map(_is_other).any():
         return values

@@ -25,8 +25,8 @@ MOST_LABELS = 1000
 """Texts with more different values than this are not searched for codes, if they are no numbers."""
 CODES = [sign * int(digit * n) for sign in (1, -1) for digit in "987" for n in range(1, 6)]
 CODES += [sign * int("9" * n + digit) for sign in (1, -1) for n in range(1, 5) for digit in "678"]
-MOST_SAID = 5
-"""So many columns at most are told to be numbers that stand as text."""
+MOST_REMEDIES = 5
+"""At most so many columns of text are reported as numbers in disguise."""
 LABELLED = ("treatment", "group", "block")
 FILL_IN = "FILL IN a number"
 
@@ -43,7 +43,7 @@ class DraftSetting:
 def settings(
     table: pd.DataFrame, layout: GuessedLayout, suspected: Mapping[str, Mapping[str, int]]
 ) -> list[DraftSetting]:
-    """Settings without which the guessed roles would not do, each as a guess.
+    """Settings that the guessed roles need, each a guess with its reason.
 
     `suspected`: codes for missing values, by column (see `suspected_codes`).
     """
@@ -52,46 +52,46 @@ def settings(
         column, label = layout.empty_group
         recodes[column] = {as_plain(label): None}
     outcome = layout.roles["outcome"].name
-    found = []
+    drafted = []
     if isinstance(outcome, str) and layout.outcome_values is not None:
         recodes[outcome] = dict(layout.outcome_values)
     elif isinstance(outcome, str) and _is_labelled(table[outcome]):
         recodes[outcome] = dict.fromkeys(labels(table[outcome]).cat.categories, FILL_IN)
     if recodes:
-        found.append(DraftSetting("recode", recodes, "guess: how the values are meant"))
+        drafted.append(DraftSetting("recode", recodes, "guess: how the values are meant"))
     if codes := missing_codes(table, suspected, layout):
-        found.append(DraftSetting("missing_codes", codes, "guess: values that mean missing"))
+        drafted.append(DraftSetting("missing_codes", codes, "guess: values that mean missing"))
     if layout.baseline is not None:
         time, value = layout.baseline
         why = f"guess: the outcome at {time} {value} becomes a covariate"
-        found.append(DraftSetting("baseline", {time: as_plain(value)}, why))
+        drafted.append(DraftSetting("baseline", {time: as_plain(value)}, why))
     if layout.ungrouped:
         why = "guess: each row without a group is a group of its own, independent of all others"
-        found.append(DraftSetting("ungrouped", "own_group", why))
+        drafted.append(DraftSetting("ungrouped", "own_group", why))
     if layout.period is not None:
-        found.append(
+        drafted.append(
             DraftSetting("categorical", [layout.period], "guess: each period has its own mean")
         )
-    return found
+    return drafted
 
 
 def remarks(layout: GuessedLayout) -> list[str]:
     """Sentences on what the draft cannot settle: periods, and who is a row."""
-    said = [
+    sentences = [
         f"{name}: looks like a period; it is no group, no block and no outcome"
         for name in layout.times
         if name != layout.period
     ]
     if layout.period is not None:
-        said.append(
+        sentences.append(
             f"{layout.period}: whole groups change their arm with it, as in a stepped wedge or a "
             "crossover of groups. Rows were not randomised within groups, and what changes over time "
             "must not count as an effect: this is why it is a covariate"
         )
     who = layout.individual
     if who is not None:
-        said.append(_on_individuals(who.key, rows_each(who), sure=who.sure))
-    return said
+        sentences.append(_on_individuals(who.key, rows_each(who), sure=who.sure))
+    return sentences
 
 
 def recoded_arms(table: pd.DataFrame, treatment: Key | None) -> dict[str, dict[str, Any]]:
@@ -110,17 +110,21 @@ def recoded_arms(table: pd.DataFrame, treatment: Key | None) -> dict[str, dict[s
 def missing_codes(
     table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]], layout: GuessedLayout
 ) -> dict[str, list[Any]]:
-    """Suspected codes of what is measured; of arms and groups those that can be no labels."""
+    """Suspected codes of measurements; of arms and groups only those that cannot be labels."""
     roles = layout.roles
     apart = {name for role in roles if role != "outcome" for name in _names(roles[role].name)}
     labelled = [name for role in LABELLED if role in roles for name in _names(roles[role].name)]
-    found: dict[str, Iterable[str]] = {
+    by_column: dict[str, Iterable[str]] = {
         name: codes
         for name, codes in suspected.items()
         if name not in apart | {*layout.times} and name_marks(name) <= 0
     }
-    found |= codes_in_labels(table, suspected, labelled)
-    return {name: [as_plain(code) for code in found[name]] for name in suspected if name in found}
+    by_column |= codes_in_labels(table, suspected, labelled)
+    return {
+        name: [as_plain(code) for code in by_column[name]]
+        for name in suspected
+        if name in by_column
+    }
 
 
 def suspected_codes(table: pd.DataFrame) -> dict[str, dict[str, int]]:
@@ -167,7 +171,8 @@ def text_numbers(table: pd.DataFrame, columns: Iterable[Column]) -> list[str]:
     """Sentences on columns of text that are numbers with signs, with the setting that reads them."""
     remedies = (format_remedy(column, table[column.name]) for column in columns)
     return [
-        f"{_begun(problem)}: {fix}." for problem, fix in islice(filter(None, remedies), MOST_SAID)
+        f"{_begun(problem)}: {fix}."
+        for problem, fix in islice(filter(None, remedies), MOST_REMEDIES)
     ]
 
 
@@ -176,9 +181,9 @@ def _begun(sentence: str) -> str:
 
 
 def suspicions(table: pd.DataFrame, suspected: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """What a reader should know of the rows and values as they stand in the file."""
-    said = [
+    """Remarks on rows and columns of a table, and on its suspected codes for missing values."""
+    sentences = [
         f"Perhaps codes for missing values (missing_codes): {suspect.code_sentence(name, codes)}."
         for name, codes in suspected.items()
     ]
-    return [*suspect.sentences(table), *said]
+    return [*suspect.sentences(table), *sentences]

@@ -33,9 +33,9 @@ class InputError(ValueError):
         self.fix = fix
 
 
-def nearest(word: str, known: Iterable[object]) -> str:
-    """A hint that names the nearest known word, or lists what there is."""
-    names = [str(name) for name in known]
+def nearest(word: str, choices: Iterable[object]) -> str:
+    """A hint for a misspelled word: the nearest of the choices, or a list of them."""
+    names = [str(name) for name in choices]
     folded = {name.casefold(): name for name in names}
     close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     if close:

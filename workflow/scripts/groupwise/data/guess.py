@@ -21,7 +21,7 @@ from groupwise.data.units import is_time, name_marks, sized
 from groupwise.data.vocabulary import says
 
 CLOSE = 0.75
-"""Readings whose marks differ by less are both told, and none is taken."""
+"""Readings whose marks differ by less are both reported, and neither is chosen."""
 CLOSE_UNNAMED = 1.75
 """The same for treatments where neither the name nor an arm says that they are."""
 CLOSE_MEASURES = 2.6
@@ -39,8 +39,8 @@ LEAST_TOGETHER = 1.5
 class Guess:
     """A column (or several that make one identifier, or a level), and why; None where nothing fits.
 
-    `either` holds readings that are close, each with its reason: where no name is given, of which
-    one is to be chosen; where one is, other outcomes that are as good.
+    `either` lists close alternatives, each with its reason: if `name` is None, the user has to choose
+    one of them; else they are other outcomes that fit as well.
     """
 
     name: Key | None
@@ -76,51 +76,51 @@ class GuessedLayout:
 
 
 def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -> GuessedLayout:
-    """The roles, and what the draft of a configuration says besides."""
-    found = Structure(table, columns)
-    empty = empty_group(found)
+    """Guess the roles of columns, and the other settings of a draft configuration."""
+    structure = Structure(table, columns)
+    empty = empty_group(structure)
     if empty is not None:
-        found = Structure(without_groups(table, empty))
-    times = tuple(name for name in found.columns if is_time(found, name))
-    possible = readings(found, times)
+        structure = Structure(without_groups(table, empty))
+    times = tuple(name for name in structure.columns if is_time(structure, name))
+    possible = readings(structure, times)
     treatment, group, block, ungrouped = _assignment(possible)
     if not possible:
-        group = _told(*any_group(found, times))
-    taken = _columns(treatment.name, group.name, block.name)
-    who = individual(found, group.name, taken, times)
-    who = who or of_group(found, group.name, times)
+        group = _group_guess(*any_group(structure, times))
+    used = _columns(treatment.name, group.name, block.name)
+    who = individual(structure, group.name, used, times)
+    who = who or of_group(structure, group.name, times)
     sure = who is not None and who.sure
     units = [each for each in (group.name, who.key if who and sure else None) if each is not None]
-    taken |= _columns(who.key) if who and sure else set()
+    used |= _columns(who.key) if who and sure else set()
     units += [treatment.name] if treatment.name is not None else []
-    possible_outcomes = candidates(found, taken, units, times)
-    outcome = _outcome(possible_outcomes, only_one(found, possible_outcomes, {*taken, *times}))
+    possible_outcomes = candidates(structure, used, units, times)
+    outcome = _outcome(possible_outcomes, only_one(structure, possible_outcomes, {*used, *times}))
     roles = {"outcome": outcome, "treatment": treatment, "group": group}
     roles |= {"block": block} if block.name is not None else {}
     if who is not None and sure:
         roles["individual"] = Guess(who.key, f"each has {rows_each(who)}")
-    period = _period(found, treatment.name, group.name, times)
+    period = _period(structure, treatment.name, group.name, times)
     if period is not None and group.name is not None:
-        roles |= _shared_at_one_time(found, group.name, period)
-    values = two_values(found, str(outcome.name)) if outcome.name in found.columns else None
+        roles |= _shared_at_one_time(structure, group.name, period)
+    values = two_values(structure, str(outcome.name)) if outcome.name in structure.columns else None
     return GuessedLayout(
         roles=roles,
         times=times,
         individual=who,
-        baseline=_baseline(found, treatment.name, who),
+        baseline=_baseline(structure, treatment.name, who),
         period=period,
         ungrouped=ungrouped,
         outcome_values=values,
-        pretest=_pretest(found, outcome.name, roles),
+        pretest=_pretest(structure, outcome.name, roles),
         empty_group=empty if ungrouped and empty and empty[0] == group.name else None,
     )
 
 
-def _pretest(found: Structure, outcome: Key | None, roles: Mapping[str, Guess]) -> str | None:
+def _pretest(structure: Structure, outcome: Key | None, roles: Mapping[str, Guess]) -> str | None:
     """The outcome as it was before, if no other role has the column."""
     if not isinstance(outcome, str):
         return None
-    before = measured_before(found, outcome)
+    before = measured_before(structure, outcome)
     return None if before in _columns(*(guess.name for guess in roles.values())) else before
 
 
@@ -133,8 +133,8 @@ def rows_each(who: Individual) -> str:
 def guess_reference(values: pd.Series) -> Guess:
     """The arm that sounds most like a control, else the first in natural order."""
     arms = sorted(identifier(values).dropna().unique(), key=natural)
-    for known in (say.CONTROL, say.BARE):
-        fitting = [arm for arm in arms if says(arm, known) and not _adds_to(arm, arms)]
+    for vocabulary in (say.CONTROL, say.BARE):
+        fitting = [arm for arm in arms if says(arm, vocabulary) and not _adds_to(arm, arms)]
         if fitting and len(fitting) < len(arms):
             return Guess(min(fitting, key=len), "it sounds like the arm to compare with")
     doing = (say.TREATED | say.YES) - {"1"}
@@ -161,11 +161,11 @@ def _control_letter(arms: Sequence[str]) -> str | None:
 
 def covariates(columns: Sequence[Column], roles: Mapping[str, Guess]) -> list[str]:
     """Columns that are left and could be adjusted for."""
-    taken = _columns(*(guess.name for guess in roles.values()))
+    used = _columns(*(guess.name for guess in roles.values()))
     return [
         column.name
         for column in columns
-        if column.name not in taken
+        if column.name not in used
         and column.levels > 1
         and not column.is_key
         and name_marks(column.name) <= 0
@@ -173,18 +173,18 @@ def covariates(columns: Sequence[Column], roles: Mapping[str, Guess]) -> list[st
 
 
 def _columns(*keys: Key | None) -> set[str]:
-    """The columns of these identifiers."""
+    """The names of the columns of these identifiers."""
     flat = (key if isinstance(key, tuple) else (key,) for key in keys if key is not None)
     return {name for names in flat for name in names}
 
 
 def _adds_to(arm: str, arms: Sequence[str]) -> bool:
-    """Whether an arm is more than the usual: usual care plus, CBT + TAU beside CBT."""
-    own = say.parts(arm)
-    if own & {"plus", "enhanced", "and", "with", "non"}:
+    """Whether an arm adds to another: usual care plus, CBT + TAU beside CBT."""
+    words = say.parts(arm)
+    if words & {"plus", "enhanced", "and", "with", "non"}:
         return True
     joined = "+" in arm or "&" in arm
-    return joined and any(say.parts(each) < own for each in arms if each != arm)
+    return joined and any(say.parts(each) < words for each in arms if each != arm)
 
 
 def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]:
@@ -195,7 +195,7 @@ def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]
     best = possible[0]
     margin = CLOSE if best.named else CLOSE_UNNAMED
     near = [each for each in possible if best.marks - each.marks < margin]
-    group = _told(best.group, best.group_why, best.close)
+    group = _group_guess(best.group, best.group_why, best.close)
     block = Guess(best.block, best.block_why)
     if best.marks < LEAST_TREATMENT or not (best.named or best.dealt):
         return Guess(None, f"no column stands out; the likeliest is '{best.treatment}'"), \
@@ -211,7 +211,7 @@ def _assignment(possible: Sequence[Reading]) -> tuple[Guess, Guess, Guess, bool]
     return Guess(None, f"it could be {names}", both), group, block, False
 
 
-def _told(group: Key | None, why: str, close: Sequence[Key]) -> Guess:
+def _group_guess(group: Key | None, why: str, close: Sequence[Key]) -> Guess:
     """The group, or what could be it just as well."""
     if not close:
         return Guess(group, why)
@@ -241,28 +241,28 @@ def _either_group(near: Sequence[Reading]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _outcome(found: Sequence[Candidate], only: Candidate | None) -> Guess:
+def _outcome(ranked: Sequence[Candidate], only: Candidate | None) -> Guess:
     """The best candidate; what has to be read as numbers first is to be filled in."""
-    guess = _best_outcome(found, only)
-    hidden = [each for each in found if each.kind == "signs" and each.name == guess.name]
+    guess = _best_outcome(ranked, only)
+    hidden = [each for each in ranked if each.kind == "signs" and each.name == guess.name]
     if not hidden:
         return guess
     (best,) = hidden
     return Guess(None, f"it could be {best.name}, once it is read as numbers (see above)")
 
 
-def _best_outcome(found: Sequence[Candidate], only: Candidate | None) -> Guess:
-    """The candidate with most marks; of several that are named as outcomes, the finest."""
-    if not found:
+def _best_outcome(ranked: Sequence[Candidate], only: Candidate | None) -> Guess:
+    """The candidate with most marks; of several named as outcomes, that with most levels."""
+    if not ranked:
         return Guess(None, "no column is a number, or yes and no, that varies within groups")
     if only is not None:
         left = "" if only.named else ", and no other column can be it"
         return Guess(only.name, f"{only.why}{left}")
-    best = found[0]
+    best = ranked[0]
     least = LEAST_TWO_VALUED if best.levels == 2 else LEAST_OUTCOME
     if best.marks < least:
         return Guess(None, f"no column stands out; the likeliest is '{best.name}'")
-    near = [each for each in found if best.marks - each.marks < _margin(best, each)]
+    near = [each for each in ranked if best.marks - each.marks < _margin(best, each)]
     if len(near) == 1:
         return Guess(best.name, best.why)
     if _are_alike(near):
@@ -286,7 +286,7 @@ def _are_alike(near: Sequence[Candidate]) -> bool:
 
 
 def _margin(best: Candidate, other: Candidate) -> float:
-    """How far another candidate must be behind."""
+    """The difference in marks from which another candidate is not close to the best."""
     if best.sure:
         return CLOSE
     # Outcomes mostly stand to the right of what was measured before.
@@ -295,31 +295,31 @@ def _margin(best: Candidate, other: Candidate) -> float:
 
 
 def _baseline(
-    found: Structure, treatment: Key | None, who: Individual | None
+    structure: Structure, treatment: Key | None, who: Individual | None
 ) -> tuple[str, object] | None:
     """The time before the treatment, where individuals are in one arm and measured before and after."""
     if who is None or not who.sure or who.time is None or not isinstance(treatment, str):
         return None
-    if not one_arm_each(found, who.key, treatment):
+    if not one_arm_each(structure, who.key, treatment):
         return None
-    early = before(found, who.time)
-    if early is None or found.n_rows_most(who.key, who.time, early) > 1:
+    early = before(structure, who.time)
+    if early is None or structure.n_rows_most(who.key, who.time, early) > 1:
         return None
     return who.time, early
 
 
 def _period(
-    found: Structure, treatment: Key | None, group: Key | None, times: Sequence[str]
+    structure: Structure, treatment: Key | None, group: Key | None, times: Sequence[str]
 ) -> str | None:
     if not isinstance(treatment, str) or group is None:
         return None
-    return period_of_treatment(found, treatment, group, times)
+    return period_of_treatment(structure, treatment, group, times)
 
 
-def _shared_at_one_time(found: Structure, group: Key, period: str) -> dict[str, Guess]:
+def _shared_at_one_time(structure: Structure, group: Key, period: str) -> dict[str, Guess]:
     """The members of a group at one time as second group, where several rows are of one time."""
     cell = (*(group if isinstance(group, tuple) else (group,)), period)
-    if found.counts(cell).mean() < LEAST_TOGETHER:
+    if structure.counts(cell).mean() < LEAST_TOGETHER:
         return {}
     why = f"what members of one {sized(group)} share at one time"
     return {"second_group": Guess(cell, why)}

@@ -37,11 +37,11 @@ class Ingested:
     Attributes
     ----------
     table : rows that are analysed, columns in the order of the roles, labels as categoricals
-    roles : those given, with the covariate that a baseline makes
+    roles : the roles of the columns, with the covariate that a baseline adds
     n_read : rows in the file
     dropped : rows dropped, by reason
     missing : one row per column in use, arm and group: how many rows, how many of them missing
-    outcome : how the outcome was transformed, and the numbers that undo it
+    outcome : how the outcome was transformed (`as`), with the mean and sd that undo it
     warnings : sentences a reader of the results should know
     alerts : sentences that a reader must see before any result
     """
@@ -83,13 +83,13 @@ def ingest(
         One row per individual, or per measurement of one. Values that `missing_codes` names are
         missing in it already (see `codes.without_codes`).
     reference
-        The arm the others are compared with; the first of `levels` if not given.
+        The arm the others are compared with; the first of `levels` by default.
     levels
         The arms in order, or a mapping from the values in the data to labels.
     missing
         `drop` drops rows with a missing value in any role; `error` refuses them.
     missing_codes
-        Values that mean missing; None where nothing is said of them, and then they are looked for.
+        Values that mean missing; None where none are declared, and suspected ones are refused.
     where, recode, baseline
         See `prepare`; values are recoded first.
     ungrouped
@@ -151,7 +151,7 @@ def chosen(
     recode: Mapping[str, Mapping[Any, Any]] | None,
     baseline: Mapping[str, Any] | None,
 ) -> tuple[pd.DataFrame, Roles, dict[str, int]]:
-    """All columns of the rows to analyse, values recoded, identifiers composed; and rows left out."""
+    """Rows to analyse, recoded, with joint identifiers; the roles; rows left out, by reason."""
     check_columns(raw, roles)
     table, left_out = prepare.recode(raw, recode) if recode else raw, {}
     if where:
@@ -171,48 +171,48 @@ def chosen(
 
 
 def missing_counts(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
-    """Rows and missing values by role, arm and group, where arm and group are known.
+    """Counts of rows and of missing values by role, arm and group, of rows with an arm and a group.
 
     The role `any` counts the rows that miss a value in some column.
     """
-    known = (table[roles.treatment].notna() & table[roles.group].notna()).to_numpy()
+    labelled = (table[roles.treatment].notna() & table[roles.group].notna()).to_numpy()
     arm, group = table[roles.treatment].cat, table[roles.group].cat
     k = len(group.categories)
-    cell = arm.codes.to_numpy(dtype=np.int64)[known] * k + group.codes.to_numpy()[known]
+    cell = arm.codes.to_numpy(dtype=np.int64)[labelled] * k + group.codes.to_numpy()[labelled]
     n = np.bincount(cell, minlength=1)
-    held = np.flatnonzero(n)
+    occupied = np.flatnonzero(n)
     columns = {key.removeprefix("roles."): column for key, column in roles.items()}
     missing = {
-        role: table[column].isna().to_numpy()[known]
+        role: table[column].isna().to_numpy()[labelled]
         for role, column in columns.items()
         if role not in ("treatment", "group")
     }
     missing["any"] = np.any([*missing.values()], axis=0)
     parts = {
-        "role": np.repeat(list(missing), len(held)),
-        "column": np.repeat([columns.get(role, "") for role in missing], len(held)),
-        "arm": np.tile(arm.categories[held // k], len(missing)),
-        "group": np.tile(group.categories[held % k], len(missing)),
-        "n": np.tile(n[held], len(missing)),
+        "role": np.repeat(list(missing), len(occupied)),
+        "column": np.repeat([columns.get(role, "") for role in missing], len(occupied)),
+        "arm": np.tile(arm.categories[occupied // k], len(missing)),
+        "group": np.tile(group.categories[occupied % k], len(missing)),
+        "n": np.tile(n[occupied], len(missing)),
         "n_missing": np.concatenate(
-            [np.bincount(cell[gone], minlength=len(n))[held] for gone in missing.values()]
+            [np.bincount(cell[gone], minlength=len(n))[occupied] for gone in missing.values()]
         ),
     }
     return pd.DataFrame(parts)
 
 
 def missing_by_arm(counts: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of each column with missing values, how many in each arm, for design.json."""
+    """The number of missing values in each arm, of each column that has any, for design.json."""
     kept = counts[counts["role"] != "any"]
     sums = kept.groupby(["role", "column", "arm"], sort=False)[["n", "n_missing"]].sum()
-    found = []
+    rows = []
     for (role, column), part in sums.groupby(level=[0, 1], sort=False):
         if part["n_missing"].any():
             arms: Mapping[str, int] = part["n_missing"].droplevel([0, 1]).to_dict()
-            found.append(
+            rows.append(
                 {"role": role, "column": column, "arms": {arm: int(n) for arm, n in arms.items()}}
             )
-    return found
+    return rows
 
 
 def _typed(
@@ -241,33 +241,33 @@ def _typed(
 def _covariate(
     values: pd.Series, key: str, *, category: bool, number: bool
 ) -> tuple[pd.Series, list[str]]:
-    """Numbers stay numbers; anything else is a category."""
+    """A covariate as floats if numeric, else as categories, with a warning if these are many."""
     text = pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values)
     if number and text and not pd.api.types.is_bool_dtype(values):
         return check_numeric(values, key), []
     if not (category or text):
         return check_numeric(values, key), []
-    found = labels(values)
-    levels = found.cat.categories
+    labelled = labels(values)
+    levels = labelled.cat.categories
     if category or len(levels) <= MANY_LEVELS:
-        return found, []
-    odd = found[found.isin(levels[pd.to_numeric(levels, errors="coerce").isna()])].iloc[0]
-    return found, [
+        return labelled, []
+    odd = labelled[labelled.isin(levels[pd.to_numeric(levels, errors="coerce").isna()])].iloc[0]
+    return labelled, [
         f"The covariate '{values.name}' is taken as a category with {len(levels)} levels, because it "
         f"has values such as '{odd}'; list it under `numeric` or `categorical` to decide."
     ]
 
 
 def _two_values(values: pd.Series) -> list[str]:
-    """How an outcome of two values is taken."""
-    found = sorted(values.unique())
-    if len(found) > 2:
+    """A warning if the outcome is binary: it is analysed as a number."""
+    levels = sorted(values.unique())
+    if len(levels) > 2:
         return []
-    shares = " An effect of 0.05 is 5 percentage points." if found == [0, 1] else ""
+    shares = " An effect of 0.05 is 5 percentage points." if levels == [0, 1] else ""
     return [
-        f"The outcome '{values.name}' has two values, {found[0]:g} and {found[1]:g}, and is analysed as "
-        f"a number.{shares} The simulations that judge the methods draw it from a normal distribution, "
-        "which it does not have."
+        f"The outcome '{values.name}' has two values, {levels[0]:g} and {levels[1]:g}, and is analysed "
+        f"as a number.{shares} The simulations that judge the methods draw it from a normal "
+        "distribution, which it does not have."
     ]
 
 
@@ -279,7 +279,7 @@ def _set_aside(
     singletons: str,
     one_arm_blocks: str,
 ) -> pd.DataFrame:
-    """The table without what the configuration sets aside; `dropped` gains the reasons."""
+    """The table without singleton groups and one-arm blocks; their rows are added to `dropped`."""
     if singletons == "drop":
         alone = table.groupby(roles.group)[roles.group].transform("size") == 1
         dropped["in groups of one member"] = int(alone.sum())
@@ -295,7 +295,7 @@ def _set_aside(
 
 
 def _transformed(values: pd.Series, outcome_as: str) -> tuple[pd.Series, dict[str, Any]]:
-    """The outcome on the scale of the analysis, and what it takes to go back."""
+    """The outcome on the scale of the analysis, and the mean and sd that transform it back."""
     if outcome_as == "raw":
         return values, {"as": "raw"}
     if outcome_as == "log":
@@ -309,10 +309,10 @@ def _transformed(values: pd.Series, outcome_as: str) -> tuple[pd.Series, dict[st
 
 
 def _relabel(values: pd.Series, names: Mapping[Any, str]) -> tuple[pd.Series, list[str]]:
-    """The treatment under new names, and these in order."""
-    known = list(values.cat.categories)
-    new = {matching(value, known): str(label) for value, label in names.items()}
-    unknown = [arm for arm in known if arm not in new]
+    """The treatment with its arms renamed, and the new names in order."""
+    arms = list(values.cat.categories)
+    new = {matching(value, arms): str(label) for value, label in names.items()}
+    unknown = [arm for arm in arms if arm not in new]
     if unknown:
         problem = f"the data have a treatment '{unknown[0]}' that has no label"
         raise InputError("levels", problem, "give every value a label")

@@ -1,4 +1,4 @@
-"""Labels of groups, arms and categories: text that is held once, and a code for each row."""
+"""Labels of groups, arms and categories as categoricals: text stored once, a code for each row."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def labels(values: pd.Series) -> pd.Series:
 
     The categories are those that occur, in natural order: 2 before 10. Missing stays missing.
     """
-    codes, found = _codes(values)
-    whole = pd.api.types.is_float_dtype(found) and (found.dropna() % 1 == 0).all()
-    text = (found.astype("Int64") if whole else found).astype("string").astype(object)
+    codes, distinct = _codes(values)
+    whole = pd.api.types.is_float_dtype(distinct) and (distinct.dropna() % 1 == 0).all()
+    text = (distinct.astype("Int64") if whole else distinct).astype("string").astype(object)
     return _categorical(values, codes, _without_decimals(text))
 
 
@@ -32,20 +32,20 @@ def in_order(values: pd.Series) -> list[str]:
 
 def combined(parts: list[pd.Series]) -> pd.Series:
     """One label for each combination of labels, `1 / 7`; missing where a part is."""
-    found = [labels(part) for part in parts]
-    codes = np.column_stack([each.cat.codes.to_numpy() for each in found])
-    known = np.asarray((codes >= 0).all(axis=1))
-    pairs, code = np.unique(codes[known], axis=0, return_inverse=True)
-    names = [each.cat.categories for each in found]
+    labelled = [labels(part) for part in parts]
+    codes = np.column_stack([each.cat.codes.to_numpy() for each in labelled])
+    complete = np.asarray((codes >= 0).all(axis=1))
+    pairs, code = np.unique(codes[complete], axis=0, return_inverse=True)
+    names = [each.cat.categories for each in labelled]
     text = [JOINT.join(name[i] for name, i in zip(names, pair, strict=True)) for pair in pairs]
-    of_row = np.full(len(known), -1)
-    of_row[known] = code.ravel()
+    of_row = np.full(len(complete), -1)
+    of_row[complete] = code.ravel()
     dtype = pd.CategoricalDtype(pd.Index(text, dtype=object))
     return pd.Series(pd.Categorical.from_codes(of_row, dtype=dtype), index=parts[0].index)
 
 
 def relabelled(values: pd.Series, new: Mapping[str, str | None]) -> pd.Series:
-    """Labels (see `labels`) under new names, which several may share; None makes them missing."""
+    """Labels (see `labels`) renamed; several may get one name, and None makes a label missing."""
     text = values.cat.categories.astype(object)
     return _categorical(
         values, values.cat.codes.to_numpy(), text.map(lambda each: new.get(each, each))
@@ -65,28 +65,28 @@ def _natural(label: str) -> tuple[int, float, str]:
 
 
 def _without_decimals(text: pd.Index) -> pd.Index:
-    """Texts that all are whole numbers, as these are written without decimals."""
-    known = [str(each) for each in text if not pd.isna(each)]
-    if not any("." in each or "," in each for each in known):
+    """Texts without decimals, `1` for `1.0`, if all are whole numbers; else unchanged."""
+    present = [str(each) for each in text if not pd.isna(each)]
+    if not any("." in each or "," in each for each in present):
         return text
     whole = [None if pd.isna(each) else WHOLE.fullmatch(str(each)) for each in text]
-    if sum(each is not None for each in whole) < len(known):
+    if sum(each is not None for each in whole) < len(present):
         return text
     return pd.Index([each and each[1] for each in whole], dtype=object)
 
 
 def _codes(values: pd.Series) -> tuple[np.ndarray, pd.Index]:
-    """A code for each row, -1 where the value is missing, and the values."""
+    """Integer codes of the rows, -1 where the value is missing, and the distinct values."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values.cat.codes.to_numpy(), values.cat.categories
     if values.dtype == object:  # as objects 1 and True would be the same
         values = values.astype("string").where(values.notna(), None)
-    codes, found = pd.factorize(values)
-    return codes, pd.Index(found)
+    codes, distinct = pd.factorize(values)
+    return codes, pd.Index(distinct)
 
 
 def _categorical(values: pd.Series, codes: np.ndarray, text: pd.Index) -> pd.Series:
-    """The series of these texts: `text` may name one label twice, or one that does not occur."""
+    """The categorical of `text[codes]`, where `text` may have duplicates or unused labels."""
     occurs = np.zeros(len(text) + 1, dtype=bool)
     occurs[codes] = True
     names = sorted({str(each) for each in text[occurs[:-1]] if not pd.isna(each)}, key=natural)

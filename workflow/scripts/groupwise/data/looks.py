@@ -1,4 +1,4 @@
-"""What the columns without a role tell of the rows: who is a row, and what was assigned to arms."""
+"""What all columns show of the rows: the unit of a row, and the unit assigned to arms."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ EVIDENCE = 10
 
 @dataclass(frozen=True)
 class Looks:
-    """What was seen of the rows that are analysed.
+    """Findings on the rows that are analysed.
 
     Attributes
     ----------
-    row : what a row is called: individual, measurement (of an individual), or row (not known)
+    row : what a row is called: individual, measurement (of an individual), or row (if undecided)
     assigned_with : the column that the treatment goes with inside groups, if there is one
     alerts, warnings : sentences, the first to be read before any result
     """
@@ -43,59 +43,61 @@ class Looks:
 
 
 def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Looks:
-    """Look at all columns of the rows to analyse (see `ingest.chosen`).
+    """Check the design against all columns of the rows to analyse (see `ingest.chosen`).
 
     Parameters
     ----------
     assigned
         What the configuration says was assigned: `individual`, `group`, or nothing.
     """
-    found = Structure(table)
+    structure = Structure(table)
     used = {*roles.columns, *roles.columns_read}
     others = [str(column) for column in table.columns if column not in used]
-    person = _individual(found, roles, others)
-    row, warnings = _row(found, roles, person)
-    alerts = _before_and_after(found, roles, person, others)
-    goes_with = _measured_again(found, roles)
+    person = _individual(structure, roles, others)
+    row, warnings = _row(structure, roles, person)
+    alerts = _before_and_after(structure, roles, person, others)
+    goes_with = _measured_again(structure, roles)
     if goes_with is None and assigned != "individual":
-        goes_with = treatment_goes_with(found, roles, [*roles.covariates, *others])
+        goes_with = treatment_goes_with(structure, roles, [*roles.covariates, *others])
     if goes_with is not None:
-        if _is_settled(found, roles, goes_with):
-            warnings.append(_goes_with(found, roles, goes_with))
+        if _is_settled(structure, roles, goes_with):
+            warnings.append(_goes_with(structure, roles, goes_with))
         else:
-            alerts.append(_goes_with(found, roles, goes_with))
-    elif outer := restarts_in(found, roles.group, others):
+            alerts.append(_goes_with(structure, roles, goes_with))
+    elif outer := restarts_in(structure, roles.group, others):
         alerts.append(_restarts(roles, outer))
-    alerts += [*_spellings(table, roles), *_strays(found, roles)]
+    alerts += [*_spellings(table, roles), *_strays(structure, roles)]
     warnings += suspect.copied_rows(table)
     return Looks(row, goes_with, tuple(alerts), tuple(warnings))
 
 
-def _measured_again(found: Structure, roles: Roles) -> str | None:
+def _measured_again(structure: Structure, roles: Roles) -> str | None:
     """The individual, where groups hold several arms, and each individual several rows of one."""
     person, arm = roles.individual, roles.treatment
-    if person is None or person == roles.group or found.follows(roles.group, arm):
+    if person is None or person == roles.group or structure.follows(roles.group, arm):
         return None
     pairs = (roles.group, person)
-    several = found.n_levels(pairs) < int((found.codes(pairs) >= 0).sum())
-    return person if several and found.follows(pairs, arm) else None
+    several = structure.n_levels(pairs) < int((structure.codes(pairs) >= 0).sum())
+    return person if several and structure.follows(pairs, arm) else None
 
 
-def shared_id(found: Structure, group: str, columns: Iterable[str]) -> Key | None:
+def shared_id(structure: Structure, group: str, columns: Iterable[str]) -> Key | None:
     """A column that names persons, or is an id, inside the groups, with several rows to each."""
     for column in columns:
         if not (rank(column) == 1 or _is_plain_id(column)):
             continue
-        if found.columns[column].kind in ("number", "empty"):
+        if structure.columns[column].kind in ("number", "empty"):
             continue
-        key: Key = column if found.follows(column, group) else (group, column)
-        known = int((found.codes(key) >= 0).sum())
-        if found.n_levels(key) > found.n_levels(group) and known > SHARED * found.n_levels(key):
+        key: Key = column if structure.follows(column, group) else (group, column)
+        n_labelled = int((structure.codes(key) >= 0).sum())
+        if structure.n_levels(key) > structure.n_levels(
+            group
+        ) and n_labelled > SHARED * structure.n_levels(key):
             return key
     return None
 
 
-def treatment_goes_with(found: Structure, roles: Roles, columns: Iterable[str]) -> str | None:
+def treatment_goes_with(structure: Structure, roles: Roles, columns: Iterable[str]) -> str | None:
     """The column whose values share an arm inside each group, though groups hold several arms.
 
     Then rows were not assigned one by one. Of several such columns one that names times comes
@@ -103,59 +105,63 @@ def treatment_goes_with(found: Structure, roles: Roles, columns: Iterable[str]) 
     itself, must have several levels in each arm.
     """
     arm, group = roles.treatment, roles.group
-    if found.follows(group, arm):
+    if structure.follows(group, arm):
         return None
     fitting = []
     for column in columns:
-        if found.columns[column].kind in ("number", "empty"):
+        if structure.columns[column].kind in ("number", "empty"):
             continue
         pairs = (group, column)
-        together = int((found.codes(pairs) >= 0).sum()) - found.n_levels(pairs)
-        if together < EVIDENCE or not found.follows(pairs, arm):
+        together = int((structure.codes(pairs) >= 0).sum()) - structure.n_levels(pairs)
+        if together < EVIDENCE or not structure.follows(pairs, arm):
             continue
         # What tells the arm by itself is a smaller unit, or a dose.
-        alone = found.follows(column, arm)
-        named = is_time(found, column) and not alone, rank(column)
-        if (any(named) and not alone) or _levels_by_arm(found, column, arm).min() >= 2:
-            fitting.append((not named[0], -named[1], found.n_levels(pairs), column))
+        alone = structure.follows(column, arm)
+        named = is_time(structure, column) and not alone, rank(column)
+        if (any(named) and not alone) or _levels_by_arm(structure, column, arm).min() >= 2:
+            fitting.append((not named[0], -named[1], structure.n_levels(pairs), column))
     return min(fitting)[-1] if fitting else None
 
 
-def restarts_in(found: Structure, group: str, columns: Iterable[str]) -> str | None:
-    """The column of larger units in each of which the labels of the group begin anew."""
-    if not _begins_at_one(found.table[group]):
+def restarts_in(structure: Structure, group: str, columns: Iterable[str]) -> str | None:
+    """The column of larger units in which the labels of the group restart, if there is one."""
+    if not _begins_at_one(structure.table[group]):
         return None
     for column in columns:
-        cells = found.crossed(column, group) if restarted(found, group, column) else None
-        if cells is not None and found.n_levels(column) > 1 and (cells > 0).sum(axis=1).min() > 1:
+        cells = structure.crossed(column, group) if restarted(structure, group, column) else None
+        if (
+            cells is not None
+            and structure.n_levels(column) > 1
+            and (cells > 0).sum(axis=1).min() > 1
+        ):
             return column
     return None
 
 
-def _individual(found: Structure, roles: Roles, others: list[str]) -> Key | None:
-    """What tells individuals apart: the role, or a column that names persons with several rows."""
+def _individual(structure: Structure, roles: Roles, others: list[str]) -> Key | None:
+    """The identifier of individuals: the role, or a column of persons with several rows each."""
     if roles.individual is None:
-        return shared_id(found, roles.group, others)
+        return shared_id(structure, roles.group, others)
     return roles.individual if roles.individual == roles.group else (roles.group, roles.individual)
 
 
-def _row(found: Structure, roles: Roles, person: Key | None) -> tuple[str, list[str]]:
-    """What a row is called, and a sentence where that is in doubt."""
-    n = len(found.table)
+def _row(structure: Structure, roles: Roles, person: Key | None) -> tuple[str, list[str]]:
+    """What a row is called (see `Looks.row`), and a warning if that is in doubt."""
+    n = len(structure.table)
     if roles.individual is not None and person is not None:
-        return ("measurement" if found.n_levels(person) < n else "individual"), []
+        return ("measurement" if structure.n_levels(person) < n else "individual"), []
     if person is not None:
         name = _last(person)
-        said = (
-            f"Several rows have the same value of '{name}' ({n:,} rows, {found.n_levels(person):,} "
+        sentence = (
+            f"Several rows have the same value of '{name}' ({n:,} rows, {structure.n_levels(person):,} "
             f"values), so a row may be a measurement and not an individual: `individual: "
             f"{in_yaml(name)}` under `roles` says so, and individuals are then counted as such."
         )
-        return "row", [said]
-    own = dict(roles.parts).get(roles.group, (roles.group,))[-1]
-    if _is_plain_id(own):
+        return "row", [sentence]
+    column = dict(roles.parts).get(roles.group, (roles.group,))[-1]
+    if _is_plain_id(column):
         return "row", []
-    return ("measurement" if rank(own) == 1 else "individual"), []
+    return ("measurement" if rank(column) == 1 else "individual"), []
 
 
 def _is_plain_id(name: str) -> bool:
@@ -164,17 +170,17 @@ def _is_plain_id(name: str) -> bool:
 
 
 def _before_and_after(
-    found: Structure, roles: Roles, person: Key | None, others: list[str]
+    structure: Structure, roles: Roles, person: Key | None, others: list[str]
 ) -> list[str]:
-    """A sentence if rows of an individual may be from before and after a treatment it keeps."""
-    if person is None or not found.follows(person, roles.treatment):
+    """An alert if an individual in one arm may have rows from before and after the treatment."""
+    if person is None or not structure.follows(person, roles.treatment):
         return []
     if baseline_name(roles) in roles.covariates:
         return []
     for time in (*roles.covariates, *others):
-        if not is_time(found, time) or not found.tells_apart(person, time):
+        if not is_time(structure, time) or not structure.tells_apart(person, time):
             continue
-        first = before(found, time)
+        first = before(structure, time)
         if first is not None:
             name = _last(person)
             role = "" if roles.individual else f"`individual: {in_yaml(name)}` under `roles` and "
@@ -187,13 +193,13 @@ def _before_and_after(
     return []
 
 
-def _is_settled(found: Structure, roles: Roles, column: str) -> bool:
-    """Whether a time is adjusted for, and so is what members of a group share at one time."""
+def _is_settled(structure: Structure, roles: Roles, column: str) -> bool:
+    """Whether a time is a covariate, and group by time is the second group."""
     cell = dict(roles.parts).get(str(roles.second_group))
     named = cell is not None and set(cell) == {roles.group, column}
     same = roles.second_group is not None and (
-        found.follows((roles.group, column), roles.second_group)
-        and found.follows(roles.second_group, column)
+        structure.follows((roles.group, column), roles.second_group)
+        and structure.follows(roles.second_group, column)
     )
     return column in roles.covariates and (named or same)
 
@@ -202,18 +208,16 @@ def _last(key: Key) -> str:
     return key[-1] if isinstance(key, tuple) else key
 
 
-def _goes_with(found: Structure, roles: Roles, column: str) -> str:
-    """What it means that the treatment goes with a column inside groups, and what to write."""
+def _goes_with(structure: Structure, roles: Roles, column: str) -> str:
+    """The alert that the treatment varies with a column within groups, and how to declare that."""
     group, treatment = roles.group, roles.treatment
     start = (
         f"The treatment '{treatment}' varies within '{group}', but not within '{group}' and '{column}' "
         "together: rows were not assigned to arms one by one"
     )
-    if is_time(found, column):
-        return (
-            f"{start}. {_with_time(found, roles, column)} The randomisation test gives no answer."
-        )
-    if rank(column) > rank(group) and not found.follows(column, group):
+    if is_time(structure, column):
+        return f"{start}. {_with_time(structure, roles, column)} The randomisation test gives no answer."
+    if rank(column) > rank(group) and not structure.follows(column, group):
         what = f"the labels of '{group}' begin anew in each '{column}'"
         roles_are = f"`group: {_together(roles, column, group)}` under `roles`"
     else:
@@ -228,8 +232,8 @@ def _goes_with(found: Structure, roles: Roles, column: str) -> str:
 
 
 def _spellings(table: pd.DataFrame, roles: Roles) -> list[str]:
-    """Labels of one column that differ in case and spaces only."""
-    said = []
+    """Alerts on labels of one column that differ only in case and spaces."""
+    sentences = []
     for column in dict.fromkeys(roles.columns_read):
         if column in (roles.outcome, roles.treatment, *roles.covariates):
             continue
@@ -241,20 +245,20 @@ def _spellings(table: pd.DataFrame, roles: Roles) -> list[str]:
         changed = {old: new for old, new in changed.items() if old != new}
         if changed:
             old, new = next(iter(changed.items()))
-            said.append(
+            sentences.append(
                 f"'{old}' and '{new}' in column '{column}' differ in case or spaces only, and count as "
                 f"two: `recode: {in_yaml({column: changed})}` makes one of them."
             )
-    return said
+    return sentences
 
 
 def _folded(label: object) -> str:
     return " ".join(str(label).casefold().split())
 
 
-def _strays(found: Structure, roles: Roles) -> list[str]:
-    """Few rows in another arm than all others of their group: perhaps errors."""
-    cells = found.crossed(roles.group, roles.treatment)
+def _strays(structure: Structure, roles: Roles) -> list[str]:
+    """An alert if few rows are in another arm than the rest of their group: perhaps errors."""
+    cells = structure.crossed(roles.group, roles.treatment)
     if cells is None:
         return []
     stray = cells.sum(axis=1) - cells.max(axis=1)
@@ -262,7 +266,9 @@ def _strays(found: Structure, roles: Roles) -> list[str]:
     n = int(stray.sum())
     if not n or n > STRAY * cells.sum() or len(apart) > max(1, STRAY_GROUPS * len(cells)):
         return []
-    group = found.table[roles.group].iloc[np.flatnonzero(found.codes(roles.group) == apart[0])[0]]
+    group = structure.table[roles.group].iloc[
+        np.flatnonzero(structure.codes(roles.group) == apart[0])[0]
+    ]
     rows = "1 row is" if n == 1 else f"{n:,} rows are"
     others = " and others" if len(apart) > 1 else ""
     return [
@@ -273,16 +279,16 @@ def _strays(found: Structure, roles: Roles) -> list[str]:
 
 
 def _together(roles: Roles, *names: str) -> str:
-    """Columns that make one identifier, as config.yaml has it."""
+    """The columns of one identifier, or the only one, written as in config.yaml."""
     parts = dict(roles.parts)
     columns = list(dict.fromkeys(each for name in names for each in parts.get(name, (name,))))
     return in_yaml(columns if len(columns) > 1 else columns[0])
 
 
-def _with_time(found: Structure, roles: Roles, column: str) -> str:
-    """What to do about a treatment that changes with time."""
+def _with_time(structure: Structure, roles: Roles, column: str) -> str:
+    """The advice on a treatment that changes with time."""
     cell = f"`second_group: {_together(roles, roles.group, column)}` under `roles`"
-    if _is_settled(found, roles, column):
+    if _is_settled(structure, roles, column):
         return f"'{column}' is adjusted for, and so is what a '{roles.group}' shares at one time."
     if column in roles.covariates:
         return (
@@ -305,17 +311,17 @@ def _restarts(roles: Roles, outer: str) -> str:
     )
 
 
-def _levels_by_arm(found: Structure, column: str, arm: str) -> np.ndarray:
-    """How many levels of a column occur in each arm."""
-    cells = found.crossed(arm, column)
+def _levels_by_arm(structure: Structure, column: str, arm: str) -> np.ndarray:
+    """The number of levels of a column that occur in each arm, shape (n_arms,)."""
+    cells = structure.crossed(arm, column)
     return np.zeros(1) if cells is None else (cells > 0).sum(axis=1)
 
 
 def _begins_at_one(values: pd.Series) -> bool:
     """Whether labels are numbers or letters from the first on: 1, 2, 3 or A, B, C."""
-    found = list(labels(values).cat.categories)
-    numbers = [str(i) for i in range(1, len(found) + 1)]
-    letters = [chr(ord("a") + i) for i in range(len(found))]
-    return found in (numbers, [str(i - 1) for i in range(1, len(found) + 1)]) or (
-        len(found) <= 26 and [each.casefold() for each in found] == letters
+    categories = list(labels(values).cat.categories)
+    numbers = [str(i) for i in range(1, len(categories) + 1)]
+    letters = [chr(ord("a") + i) for i in range(len(categories))]
+    return categories in (numbers, [str(i - 1) for i in range(1, len(categories) + 1)]) or (
+        len(categories) <= 26 and [each.casefold() for each in categories] == letters
     )

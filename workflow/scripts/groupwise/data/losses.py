@@ -1,4 +1,4 @@
-"""Rows that are lost because a value is missing in them: how many, and whether an arm goes."""
+"""Rows lost to missing values: how many, and whether an arm or a block is lost with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from groupwise.data.validate import Roles
 from groupwise.data.values import in_yaml
 
 LOUD = 0.05
-"""A larger share of rows lost for other reasons than a missing outcome is told before any result."""
+"""A larger share of rows lost for other reasons than a missing outcome is reported before any result."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Losses:
 
     @classmethod
     def of(cls, table: pd.DataFrame, roles: Roles, incomplete: Mapping[str, int]) -> Losses:
-        """Of a table with labels as categoricals, and the rows that each column loses."""
+        """The losses of a table, with labels as categoricals, whose columns lose `incomplete` rows."""
         outcome = f"{roles.outcome} missing"
         reasons = {reason: n for reason, n in incomplete.items() if reason != outcome}
         kept = table.notna().all(axis="columns")
@@ -71,17 +71,17 @@ def check_losses(losses: Losses, roles: Roles, most_dropped: float) -> list[str]
         problem = losses.sentence().replace(" are left out", " would be left out")
         fix = f"complete them, or allow it by `most_dropped: {_next_share(losses.share)}`"
         raise InputError("most_dropped", problem, fix)
-    said = [f"{losses.sentence()}."] if losses.share > LOUD else []
+    sentences = [f"{losses.sentence()}."] if losses.share > LOUD else []
     for role, label, column, n in losses.gone:
-        said.append(
+        sentences.append(
             f"The {role} '{label}' is not in the results: none of its {n:,} rows is complete, most "
             f"of them for want of '{column}'."
         )
-    return said
+    return sentences
 
 
 def _refuse_ungrouped(arm: str, n: int, roles: Roles) -> None:
-    """An arm whose members are in no group: of its own groups nothing is known."""
+    """Raise InputError for an arm all of whose rows lack a group."""
     rows = "the one row" if n == 1 else f"all {n:,} rows"
     problem = f"{rows} of the arm '{arm}' have no value in column '{roles.group}'"
     kept = {roles.treatment: {"not": arm}}

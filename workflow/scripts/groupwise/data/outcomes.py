@@ -36,6 +36,8 @@ WHEN = re.compile(
 
 @dataclass(frozen=True)
 class Candidate:
+    """A column that may be the outcome; `marks`: how well it fits."""
+
     name: str
     marks: float
     why: str
@@ -57,55 +59,55 @@ class Candidate:
 
     @property
     def is_plain(self) -> bool:
-        """Whether all words of the name are known ones: another may say when, or of what."""
+        """Whether all words of the name are in the vocabulary: another may say when, or of what."""
         split = [part for part in re.split(r"[\W_\d]+", say.folded(self.name)) if part]
         return bool(split) and all(says(part, say.OUTCOME | say.MEASURE) for part in split)
 
 
 def candidates(
-    found: Structure, taken: Iterable[str], units: Iterable[Key], times: Iterable[str]
+    structure: Structure, used: Iterable[str], units: Iterable[Key], times: Iterable[str]
 ) -> list[Candidate]:
     """Columns that could be the outcome, best first. `units`: group, individual and treatment."""
-    skipped = {*taken, *times}
-    columns = [each for name, each in found.columns.items() if name not in skipped]
-    early = _first_of_series(found.columns)
-    late = _with_baseline(found.columns, early)
-    made = []
+    skipped = {*used, *times}
+    columns = [each for name, each in structure.columns.items() if name not in skipped]
+    early = _first_of_series(structure.columns)
+    late = _with_baseline(structure.columns, early)
+    ranked = []
     for column in columns:
-        kind = measured(found, column)
+        kind = measured(structure, column)
         if kind is None:
             continue
-        marks, named = _marks(found, column, kind, early)
+        marks, named = _marks(structure, column, kind, early)
         has_baseline = column.name in late and not says(column.name, say.AFTER)
         marks += 1.5 if has_baseline else 0.0
         named = named or has_baseline
-        fixed = [unit for unit in units if _is_fixed(found, unit, column.name)]
+        fixed = [unit for unit in units if _is_fixed(structure, unit, column.name)]
         marks -= 4.0 if fixed else 0.0
-        why = _why(found, column, kind) + (", named so" if named else "")
-        place = list(found.columns).index(column.name)
+        why = _why(structure, column, kind) + (", named so" if named else "")
+        place = list(structure.columns).index(column.name)
         is_late = has_baseline or says(column.name, say.AFTER)
-        ruled_out = bool(fixed) or _names_rows(found, column.name, kind)
-        made.append(
+        ruled_out = bool(fixed) or _names_rows(structure, column.name, kind)
+        ranked.append(
             Candidate(
                 column.name, marks, why, named, column.levels, kind, place, is_late, ruled_out
             )
         )
-    return sorted(made, key=lambda each: (-each.marks, -each.levels))
+    return sorted(ranked, key=lambda each: (-each.marks, -each.levels))
 
 
 def only_one(
-    found: Structure, possible: Sequence[Candidate], taken: Collection[str]
+    structure: Structure, possible: Sequence[Candidate], used: Collection[str]
 ) -> Candidate | None:
-    """The candidate that is left where no other column at all can be the outcome."""
+    """The only candidate, if no other column can be the outcome; else None."""
     left = [each for each in possible if not each.ruled_out]
     if len(left) != 1 or (says(left[0].name, say.TRAIT) and len(possible) > 1):
         return None
     judged = {each.name for each in possible}
     others = [
         name
-        for name, column in found.columns.items()
+        for name, column in structure.columns.items()
         if name not in judged
-        and name not in taken
+        and name not in used
         and column.levels > 1
         and not column.is_key
         and name_marks(name) <= 0
@@ -120,31 +122,31 @@ def measured_after(names: Collection[str], columns: Mapping[str, Column]) -> lis
     return [name for name in names if name in late or says(name, say.AFTER)]
 
 
-def measured(found: Structure, column: Column) -> str | None:
-    """`number`, `text` (numbers and a few texts), `two`: what an outcome may be; else None."""
+def measured(structure: Structure, column: Column) -> str | None:
+    """The kind of an outcome: number, text (with numbers), signs, two, labels; None if unfit."""
     if column.levels < 2:
         return None
     if column.kind in ("number", "whole number"):
         return "two" if column.levels == 2 and column.kind == "whole number" else "number"
-    if column.kind == "true/false" or (column.levels == 2 and two_values(found, column.name)):
+    if column.kind == "true/false" or (column.levels == 2 and two_values(structure, column.name)):
         return "two"
-    if column.kind == "text" and is_mostly_numbers(found.table[column.name]):
+    if column.kind == "text" and is_mostly_numbers(structure.table[column.name]):
         return "text"
-    if format_remedy(column, found.table[column.name]) is not None:
+    if format_remedy(column, structure.table[column.name]) is not None:
         return "signs"
     few = column.kind == "text" and column.levels <= MOST_LABELS
     return "labels" if few and names_it(column.name, say.RESULT) else None
 
 
 def is_mostly_numbers(values: pd.Series) -> bool:
-    """Whether texts keep a column from being numbers that nearly all of its values are."""
+    """Whether most distinct values of a column are numbers, at least 5 of the first 2,000."""
     texts = values.dropna().unique()[:2000]
     numbers = sum(bool(NUMBER.fullmatch(str(each).strip())) for each in texts)
     return numbers >= 5 and numbers > MOSTLY * len(texts)
 
 
 def format_remedy(column: Column, values: pd.Series) -> Remedy | None:
-    """How to read a column of text as numbers, if a setting of `format` does that.
+    """(problem, fix) for a column of text that one setting of `format` reads as numbers; else None.
 
     Labels such as 1a and 2a are none, nor are few values: doses, or times.
     """
@@ -157,9 +159,9 @@ def format_remedy(column: Column, values: pd.Series) -> Remedy | None:
     return remedy if remedy is not None and remedy[1].count("`format: ") == 1 else None
 
 
-def two_values(found: Structure, name: str) -> dict[str, int] | None:
+def two_values(structure: Structure, name: str) -> dict[str, int] | None:
     """Which of two texts stands for no (0) and which for yes (1); None where they do not say."""
-    values = [str(each) for each in found.table[name].dropna().unique()]
+    values = [str(each) for each in structure.table[name].dropna().unique()]
     if len(values) != 2:
         return None
     first, second = values
@@ -171,8 +173,8 @@ def two_values(found: Structure, name: str) -> dict[str, int] | None:
     return None
 
 
-def _is(value: str, known: frozenset[str]) -> bool:
-    return re.sub(r"[\W_]+", "_", say.folded(value)) in known
+def _is(value: str, vocabulary: frozenset[str]) -> bool:
+    return re.sub(r"[\W_]+", "_", say.folded(value)) in vocabulary
 
 
 def _negates(no: str, yes: str) -> bool:
@@ -181,24 +183,24 @@ def _negates(no: str, yes: str) -> bool:
 
 
 def _marks(
-    found: Structure, column: Column, kind: str, early: frozenset[str]
+    structure: Structure, column: Column, kind: str, early: frozenset[str]
 ) -> tuple[float, bool]:
-    """How much a column looks like an outcome, and whether it is named as one."""
+    """Marks of a column as an outcome, and whether it is named as one."""
     name = column.name
     by_name, named = _name_marks(name, kind, is_early=name in early)
     marks = {"number": 2.0, "text": 1.5, "signs": 1.5, "two": 0.0, "labels": 0.0}[kind] + by_name
     if column.kind == "whole number" and kind == "number":
         marks -= 0.5 if column.levels > FEW else 1.25
-    if _names_rows(found, name, kind):
+    if _names_rows(structure, name, kind):
         marks -= 7.0
-    if not named and (is_unit(found, name) or _is_dealt(found, column)):
+    if not named and (is_unit(structure, name) or _is_dealt(structure, column)):
         marks -= 3.0
-    place = list(found.columns).index(name) / max(len(found.columns) - 1, 1)
+    place = list(structure.columns).index(name) / max(len(structure.columns) - 1, 1)
     return marks + 0.3 * place, named
 
 
-def _names_rows(found: Structure, name: str, kind: str) -> bool:
-    key = is_key(found, name) and kind != "signs"
+def _names_rows(structure: Structure, name: str, kind: str) -> bool:
+    key = is_key(structure, name) and kind != "signs"
     return key or (is_label(name) and not says(name, say.OUTCOME))
 
 
@@ -220,11 +222,11 @@ def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
     return marks, named
 
 
-def _is_dealt(found: Structure, column: Column) -> bool:
-    """Whether the values come equally often, as those of a factor that was set, or of a time."""
-    if column.name not in found.repeated or not 3 <= column.levels <= 20:
+def _is_dealt(structure: Structure, column: Column) -> bool:
+    """Whether the values are balanced, as those of a factor or of a time are."""
+    if column.name not in structure.repeated or not 3 <= column.levels <= 20:
         return False
-    counts = found.counts(column.name)
+    counts = structure.counts(column.name)
     return bool(counts.mean() >= 6 and counts.std() < 0.05 * counts.mean())
 
 
@@ -244,7 +246,7 @@ def _first_of_series(names: Mapping[str, Column]) -> frozenset[str]:
 
 
 def _with_baseline(names: Iterable[str], early: frozenset[str]) -> frozenset[str]:
-    """Columns that hold again, at a later time, what another column holds from before."""
+    """Columns that repeat, at a later time, the measurement of a baseline column."""
     stems = {name: _stem(name) for name in names}
     first = {name for name in stems if name in early or says(name, say.BEFORE)}
     measured_before = {stems[name] for name in first} - {""}
@@ -255,14 +257,14 @@ def _with_baseline(names: Iterable[str], early: frozenset[str]) -> frozenset[str
     )
 
 
-def measured_before(found: Structure, outcome: str) -> str | None:
-    """The one column that holds from before the treatment what the outcome holds from after it."""
+def measured_before(structure: Structure, outcome: str) -> str | None:
+    """The only column with the outcome as measured before the treatment, if there is one."""
     stems = {_stem(outcome), *_shortened(outcome)} - {""}
     if not _stem(outcome) and says(outcome, say.AFTER):  # posttest says nothing else
         stems = {""}
     fitting = [
         name
-        for name, column in found.columns.items()
+        for name, column in structure.columns.items()
         if column.kind in ("number", "whole number")
         and name != outcome
         and says(name, say.BEFORE)
@@ -277,13 +279,13 @@ def _split(name: str) -> list[str]:
 
 
 def _shortened(name: str) -> tuple[str, str]:
-    """A name, and without its last part: pain and pain_el beside pain_bl."""
+    """A name, and the name without its last part: pain and pain_el beside pain_bl."""
     parts = _split(name)
     return "_".join(parts), "_".join(parts[:-1])
 
 
 def _stem(name: str) -> str:
-    """A name without what says when; nothing where it does not say that."""
+    """A name without its words for a time; empty if it has none."""
     parts = _split(name)
     left = [
         part for part in parts if not WHEN.fullmatch(part) and part not in say.BEFORE | say.AFTER
@@ -291,15 +293,15 @@ def _stem(name: str) -> str:
     return "_".join(left) if len(left) < len(parts) else ""
 
 
-def _is_fixed(found: Structure, unit: Key, name: str) -> bool:
+def _is_fixed(structure: Structure, unit: Key, name: str) -> bool:
     """Whether a column has one value in each unit, where units have several rows."""
-    return found.counts(unit).mean() >= 1.3 and found.follows(unit, name)
+    return structure.counts(unit).mean() >= 1.3 and structure.follows(unit, name)
 
 
-def _why(found: Structure, column: Column, kind: str) -> str:
+def _why(structure: Structure, column: Column, kind: str) -> str:
     if kind == "two":
-        shown = " and ".join(column.examples)
-        return f"two values, {shown}"
+        examples = " and ".join(column.examples)
+        return f"two values, {examples}"
     if kind == "labels":
         return f"{column.levels} labels"
     if kind == "signs":

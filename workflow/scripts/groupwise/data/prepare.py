@@ -1,4 +1,4 @@
-"""What is declared of a file before its columns take their roles: recoded values, chosen rows."""
+"""Preparation of a table before its columns take roles: recoded values, filtered rows, baselines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def identifier(values: pd.Series) -> pd.Series:
 
 
 def recode(table: pd.DataFrame, recodes: Mapping[str, Mapping[Any, Any]]) -> pd.DataFrame:
-    """Values written another way; what is not listed stays, and None makes a value missing.
+    """The table with values replaced; values not listed stay, and None makes a value missing.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def recode(table: pd.DataFrame, recodes: Mapping[str, Mapping[Any, Any]]) -> pd.
 
 
 def where(table: pd.DataFrame, conditions: Mapping[str, Any], setting: str = "where") -> pd.Series:
-    """Which rows meet every condition, a mask.
+    """The mask of the rows that meet every condition, shape (n_rows,).
 
     A condition is a value, a list of values, or a mapping with some of `min` and `max` (numbers,
     included), `not` (a value or a list) and `missing` (true or false). A missing value meets no
@@ -57,7 +57,7 @@ def where(table: pd.DataFrame, conditions: Mapping[str, Any], setting: str = "wh
 
 
 def baseline_name(roles: Roles) -> str:
-    """The covariate that a baseline makes."""
+    """The name of the covariate that holds the outcome at baseline."""
     return f"{roles.outcome}_baseline"
 
 
@@ -101,7 +101,7 @@ def with_baseline(
 
 
 def own_groups(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
-    """Rows without a group, each, or those of one individual, as a group; and a sentence on it.
+    """The table with each ungrouped row, or individual, as its own group; and a warning.
 
     `table` has its labels as categoricals, and rows numbered from 0.
     """
@@ -117,12 +117,12 @@ def own_groups(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[st
     n = int(name[alone].nunique())
     arms = " and ".join(f"'{arm}'" for arm in in_order(table.loc[alone, roles.treatment]))
     who = f"{n:,} {of} of {arms} is" if n == 1 else f"{n:,} {of}s of {arms} are"
-    said = (
+    sentence = (
         f"{who} in no '{roles.group}', and each is taken as a group by itself. This assumes that they "
         "are independent of each other; mixed models and group means assume besides that they vary as "
         "the groups of the other arm do, which CR2 does not."
     )
-    return table.assign(**{roles.group: labels(group)}), [said]
+    return table.assign(**{roles.group: labels(group)}), [sentence]
 
 
 def _meets(values: pd.Series, condition: Any, key: str) -> pd.Series:
@@ -149,12 +149,12 @@ def _is_one_of(values: pd.Series, wanted: Any, key: str) -> pd.Series:
 
 def _label(value: Any, values: pd.Series, key: str) -> str:
     """The label, of a categorical, that a value of the settings means."""
-    known = list(values.cat.categories)
-    found = matching(value, known)
-    if found is None:
+    categories = list(values.cat.categories)
+    label = matching(value, categories)
+    if label is None:
         problem = f"no row has the value '{_text(value)}' in column '{values.name}'"
-        raise InputError(key, problem, nearest(_text(value), known))
-    return found
+        raise InputError(key, problem, nearest(_text(value), categories))
+    return label
 
 
 def _column(table: pd.DataFrame, column: str, key: str) -> pd.Series:

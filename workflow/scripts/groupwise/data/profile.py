@@ -1,4 +1,4 @@
-"""What stands in a table: its columns, and what nests in what."""
+"""The columns of a table: their kinds and levels, and which nest in which."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from groupwise.data.prepare import identifier
 
 FIRST_ROWS = 20_000
-"""Rows of a first look: what does not hold in them need not be looked at in all."""
+"""Rows of a quick check: a dependency that fails in them fails in all rows."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Column:
 
     @property
     def is_key(self) -> bool:
-        """Whether it names rows: a label, another one in each."""
+        """Whether it identifies rows: a text or whole number, different in each."""
         return self.levels == self.n - self.missing > 1 and self.kind in ("text", "whole number")
 
     @property
@@ -40,6 +40,7 @@ class Column:
 
 
 def profile(table: pd.DataFrame, n_examples: int = 4) -> list[Column]:
+    """Kind, levels and missing values of each column of a table."""
     return [
         Column(
             name=str(name),
@@ -63,7 +64,7 @@ def groupings(columns: Sequence[Column]) -> list[str]:
 
 
 def constant_within(table: pd.DataFrame, names: Sequence[str]) -> dict[str, set[str]]:
-    """For each of these columns, which others have one value only in each of its levels.
+    """For each of these columns, the others that are constant within each of its levels.
 
     Rows that miss one of the two values do not count. Columns that say the same under other
     labels are constant within one another. On rows without missing values the relation is
@@ -85,9 +86,9 @@ def constant_within(table: pd.DataFrame, names: Sequence[str]) -> dict[str, set[
 
 
 def nesting(constant: Mapping[str, set[str]]) -> list[tuple[list[str], list[str]]]:
-    """(columns that say the same, what else is constant within them), each relation once.
+    """Nesting without redundancy: (equivalent columns, other columns constant within them).
 
-    What is constant by way of a third column is left to that column's line.
+    A column that is constant through a third column is listed with the third only.
     """
     lines, done = [], set()
     for name, inner in constant.items():
@@ -107,21 +108,21 @@ def nesting(constant: Mapping[str, set[str]]) -> list[tuple[list[str], list[str]
 
 
 def is_function(outer: np.ndarray, inner: np.ndarray) -> bool:
-    """Whether codes of `inner` follow from those of `outer`; -1 is missing. O(rows)."""
-    known = (outer >= 0) & (inner >= 0)
-    outer, inner = outer[known], inner[known]
+    """Whether `inner` is a function of `outer`, both integer codes, -1 missing. O(rows)."""
+    complete = (outer >= 0) & (inner >= 0)
+    outer, inner = outer[complete], inner[complete]
     one = np.full(outer.max(initial=-1) + 1, -1)
     one[outer] = inner
     return bool((one[outer] == inner).all())
 
 
 def _kind(values: pd.Series) -> str:
-    known = values.dropna()
-    if known.empty:
+    present = values.dropna()
+    if present.empty:
         return "empty"
-    if pd.api.types.is_bool_dtype(known.infer_objects()):
+    if pd.api.types.is_bool_dtype(present.infer_objects()):
         return "true/false"
     if pd.api.types.is_numeric_dtype(values):
-        whole = (known % 1 == 0).all() if pd.api.types.is_float_dtype(known) else True
+        whole = (present % 1 == 0).all() if pd.api.types.is_float_dtype(present) else True
         return "whole number" if whole else "number"
     return "text"

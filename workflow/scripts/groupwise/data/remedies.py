@@ -1,4 +1,4 @@
-"""Why a column is text that should be numbers, and which setting mends it."""
+"""Why a column is text that should be numeric, and which setting fixes it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ABSENT_MEASUREMENT = ABSENT | {
     ),
     *("ill", "sick", "krank", "withdrawn", "dropout"),
 }
-"""The same, and what means so where a measurement should stand, but may name an arm."""
+"""`ABSENT`, and texts that mean missing among measurements, but may name an arm."""
 FIRST = {"no", "false", "nein", "falsch", "non", "faux", "fail", "failed", "absent", "negative"}
 FIRST |= {"n", "f", "never", "incorrect", "wrong", "nee", "nej", "not", "none", "off", "0"}
 """Of two labels, what is 0."""
@@ -93,9 +93,9 @@ SCALES = (
 
 
 def why_text(values: pd.Series) -> Remedy | None:
-    """Why a column that should hold numbers is text; None if it is not known.
+    """Why a column that should be numeric is text, and the fix; None if no cause fits.
 
-    One cause at a time: with the fix of the first one, the next one is found.
+    Only the first cause is reported: once it is fixed, the next one is.
     """
     if pd.api.types.is_bool_dtype(values):
         return _two_labels(str(values.name), ("false", "true"))
@@ -116,7 +116,7 @@ def why_text(values: pd.Series) -> Remedy | None:
 
 
 def suspects(name: str, texts: Mapping[str, int], codes: Mapping[str, int] | None = None) -> Remedy:
-    """For texts among numbers: those without digits may mean a missing value, as may some numbers."""
+    """The remedy for texts among numbers: without digits they, and `codes`, may mean missing."""
     odd = {text: n for text, n in texts.items() if re.search(r"\d", text)}
     listed = ", ".join(f"'{_short(text)}' ({n})" for text, n in (odd or texts).items())
     what = "a text" if len(odd or texts) == 1 else "texts"
@@ -125,8 +125,8 @@ def suspects(name: str, texts: Mapping[str, int], codes: Mapping[str, int] | Non
         return problem, _correction(odd)
     listed = ", ".join(f"'{code}' ({n})" for code, n in (codes or {}).items())
     problem += f", and far from the other numbers {listed}" if codes else ""
-    asked = {name: [*texts, *(float(code) for code in codes or ())]}
-    setting = f"`missing_codes: {in_yaml(asked)}`"
+    missing_codes = {name: [*texts, *(float(code) for code in codes or ())]}
+    setting = f"`missing_codes: {in_yaml(missing_codes)}`"
     return problem, f"write {setting} if that means missing, or else correct it in the file"
 
 
@@ -145,7 +145,7 @@ def _short(text: str) -> str:
 
 
 def _counts(values: pd.Series) -> Counter[str]:
-    """How often each value stands there, in the order of the rows."""
+    """The number of rows of each value, in order of first occurrence."""
     left = values.dropna().astype(str).str.strip()
     return Counter({str(text): int(n) for text, n in left.value_counts(sort=False).items()})
 
@@ -157,15 +157,15 @@ def is_number(text: str) -> bool:
 
 
 def unit_of(text: str) -> str | None:
-    """What stands before or after the number, if anything does."""
-    found = WITH_UNIT.fullmatch(text)
+    """The unit before or after a number in a text; None if there is none."""
+    match = WITH_UNIT.fullmatch(text)
     if (
-        found is None
-        or not is_number(found["number"].strip())
-        or (found["before"] and found["after"])
+        match is None
+        or not is_number(match["number"].strip())
+        or (match["before"] and match["after"])
     ):
         return None
-    return (found["before"] or found["after"] or "").strip() or None
+    return (match["before"] or match["after"] or "").strip() or None
 
 
 def _units(name: str, texts: Counter[str], total: int) -> Remedy | None:
@@ -237,10 +237,10 @@ def _absent(
     if numbers and (len(texts) <= FEW or numbers >= texts.total()):
         codes = {code: n for code, n in suspected.items() if code not in texts}
         return suspects(name, texts, codes) if len(texts) <= FEW else _too_many(name, texts)
-    known = {text: n for text, n in texts.items() if text.casefold() in ABSENT_MEASUREMENT}
-    if not known or len(known) == len(texts) or len(texts) - len(known) < 2:
+    absent = {text: n for text, n in texts.items() if text.casefold() in ABSENT_MEASUREMENT}
+    if not absent or len(absent) == len(texts) or len(texts) - len(absent) < 2:
         return None
-    problem, fix = suspects(name, known)
+    problem, fix = suspects(name, absent)
     return problem.replace("among its numbers", "that may mean missing"), fix
 
 
@@ -256,10 +256,10 @@ def _scale(name: str, texts: Sequence[str], counts: Counter[str]) -> Remedy | No
         return None
     for steps in SCALES:
         place = {word: i + 1 for i, step in enumerate(steps) for word in step.split("|")}
-        found = {text: place.get(" ".join(text.casefold().split())) for text in texts}
-        if None not in found.values() and len(set(found.values())) == len(texts):
-            order = sorted(texts, key=lambda text: found[text] or 0)
-            codes = ", ".join(f"{in_yaml(text)}: {found[text]}" for text in order)
+        ranks = {text: place.get(" ".join(text.casefold().split())) for text in texts}
+        if None not in ranks.values() and len(set(ranks.values())) == len(texts):
+            order = sorted(texts, key=lambda text: ranks[text] or 0)
+            codes = ", ".join(f"{in_yaml(text)}: {ranks[text]}" for text in order)
             problem = f"column '{name}' holds labels in an order, not numbers"
             fix = (
                 f"write `recode: {{{in_yaml(name)}: {{{codes}}}}}` to take their places for numbers"

@@ -18,7 +18,7 @@ MOST_STAGES = 12
 
 @dataclass(frozen=True)
 class Individual:
-    """Rows that share an individual. `time` tells them apart; `sure`: told by name and time."""
+    """Rows that share an individual. `time` tells them apart; `sure`: the name or the time says so."""
 
     key: Key
     per: float
@@ -26,7 +26,7 @@ class Individual:
     sure: bool
 
 
-def restarted(found: Structure, inner: str, outer: str) -> bool:
+def restarted(structure: Structure, inner: str, outer: str) -> bool:
     """Whether the labels of `inner` start again in each `outer`: 1, 2, 3 here, 1, 2, 3 there.
 
     Two crossed columns look the same, so the names decide: a pupil belongs to one school, while an
@@ -34,126 +34,132 @@ def restarted(found: Structure, inner: str, outer: str) -> bool:
     """
     if says(outer, say.BLOCK) or not 0 < rank(inner) < rank(outer):
         return False
-    if found.follows(inner, outer):
+    if structure.follows(inner, outer):
         return False
-    cells = found.crossed(outer, inner)
+    cells = structure.crossed(outer, inner)
     if cells is None:
         return False
     shared = (cells > 0).sum(axis=0)
-    return bool(np.mean(shared) >= 1.5 and unit_marks(found, inner) > 0)
+    return bool(np.mean(shared) >= 1.5 and unit_marks(structure, inner) > 0)
 
 
-def numbers_members(found: Structure, name: str) -> bool:
+def numbers_members(structure: Structure, name: str) -> bool:
     """Whether a column numbers the members of a larger unit anew in each: pupil 1, 2, 3 of a class.
 
     Such a number tells the rows of the larger unit apart, so it is the individual and no group.
     """
     if rank(name) > 1 or not (rank(name) == 1 or is_label(name)):
         return False
-    if found.columns[name].kind != "whole number":
+    if structure.columns[name].kind != "whole number":
         return False
     return any(
         rank(outer) > 1
         and outer != name
-        and is_unit(found, outer)
-        and not found.follows(name, outer)
-        and found.counts(outer).mean() >= 2
-        and found.tells_apart(outer, name)
-        and _starts_anew(found, name, outer)
-        for outer in found.repeated
+        and is_unit(structure, outer)
+        and not structure.follows(name, outer)
+        and structure.counts(outer).mean() >= 2
+        and structure.tells_apart(outer, name)
+        and _starts_anew(structure, name, outer)
+        for outer in structure.repeated
     )
 
 
-def _starts_anew(found: Structure, name: str, outer: str) -> bool:
-    """Whether nearly every larger unit has the first number, but for what is missing in the file."""
-    values = found.table[name]
-    lowest = values.groupby(found.codes(outer)).min()
+def _starts_anew(structure: Structure, name: str, outer: str) -> bool:
+    """Whether the numbers begin at the first in nearly every larger unit."""
+    values = structure.table[name]
+    lowest = values.groupby(structure.codes(outer)).min()
     return bool(values.min() in (0, 1) and (lowest <= values.min() + 1).mean() >= 0.8)
 
 
-def pairs(found: Structure, times: Sequence[str]) -> list[tuple[str, str]]:
+def pairs(structure: Structure, times: Sequence[str]) -> list[tuple[str, str]]:
     """(higher, lower) columns that may make one identifier together."""
     units = [
-        name for name in found.repeated if name not in times and found.columns[name].levels > 1
+        name
+        for name in structure.repeated
+        if name not in times and structure.columns[name].levels > 1
     ]
-    units = [name for name in units if is_unit(found, name) and not says(name, say.ITEM)]
-    order = {name: i for i, name in enumerate(found.columns)}
-    made = []
+    units = [name for name in units if is_unit(structure, name) and not says(name, say.ITEM)]
+    order = {name: i for i, name in enumerate(structure.columns)}
+    identifiers = []
     for lower in units:
         for higher in units:
             above = (rank(higher), -order[higher]) > (rank(lower), -order[lower])
-            if higher == lower or not above or found.follows(lower, higher):
+            if higher == lower or not above or structure.follows(lower, higher):
                 continue
-            if found.follows(higher, lower):
+            if structure.follows(higher, lower):
                 continue
-            made.append((higher, lower))
-    return made
+            identifiers.append((higher, lower))
+    return identifiers
 
 
-def assigned_pair(found: Structure, treatment: str, times: Sequence[str]) -> tuple[str, str] | None:
-    """The pair whose labels have one arm each, where the lower label alone has several."""
+def assigned_pair(
+    structure: Structure, treatment: str, times: Sequence[str]
+) -> tuple[str, str] | None:
+    """The (higher, lower) pair in one arm each, where labels of the lower alone have several arms."""
     fitting = []
-    for higher, lower in pairs(found, times):
-        if treatment in (higher, lower) or found.follows(lower, treatment):
+    for higher, lower in pairs(structure, times):
+        if treatment in (higher, lower) or structure.follows(lower, treatment):
             continue
-        if found.follows(higher, treatment) or not found.may_follow((higher, lower), treatment):
+        if structure.follows(higher, treatment) or not structure.may_follow(
+            (higher, lower), treatment
+        ):
             continue
-        per = found.counts((higher, lower)).mean()
-        both = found.n_levels((higher, lower))
-        if per < 1.5 or both < 1.3 * found.columns[lower].levels:
+        per = structure.counts((higher, lower)).mean()
+        both = structure.n_levels((higher, lower))
+        if per < 1.5 or both < 1.3 * structure.columns[lower].levels:
             continue
-        if found.follows((higher, lower), treatment):
+        if structure.follows((higher, lower), treatment):
             fitting.append((higher, lower))
-    return min(fitting, key=lambda pair: found.n_levels(pair), default=None)
+    return min(fitting, key=lambda pair: structure.n_levels(pair), default=None)
 
 
 def individual(
-    found: Structure, group: Key | None, taken: set[str], times: Sequence[str]
+    structure: Structure, group: Key | None, used: set[str], times: Sequence[str]
 ) -> Individual | None:
-    """The finest unit below the group of which several rows are measurements."""
+    """The finest unit below the group with several rows each: the individual, measured again."""
     above = set(group) if isinstance(group, tuple) else {group}
     keys: list[Key] = [
         name
-        for name in found.repeated
-        if name not in taken | above | set(times) and is_unit(found, name)
-        and (group is None or isinstance(group, tuple) or _is_within(found, name, group))
+        for name in structure.repeated
+        if name not in used | above | set(times) and is_unit(structure, name)
+        and (group is None or isinstance(group, tuple) or _is_within(structure, name, group))
     ]  # fmt: skip
     if isinstance(group, str):
         keys += [
             (group, name)
-            for name in found.repeated
-            if name not in taken | above | set(times)
+            for name in structure.repeated
+            if name not in used | above | set(times)
             and rank(name) == 1
-            and restarted(found, name, group)
-            and not found.follows(name, group)
+            and restarted(structure, name, group)
+            and not structure.follows(name, group)
         ]
     nested = isinstance(group, str)
-    ranked = [each for key in keys if (each := _measured(found, key, times, nested=nested))]
-    return max(ranked, key=lambda each: (each.sure, found.n_levels(each.key)), default=None)
+    ranked = [each for key in keys if (each := _measured(structure, key, times, nested=nested))]
+    return max(ranked, key=lambda each: (each.sure, structure.n_levels(each.key)), default=None)
 
 
-def of_group(found: Structure, group: Key | None, times: Sequence[str]) -> Individual | None:
+def of_group(structure: Structure, group: Key | None, times: Sequence[str]) -> Individual | None:
     """The group as the individual, where groups are persons; sure where a time tells rows apart."""
     name = group[-1] if isinstance(group, tuple) else group
     if name is None or not (rank(name) == 1 or (rank(name) == 0 and is_label(name))):
         return None
-    measured = _measured(found, group, times) if group is not None else None
+    measured = _measured(structure, group, times) if group is not None else None
     return replace(measured, sure=measured.time is not None) if measured else None
 
 
 def _measured(
-    found: Structure, key: Key, times: Sequence[str], *, nested: bool = False
+    structure: Structure, key: Key, times: Sequence[str], *, nested: bool = False
 ) -> Individual | None:
-    """How the rows of a unit are told apart; None where it has one row, or holds individuals.
+    """The unit `key` as an individual measured again; None if it has one row, or holds individuals.
 
     `nested` says that it lies in a group: ids that restart do not.
     """
-    counts = found.counts(key)
+    counts = structure.counts(key)
     per = float(counts.mean())
-    if per < 1.3 or per > 0.5 * len(found.table):
+    if per < 1.3 or per > 0.5 * len(structure.table):
         return None
     name = key[-1] if isinstance(key, tuple) else key
-    time = next((each for each in times if found.tells_apart(key, each)), None)
+    time = next((each for each in times if structure.tells_apart(key, each)), None)
     person = rank(name) == 1
     if time is None and (isinstance(key, tuple) or not (person or per <= 4)):
         return None
@@ -161,20 +167,22 @@ def _measured(
     return Individual(key, per, time, sure)
 
 
-def _is_within(found: Structure, name: str, group: str) -> bool:
-    return found.columns[name].levels > found.columns[group].levels and found.follows(name, group)
+def _is_within(structure: Structure, name: str, group: str) -> bool:
+    return structure.columns[name].levels > structure.columns[group].levels and structure.follows(
+        name, group
+    )
 
 
-def before(found: Structure, time: str) -> object | None:
-    """The value of a time that is before the treatment, as the file writes it.
+def before(structure: Structure, time: str) -> object | None:
+    """The value of a time that is before the treatment, as in the file; None if it is unclear.
 
     Of two values it is the first; of more, one must say so: visits 1 to 4 may all come after it.
     """
-    column = found.columns[time]
+    column = structure.columns[time]
     if not 2 <= column.levels <= MOST_STAGES:
         return None
-    values = list(found.table[time].dropna().unique())
-    if stages(found, time):
+    values = list(structure.table[time].dropna().unique())
+    if stages(structure, time):
         early = [each for each in values if is_start(each)]
         if len(early) == 1:
             return early[0]
@@ -193,29 +201,29 @@ def _first_stage(values: Sequence[object]) -> object | None:
 
 
 def period_of_treatment(
-    found: Structure, treatment: str, group: Key, times: Sequence[str]
+    structure: Structure, treatment: str, group: Key, times: Sequence[str]
 ) -> str | None:
     """The period with which whole groups change their arm: a stepped wedge, a crossover of groups."""
-    if found.follows(group, treatment):
+    if structure.follows(group, treatment):
         return None
     keys = group if isinstance(group, tuple) else (group,)
     for time in times:
         cell = (*keys, time)
-        if found.follows(time, treatment) or not found.follows(cell, treatment):
+        if structure.follows(time, treatment) or not structure.follows(cell, treatment):
             continue
-        if found.counts(cell).mean() >= 1.5 or _only_starts(found, treatment, group, time):
+        if structure.counts(cell).mean() >= 1.5 or _only_starts(structure, treatment, group, time):
             return time
     return None
 
 
-def _only_starts(found: Structure, treatment: str, group: Key, time: str) -> bool:
-    """Whether groups only ever go over from the first arm to the second, not all at once."""
-    if found.n_levels(treatment) != 2 or found.columns[time].levels < 3:
+def _only_starts(structure: Structure, treatment: str, group: Key, time: str) -> bool:
+    """Whether groups only cross over from one arm to the other, at most once each."""
+    if structure.n_levels(treatment) != 2 or structure.columns[time].levels < 3:
         return False
-    order = found.table[time].rank(method="dense").to_numpy()
-    arm = found.codes(treatment)
-    rows = np.lexsort((order, found.codes(group)))
-    g, a = found.codes(group)[rows], arm[rows]
+    order = structure.table[time].rank(method="dense").to_numpy()
+    arm = structure.codes(treatment)
+    rows = np.lexsort((order, structure.codes(group)))
+    g, a = structure.codes(group)[rows], arm[rows]
     changes = (g[1:] == g[:-1]) & (a[1:] != a[:-1])
     ways = {(int(x), int(y)) for x, y in zip(a[:-1][changes], a[1:][changes], strict=True)}
-    return len(ways) == 1 and bool(changes.sum() <= found.n_levels(group))
+    return len(ways) == 1 and bool(changes.sum() <= structure.n_levels(group))

@@ -17,8 +17,8 @@ def sampled_rows(n: int, most: int = MOST_ROWS) -> np.ndarray:
     return np.sort(np.random.default_rng(SEED).choice(n, size=most, replace=False))
 
 
-def counted(shown: int, total: int, things: str) -> str:
+def counted(n_sampled: int, total: int, things: str) -> str:
     """How many there are, in words: `375 rows`, or `a sample of 200,000 of 10,000,000 rows`."""
-    if shown == total:
+    if n_sampled == total:
         return f"{total:,} {things}"
-    return f"a sample of {shown:,} of {total:,} {things}"
+    return f"a sample of {n_sampled:,} of {total:,} {things}"

@@ -53,11 +53,11 @@ class Recipe:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Recipe:
         """A recipe from the `simulate` block of a dataset's settings."""
-        given = dict(settings)
+        fields = dict(settings)
         for name in ("group_covariate", "individual_covariate"):
-            if given.get(name):
-                given[name] = Covariate(**given[name])
-        recipe = cls(**given)
+            if fields.get(name):
+                fields[name] = Covariate(**fields[name])
+        recipe = cls(**fields)
         for name in ("effects", "sd_residual"):
             value = getattr(recipe, name)
             for arm in value if isinstance(value, Mapping) else ():

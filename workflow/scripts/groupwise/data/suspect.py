@@ -1,4 +1,4 @@
-"""What of a table may be no data: codes for missing values, rows that stand twice, constants."""
+"""What in a table may not be data: codes for missing values, duplicated rows, constants."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ABSENT = frozenset(
 )
 """Texts that stand for a missing value wherever they are met, in lower case."""
 FEW_TEXTS = 5
-"""Of a column of numbers so many different texts at most are taken for codes."""
+"""Of a column of numbers so many different texts at most count as codes."""
 MANY_STEPS = 4
 """A scale of whole numbers has so many steps at least."""
 RARE = 0.2
@@ -69,20 +69,20 @@ def codes(table: pd.DataFrame, columns: Iterable[str] | None = None) -> dict[str
     else is, or as far beyond the others as these reach. In labels, and among numbers, it is a text
     such as `absent`.
     """
-    found = {}
+    by_column = {}
     for column in table.columns if columns is None else columns:
         suspected = column_codes(table[column])
         if suspected:
-            found[str(column)] = suspected
-    return found
+            by_column[str(column)] = suspected
+    return by_column
 
 
 def column_codes(values: pd.Series) -> dict[str, int]:
     """The suspected codes of one column, with the number of rows of each."""
     if pd.api.types.is_bool_dtype(values) or not values.notna().any():
         return {}
-    found = labels(values)
-    counts = {str(label): int(n) for label, n in found.value_counts(sort=False).items() if n}
+    labelled = labels(values)
+    counts = {str(label): int(n) for label, n in labelled.value_counts(sort=False).items() if n}
     numbers = {label: n for label, n in counts.items() if NUMBER.fullmatch(label)}
     texts = {label: n for label, n in counts.items() if label not in numbers}
     suspected = _text_codes(texts, n_numbers=sum(numbers.values()))
@@ -90,7 +90,7 @@ def column_codes(values: pd.Series) -> dict[str, int]:
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
-    """What a reader should know of the rows and columns as they stand in the file."""
+    """Remarks on duplicated rows and nearly constant columns of a table."""
     return [*copied_rows(table), *steady_columns(table)]
 
 
@@ -101,7 +101,7 @@ def code_sentence(column: str, counts: Mapping[str, int]) -> str:
 
 
 def _text_codes(texts: Mapping[str, int], *, n_numbers: int) -> dict[str, int]:
-    """Texts among numbers, if they are few; else those that are known to mean nothing."""
+    """Texts among numbers, if they are few; else those that mean missing (`ABSENT`)."""
     if texts and len(texts) <= FEW_TEXTS and n_numbers > sum(texts.values()):
         return {text: n for text, n in texts.items() if not any(map(str.isdigit, text))}
     return {text: n for text, n in texts.items() if text.casefold() in ABSENT}
@@ -114,19 +114,19 @@ def _number_codes(counts: Mapping[str, int]) -> dict[str, int]:
         (value for value in rows if CODE.fullmatch(as_value(value))), key=lambda each: abs(each)
     )
     kept = {value: n for value, n in rows.items() if value not in coded}
-    found = {}
+    suspected = {}
     for code in coded:
         if len(kept) > 1 and _is_far(code, rows[code], kept):
-            found[code] = rows[code]
+            suspected[code] = rows[code]
         else:
             kept[code] = rows[code]
     low = {value: n for value, n in kept.items() if -9 <= value < 0 and value.is_integer()}
     rest = {value: n for value, n in kept.items() if value not in low}
     below_all = bool(low and rest) and min(rest, default=-1) >= 0
     # Then -1, -2 and so on are codes if others are, or if they are rare.
-    if below_all and (any(code < 0 for code in found) or _are_rare(low, rest)):
-        found |= low
-    return {as_value(code): n for code, n in sorted(found.items())}
+    if below_all and (any(code < 0 for code in suspected) or _are_rare(low, rest)):
+        suspected |= low
+    return {as_value(code): n for code, n in sorted(suspected.items())}
 
 
 def _are_rare(low: Mapping[float, int], rest: Mapping[float, int]) -> bool:
@@ -211,14 +211,14 @@ def _rows_in_runs(rows: np.ndarray, same: np.ndarray) -> int:
 
 def steady_columns(table: pd.DataFrame) -> list[str]:
     """Columns with nearly the same value in every row."""
-    said = []
+    messages = []
     for column, values in table.items():
         counts = values.value_counts()
         if len(counts) < 2 or counts.iloc[0] <= STEADY * counts.sum():
             continue
         (value,) = labels(pd.Series([counts.index[0]]))
         n, total = int(counts.iloc[0]), int(counts.sum())
-        said.append(
+        messages.append(
             f"Column '{column}' is nearly constant: {n:,} of {total:,} values are '{value}'."
         )
-    return said
+    return messages

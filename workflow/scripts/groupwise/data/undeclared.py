@@ -1,4 +1,4 @@
-"""Codes for missing values that nothing is said of: refused among numbers, told among arms."""
+"""Codes for missing values that are not declared: refused among numbers, reported among arms."""
 
 from __future__ import annotations
 
@@ -27,22 +27,24 @@ def check_undeclared(table: pd.DataFrame, roles: Roles, declared: Codes | None) 
         Where nothing is declared of a column of numbers, and it has suspected codes.
     """
     numbers = [roles.outcome, *(c for c in roles.covariates if _is_number(table[c]))]
-    found = {column: column_codes(table[column]) for column in numbers}
-    open_, known = {}, {}
-    for column, counts in found.items():
+    suspected = {column: column_codes(table[column]) for column in numbers}
+    undeclared, additional = {}, {}
+    for column, counts in suspected.items():
         if counts and _is_declared(declared, column):
-            known[column] = counts
+            additional[column] = counts
         elif counts:
-            open_[column] = counts
-    if open_:
-        _refuse(open_)
-    said = {column: counts for column, counts in known.items() if _codes_of(declared, column)}
+            undeclared[column] = counts
+    if undeclared:
+        _refuse(undeclared)
+    reported = {
+        column: counts for column, counts in additional.items() if _codes_of(declared, column)
+    }
     if not _is_declared(declared, roles.treatment) and (n := column_codes(table[roles.treatment])):
-        said[roles.treatment] = n
+        reported[roles.treatment] = n
     return [
         f"C{code_sentence(column, counts)[1:]}, which may mean a missing value: "
         f"`missing_codes: {in_yaml({column: [*_codes_of(declared, column), *_plain(counts)]})}` says so."
-        for column, counts in said.items()
+        for column, counts in reported.items()
     ]
 
 
@@ -50,13 +52,13 @@ def _plain(codes: Iterable[str]) -> list[Any]:
     return [as_plain(code) for code in codes]
 
 
-def _refuse(found: Mapping[str, Mapping[str, int]]) -> NoReturn:
-    said = "; ".join(code_sentence(column, counts) for column, counts in found.items())
-    codes = {column: _plain(counts) for column, counts in found.items()}
-    none: dict[str, list[Any]] = {column: [] for column in found}
+def _refuse(suspected: Mapping[str, Mapping[str, int]]) -> NoReturn:
+    problem = "; ".join(code_sentence(column, counts) for column, counts in suspected.items())
+    codes = {column: _plain(counts) for column, counts in suspected.items()}
+    none: dict[str, list[Any]] = {column: [] for column in suspected}
     fix = f"write `missing_codes: {in_yaml(codes)}` if that means a missing value, or "
     fix += f"`missing_codes: {in_yaml(none)}` if it is a value like the others"
-    raise InputError("missing_codes", f"{said}, far from the other values", fix)
+    raise InputError("missing_codes", f"{problem}, far from the other values", fix)
 
 
 def _is_declared(declared: Codes | None, column: str) -> bool:

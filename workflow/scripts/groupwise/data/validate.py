@@ -1,4 +1,4 @@
-"""Checks of a table against the roles its columns are given; each failure is an InputError."""
+"""Checks of a table against the roles of its columns; each failure is an InputError."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Roles:
     """Which column plays which part.
 
     `individual` names individuals where rows are several measurements of each; it may be the group.
-    `parts` lists the columns that an identifier is made of, where it is made of several.
+    `parts` lists the columns of each identifier that several columns make together.
     """
 
     outcome: str
@@ -40,17 +40,17 @@ class Roles:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Roles:
         """Roles as a configuration, or design.json, has them; a list of columns is an identifier."""
-        given = {key: value for key, value in settings.items() if value is not None}
-        covariates = tuple(given.pop("covariates", ()))
-        parts = dict(given.pop("parts", {}))
+        fields = {key: value for key, value in settings.items() if value is not None}
+        covariates = tuple(fields.pop("covariates", ()))
+        parts = dict(fields.pop("parts", {}))
         for role in IDENTIFIERS:
-            if isinstance(given.get(role), list | tuple):
-                columns = tuple(given[role])
-                given[role] = "_".join(columns)
+            if isinstance(fields.get(role), list | tuple):
+                columns = tuple(fields[role])
+                fields[role] = "_".join(columns)
                 if len(columns) > 1:
-                    parts[given[role]] = columns
+                    parts[fields[role]] = columns
         listed = tuple((name, tuple(columns)) for name, columns in parts.items())
-        return cls(**given, covariates=covariates, parts=listed)
+        return cls(**fields, covariates=covariates, parts=listed)
 
     def items(self) -> list[tuple[str, str]]:
         """(setting, column) for every column in use, in a fixed order."""
@@ -95,24 +95,24 @@ def check_columns(table: pd.DataFrame, roles: Roles) -> None:
 
 
 def composed(table: pd.DataFrame, roles: Roles) -> pd.DataFrame:
-    """The table with the identifiers that are made of several columns."""
-    made = {
+    """The table with a column for each identifier that several columns make together."""
+    identifiers = {
         name: combined([table[each] for each in columns]).rename(name)
         for name, columns in roles.parts
     }
-    return table.assign(**made) if made else table
+    return table.assign(**identifiers) if identifiers else table
 
 
 def check_numeric(values: pd.Series, key: str) -> pd.Series:
-    """The column as floats; of text and infinities it is said why, and which setting mends it."""
+    """The column as floats; InputError for text and infinities, with the cause and the fix."""
     text = pd.api.types.is_bool_dtype(values)
     numeric = pd.to_numeric(values, errors="coerce").astype(float)
     bad = (numeric.isna() & values.notna()) | np.isinf(numeric)
     if not (text or bad.any()):
         return numeric
-    known = why_text(values)
-    if known is not None:
-        raise InputError(key, *known)
+    remedy = why_text(values)
+    if remedy is not None:
+        raise InputError(key, *remedy)
     row = int(np.flatnonzero(bad)[0])
     problem = f"column '{values.name}' is not numeric: data row {row + 1} has '{values.iloc[row]}'"
     raise InputError(key, problem, "correct the value or leave it empty if it is missing")
@@ -146,10 +146,10 @@ def arm_order(
 
 def _arm(value: object, arms: Sequence[str], key: str, problem: str) -> str:
     """The arm that a setting means: by its text, or by its value."""
-    found = matching(value, arms)
-    if found is None:
+    arm = matching(value, arms)
+    if arm is None:
         raise InputError(key, f"{problem} '{value}'", nearest(str(value), arms))
-    return found
+    return arm
 
 
 def _check_spelling(arms: Sequence[str]) -> None:
@@ -212,7 +212,7 @@ def check_varies(values: pd.Series) -> None:
 
 
 def check_effects(key: str, effects: Iterable[str], arms: Sequence[str]) -> None:
-    """Effects are given for arms that there are."""
+    """Raise InputError for an effect of an arm that does not exist."""
     for arm in effects:
         if arm not in arms:
             raise InputError(key, f"'{arm}' is not an arm", nearest(arm, arms))

@@ -41,12 +41,12 @@ def as_plain(value: Any) -> Any:
     return int(number) if number.is_integer() else number
 
 
-def matching(value: Any, known: Iterable[str]) -> str | None:
+def matching(value: Any, choices: Iterable[str]) -> str | None:
     """The one of these labels that a value of a setting means: the same text, else the same value.
 
     None where no label has that value, or where several have.
     """
-    labels = list(known)
+    labels = list(choices)
     if str(value) in labels:
         return str(value)
     wanted = as_value(value)

@@ -1,6 +1,6 @@
-"""Words that names of columns and of arms are made of, in several languages, and finding them.
+"""Words in names of columns and arms, by meaning, in several languages, and how to look them up.
 
-Accents are left out: Schüler is schuler here. A word of five letters or more is also found at the
+Accents are left out: Schüler is schuler here. A word of five letters or more also matches the
 start or the end of a longer one (`Testergebnis`, `Behandlungsgruppe`).
 """
 
@@ -28,9 +28,9 @@ OUTCOME = words(
     "followup gpa yield points punkte punktzahl ergebnis zielgrosse resultat resultado ertrag note "
     "puntaje puntuacion nota rendement reponse rendimiento risultato punteggio uitkomst"
 )
-"""What is said of an outcome and hardly of anything else."""
+"""Words for an outcome and hardly anything else."""
 RESULT = words("outcome response result endpoint ergebnis resultat resultado risultato zielgrosse")
-"""Of these, what says so of labels as well as of numbers."""
+"""Of these, words for outcomes that may be labels as well as numbers."""
 MEASURE = words(
     "test exam examen prufung klausur math maths mathe reading writing value wert valeur valor rate "
     "duration latency rt reaction weight gewicht pressure cost costs kosten cout costo sales "
@@ -67,7 +67,7 @@ TREATMENT = words(
     "condicion condizione trattamento group_type class_type treatment_group study_group "
     "experiment_group experimentalgruppe interventionsgruppe conditie behandeling interventie"
 )
-"""What is said of a treatment and hardly of anything else."""
+"""Words for a treatment and hardly anything else."""
 FACTOR = words(
     "style exposure program programme dose dosis variety sorte diet diat feed drug medication "
     "therapy therapie therapist_type supplement supp fertilizer fertiliser dunger dungung method "
@@ -91,7 +91,7 @@ BLOCK = words(
     "matchedset matched quadruplet triplet replicate rep replication district region bezirk distrito "
     "randomization_block randomisation_block"
 )
-"""What is said of a stratum of whole groups."""
+"""Words for a stratum of whole groups."""
 PLACE = words(
     "country nation region district state county province bezirk kreis provincia departement "
     "municipality comune lea subdistrict"
@@ -176,30 +176,30 @@ def parts(text: str) -> frozenset[str]:
     """The words of a name, also without the plural's s, and the whole of it."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)
     whole = re.sub(r"[\W_]+", "_", folded(split)).strip("_")
-    found = {part for part in re.split(r"[\W_\d]+", whole) if part}
-    found |= {part for part in whole.split("_") if part}
+    tokens = {part for part in re.split(r"[\W_\d]+", whole) if part}
+    tokens |= {part for part in whole.split("_") if part}
     return frozenset(
-        found
-        | {part.removesuffix("s") for part in found if len(part) > LONGEST_SHORT}
+        tokens
+        | {part.removesuffix("s") for part in tokens if len(part) > LONGEST_SHORT}
         | {whole, folded(text)}
     )
 
 
-def names_it(name: str, known: frozenset[str]) -> bool:
+def names_it(name: str, vocabulary: frozenset[str]) -> bool:
     """Whether one of the words stands in a name as a word of its own, or is the name."""
-    return not known.isdisjoint(parts(name))
+    return not vocabulary.isdisjoint(parts(name))
 
 
 @lru_cache(maxsize=100_000)
-def says(name: str, known: frozenset[str]) -> bool:
+def says(name: str, vocabulary: frozenset[str]) -> bool:
     """Whether one of the words stands in a name, or begins or ends a longer word there."""
-    found = parts(name)
-    if names_it(name, known):
+    tokens = parts(name)
+    if names_it(name, vocabulary):
         return True
-    longer = [part for part in found if len(part) > COMPOUND and "_" not in part]
+    longer = [part for part in tokens if len(part) > COMPOUND and "_" not in part]
     return any(
         part.startswith(word) or part.endswith(word)
         for part in longer
-        for word in known - WHOLE
+        for word in vocabulary - WHOLE
         if len(word) >= COMPOUND
     )
