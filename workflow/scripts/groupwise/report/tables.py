@@ -237,9 +237,9 @@ def marginal_means(facts: Facts) -> str:
         at = data[data["method"] == method].set_index("arm").loc[facts.arms]
         if at["estimate"].notna().any():
             rows.append([_method(facts, method), *(_mean(row, k) for _, row in at.iterrows())])
-    known = facts.outcome == facts.role("outcome")
-    what = f"Mean {escape(facts.outcome)}" if known else f"Mean of {escape(facts.outcome)}"
-    caption = f"{what} {'of' if known else 'in'} each arm (standard error) by method."
+    is_noun = facts.outcome == facts.role("outcome")
+    what = f"Mean {escape(facts.outcome)}" if is_noun else f"Mean of {escape(facts.outcome)}"
+    caption = f"{what} {'of' if is_noun else 'in'} each arm (standard error) by method."
     if facts.design["n_blocks"] or facts.design["roles"]["covariates"]:
         caption += " Covariates are held at their mean, blocks and categories count equally."
     headers = ["method", *(escape(arm) for arm in facts.arms)]
@@ -295,11 +295,11 @@ def methods(facts: Facts) -> str:
 
 def aliasing(facts: Facts) -> str:
     data = facts.results["aliasing"]
-    shown = data[data["role"].isin(["intercept", "treatment"])]
+    terms = data[data["role"].isin(["intercept", "treatment"])]
     k = decimals_for(facts.results["estimates"]["std_error"].min())
     rows = []
-    for term in dict.fromkeys(shown["term"]):
-        at = shown[shown["term"] == term].set_index("convention")
+    for term in dict.fromkeys(terms["term"]):
+        at = terms[terms["term"] == term].set_index("convention")
         cells = [
             "dropped" if at.loc[c, "aliased"] else fixed(at.loc[c, "estimate"], k)
             for c in CONVENTIONS
