@@ -68,7 +68,7 @@ def draw(tables: Tables) -> Figure:
 
 
 def _beside(words: pd.DataFrame, side: str) -> geom_text:
-    """What is said at the line of the statistic observed."""
+    """The text layer beside the line at the observed statistic."""
     return geom_text(aes(x="x", y="y", label="label"), data=words, ha=side, size=11.5, color=INK)
 
 

@@ -121,9 +121,9 @@ def end_labels(rows: pd.DataFrame, power: float) -> pd.DataFrame:
     last["label"] = [_short(row.method, str(row.panel)) for row in last.itertuples()]
     last["y"] = 0.0
     tops = rows.groupby("panel", observed=True)["high"].max()
-    for panel, own in last.groupby("panel", observed=True):
-        places = (own["rate"].to_numpy() / tops[panel]) ** power
-        last.loc[own.index, "y"] = tops[panel] * moved_apart(places, APART) ** (1 / power)
+    for panel, of_panel in last.groupby("panel", observed=True):
+        places = (of_panel["rate"].to_numpy() / tops[panel]) ** power
+        last.loc[of_panel.index, "y"] = tops[panel] * moved_apart(places, APART) ** (1 / power)
     return last
 
 
@@ -160,12 +160,12 @@ def _alt(rows: pd.DataFrame, tables: StudyTables) -> str:
 
 def ends(rows: pd.DataFrame) -> str:
     """Every line in words: its rates with the fewest and the most groups."""
-    said = []
+    sentences = []
     for method in sorted(rows["method"].unique(), key=method_order):
-        own = rows[rows["method"] == method]
-        first, last = own.iloc[0], own.iloc[-1]
-        said.append(
+        curve = rows[rows["method"] == method]
+        first, last = curve.iloc[0], curve.iloc[-1]
+        sentences.append(
             f"{method_label(method)}: {100 * first['rate']:.1f}% with {first['groups_per_arm']}, "
             f"{100 * last['rate']:.1f}% with {last['groups_per_arm']}"
         )
-    return "; ".join(said)
+    return "; ".join(sentences)

@@ -109,11 +109,11 @@ def _labelled(values: pd.Series, words: str) -> pd.Categorical:
 
 
 def _alt(rows: pd.DataFrame, level: float) -> str:
-    said = []
+    ranges = []
     for method in sorted(rows["method"].unique(), key=method_order):
         rates = 100 * rows.loc[rows["method"] == method, "rate"]
-        said.append(f"{method_label(method)} {rates.min():.1f} to {rates.max():.1f}%")
+        ranges.append(f"{method_label(method)} {rates.min():.1f} to {rates.max():.1f}%")
     return (
         f"Rates of wrong rejections, nominally {100 * level:g}%, by method, groups per arm, "
-        f"intraclass correlation and size of groups. Least and greatest: {'; '.join(said)}."
+        f"intraclass correlation and size of groups. Least and greatest: {'; '.join(ranges)}."
     )
