@@ -26,7 +26,7 @@ MOST_CONTRASTS = 10
 
 
 def draw(tables: Tables) -> Figure:
-    """Plot by comparison: estimate, interval, p-value; a diamond at the true effect if simulated."""
+    """Plot by comparison: estimate, interval, p-value; a diamond at the true effect if known."""
     rows = tables.results["estimates"]
     rows = rows[rows["method"] == tables.headline]
     contrasts = list(tables.design["contrasts"])

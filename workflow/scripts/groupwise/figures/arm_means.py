@@ -35,7 +35,7 @@ from groupwise.words import number
 
 
 def draw(tables: Tables) -> Figure:
-    """Estimated means with intervals; dots are the group means, the line the overall mean."""
+    """Plot of arm means with intervals; dots are group means, the line the overall mean."""
     arms, roles = list(tables.design["arms"]), tables.design["roles"]
     means = tables.results["marginal_means"]
     means = means[means["method"] == "mixed_wald"].assign(x=lambda t: t["arm"].map(arms.index) + 1)

@@ -1,4 +1,4 @@
-"""How often every method rejects in this very design: where there is no effect, and where there is."""
+"""Simulated type I error and power of every method in the design of this dataset."""
 
 from __future__ import annotations
 

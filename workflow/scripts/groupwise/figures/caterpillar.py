@@ -43,7 +43,7 @@ MOST_PANELS = 6
 
 
 def draw(tables: Tables) -> Figure:
-    """A panel per grouping and, with random slopes, per arm; each sorted by the prediction."""
+    """Caterpillar plot of BLUPs: a panel per grouping and random slope, sorted by prediction."""
     effects = _effects(tables)
     if effects.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)

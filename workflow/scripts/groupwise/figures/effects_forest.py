@@ -58,7 +58,7 @@ def _panel(contrast: str) -> str:
 
 
 def draw(tables: Tables) -> Figure:
-    """One row per method in a panel per contrast; the headline method stands out."""
+    """Forest plot: a row per method, a panel per contrast; the headline method stands out."""
     contrasts = _shown(tables)
     rows = tables.results["estimates"]
     rows, off = rows[rows["contrast"].isin(contrasts)].copy(), _off_level(tables)

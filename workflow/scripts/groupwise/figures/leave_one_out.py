@@ -39,7 +39,7 @@ MOST_ROWS, LEAST_ROWS, MOST_PANELS = 40, 8, 8
 
 
 def draw(tables: Tables) -> Figure:
-    """A panel per comparison with the reference, a row per group left out; the line has all groups."""
+    """Leave-one-group-out estimates: a panel per comparison with the reference, a row per group."""
     method, rows = _rows(tables)
     if rows.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)

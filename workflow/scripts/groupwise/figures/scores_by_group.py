@@ -51,7 +51,7 @@ NAMED_GROUPS = 12
 
 
 def draw(tables: Tables) -> Figure:
-    """Groups side by side within arms, or followed through the arms where they hold several."""
+    """Plot of outcomes by group: side by side within arms, or joined across a group's arms."""
     roles, arms = tables.design["roles"], list(tables.design["arms"])
     data = pd.DataFrame(
         {

@@ -40,7 +40,7 @@ NOTHING = "The mixed model could not be fitted: there are 0 group effects to sho
 
 
 def draw(tables: Tables) -> Figure:
-    """Groups in the order of their predicted effects; a grey line joins the two values."""
+    """Plot of raw and shrunken group effects (BLUPs), in the order of the predictions."""
     roles = tables.design["roles"]
     effects = _group_effects(tables)
     if effects.empty:

@@ -25,7 +25,7 @@ TREATMENT = "treatment"
 
 
 def draw(tables: Tables) -> Figure:
-    """A bar per source: its share of the variance by the mixed model."""
+    """Bar chart of each source's share of the variance by the mixed model."""
     parts = variance_parts(tables)
     if parts.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
@@ -60,16 +60,19 @@ def draw(tables: Tables) -> Figure:
 
 
 def _colors(k: int) -> list[str]:
-    """Treatment, groups, whatever else, what is left last."""
+    """A colour per source; grey for the residual, which is last."""
     return [*OKABE_ITO[: k - 1], OKABE_ITO[-1]]
 
 
 def variance_parts(tables: Tables) -> pd.DataFrame:
-    """`source`, `of`, `variance`, `sd`, `share`: treatment first, what is left last; empty without fit.
+    """Variance of the outcome by source, in its units squared, with `sd` and `share`.
+
+    A row for the treatment, for each grouping, and last the residual; shares add up to 1. Without
+    a fit there are no rows.
 
     Treatment: the variance, over rows, of the estimated mean of their arm. Groups: that of
     their effect, with random slopes averaged over the arms of the rows. Fixed blocks and
-    covariates are taken off first.
+    covariates are not counted.
     """
     components = tables.results["variance_components"]
     components = components[components["estimator"] == "reml"]
@@ -107,7 +110,9 @@ def _sizes(tables: Tables) -> np.ndarray:
 
 
 def _group_variance(tables: Tables, components: pd.DataFrame) -> float:
-    """Of a group's effect in the arm of a row, averaged over rows."""
+    """Variance of the group effect in a row's arm, averaged over rows: with random slopes
+    sigma_0^2 + sigma_j^2 + 2 rho_j sigma_0 sigma_j in arm j.
+    """
     of_groups = components[components["group"] == tables.design["roles"]["group"]].set_index("term")
     level, sd = float(of_groups.loc["Intercept", "variance"]), of_groups["std_dev"]
     statistics = tables.results["fit_statistics"].set_index("statistic")["value"]

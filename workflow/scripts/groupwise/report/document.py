@@ -70,7 +70,7 @@ def text(contents: Mapping[str, Any]) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the document, made from the columns of the results tables."""
+    """The JSON Schema of the document, from the columns of the results tables."""
     properties = _head_schemas() | {
         "columns": _described(
             "Of each table, the type of each column.",

@@ -1,4 +1,4 @@
-"""What a report is about: one dataset's tables, and the numbers its sentences need."""
+"""The facts of one report: one dataset's tables, and the numbers its sentences need."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from groupwise.words import contrast_label, has_word, named, plural, role_word, 
 class Facts:
     """One dataset: design.json, the results tables, and the other files of its folder.
 
-    `verdict` says which method leads, `calibration` what was simulated; `truth` is known of data
-    that were simulated themselves.
+    `verdict` says which method leads, `calibration` what was simulated; `truth` holds the
+    true effects of simulated data.
     """
 
     design: Mapping[str, Any]
@@ -62,7 +62,7 @@ class Facts:
         return sized(self.design)
 
     def of_rows(self, sentence: str) -> str:
-        """A method's message, with the word for the rows of these data in place of `individuals`."""
+        """A method's message, with the word for the rows of these data for `individuals`."""
         return sentence.replace(" count individuals,", f" count {self.rows},")
 
     @property

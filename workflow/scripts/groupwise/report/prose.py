@@ -74,7 +74,7 @@ def bound(value: float, decimals: int) -> str:
 
 
 def disagreement(facts: Facts) -> str:
-    """Do the methods agree on which comparisons are significant, and if not, who says what?"""
+    """Whether the methods agree on which comparisons are significant, and the dissenters."""
     answering = facts.answering
     if len(answering) < 2:
         return "Only one method gives an answer here."
@@ -133,7 +133,7 @@ def design(facts: Facts) -> str:
 
 
 def _what_a_group_is(facts: Facts, group: str) -> str:
-    """Where the name of the column is no noun, groups are called groups, and the column is named."""
+    """What a group is: the noun in the column's name, or the column where that is no noun."""
     if facts.has_word("group"):
         return f"a group is {article(group)}"
     return f"groups are told apart by the column “{escape(facts.design['roles']['group'])}”"
@@ -433,7 +433,7 @@ def mixed_model(facts: Facts) -> str:
 
 
 def trap(facts: Facts) -> str:
-    """Does the dummy model identify the treatment effect, and if not, why not?"""
+    """Whether the dummy model identifies the treatment effect, with its columns and rank."""
     columns, rank = (int(facts.statistic("dummy", name)) for name in ("columns", "rank"))
     group = escape(facts.role("group"))
     if not facts.between:

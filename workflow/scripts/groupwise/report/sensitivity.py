@@ -53,7 +53,7 @@ def influence_method(facts: Facts) -> str:
 
 
 def _influence(facts: Facts) -> pd.DataFrame:
-    """Leave-one-group-out estimates: `whole` with all groups, `moved` the shift, `steps` it in SEs."""
+    """Leave-one-group-out estimates; `whole` has all, `moved` is the shift, `steps` in SEs."""
     method = influence_method(facts)
     rows = facts.results["influence"]
     rows = rows[(rows["method"] == method) & rows["contrast"].isin(shown_contrasts(facts))]
@@ -183,7 +183,7 @@ def influence(facts: Facts) -> str:
     return table(headers, cells, label="influence", caption=caption, text_columns=2)
 
 
-# ---- the group variance held ------------------------------------------------------------------------
+# ---- the group variance fixed -----------------------------------------------------------------------
 
 
 def _fixed_sd(facts: Facts) -> pd.DataFrame:
@@ -402,7 +402,7 @@ def randomization(facts: Facts) -> str:
 
 
 def _reassigned(facts: Facts) -> str:
-    """The unit that the test reassigns to arms; empty where it is groups, and they were assigned."""
+    """The unit that the test reassigns to arms; empty where it is groups, as they were assigned."""
     group = plural(escape(facts.role("group")))
     if not facts.between:
         return f", with {facts.rows} dealt to arms anew within {group}"

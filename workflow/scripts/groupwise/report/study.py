@@ -44,7 +44,7 @@ class StudyFacts:
 
     @cached_property
     def power(self) -> pd.DataFrame:
-        """Power of every method in every design; `level_judged` says whether its level holds there."""
+        """Power of every method in every design, with the judgement of its level there."""
         rows = self.rates[(self.rates["effect"] != 0) & self.rates["rate"].notna()]
         keys = [*CELL, "method"]
         judged = self.null.set_index(keys)["judgement"].rename("level_judged")

@@ -22,7 +22,7 @@ from groupwise.words import (
 )
 
 APART = 0.5
-"""Estimates that differ by more than this share of a standard error are said to differ."""
+"""Estimates that differ by more than this share of a standard error differ."""
 
 
 def settings(facts: Facts) -> str:

@@ -35,12 +35,12 @@ MOST_COLUMNS = 12
 
 
 def draw(tables: StudyTables) -> Figure:
-    """Groups of equal sizes, or of the least unequal ones there are."""
+    """Heat map of type I error for the designs of the most equal group sizes."""
     return heat_map(tables, float(tables.rates["imbalance"].min()))
 
 
 def heat_map(tables: StudyTables, imbalance: float) -> Figure:
-    """A tile for every method and design; blue rejects too seldom, orange too often."""
+    """Heat map of type I error by method and design: blue too low, orange too high."""
     rows = tables.null[tables.null["imbalance"] == imbalance].copy()
     answered = rows[rows["rate"].notna()]
     if answered.empty:
@@ -81,7 +81,7 @@ def heat_map(tables: StudyTables, imbalance: float) -> Figure:
 
 
 def _tiles(rows: pd.DataFrame, level: float) -> pd.DataFrame:
-    """With what is drawn of each row: its colour from -1 to 1, its number and that number's colour."""
+    """The rows with their colour (log ratio to the level, -1 to 1), number and ink."""
     ratio = np.log(rows["rate"].clip(lower=level / FULL_COLOR) / level) / np.log(FULL_COLOR)
     rows["shade"] = ratio.clip(-1, 1)
     rows["shown"] = rows["rate"].map(_percent)
