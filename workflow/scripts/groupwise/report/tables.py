@@ -55,7 +55,7 @@ FIGURE_DATA = {
     "caterpillar": "results/{dataset}/random_effects.csv",
     "variance_split": "results/{dataset}/variance_components.csv",
 }
-"""What each figure is drawn from; a page carries what none of its tables does."""
+"""Results table of each figure; embedded in the page only where no table embeds it."""
 
 
 def _data(facts: Facts, name: str) -> dict[str, Any]:
@@ -172,7 +172,7 @@ MODELS = {
 
 
 def agreement(facts: Facts) -> str:
-    """statsmodels beside Groupwise, and where statsmodels goes wrong by its own standard."""
+    """Table of each quantity by statsmodels and by Groupwise, with remarks on statsmodels."""
     rows = [
         [
             MODELS.get(row["specification"], row["specification"]),
@@ -190,7 +190,7 @@ def agreement(facts: Facts) -> str:
         "below says what statsmodels did. Nothing that is reported comes from statsmodels."
     )
     headers = ["model", "quantity", "statsmodels", "Groupwise", "difference", "verdict"]
-    shown = table(
+    comparison = table(
         headers,
         rows,
         label="agreement",
@@ -198,8 +198,8 @@ def agreement(facts: Facts) -> str:
         text_columns=(0, 1, 5),
         **_data(facts, "agreement"),
     )
-    traps = [text for text in facts.results["agreement"]["message"].unique() if text]
-    return "\n\n".join([shown, *traps])
+    remarks = [text for text in facts.results["agreement"]["message"].unique() if text]
+    return "\n\n".join([comparison, *remarks])
 
 
 def _quantity(facts: Facts, name: str) -> str:
