@@ -42,11 +42,11 @@ def dark(color: str) -> str:
     srgb = np.array([int(color[j : j + 2], 16) for j in (1, 3, 5)]) / 255
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     lightness, *hue = TO_OKLAB @ np.cbrt(TO_CONES @ linear)
-    turned = 1 - (1 - DARKEST) * lightness**2
+    inverted = 1 - (1 - DARKEST) * lightness**2
     # What the screen cannot show becomes less colourful, not another colour.
-    shown = (_srgb(turned, chroma * np.array(hue)) for chroma in np.linspace(1, 0, 41))
-    fits = next(rgb for rgb in shown if np.all((rgb > -0.003) & (rgb < 1.003)))
-    return "#" + "".join(f"{round(255 * part):02x}" for part in np.clip(fits, 0, 1))
+    candidates = (_srgb(inverted, chroma * np.array(hue)) for chroma in np.linspace(1, 0, 41))
+    in_gamut = next(rgb for rgb in candidates if np.all((rgb > -0.003) & (rgb < 1.003)))
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in np.clip(in_gamut, 0, 1))
 
 
 def _srgb(lightness: float, hue: np.ndarray) -> np.ndarray:
@@ -78,14 +78,14 @@ def themed(svg: str) -> str:
         for style, name in names.items()
         if COLOR.search(style)
     )
-    # Black is what has no colour of its own. The layers that are images are turned as a whole.
+    # Elements without a colour are black. Layers that are images are inverted as a whole.
     default = f"svg{{fill:{dark('#000000')}}}image{{filter:invert(1) hue-rotate(180deg)}}"
     media = f"@media (prefers-color-scheme:dark){{{default}{night}}}"
     return body.replace("</style>", f"{light}{media}</style>", 1)
 
 
 def _compact(svg: str) -> str:
-    """Without metadata, comments and indentation; short names; places to a hundredth of a point."""
+    """The SVG without metadata, comments and indentation, with short ids and two decimals."""
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = PLACED.sub(lambda place: _short_place(place[0]), svg)
     names = {name: f"i{j}" for j, name in enumerate(dict.fromkeys(re.findall(r"#([\w-]+)", svg)))}

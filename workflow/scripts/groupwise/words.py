@@ -35,7 +35,7 @@ MARKS = (
     re.compile(r"(?<=.)[ -](?:id|ids|code|no|nr|num|number|name|label)$", re.IGNORECASE),
     re.compile(r"(?<=[a-z])(?:ID|Id)$"),
 )
-"""What says of a name that its values tell units apart, and is no part of the noun."""
+"""Prefixes and suffixes that mark an identifier and are no part of its noun."""
 
 ABBREVIATED = {"subj": "subject", "usubj": "subject", "grp": "group", "cls": "class"}
 
@@ -44,7 +44,7 @@ KNOWN_IDS = re.compile(
     r"site|center|centre|cluster|group|village|household|school|ward|region|user|customer)id",
     re.IGNORECASE,
 )
-"""Written in one word, an id is known by what stands before it: `valid` and `grid` are none."""
+"""Identifiers in one word, by the noun before `id`: `valid` and `grid` are none."""
 
 MOST_WORDS = 3
 LETTER = r"[A-Za-z\u00c0-\u024f]"
@@ -82,7 +82,7 @@ def contrast_label(contrast: str) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """So many significant digits, without an exponent, with a true minus sign."""
+    """A number to so many significant digits, without an exponent, with a true minus sign."""
     if not np.isfinite(value):
         return "not known"
     if value == 0:
@@ -92,7 +92,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def fixed(value: float, decimals: int) -> str:
-    """So many decimals, with a true minus sign and none before a zero."""
+    """A number to so many decimals, with a true minus sign and none before a zero."""
     if not np.isfinite(value):
         return "\u2013"
     text = f"{value:,.{decimals}f}"
@@ -102,7 +102,7 @@ def fixed(value: float, decimals: int) -> str:
 
 
 def signed(value: float) -> str:
-    """A number as it was set, with a true minus sign: 4, 2.5, −2."""
+    """A number in its shortest form, with a true minus sign: 4, 2.5, −2."""
     return f"{value:g}".replace("-", MINUS)
 
 
@@ -152,7 +152,7 @@ def plural(word: str) -> str:
 
 
 def singular(word: str) -> str:
-    """One of what a plural names; a word that is no plural is left as it is."""
+    """The singular of an English noun; a word that is no plural is left as it is."""
     start, last = _last_word(word)
     ones = {many: one for one, many in IRREGULAR.items()}
     if last in ones:
@@ -171,7 +171,7 @@ def singular(word: str) -> str:
 
 
 def _last_word(text: str) -> tuple[str, str]:
-    """All before the last word, and that."""
+    """The text before the last word, and the last word."""
     start, space, last = text.rpartition(" ")
     return start + space, last
 
@@ -194,7 +194,7 @@ def noun(column: str) -> str:
 
 
 def named(column: str, role: str) -> str:
-    """What a column holds, within a sentence: its name, or `the outcome “x1”` where that is no noun."""
+    """A column's name within a sentence, or `the outcome “x1”` where that is no noun."""
     text = noun(column)
     return text if _is_noun(text) else f"the {role} “{column}”"
 
@@ -208,8 +208,8 @@ def unit(column: str) -> str:
     text = " ".join(column.replace("_", " ").replace(".", " ").split())
     for mark in MARKS:
         text = mark.sub("", text)
-    known = KNOWN_IDS.fullmatch(text)
-    text = known[1] if known else text
+    match = KNOWN_IDS.fullmatch(text)
+    text = match[1] if match else text
     text = text.lower() if text.isupper() else text
     text = ABBREVIATED.get(text.lower(), text)
     one = singular(text)
@@ -233,10 +233,10 @@ def role_word(roles: Mapping[str, Any], role: str) -> str:
     if role not in UNITS:
         return noun(str(column))
     word = _unit_word(roles, column)
-    taken = (
+    same_as_group = (
         role != "group" and column != roles["group"] and word == _unit_word(roles, roles["group"])
     )
-    return UNITS[role] if taken or not word else word
+    return UNITS[role] if same_as_group or not word else word
 
 
 def _unit_word(roles: Mapping[str, Any], column: str | None) -> str:
@@ -266,9 +266,9 @@ def sized(design: Mapping[str, Any]) -> str:
 def grouped(design: Mapping[str, Any]) -> str:
     """`15 groups (professor)`, or `15 groups (told apart by “g_id”)` where the name is no noun."""
     roles = design["roles"]
-    known = has_word(roles, "group")
-    what = role_word(roles, "group") if known else f"told apart by “{roles['group']}”"
-    return f"{count(design['n_groups'], 'group')} ({what})"
+    is_noun = has_word(roles, "group")
+    unit_name = role_word(roles, "group") if is_noun else f"told apart by “{roles['group']}”"
+    return f"{count(design['n_groups'], 'group')} ({unit_name})"
 
 
 def article(word: str) -> str:

@@ -47,13 +47,13 @@ class Figure:
 
 
 def names() -> list[str]:
-    """Every figure of a dataset; those of the study have a folder of their own."""
+    """Names of the figures of a dataset; those of the study are in `study`."""
     modules = {each.name for each in pkgutil.iter_modules(__path__) if not each.ispkg}
     return sorted(modules - {"style"})
 
 
 def draw(name: str, tables: Tables) -> Figure:
-    """The figure of this name for one dataset."""
+    """Draw the figure of this name for one dataset."""
     figure: Figure = importlib.import_module(f"{__name__}.{name}").draw(tables)
     return figure
 

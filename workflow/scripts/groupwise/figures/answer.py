@@ -26,7 +26,7 @@ MOST_CONTRASTS = 10
 
 
 def draw(tables: Tables) -> Figure:
-    """A row per comparison: estimate, interval and p-value; a diamond at a truth that is known."""
+    """Plot by comparison: estimate, interval, p-value; a diamond at the true effect if known."""
     rows = tables.results["estimates"]
     rows = rows[rows["method"] == tables.headline]
     contrasts = list(tables.design["contrasts"])
@@ -40,7 +40,7 @@ def draw(tables: Tables) -> Figure:
         text = f"{len(shown)} comparisons without an answer by {method_phrase(tables.headline)}."
         return Figure(sentence(text), WIDTH, 2, text)
     rows["y"] = np.arange(len(rows), 0, -1)
-    rows["said"] = [_said(row) for _, row in rows.iterrows()]
+    rows["label"] = [_label(row) for _, row in rows.iterrows()]
     labels = [wrap(contrast_label(each), 32) for each in shown]
     row = max(0.62, 0.15 + 0.22 * max(1 + label.count("\n") for label in labels))
     plot = (
@@ -48,7 +48,7 @@ def draw(tables: Tables) -> Figure:
         + geom_vline(xintercept=0, color=MUTED, size=0.7)
         + geom_segment(aes(x="conf_low", xend="conf_high", yend="y"), size=1.8, color=OKABE_ITO[0])
         + geom_point(size=4.4, color=OKABE_ITO[0])
-        + geom_text(aes(label="said"), nudge_y=0.34, size=11.5, color=INK)
+        + geom_text(aes(label="label"), nudge_y=0.34, size=11.5, color=INK)
         + scale_y_continuous(
             breaks=rows["y"].tolist(),
             labels=labels,
@@ -64,8 +64,8 @@ def draw(tables: Tables) -> Figure:
     return Figure(plot, WIDTH, max(2.0, 0.8 + row * len(rows)), _alt(tables, rows))
 
 
-def _said(row: pd.Series) -> str:
-    """Estimate and p-value, above the interval."""
+def _label(row: pd.Series) -> str:
+    """The estimate and its p-value, as the text above the interval."""
     return f"{fixed(row['estimate'], decimals_for(row['std_error']))}, {equals_p(row['p_value'])}"
 
 
@@ -73,17 +73,19 @@ def _with_truth(plot: ggplot, tables: Tables, rows: pd.DataFrame) -> ggplot:
     if tables.truth is None:
         return plot
     effects = [tables.truth["effects"][contrast] for contrast in rows["contrast"]]
-    known = rows.assign(truth=effects)
+    truth = rows.assign(truth=effects)
     return plot + geom_point(
-        aes(x="truth"), data=known, shape="D", size=3.2, color=OKABE_ITO[1], fill="white", stroke=1
+        aes(x="truth"), data=truth, shape="D", size=3.2, color=OKABE_ITO[1], fill="white", stroke=1
     )
 
 
 def _alt(tables: Tables, rows: pd.DataFrame) -> str:
-    said = "; ".join(
+    effects = "; ".join(
         f"{contrast_label(row.contrast)} {number(row.estimate)} ({number(row.conf_low)} to "
         f"{number(row.conf_high)}, {equals_p(row.p_value)})"
         for row in rows.itertuples()
     )
-    text = f"Differences between arms by {method_phrase(tables.headline)}, with intervals: {said}."
+    text = (
+        f"Differences between arms by {method_phrase(tables.headline)}, with intervals: {effects}."
+    )
     return f"{text} Diamonds mark the true effects." if tables.truth is not None else text

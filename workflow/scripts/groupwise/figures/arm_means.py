@@ -35,33 +35,33 @@ from groupwise.words import number
 
 
 def draw(tables: Tables) -> Figure:
-    """Estimated means with intervals; dots are the group means, the line the overall mean."""
+    """Plot of arm means with intervals; dots are group means, the line the overall mean."""
     arms, roles = list(tables.design["arms"]), tables.design["roles"]
     means = tables.results["marginal_means"]
     means = means[means["method"] == "mixed_wald"].assign(x=lambda t: t["arm"].map(arms.index) + 1)
-    groups, known = _group_means(tables, arms), means[means["estimate"].notna()]
+    groups, answered = _group_means(tables, arms), means[means["estimate"].notna()]
     points = sample(groups, MOST_GROUPS)
-    said = drawn(len(points), len(groups), "groups")
-    places = [j + 1.14 for j in range(len(arms))]
+    note = drawn(len(points), len(groups), "groups")
+    positions = [j + 1.14 for j in range(len(arms))]
     plot = (
         ggplot(points, aes("x", "mean"))
         + geom_hline(yintercept=groups["mean"].mean(), color=MUTED, linetype="dotted", size=0.8)
         + geom_point(aes(color="arm", shape="arm"), size=2.6, alpha=0.6, stroke=0)
         + geom_errorbar(
             aes(y="estimate", ymin="conf_low", ymax="conf_high"),
-            data=known,
+            data=answered,
             width=0.16,
             size=1.2,
             color=INK,
         )
-        + geom_point(aes(y="estimate"), data=known, size=4, color=INK)
+        + geom_point(aes(y="estimate"), data=answered, size=4, color=INK)
         + scale_color_manual(arm_colors(arms), guide=None)
         + scale_shape_manual(arm_shapes(arms), guide=None)
-        + scale_x_continuous(breaks=places, labels=[wrap(arm, 66 // len(arms)) for arm in arms])
-        + labs(x=roles["treatment"], y=roles["outcome"], caption=said)
+        + scale_x_continuous(breaks=positions, labels=[wrap(arm, 66 // len(arms)) for arm in arms])
+        + labs(x=roles["treatment"], y=roles["outcome"], caption=note)
         + look(panel_grid_major_x=element_blank())
     )
-    return Figure(plot, WIDTH, 4.2, f"{_alt(means)} {said}".rstrip())
+    return Figure(plot, WIDTH, 4.2, f"{_alt(means)} {note}".rstrip())
 
 
 def _group_means(tables: Tables, arms: list[str]) -> pd.DataFrame:
@@ -78,8 +78,8 @@ def _group_means(tables: Tables, arms: list[str]) -> pd.DataFrame:
 def _alt(means: pd.DataFrame) -> str:
     if not np.isfinite(means["estimate"]).all():
         return "The mixed model could not be fitted: there are no arm means to show."
-    said = "; ".join(
+    arms = "; ".join(
         f"{row.arm} {number(row.estimate)} ({number(row.conf_low)} to {number(row.conf_high)})"
         for row in means.itertuples()
     )
-    return f"Means of the arms by the mixed model, with intervals: {said}."
+    return f"Means of the arms by the mixed model, with intervals: {arms}."

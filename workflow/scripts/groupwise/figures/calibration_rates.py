@@ -1,4 +1,4 @@
-"""How often every method rejects in this very design: where there is no effect, and where there is."""
+"""Simulated type I error and power of every method in the design of this dataset."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEAST = 0.001
 
 
 def draw(tables: Tables) -> Figure:
-    """A dot for every simulated rate; bands are what Monte Carlo error makes of the nominal level."""
+    """Plot by method: simulated rejection rates; bands are +-2 Monte Carlo SE about the level."""
     level, rates = _level(tables), _rates(tables)
     if rates.empty:
         text = f"Nothing was simulated for this design of {tables.design['n_groups']:,} groups."
@@ -98,17 +98,19 @@ def _rates(tables: Tables) -> pd.DataFrame:
     rows = rows.assign(
         rate=rows["value"].clip(lower=LEAST), n=rows["n_replicates"] - rows["n_failed"]
     )
-    own = verdict[verdict["dgp"] == "normal"].set_index("method")
-    named = np.where(own["holds"], HOLDS, np.where(own["judgement"] == "undecided", OPEN, DOES_NOT))
-    rows["judged"] = rows["method"].map(dict(zip(own.index, named, strict=True)))
+    normal = verdict[verdict["dgp"] == "normal"].set_index("method")
+    marks = np.where(
+        normal["holds"], HOLDS, np.where(normal["judgement"] == "undecided", OPEN, DOES_NOT)
+    )
+    rows["judged"] = rows["method"].map(dict(zip(normal.index, marks, strict=True)))
     return rows[["method", "contrast", "icc", "kind", "rate", "n", "judged"]]
 
 
 def _nearest_icc(tables: Tables, rows: pd.DataFrame) -> float:
     """Of those simulated with an effect, the correlation next to the estimated one."""
     components = tables.results["variance_components"]
-    own = components[(components["estimator"] == "reml") & (components["term"] == "Intercept")]
-    group = own.loc[own["group"] == tables.design["roles"]["group"], "variance"]
+    reml = components[(components["estimator"] == "reml") & (components["term"] == "Intercept")]
+    group = reml.loc[reml["group"] == tables.design["roles"]["group"], "variance"]
     residual = components.loc[
         (components["estimator"] == "reml") & (components["group"] == "Residual"), "variance"
     ]
@@ -127,15 +129,15 @@ def _band(null: pd.DataFrame, level: float) -> pd.DataFrame:
 
 
 def _alt(rates: pd.DataFrame, methods: list[str], level: float) -> str:
-    said = []
+    ranges = []
     for method in methods:
-        own = rates[rates["method"] == method]
-        wrong, power = (own.loc[own["kind"] == kind, "rate"] for kind in (WRONG, POWER))
+        of_method = rates[rates["method"] == method]
+        wrong, power = (of_method.loc[of_method["kind"] == kind, "rate"] for kind in (WRONG, POWER))
         text = f"{method_label(method)} {100 * wrong.min():.1f} to {100 * wrong.max():.1f}%"
         if len(power):
             text += f", power {percent(power.mean())}"
-        said.append(f"{text} ({own['judged'].iloc[0]})")
+        ranges.append(f"{text} ({of_method['judged'].iloc[0]})")
     return (
         f"Rates of wrong rejections over the simulated scenarios, nominally {percent(level)}, and "
-        f"power, by method: {'; '.join(said)}."
+        f"power, by method: {'; '.join(ranges)}."
     )

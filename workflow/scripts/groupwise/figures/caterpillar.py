@@ -43,7 +43,7 @@ MOST_PANELS = 6
 
 
 def draw(tables: Tables) -> Figure:
-    """A panel per grouping and, with random slopes, per arm; each sorted by the prediction."""
+    """Caterpillar plot of BLUPs: a panel per grouping and random slope, sorted by prediction."""
     effects = _effects(tables)
     if effects.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
@@ -55,7 +55,7 @@ def draw(tables: Tables) -> Figure:
         y: row_label(x) for part in labelled for y, x in zip(part["y"], part["level"], strict=True)
     }
     many = len(labelled) < len(parts)
-    said = drawn(len(points), len(effects), "predicted effects")
+    note = drawn(len(points), len(effects), "predicted effects")
     plot = (
         ggplot(points, aes("estimate", "y", color="kind"))
         + geom_vline(xintercept=0, color=MUTED, size=0.7)
@@ -73,7 +73,7 @@ def draw(tables: Tables) -> Figure:
                 f"predicted effect on {named(tables.design['roles']['outcome'], 'outcome')}", 66
             ),
             y="",
-            caption=said,
+            caption=note,
         )
         + clear_legend()
         + look(panel_grid_major_y=element_blank())
@@ -82,7 +82,7 @@ def draw(tables: Tables) -> Figure:
     rows = max((0.2 * lines * max(len(part), 3) for part in labelled), default=0.0)
     heads = max(1 + panel.count("\n") for panel in panels)
     height = 1.1 + -(-len(panels) // 2) * (0.3 + 0.2 * heads + max(rows, 3.2 if many else 0.0))
-    return Figure(plot, WIDTH, height, f"{_alt(tables, effects)} {said}".rstrip())
+    return Figure(plot, WIDTH, height, f"{_alt(tables, effects)} {note}".rstrip())
 
 
 def _effects(tables: Tables) -> pd.DataFrame:
@@ -93,18 +93,18 @@ def _effects(tables: Tables) -> pd.DataFrame:
     table = tables.results["random_effects"]
     reference = next(iter(tables.design["arms"]))
     half = stats.norm.ppf(0.5 + float(tables.design["conf_level"]) / 2)
-    found = list(table.groupby(["group", "term"], sort=False))[:MOST_PANELS]
-    slots, parts, start = max((len(part) for _, part in found), default=0), [], 0
-    for (group, term), part in found:
+    panels = list(table.groupby(["group", "term"], sort=False))[:MOST_PANELS]
+    n_places, parts, start = max((len(part) for _, part in panels), default=0), [], 0
+    for (group, term), part in panels:
         part = part.sort_values(["estimate", "level"], ignore_index=True)
         low, high = (part["estimate"] + sign * half * part["std_error"] for sign in (-1, 1))
         kind = np.where((low > 0) | (high < 0), APART, ORDINARY)
         kinds = pd.Categorical(kind, categories=[APART, ORDINARY])
-        title = _title(str(group), str(term), reference, 24 if len(found) > 1 else 50)
-        place = start + slots - len(part) + part.index
+        title = _title(str(group), str(term), reference, 24 if len(panels) > 1 else 50)
+        place = start + n_places - len(part) + part.index
         part = part.assign(low=low, high=high, kind=kinds, panel=title, y=place, bottom=start)
         parts.append(part)
-        start += slots + 1
+        start += n_places + 1
     if not parts:
         return table.assign(panel=pd.Categorical([]))
     every = pd.concat(parts)

@@ -40,7 +40,7 @@ def _shown(tables: Tables) -> list[str]:
 
 
 def _off_level(tables: Tables) -> set[str]:
-    """Methods that were found not to hold their level in this design."""
+    """Methods that do not hold their level in this design, by the verdict."""
     verdict = tables.results["verdict"]
     off = (verdict["dgp"] == "normal") & (verdict["judgement"] == "liberal")
     return set(verdict.loc[off, "method"])
@@ -58,7 +58,7 @@ def _panel(contrast: str) -> str:
 
 
 def draw(tables: Tables) -> Figure:
-    """One row per method in a panel per contrast; the headline method stands out."""
+    """Forest plot: a row per method, a panel per contrast; the headline method stands out."""
     contrasts = _shown(tables)
     rows = tables.results["estimates"]
     rows, off = rows[rows["contrast"].isin(contrasts)].copy(), _off_level(tables)
@@ -67,20 +67,20 @@ def draw(tables: Tables) -> Figure:
     rows["panel"] = pd.Categorical(rows["contrast"].map(_panel), categories=panels)
     rows["y"] = [len(methods) - methods.index(method) for method in rows["method"]]
     rows["lead"] = [_mark(method, tables, off) for method in rows["method"]]
-    known, silent = rows[rows["estimate"].notna()], rows[rows["estimate"].isna()]
-    words = silent.assign(
+    answered, silent = rows[rows["estimate"].notna()], rows[rows["estimate"].isna()]
+    missing = silent.assign(
         label=np.where(
             silent["message"].str.startswith("Not identified"), UNIDENTIFIED, "no estimate"
         ),
-        x=known["conf_low"].min(),
+        x=answered["conf_low"].min(),
     )
     plot = (
-        ggplot(known, aes("estimate", "y", color="lead", shape="lead"))
+        ggplot(answered, aes("estimate", "y", color="lead", shape="lead"))
         + geom_vline(xintercept=0, color=MUTED, size=0.7)
         + geom_segment(aes(x="conf_low", xend="conf_high", yend="y"), size=1.4)
         + geom_point(size=3.4)
         + geom_label(
-            aes(x="x", label="label"), data=words, color=MUTED, size=10.5, ha="left", label_size=0
+            aes(x="x", label="label"), data=missing, color=MUTED, size=10.5, ha="left", label_size=0
         )
         + facet_wrap("panel", ncol=1)
         + scale_color_manual(COLORS, guide=None)
@@ -99,7 +99,7 @@ def draw(tables: Tables) -> Figure:
     plot = _with_truth(plot, tables, contrasts)
     lines = sum(1 + panel.count("\n") for panel in panels)
     height = 0.9 + 0.25 * lines + len(contrasts) * (0.25 + 0.34 * len(methods))
-    return Figure(plot, WIDTH, height, _alt(tables, known, silent))
+    return Figure(plot, WIDTH, height, _alt(tables, answered, silent))
 
 
 def _with_truth(plot: ggplot, tables: Tables, contrasts: list[str]) -> ggplot:
@@ -124,15 +124,15 @@ def _bound(value: float) -> str:
     return "without end" if np.isinf(value) else number(value)
 
 
-def _alt(tables: Tables, known: pd.DataFrame, silent: pd.DataFrame) -> str:
+def _alt(tables: Tables, answered: pd.DataFrame, silent: pd.DataFrame) -> str:
     parts = []
-    for contrast, rows in known.groupby("contrast", sort=False):
-        said = "; ".join(
+    for contrast, rows in answered.groupby("contrast", sort=False):
+        estimates = "; ".join(
             f"{method_label(row.method)} {number(row.estimate)} "
             f"({_bound(row.conf_low)} to {_bound(row.conf_high)})"
             for row in rows.itertuples()
         )
-        parts.append(f"{contrast_label(str(contrast))}: {said}.")
+        parts.append(f"{contrast_label(str(contrast))}: {estimates}.")
     text = "Estimates with intervals by method, one panel per comparison. " + " ".join(parts)
     off = [method_label(method) for method in sorted(_off_level(tables), key=method_order)]
     if off:

@@ -39,7 +39,7 @@ MOST_ROWS, LEAST_ROWS, MOST_PANELS = 40, 8, 8
 
 
 def draw(tables: Tables) -> Figure:
-    """A panel per comparison with the reference, a row per group left out; the line has all groups."""
+    """Leave-one-group-out estimates: a panel per comparison with the reference, a row per group."""
     method, rows = _rows(tables)
     if rows.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
@@ -54,7 +54,7 @@ def draw(tables: Tables) -> Figure:
     )
     whole = points.drop_duplicates("panel")
     labels = [row_label(label) for label in shown]
-    said = _said(tables, len(shown))
+    note = _note(tables, len(shown))
     plot = (
         ggplot(points, aes("estimate", "y", color="kind", shape="kind"))
         + geom_vline(xintercept=0, color=MUTED, size=0.6, linetype="dotted")
@@ -72,7 +72,7 @@ def draw(tables: Tables) -> Figure:
         + labs(
             x=wrap(f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", 66),
             y=f"{role_word(tables.design['roles'], 'group')} left out",
-            caption=said,
+            caption=note,
         )
         + clear_legend()
         + look(panel_grid_major_y=element_blank(), panel_spacing_x=0.04)
@@ -81,20 +81,20 @@ def draw(tables: Tables) -> Figure:
     each = 0.2 * max(1 + label.count("\n") for label in labels)
     height = 1.4 + lines * (0.2 + 0.22 * heads + each * max(len(shown), 2))
     alt = _alt(tables, method, rows, shown)
-    return Figure(plot, WIDTH, height, f"{alt} {said}".rstrip())
+    return Figure(plot, WIDTH, height, f"{alt} {note}".rstrip())
 
 
 def _rows(tables: Tables) -> tuple[str, pd.DataFrame]:
-    """The method that is shown, and its answers to comparisons with the reference.
+    """The method shown, and its leave-one-group-out rows for contrasts with the reference.
 
-    `all_groups` is the answer of the whole, `moved` how far an answer lies from it in its standard
-    errors, `kind` whether that changes significance.
+    `all_groups` is the estimate with all groups, `moved` the shift from it in standard errors,
+    `kind` whether significance changes.
     """
     table = tables.results["influence"]
     method = tables.headline if tables.headline in set(table["method"]) else "mixed_kenward_roger"
-    wanted = list(tables.design["contrasts"])[: min(len(tables.design["arms"]) - 1, MOST_PANELS)]
-    own = (table["method"] == method) & table["contrast"].isin(wanted)
-    rows = table[own & table["estimate"].notna()]
+    contrasts = list(tables.design["contrasts"])[: min(len(tables.design["arms"]) - 1, MOST_PANELS)]
+    selected = (table["method"] == method) & table["contrast"].isin(contrasts)
+    rows = table[selected & table["estimate"].notna()]
     estimates = tables.results["estimates"]
     whole = estimates[estimates["method"] == method].set_index("contrast")
     at = whole.reindex(rows["contrast"])
@@ -110,15 +110,15 @@ def _rows(tables: Tables) -> tuple[str, pd.DataFrame]:
 
 
 def _most_influential(rows: pd.DataFrame, most: int) -> list[str]:
-    """Labels of the groups that move any answer most, in the order of their own effect on the first."""
+    """Labels of the most influential groups, ordered by their shift of the first comparison."""
     largest = rows.assign(size=rows["moved"].abs()).groupby("left_out", sort=False)["size"].max()
     chosen = set(largest.sort_values(ascending=False, kind="stable").index[:most])
     first = rows[rows["left_out"].isin(chosen)].drop_duplicates("left_out")
     return list(first.sort_values("moved", ascending=False, kind="stable")["left_out"])
 
 
-def _said(tables: Tables, shown: int) -> str:
-    """That not all groups are shown; nothing where they are."""
+def _note(tables: Tables, shown: int) -> str:
+    """The note that only the most influential groups are drawn; empty where all are."""
     total = int(tables.design["n_groups"])
     if shown == total:
         return ""
@@ -130,11 +130,11 @@ def _alt(tables: Tables, method: str, rows: pd.DataFrame, shown: list[str]) -> s
     for contrast, part in rows.groupby("contrast", sort=False):
         low, high = part.loc[part["estimate"].idxmin()], part.loc[part["estimate"].idxmax()]
         changed = part[part["kind"] == CHANGED]
-        said = (
+        extremes = (
             f"{contrast_label(str(contrast))}: with all groups {number(low['all_groups'])}, without one "
             f"of them {number(low['estimate'])} (without {low['left_out']}, {equals_p(low['p_value'])}) "
             f"to {number(high['estimate'])} (without {high['left_out']}, {equals_p(high['p_value'])})"
         )
-        parts.append(f"{said}; significance changes without {len(changed)} of {len(part)}.")
+        parts.append(f"{extremes}; significance changes without {len(changed)} of {len(part)}.")
     start = f"Estimates with intervals by {method_label(method)}, each without one {group}."
     return " ".join([start, *parts])

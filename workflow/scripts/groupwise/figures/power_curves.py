@@ -28,27 +28,28 @@ BREAKS = (2, 3, 5, 10, 20, 30, 50, 100, 200, 500)
 
 
 def draw(tables: Tables) -> Figure:
-    """Lines: intraclass correlations at the estimate and its interval's ends, and other sizes."""
+    """Plot of power by number of groups: a line per intraclass correlation and group size."""
     rows = tables.results["planning"]
     rows = rows[(rows["question"] == "curve") & rows["power"].notna()].copy()
     if rows.empty:
         n = tables.design["n_groups"]
         text = f"There is no power curve for an experiment like this one with {n:,} groups."
         return Figure(sentence(text), WIDTH, 2, text)
-    group, at_hand = role_word(tables.design["roles"], "group"), _at_hand(tables)
-    own = _own_size(rows)
+    group, n_groups = role_word(tables.design["roles"], "group"), _actual_groups(tables)
+    actual_size = _actual_size(rows)
     rows["correlation"] = _ordered(rows["icc"], "ICC {:.2f}")
     rows["members"] = _ordered(rows["size"], "groups of {:.0f}")
     first = rows.iloc[0]
     where = "groups" if tables.design["kind"] == "within" else "groups in the reference arm"
     others = iter(("dashed", "dotted", "dashdot"))
     styles = [
-        "solid" if np.isclose(size, own) else next(others) for size in sorted(rows["size"].unique())
+        "solid" if np.isclose(size, actual_size) else next(others)
+        for size in sorted(rows["size"].unique())
     ]
     plot = (
         ggplot(rows, aes("groups", "power", color="correlation", linetype="members"))
         + geom_hline(yintercept=first["wanted_power"], color=MUTED, size=0.7)
-        + geom_vline(xintercept=at_hand, color=INK, linetype="dotted", size=0.9)
+        + geom_vline(xintercept=n_groups, color=INK, linetype="dotted", size=0.9)
         + geom_line(size=1.2)
         + geom_point(size=1.6)
         + scale_color_manual(OKABE_ITO)
@@ -65,23 +66,23 @@ def draw(tables: Tables) -> Figure:
         )
         + look(legend_box="vertical", legend_box_spacing=0.01)
     )
-    return Figure(plot, WIDTH, 4.8, _alt(rows, at_hand, where))
+    return Figure(plot, WIDTH, 4.8, _alt(rows, n_groups, where))
 
 
 def _short(value: float) -> str:
     return signed(float(f"{value:.3g}"))
 
 
-def _at_hand(tables: Tables) -> int:
-    """Groups of the experiment that is there, as the curve counts them."""
+def _actual_groups(tables: Tables) -> int:
+    """Groups of the actual experiment: all of them, or those of the reference arm."""
     design = tables.design
     if design["kind"] == "within":
         return int(design["n_groups"])
     return int(next(iter(design["arms"].values()))["n_groups"])
 
 
-def _own_size(rows: pd.DataFrame) -> float:
-    """The size at hand: the one all scenarios are computed for."""
+def _actual_size(rows: pd.DataFrame) -> float:
+    """The actual mean group size, which is the one that all scenarios are computed for."""
     several = rows.groupby("size")["scenario"].nunique()
     return float(several.idxmax())
 
@@ -92,16 +93,16 @@ def _ordered(values: pd.Series, words: str) -> pd.Categorical:
     return pd.Categorical(values.map(words.format), categories=list(dict.fromkeys(labels)))
 
 
-def _alt(rows: pd.DataFrame, at_hand: int, where: str) -> str:
-    first, said = rows.iloc[0], []
-    for (icc, members), own in rows.groupby(["correlation", "members"], observed=True):
-        low, high = own.loc[own["groups"].idxmin()], own.loc[own["groups"].idxmax()]
-        said.append(
+def _alt(rows: pd.DataFrame, n_groups: int, where: str) -> str:
+    first, lines = rows.iloc[0], []
+    for (icc, members), curve in rows.groupby(["correlation", "members"], observed=True):
+        low, high = curve.loc[curve["groups"].idxmin()], curve.loc[curve["groups"].idxmax()]
+        lines.append(
             f"{icc}, {members}: {percent(low['power'])} with {low['groups']:.0f}, "
             f"{percent(high['power'])} with {high['groups']:.0f}"
         )
     return (
         f"Power of {method_phrase(first['method'])} for a difference of {_short(first['effect'])} by "
-        f"the number of {where}. {'; '.join(said)}. A dotted line marks the {at_hand} at hand, a line "
+        f"the number of {where}. {'; '.join(lines)}. A dotted line marks the {n_groups} at hand, a line "
         f"the wanted {percent(first['wanted_power'])}."
     )

@@ -36,7 +36,7 @@ TOP = 2.2
 
 
 def draw(tables: Tables) -> Figure:
-    """The deviance above its least; where a curve lies below the line, the interval has that value."""
+    """Plot of the profile deviance above its minimum; below the line lies the interval."""
     curves = tables.results["profile"]
     if curves.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
@@ -95,7 +95,7 @@ def _crossings(curves: pd.DataFrame, one: pd.DataFrame) -> pd.DataFrame:
 
 
 def _name(group: str, term: str, reference: str, *, alone: bool) -> str:
-    """What an effect's standard deviation is of."""
+    """The legend name of a random effect's standard deviation."""
     if alone:
         return f"between groups ({noun(group)})"
     if term == "Intercept":

@@ -30,7 +30,7 @@ MOST_QUANTILES = 2_000
 
 
 def draw(tables: Tables) -> Figure:
-    """Two panels, both standardised: residuals, and predicted effects of groups (BLUPs)."""
+    """Normal Q-Q plots of standardised residuals and predicted group effects (BLUPs)."""
     group = tables.design["roles"]["group"]
     residuals = tables.results["residuals"]
     residuals = residuals.loc[residuals["method"] == "mixed_wald", "residual"]
@@ -58,7 +58,7 @@ def draw(tables: Tables) -> Figure:
 
 
 def _quantiles(values: pd.Series, panel: str) -> pd.DataFrame:
-    """Standardised order statistics at Blom's plotting positions; of very many evenly spread ones."""
+    """Standardised order statistics at Blom's plotting positions (k - 3/8) / (n + 1/4)."""
     ordered = np.sort(values.to_numpy(dtype=float))
     sd = ordered.std(ddof=1) if len(ordered) > 1 else 0.0
     if not sd > 0:

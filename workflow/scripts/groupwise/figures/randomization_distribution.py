@@ -35,7 +35,7 @@ MANY_CONTRASTS = 6
 
 
 def draw(tables: Tables) -> Figure:
-    """A histogram per comparison; the line is the statistic observed, both tails are shaded."""
+    """Histograms of the randomisation distribution, both tails shaded; lines at observed values."""
     bins = _bins(tables)
     if bins.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
@@ -68,12 +68,12 @@ def draw(tables: Tables) -> Figure:
 
 
 def _beside(words: pd.DataFrame, side: str) -> geom_text:
-    """What is said at the line of the statistic observed."""
+    """The text layer beside the line at the observed statistic."""
     return geom_text(aes(x="x", y="y", label="label"), data=words, ha=side, size=11.5, color=INK)
 
 
 def _bins(tables: Tables) -> pd.DataFrame:
-    """Of every comparison that has a test, or with many arms of those with the reference."""
+    """Histogram bins of all comparisons with a test; with many arms of those with the reference."""
     contrasts = list(tables.design["contrasts"])
     if len(contrasts) > MANY_CONTRASTS:
         contrasts = contrasts[: min(len(tables.design["arms"]) - 1, 2 * MANY_CONTRASTS)]

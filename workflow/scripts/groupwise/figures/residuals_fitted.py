@@ -41,7 +41,7 @@ NOTHING = "The mixed model could not be fitted: there are 0 residuals to show."
 
 
 def draw(tables: Tables) -> Figure:
-    """A band of even width around 0 is what the model assumes; the line is a running mean."""
+    """Plot of residuals against fitted values, the running mean over them."""
     arms = list(tables.design["arms"])
     residuals = tables.results["residuals"]
     points = residuals[residuals["method"] == "mixed_wald"].copy()
@@ -49,8 +49,8 @@ def draw(tables: Tables) -> Figure:
     if points.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
     running, total = _running_mean(points), int(tables.design["n_obs"])
-    seen, points = points, sample(points, MOST_POINTS)
-    said = drawn(len(points), total, "rows")
+    all_points, points = points, sample(points, MOST_POINTS)
+    note = drawn(len(points), total, "rows")
     many = len(points) > MANY_POINTS
     plot = (
         ggplot(points, aes("fitted", "residual"))
@@ -66,10 +66,10 @@ def draw(tables: Tables) -> Figure:
         + scale_color_manual(arm_colors(arms), labels=[wrap(arm) for arm in arms])
         + scale_shape_manual(arm_shapes(arms), labels=[wrap(arm) for arm in arms])
         + clear_legend(arms)
-        + labs(x="fitted value", y="residual", caption=said)
+        + labs(x="fitted value", y="residual", caption=note)
         + look()
     )
-    return Figure(plot, WIDTH, 4.2, f"{_alt(tables, seen, running)} {said}".rstrip())
+    return Figure(plot, WIDTH, 4.2, f"{_alt(tables, all_points, running)} {note}".rstrip())
 
 
 def _running_mean(points: pd.DataFrame) -> pd.DataFrame:

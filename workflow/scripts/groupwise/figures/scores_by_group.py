@@ -47,11 +47,11 @@ SHOWS_INDIVIDUALS = True
 """Where data are not shared, the archive leaves this figure out."""
 
 NAMED_GROUPS = 12
-"""So many lines can be told apart by a name at their end."""
+"""Up to so many lines carry the name of their group at their end."""
 
 
 def draw(tables: Tables) -> Figure:
-    """Groups side by side within arms, or followed through the arms where they hold several."""
+    """Plot of outcomes by group: side by side within arms, or joined across a group's arms."""
     roles, arms = tables.design["roles"], list(tables.design["arms"])
     data = pd.DataFrame(
         {
@@ -62,16 +62,16 @@ def draw(tables: Tables) -> Figure:
     )
     groups = _summarise(data)
     names = pd.DataFrame({"group": groups["group"].unique()})
-    kept = sample(names, MOST_GROUPS)["group"]
+    drawn_groups = sample(names, MOST_GROUPS)["group"]
     points = sample(data, MOST_POINTS).astype({"group": str})
-    shown, many = groups[groups["group"].isin(kept)], len(groups) > MANY_GROUPS
-    said = drawn(len(kept), len(names), "groups") or drawn(len(points), len(data), "rows") * (
-        not many
-    )
-    alt = f"{_alt(tables, groups)} {said}".rstrip()
+    shown, many = groups[groups["group"].isin(drawn_groups)], len(groups) > MANY_GROUPS
+    note = drawn(len(drawn_groups), len(names), "groups") or drawn(
+        len(points), len(data), "rows"
+    ) * (not many)
+    alt = f"{_alt(tables, groups)} {note}".rstrip()
     if tables.design["kind"] in ("within", "mixed"):
         plot = _followed(points, shown) + labs(
-            x=roles["treatment"], y=roles["outcome"], caption=said
+            x=roles["treatment"], y=roles["outcome"], caption=note
         )
         return Figure(plot, WIDTH, 4.6, alt)
     axis = GroupAxis.of([] if many else list(groups["group"]))
@@ -83,7 +83,7 @@ def draw(tables: Tables) -> Figure:
         plot
         + scale_color_manual(arm_colors(arms), labels=[wrap(arm) for arm in arms])
         + clear_legend(arms)
-        + labs(x=roles["group"], y=roles["outcome"], caption=said)
+        + labs(x=roles["group"], y=roles["outcome"], caption=note)
         + look(panel_grid_major_x=element_blank(), **settings)
     )
     return Figure(plot, WIDTH, 4.4 + axis.height, alt)

@@ -40,7 +40,7 @@ NOTHING = "The mixed model could not be fitted: there are 0 group effects to sho
 
 
 def draw(tables: Tables) -> Figure:
-    """Groups in the order of their predicted effects; a grey line joins the two values."""
+    """Plot of raw and shrunken group effects (BLUPs), in the order of the predictions."""
     roles = tables.design["roles"]
     effects = _group_effects(tables)
     if effects.empty:
@@ -54,7 +54,7 @@ def draw(tables: Tables) -> Figure:
             points.assign(kind=BLUP, value=points["estimate"]),
         ]
     )
-    said = drawn(len(points), len(effects), "groups")
+    note = drawn(len(points), len(effects), "groups")
     many = len(effects) > MANY_GROUPS
     axis = GroupAxis.of([] if many else list(effects["level"]))
     plot = (
@@ -67,7 +67,7 @@ def draw(tables: Tables) -> Figure:
         + scale_color_manual({RAW: OKABE_ITO[1], BLUP: OKABE_ITO[0]})
         + scale_shape_manual({RAW: "D", BLUP: "o"})
         + labs(
-            x=_axis_title(roles["group"], many), y=f"deviation in {roles['outcome']}", caption=said
+            x=_axis_title(roles["group"], many), y=f"deviation in {roles['outcome']}", caption=note
         )
         + clear_legend()
         + look(panel_grid_major_x=element_blank(), **axis.settings)
@@ -75,7 +75,7 @@ def draw(tables: Tables) -> Figure:
     plot = plot + scale_x_continuous(
         breaks=list(effects["x"])[: len(axis.labels)], labels=axis.labels
     )
-    return Figure(plot, WIDTH, 4.2 + axis.height, _alt(tables, effects, said))
+    return Figure(plot, WIDTH, 4.2 + axis.height, _alt(tables, effects, note))
 
 
 def _group_effects(tables: Tables) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def _axis_title(group: str, many: bool) -> str:
     return f"{group}, in order of the predicted effect" + ("" if not many else " (labels left out)")
 
 
-def _alt(tables: Tables, effects: pd.DataFrame, said: str) -> str:
+def _alt(tables: Tables, effects: pd.DataFrame, note: str) -> str:
     group = role_word(tables.design["roles"], "group")
     lowest, highest = effects.iloc[0], effects.iloc[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -104,5 +104,5 @@ def _alt(tables: Tables, effects: pd.DataFrame, said: str) -> str:
         f"Raw and shrunken deviation of each {group}. The predicted effects run from "
         f"{number(lowest.estimate)} ({group} {lowest.level}) to {number(highest.estimate)} "
         f"({group} {highest.level}); at the median a group keeps {number(100 * kept, 2)}% of its "
-        f"raw deviation. {said}"
+        f"raw deviation. {note}"
     ).rstrip()

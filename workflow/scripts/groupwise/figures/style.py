@@ -51,12 +51,12 @@ def sample(table: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def drawn(shown: int, total: int, things: str) -> str:
-    """A sentence on a sample; nothing where all is drawn."""
+    """The note that a random sample is drawn; empty where all are."""
     return "" if shown == total else f"Drawn: {counted(shown, total, things)}."
 
 
 class Plain(theme_minimal):
-    """In which a dollar in a label is a dollar, also where a notebook displays the plot."""
+    """`theme_minimal` without math text: a dollar in a label is a dollar, in a notebook too."""
 
     def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
@@ -96,13 +96,13 @@ def arm_shapes(arms: Sequence[str]) -> dict[str, str]:
 
 
 def jitter(n: int, width: float) -> np.ndarray:
-    """Offsets that look random, spread evenly, and are the same every time (Weyl sequence)."""
+    """(n,) offsets in [-width/2, width/2): the Weyl sequence of the golden ratio, deterministic."""
     golden = (np.sqrt(5) - 1) / 2
     return width * ((np.arange(n) * golden) % 1 - 0.5)
 
 
 def clear_legend(labels: Sequence[str] = ()) -> guides:
-    """Keys large and opaque, whatever the marks they stand for; stacked where labels are long."""
+    """A legend with large opaque keys; in one column where labels are long."""
     stacked = {"ncol": 1} if sum(map(len, labels)) > 60 else {}
     return guides(color=guide_legend(override_aes={"size": 4, "alpha": 1}, **stacked))
 
@@ -146,6 +146,6 @@ class GroupAxis:
 
 
 def sentence(text: str) -> ggplot:
-    """A figure that has nothing to draw says so."""
+    """An empty plot with a sentence that says why there is nothing to draw."""
     words = annotate("text", x=0, y=0, label=wrap(text, 60), size=12, color=MUTED)
     return ggplot() + words + theme_void()

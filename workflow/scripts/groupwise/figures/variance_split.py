@@ -25,7 +25,7 @@ TREATMENT = "treatment"
 
 
 def draw(tables: Tables) -> Figure:
-    """A bar per source: its share of the variance by the mixed model."""
+    """Bar chart of each source's share of the variance by the mixed model."""
     parts = variance_parts(tables)
     if parts.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
@@ -33,12 +33,12 @@ def draw(tables: Tables) -> Figure:
     labels = [wrap(f"{row.source}: {row.of}", 26) for row in parts.itertuples()]
     parts = parts.assign(
         y=np.arange(k, 0, -1),
-        said=[f"{percent(row.share)} (sd {number(row.sd)})" for row in parts.itertuples()],
+        label=[f"{percent(row.share)} (sd {number(row.sd)})" for row in parts.itertuples()],
     )
     plot = (
         ggplot(parts, aes(y="y"))
         + geom_rect(aes(xmin=0, xmax="share", ymin="y-0.33", ymax="y+0.33", fill="source"))
-        + geom_text(aes(x="share+0.015", label="said"), ha="left", size=11.5, color=INK)
+        + geom_text(aes(x="share+0.015", label="label"), ha="left", size=11.5, color=INK)
         + scale_fill_manual(dict(zip(parts["source"], _colors(k), strict=True)), guide=None)
         + scale_y_continuous(breaks=list(parts["y"]), labels=labels, limits=(0.4, k + 0.6))
         + scale_x_continuous(
@@ -60,16 +60,19 @@ def draw(tables: Tables) -> Figure:
 
 
 def _colors(k: int) -> list[str]:
-    """Treatment, groups, whatever else, what is left last."""
+    """A colour per source; grey for the residual, which is last."""
     return [*OKABE_ITO[: k - 1], OKABE_ITO[-1]]
 
 
 def variance_parts(tables: Tables) -> pd.DataFrame:
-    """`source`, `of`, `variance`, `sd`, `share`: treatment first, what is left last; empty without fit.
+    """Variance of the outcome by source, in its units squared, with `sd` and `share`.
+
+    A row for the treatment, for each grouping, and last the residual; shares add up to 1. Without
+    a fit there are no rows.
 
     Treatment: the variance, over rows, of the estimated mean of their arm. Groups: that of
     their effect, with random slopes averaged over the arms of the rows. Fixed blocks and
-    covariates are taken off first.
+    covariates are not counted.
     """
     components = tables.results["variance_components"]
     components = components[components["estimator"] == "reml"]
@@ -83,9 +86,9 @@ def variance_parts(tables: Tables) -> pd.DataFrame:
     rows = [(TREATMENT, noun(roles["treatment"]), treatment)]
     rows.append(("groups", _of(tables, "group"), _group_variance(tables, components)))
     for source, role in (("blocks", "block"), ("second grouping", "second_group")):
-        own = components[components["group"] == roles[role]]
-        if len(own):
-            rows.append((source, _of(tables, role), float(own["variance"].iloc[0])))
+        of_role = components[components["group"] == roles[role]]
+        if len(of_role):
+            rows.append((source, _of(tables, role), float(of_role["variance"].iloc[0])))
     residual = components.loc[components["group"] == "Residual", "variance"]
     rows.append((plural(row_word(tables.design)), "what is left", float(residual.iloc[0])))
     parts = pd.DataFrame(rows, columns=["source", "of", "variance"])
@@ -107,25 +110,27 @@ def _sizes(tables: Tables) -> np.ndarray:
 
 
 def _group_variance(tables: Tables, components: pd.DataFrame) -> float:
-    """Of a group's effect in the arm of a row, averaged over rows."""
-    own = components[components["group"] == tables.design["roles"]["group"]].set_index("term")
-    level, sd = float(own.loc["Intercept", "variance"]), own["std_dev"]
+    """Variance of the group effect in a row's arm, averaged over rows: with random slopes
+    sigma_0^2 + sigma_j^2 + 2 rho_j sigma_0 sigma_j in arm j.
+    """
+    of_groups = components[components["group"] == tables.design["roles"]["group"]].set_index("term")
+    level, sd = float(of_groups.loc["Intercept", "variance"]), of_groups["std_dev"]
     statistics = tables.results["fit_statistics"].set_index("statistic")["value"]
     total = 0.0
     for arm, size in zip(tables.design["arms"], _sizes(tables), strict=True):
-        here = level
-        if arm in own.index and arm != "Intercept":
+        variance = level
+        if arm in of_groups.index and arm != "Intercept":
             r = float(statistics.get(f"correlation: Intercept, {arm}", 0.0))
             r = 0.0 if np.isnan(r) else r
-            here += float(sd[arm] ** 2 + 2 * r * sd["Intercept"] * sd[arm])
-        total += size * here
+            variance += float(sd[arm] ** 2 + 2 * r * sd["Intercept"] * sd[arm])
+        total += size * variance
     return total
 
 
 def _alt(tables: Tables, parts: pd.DataFrame) -> str:
-    said = [
+    shares = [
         f"{row.source} ({row.of}) {percent(row.share)}, standard deviation {number(row.sd)}"
         for row in parts.itertuples()
     ]
     outcome = named(tables.design["roles"]["outcome"], "outcome")
-    return f"Shares of the variance of {outcome} by the mixed model: {'; '.join(said)}."
+    return f"Shares of the variance of {outcome} by the mixed model: {'; '.join(shares)}."

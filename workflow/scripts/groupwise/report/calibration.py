@@ -39,19 +39,19 @@ MOST_FAILED_SHOWN = 0.0005
 
 
 def verdict(facts: Facts) -> str:
-    """Why this method leads, in sentences that can be quoted."""
+    """Why this method is the headline method, in sentences that can be quoted."""
     return " ".join(escape(sentence) for sentence in facts.verdict["sentences"])
 
 
 def simulated(facts: Facts) -> str:
-    """What was simulated, and how often."""
-    made = facts.calibration
-    if not made["simulated"]:
-        return f"Nothing was simulated. {escape(made['message'])}"
+    """The simulation behind the calibration: what was held fixed, scenarios, replicates."""
+    simulation = facts.calibration
+    if not simulation["simulated"]:
+        return f"Nothing was simulated. {escape(simulation['message'])}"
     group, outcome = plural(escape(facts.role("group"))), escape(facts.outcome)
-    scenarios = [each for each in made["scenarios"] if each["dgp"] == "normal"]
+    scenarios = [each for each in simulation["scenarios"] if each["dgp"] == "normal"]
     iccs = sorted({each["icc"] for each in scenarios})
-    shown = listing([f"{icc:.2f}" for icc in iccs])
+    values = listing([f"{icc:.2f}" for icc in iccs])
     kept = [f"{group}, their sizes and arms"]
     if facts.design["n_blocks"]:
         kept[0] += f", {plural(escape(facts.role('block')))}"
@@ -60,32 +60,33 @@ def simulated(facts: Facts) -> str:
     effects = listing(
         [
             f"{escape(contrast_label(f'{arm} - {facts.arms[0]}'))}: {signed(round(value, 4))}"
-            for arm, value in made["effects"].items()
+            for arm, value in simulation["effects"].items()
             if arm != facts.arms[0]
         ]
     )
-    who, then = "methods that draw at random", f", with {made['draws']:,} draws each"
+    slow_methods = "methods that draw at random"
+    slow_draws = f", with {simulation['draws']:,} draws each"
     if not facts.has_one_intercept:
-        who += " and mixed models, which are fitted one by one"
-        then = ", profile likelihood and bootstrap half as often"
+        slow_methods += " and mixed models, which are fitted one by one"
+        slow_draws = ", profile likelihood and bootstrap half as often"
     slow = ""
-    if made["slow_replicates"] == 0:
-        slow = f" (the design is too large for {who})"
-    elif made["slow_replicates"] < made["replicates"]:
-        slow = f" ({who}: {made['slow_replicates']:,}{then})"
+    if simulation["slow_replicates"] == 0:
+        slow = f" (the design is too large for {slow_methods})"
+    elif simulation["slow_replicates"] < simulation["replicates"]:
+        slow = f" ({slow_methods}: {simulation['slow_replicates']:,}{slow_draws})"
     return (
         f"The design was held fixed ({kept[0]}), new values of {outcome} were drawn by the mixed "
         f"model, and every method answered by the code that answered for the data: "
-        f"{made['replicates']:,} times in each scenario{slow}. Scenarios are intraclass correlations "
-        f"of {shown} (0, the estimate and the ends of its interval), each without any effect and "
-        f"with {SOURCES[made['effects_are']]} ({effects}). Where there is no effect a method should "
-        f"reject {percent(facts.verdict['rules']['level'])} of the time; more is a level that does "
-        f"not hold, less is power lost."
+        f"{simulation['replicates']:,} times in each scenario{slow}. Scenarios are intraclass "
+        f"correlations of {values} (0, the estimate and the ends of its interval), each without any "
+        f"effect and with {SOURCES[simulation['effects_are']]} ({effects}). Where there is no effect a "
+        f"method should reject {percent(facts.verdict['rules']['level'])} of the time; more is a level "
+        f"that does not hold, less is power lost."
     )
 
 
 def methods(facts: Facts) -> str:
-    """One row per method: does it hold its level, how often does it reject, cover, find, fail?"""
+    """Table by method: whether the level holds, error rate, coverage, power, width, failures."""
     judged = facts.results["verdict"]
     judged = judged[judged["dgp"] == "normal"]
     if judged.empty:
@@ -163,48 +164,48 @@ def _range(low: float, high: float) -> str:
 
 
 def departures(facts: Facts) -> str:
-    """What becomes of the headline where outcomes are not as the model has them."""
-    said = facts.verdict["departures"]
-    if not said:
+    """Error rates of the headline method where outcomes break the model's assumptions."""
+    sentences = facts.verdict["departures"]
+    if not sentences:
         return ""
     return (
         "Outcomes need not be as the mixed model has them. Simulated without an effect, at the "
-        f"estimated intraclass correlation:\n{bullets([escape(each) for each in said])}"
+        f"estimated intraclass correlation:\n{bullets([escape(each) for each in sentences])}"
     )
 
 
 def disagreements(facts: Facts) -> str:
-    """Where the methods differ in significance, what that comes from."""
-    found = facts.verdict["disagreements"]
-    if not found:
+    """Comparisons on whose significance the methods disagree, each with the reason."""
+    comparisons = facts.verdict["disagreements"]
+    if not comparisons:
         return ""
-    return bullets([escape(each["sentence"]) for each in found])
+    return bullets([escape(each["sentence"]) for each in comparisons])
 
 
 # ---- planning ------------------------------------------------------------------------------------
 
 
 def detectable(facts: Facts) -> str:
-    """What the experiment at hand could have found."""
+    """Power of the headline method at the estimated ICC, and its minimum detectable effect."""
     rows = _planned(facts, "at_hand")
-    own = rows[(rows["method"] == facts.headline) & rows["power"].notna()]
-    if own.empty:
+    headline = rows[(rows["method"] == facts.headline) & rows["power"].notna()]
+    if headline.empty:
         reason = rows.loc[rows["method"] == facts.headline, "message"]
         if reason.empty:
             return "No power was computed for this design."
         return f"No power is computed for {method_phrase(facts.headline)}. {escape(reason.iloc[0])}"
-    at = own.groupby("scenario", sort=False)["minimum_detectable_effect"].max()
-    first = own.iloc[0]
+    effects = headline.groupby("scenario", sort=False)["minimum_detectable_effect"].max()
+    first = headline.iloc[0]
     text = (
         f"By {method_phrase(facts.headline)} this design finds a difference of {_effect(first)} in "
-        f"{_chance(own, 'estimate')} of experiments like it; a difference of "
-        f"{number(at['estimate'])} it would find with a power of {percent(first['wanted_power'])} "
+        f"{_chance(headline, 'estimate')} of experiments like it; a difference of "
+        f"{number(effects['estimate'])} it would find with a power of {percent(first['wanted_power'])} "
         f"(the minimum detectable effect)."
     )
-    if {"low", "high"} <= set(at.index):
+    if {"low", "high"} <= set(effects.index):
         text += (
             f" Over the interval of the intraclass correlation that effect runs from "
-            f"{number(at['low'])} to {number(at['high'])}."
+            f"{number(effects['low'])} to {number(effects['high'])}."
         )
     return text
 
@@ -225,7 +226,7 @@ def _planned(facts: Facts, question: str) -> pd.DataFrame:
 
 
 def needed(facts: Facts) -> str:
-    """One row per method that can be planned for: power at hand, groups needed."""
+    """Table by method: power at hand, minimum detectable effect, groups or members needed."""
     here, groups, size = (_planned(facts, f"{name}") for name in QUESTIONS)
     first = "estimate"
     rows = []
@@ -273,35 +274,35 @@ QUESTIONS = ("at_hand", "groups_needed", "size_needed")
 
 
 def _whole(rows: pd.DataFrame, column: str) -> str:
-    known = rows[column].dropna()
-    return f"{known.iloc[0]:,.0f}" if len(known) and rows["power"].notna().any() else "–"
+    values = rows[column].dropna()
+    return f"{values.iloc[0]:,.0f}" if len(values) and rows["power"].notna().any() else "–"
 
 
 def plan(facts: Facts) -> str:
-    """How many groups the next experiment would need, at the estimate and over its interval."""
-    rows = _planned(facts, "groups_needed")
-    own = rows[(rows["method"] == facts.headline) & rows["power"].notna()].set_index("scenario")
-    if "estimate" not in own.index:
+    """Groups needed for the wanted power, at the estimated ICC and over its interval."""
+    rows = _planned(facts, "groups_needed").set_index("scenario")
+    headline = rows[(rows["method"] == facts.headline) & rows["power"].notna()]
+    if "estimate" not in headline.index:
         return ""
-    group, row = plural(escape(facts.role("group"))), own.loc["estimate"]
+    group, row = plural(escape(facts.role("group"))), headline.loc["estimate"]
     text = (
         f"To find a difference of {_effect(row)} with a power of {percent(row['wanted_power'])}, an "
         f"experiment like this one would need {count(int(row['n_groups']), 'group')} in all"
     )
-    if {"low", "high"} <= set(own.index):
-        ends = sorted(int(own.loc[name, "n_groups"]) for name in ("low", "high"))
+    if {"low", "high"} <= set(headline.index):
+        ends = sorted(int(headline.loc[name, "n_groups"]) for name in ("low", "high"))
         text += f" ({ends[0]:,} to {ends[1]:,} over the interval of the intraclass correlation)"
     return f"{text}; it has {facts.design['n_groups']:,} {group}. {_more_members(facts)}"
 
 
 def _more_members(facts: Facts) -> str:
     rows = _planned(facts, "size_needed")
-    own = rows[(rows["method"] == facts.headline) & (rows["scenario"] == "estimate")]
+    headline = rows[(rows["method"] == facts.headline) & (rows["scenario"] == "estimate")]
     group = escape(facts.role("group"))
-    if own.empty or not facts.between:
+    if headline.empty or not facts.between:
         return ""
-    if np.isfinite(own["power"].iloc[0]):
-        size = own["size"].iloc[0]
+    if np.isfinite(headline["power"].iloc[0]):
+        size = headline["size"].iloc[0]
         return f"With as many {plural(group)} as now, {size:,.0f} members of each would do."
     return (
         f"Larger {plural(group)} would not do it: what differs between {plural(group)} does not "

@@ -1,4 +1,4 @@
-"""Everything that is known of one dataset as one JSON document, and the schema it keeps to.
+"""All results of one dataset as one JSON document, and the JSON Schema of that document.
 
 A table is a list of records, or where it may be long an object of columns. Numbers that are not
 known are null; infinity, which JSON has not, is the text "Inf" or "-Inf", as R's jsonlite writes and
@@ -27,7 +27,7 @@ TYPES = {"f": "number", "i": "integer", "b": "boolean"}
 def document(
     tables: Mapping[str, pd.DataFrame], parts: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The document of one dataset.
+    """The JSON document of one dataset's results.
 
     Parameters
     ----------
@@ -39,38 +39,38 @@ def document(
     design = dict(parts["design"])
     head = {name: design.pop(name) for name in ("dataset", "title", "note")}
     design.pop("source", None)  # also in the provenance
-    asked = dict.fromkeys(tables["estimates"]["method"])
-    known: dict[str, Any] = {"truth": None} | dict(parts) | {"design": design}
+    methods = dict.fromkeys(tables["estimates"]["method"])
+    contents: dict[str, Any] = {"truth": None} | dict(parts) | {"design": design}
     return {
         "schema_version": VERSION,
         **head,
         "headline": parts["verdict"]["lead"],
-        "methods": {method: method_label(method) for method in asked},
-        **{name: _plain(known[name]) for name in sorted(known)},
+        "methods": {method: method_label(method) for method in methods},
+        **{name: _plain(contents[name]) for name in sorted(contents)},
         "columns": {name: _types(table) for name, table in tables.items()},
         "tables": {name: encoded(name, table) for name, table in tables.items()},
     }
 
 
 def encoded(name: str, table: pd.DataFrame) -> list[dict[str, Any]] | dict[str, list[Any]]:
-    """A table as records or as columns."""
+    """A results table as JSON: a list of records, or an object of columns if it may be long."""
     columns = {column: [_plain(value) for value in table[column].tolist()] for column in table}
     if name not in AS_RECORDS:
         return columns
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def text(made: Mapping[str, Any]) -> str:
+def text(contents: Mapping[str, Any]) -> str:
     """The document as text, the same bytes each time: a line for each part, record and column."""
-    rest = {name: value for name, value in made.items() if name != "tables"}
+    rest = {name: value for name, value in contents.items() if name != "tables"}
     lines = [f"{_dumped(name)}: {_dumped(value)}" for name, value in rest.items()]
-    tables = [f"{_dumped(name)}: {_lines(table)}" for name, table in made["tables"].items()]
+    tables = [f"{_dumped(name)}: {_lines(table)}" for name, table in contents["tables"].items()]
     inside = ",\n".join(tables)
     return "{\n" + ",\n".join([*lines, f'"tables": {{\n{inside}\n}}']) + "\n}\n"
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the document, made from the columns of the results tables."""
+    """The JSON Schema of the document, from the columns of the results tables."""
     properties = _head_schemas() | {
         "columns": _described(
             "Of each table, the type of each column.",
@@ -109,7 +109,7 @@ def schema() -> dict[str, Any]:
 
 
 def _head_schemas() -> dict[str, Any]:
-    """Of all that is no table."""
+    """Schemas of the parts of the document that are not tables."""
     return {
         "schema_version": _described("Version of this schema: major.minor.", const=VERSION),
         "dataset": _described("The dataset's name, also in the column `dataset`.", type="string"),
@@ -148,7 +148,7 @@ def _head_schemas() -> dict[str, Any]:
 
 
 def _verdict_schema() -> dict[str, Any]:
-    """Of verdict.json."""
+    """Schema of verdict.json."""
     sentences = {"type": "array", "items": {"type": "string"}}
     properties = {
         "headline": _described("Null: no method holds its level.", enum=[*NAMES, None]),
@@ -195,7 +195,7 @@ def _types(table: pd.DataFrame) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it, whatever it holds."""
+    """A value as JSON can hold it, nested ones too: NaN as null, infinities as text."""
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -212,7 +212,7 @@ def _dumped(value: Any) -> str:
 
 
 def _lines(table: list[dict[str, Any]] | dict[str, list[Any]]) -> str:
-    """A record, or a column, in each line."""
+    """The text of an encoded table, a record or a column in each line."""
     if isinstance(table, list):
         return "[" + ",".join(f"\n{_dumped(record)}" for record in table) + "\n]"
     columns = (f"\n{_dumped(name)}: {_dumped(values)}" for name, values in table.items())

@@ -1,4 +1,4 @@
-"""What a report is about: one dataset's tables, and the numbers its sentences need."""
+"""The facts of one report: one dataset's tables, and the numbers its sentences need."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from groupwise.words import contrast_label, has_word, named, plural, role_word, 
 class Facts:
     """One dataset: design.json, the results tables, and the other files of its folder.
 
-    `verdict` says which method leads, `calibration` what was simulated; `truth` is known of data
-    that were simulated themselves.
+    `verdict` says which method leads, `calibration` what was simulated; `truth` holds the
+    true effects of simulated data.
     """
 
     design: Mapping[str, Any]
@@ -62,7 +62,7 @@ class Facts:
         return sized(self.design)
 
     def of_rows(self, sentence: str) -> str:
-        """The sentence of a method, which calls rows individuals, with what they are here."""
+        """A method's message, with the word for the rows of these data for `individuals`."""
         return sentence.replace(" count individuals,", f" count {self.rows},")
 
     @property
@@ -79,11 +79,11 @@ class Facts:
 
     @property
     def assigned(self) -> str | None:
-        """What chance dealt to arms, as far as it is known: group, individual or None."""
-        known = self.design.get("assigned")
-        if known is None and self.between and self.design.get("source", {}).get("simulated"):
+        """The unit of randomisation, `group` or `individual`; None where it is not declared."""
+        unit = self.design.get("assigned")
+        if unit is None and self.between and self.design.get("source", {}).get("simulated"):
             return "group"
-        return known
+        return unit
 
     @property
     def arms(self) -> list[str]:
@@ -154,8 +154,8 @@ class Facts:
         With random slopes that of the intercept, which comes first.
         """
         table = self.components
-        found = table[table["group"] == group]
-        return found.iloc[0] if len(found) else None
+        rows = table[table["group"] == group]
+        return rows.iloc[0] if len(rows) else None
 
     @property
     def group_component(self) -> pd.Series | None:
@@ -163,21 +163,23 @@ class Facts:
 
     @property
     def slope_components(self) -> pd.DataFrame:
-        """How far the effect of each arm differs between groups: rows of the variance components."""
+        """Variance components of the random slopes, one row per arm but the reference."""
         table = self.components
-        own = (table["group"] == self.design["roles"]["group"]) & table["term"].isin(self.arms)
-        return table[own]
+        is_slope = (table["group"] == self.design["roles"]["group"]) & table["term"].isin(self.arms)
+        return table[is_slope]
 
     @property
     def group_effects(self) -> pd.DataFrame:
         """One row per group; with random slopes in the reference arm."""
         table = self.results["random_effects"]
-        own = table["group"] == self.design["roles"]["group"]
-        return table[own & (table["term"] == "Intercept")]
+        of_groups = table["group"] == self.design["roles"]["group"]
+        return table[of_groups & (table["term"] == "Intercept")]
 
     @property
     def icc(self) -> float:
-        """Share of the variance that lies between groups of one arm (and block).
+        """Intraclass correlation: share of the variance between groups of one arm (and block).
+
+        sigma_u^2 / (sigma_u^2 + sigma_e^2) by REML, between 0 and 1; NaN where there is no fit.
 
         Not the share of the total in the variance components: random blocks are part of that. With
         random slopes in the reference arm.
@@ -189,11 +191,15 @@ class Facts:
 
     @cached_property
     def design_effect(self) -> float:
-        """1 + (m - 1) ICC with Kish's m = sum n_g^2 / n: how much the variance of a mean grows."""
+        """Design effect, by which grouping multiplies the variance of a mean; NaN without a fit.
+
+        1 + (m - 1) ICC with m = sum n_g^2 / n, the size-weighted mean group size (Kish 1965).
+        """
         size = self.group_effects["n_obs"].to_numpy(dtype=float)
         return float(1 + ((size**2).sum() / size.sum() - 1) * self.icc) if len(size) else np.nan
 
     def statistic(self, method: str, name: str) -> float:
+        """A fit statistic of a method, by its name in `fit_statistics`; NaN where there is none."""
         table = self.results["fit_statistics"]
-        found = table.loc[(table["method"] == method) & (table["statistic"] == name), "value"]
-        return float(found.iloc[0]) if len(found) else float("nan")
+        values = table.loc[(table["method"] == method) & (table["statistic"] == name), "value"]
+        return float(values.iloc[0]) if len(values) else float("nan")

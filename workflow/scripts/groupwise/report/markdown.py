@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 import pandas as pd
 
 MOST_DATA = 64_000
-"""Bytes of a CSV that a page carries itself; a larger one is found by its path."""
+"""Largest CSV in bytes that is embedded in a page; of a larger one the page says the path."""
 
 CITATION = re.compile(r"(\[@[A-Za-z][\w:-]*\])")
 
@@ -30,7 +30,7 @@ def escape_note(text: str) -> str:
 
 
 def escape_cited_note(text: str) -> str:
-    """The same, and `[@key]` stays a citation."""
+    """A user's sentence; code stays code, and `[@key]` stays a citation."""
     parts = CITATION.split(text)
     return "".join(part if j % 2 else escape_note(part) for j, part in enumerate(parts))
 
@@ -54,8 +54,7 @@ def table(
     """A pipe table with a numbered caption; the first columns, or those named, are text.
 
     The others are numbers, which stand at the right. `label` is the reference without its prefix:
-    `@tbl-label` finds the table. `data` are what it was made of, from the file at `path`: see
-    `data_link`.
+    `@tbl-label` finds the table. `data` are its source, from the file at `path`: see `data_link`.
     """
     text = range(text_columns) if isinstance(text_columns, int) else text_columns
     align = [":---" if j in text else "---:" for j in range(len(headers))]
@@ -118,12 +117,12 @@ def answer(body: str) -> str:
 
 
 def methods_note(body: str) -> str:
-    """What only a methodologist needs to read, set small."""
+    """A block in small type, for methodologists."""
     return f"\n::: {{.methods-note}}\n{body}\n:::\n"
 
 
 def explained(label: str, meaning: str) -> str:
-    """Words that say what they mean when one points at them; say it in a note or a table too."""
+    """A label with its meaning as a tooltip; the page must also say it in a note or a table."""
     meaning = re.sub(r'(?<!\\)"', r"\"", " ".join(meaning.split()))
     return f'[{label}]{{.term title="{meaning}"}}'
 

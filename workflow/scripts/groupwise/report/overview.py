@@ -55,8 +55,8 @@ def summary(every: Sequence[Facts]) -> str:
 def _holds(facts: Facts) -> str:
     """The verdict on the headline method, in a word."""
     judged = facts.results["verdict"]
-    own = judged[(judged["dgp"] == "normal") & (judged["method"] == facts.headline)]
-    return "not simulated" if own.empty else JUDGEMENTS[own["judgement"].iloc[0]]
+    rows = judged[(judged["dgp"] == "normal") & (judged["method"] == facts.headline)]
+    return "not simulated" if rows.empty else JUDGEMENTS[rows["judgement"].iloc[0]]
 
 
 def _warned(facts: Facts) -> str:
@@ -69,11 +69,11 @@ def _warned(facts: Facts) -> str:
 
 def families(every: Sequence[Facts], adjusted: pd.DataFrame) -> str:
     """Per family, p-values as they are and by Holm over all tests, by its first headline method."""
-    by_name, found = {facts.design["dataset"]: facts for facts in every}, []
-    for name, part in adjusted.groupby("family"):
-        lead = by_name[part["dataset"].iloc[0]].headline
-        found.append(_family(str(name), part[part["method"] == lead], by_name))
-    return "\n".join(found)
+    by_name, family_tables = {facts.design["dataset"]: facts for facts in every}, []
+    for name, rows in adjusted.groupby("family"):
+        lead = by_name[rows["dataset"].iloc[0]].headline
+        family_tables.append(_family(str(name), rows[rows["method"] == lead], by_name))
+    return "\n".join(family_tables)
 
 
 def _family(name: str, part: pd.DataFrame, every: Mapping[str, Facts]) -> str:

@@ -33,9 +33,9 @@ def bold(text: str) -> str:
 
 
 def alerts(facts: Facts) -> str:
-    """What has to be known before any number; nothing if there is nothing."""
-    said = [escape_note(sentence) for sentence in facts.alerts]
-    return callout("warning", "Before you read any number", bullets(said)) if said else ""
+    """Callout with the warnings that come before any number; empty without any."""
+    sentences = [escape_note(sentence) for sentence in facts.alerts]
+    return callout("warning", "Before you read any number", bullets(sentences)) if sentences else ""
 
 
 def answer(facts: Facts) -> str:
@@ -53,12 +53,12 @@ def _answer(facts: Facts) -> str:
         f"{bold(contrast_label(contrast))}: {effect(facts, row)}"
         for contrast, row in rows.iterrows()
     ]
-    how = (
+    heading = (
         f"Differences in {escape(facts.outcome)} with {facts.interval} intervals, by the "
         f"headline method ({method_label(facts.headline)}):"
     )
-    said = f"{how}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
-    return callout("important", "The answer", said)
+    body = f"{heading}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
+    return callout("important", "The answer", body)
 
 
 def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
@@ -74,7 +74,7 @@ def bound(value: float, decimals: int) -> str:
 
 
 def disagreement(facts: Facts) -> str:
-    """Do the methods agree on which comparisons are significant, and if not, who says what?"""
+    """Whether the methods agree on which comparisons are significant, and the dissenters."""
     answering = facts.answering
     if len(answering) < 2:
         return "Only one method gives an answer here."
@@ -133,14 +133,14 @@ def design(facts: Facts) -> str:
 
 
 def _what_a_group_is(facts: Facts, group: str) -> str:
-    """Where the name of the column is no noun, groups are called groups, and the column is named."""
+    """What a group is: the noun in the column's name, or the column where that is no noun."""
     if facts.has_word("group"):
         return f"a group is {article(group)}"
     return f"groups are told apart by the column “{escape(facts.design['roles']['group'])}”"
 
 
 def _repeats(facts: Facts, group: str) -> str:
-    """That measurements of one individual are alike; nothing where a model knows of it."""
+    """That repeated measurements correlate; empty where the mixed model has an effect for that."""
     if not facts.repeated or facts.design["roles"]["second_group"]:
         return ""
     who = escape(facts.role("individual"))
@@ -162,12 +162,12 @@ def _blocks(facts: Facts, group: str) -> str:
 
 
 def _assignment(facts: Facts, group: str) -> str:
-    """Who is in one arm and, as far as that is known, what was assigned to it."""
+    """Whether arms differ between or within groups, and the unit that was assigned to them."""
     d = facts.design
     if facts.between:
-        given = f": it was given to {plural(group)}" if facts.assigned == "group" else ""
+        unit = f": it was given to {plural(group)}" if facts.assigned == "group" else ""
         return (
-            f"The treatment is the same for all {facts.rows} of {article(group)}{given}. How much the "
+            f"The treatment is the same for all {facts.rows} of {article(group)}{unit}. How much the "
             f"data can tell depends on the {d['n_groups']:,} {plural(group)} more than on the "
             f"{d['n_obs']:,} {facts.rows}."
         )
@@ -196,11 +196,11 @@ def _reason(reason: str) -> str:
 
 
 def warnings(facts: Facts) -> str:
-    """What a reader must know of these data; nothing if there is nothing."""
-    said = [escape_note(sentence) for sentence in facts.design["warnings"]]
+    """Callout with the warnings about these data and their note; empty without any."""
+    sentences = [escape_note(sentence) for sentence in facts.design["warnings"]]
     if facts.design.get("note"):
-        said.append(escape_cited_note(facts.design["note"]))
-    return callout("warning", "To know about these data", bullets(said)) if said else ""
+        sentences.append(escape_cited_note(facts.design["note"]))
+    return callout("warning", "To know about these data", bullets(sentences)) if sentences else ""
 
 
 def picture(facts: Facts) -> str:
@@ -222,7 +222,7 @@ def picture(facts: Facts) -> str:
 
 
 def mixing(facts: Facts) -> str:
-    """How the three effects enter a difference between arms."""
+    """Sentence on how treatment, group and individual effects enter a difference between arms."""
     if facts.between:
         return (
             "One arm may come out above another for three reasons, and a difference between arms "
@@ -238,7 +238,7 @@ def mixing(facts: Facts) -> str:
 
 
 def ignored(facts: Facts) -> str:
-    """What a standard error gets wrong that takes no account of groups."""
+    """How a standard error that ignores the group effect is biased."""
     if facts.between:
         return (
             f"A standard error that ignores the group effect counts {facts.rows} where it should "
@@ -265,8 +265,8 @@ def effects(facts: Facts) -> str:
             f"{escape(contrast_label(c))}: {signed(v)}" for c, v in facts.truth["effects"].items()
         ]
         treatment += f" These data are simulated, so the true values are known: {listing(true)}."
-    found = [treatment, _group_effect(facts, group), _individual_effect(facts, group)]
-    return bullets(found if facts.between else [*found, _varying_effect(facts, group)])
+    items = [treatment, _group_effect(facts, group), _individual_effect(facts, group)]
+    return bullets(items if facts.between else [*items, _varying_effect(facts, group)])
 
 
 def _varying_effect(facts: Facts, group: str) -> str:
@@ -355,7 +355,7 @@ def pooled_model(facts: Facts) -> str:
 
 
 def pooled_cost(facts: Facts) -> str:
-    """What the pooled model's standard errors claim, beside the mixed model's."""
+    """The ratio of the mixed model's standard error to the pooled model's, in a sentence."""
     ratio = _se_ratio(facts, "mixed_wald", "ols_classical")
     if not np.isfinite(ratio):
         return ""
@@ -396,7 +396,7 @@ def group_parameters(facts: Facts) -> dict[str, str]:
 def _variances(facts: Facts, group: str) -> str:
     """How many parameters the covariance of the mixed model has, the noise apart, and which."""
     arms, kind = len(facts.arms), facts.design["random_slopes"]
-    own = {"none": 1, "diagonal": arms, "unstructured": arms * (arms + 1) // 2}[kind]
+    of_groups = {"none": 1, "diagonal": arms, "unstructured": arms * (arms + 1) // 2}[kind]
     further = [escape(facts.role("block"))] if facts.random_blocks else []
     if facts.design["roles"]["second_group"]:
         further.append(escape(facts.role("second_group")))
@@ -406,7 +406,7 @@ def _variances(facts: Facts, group: str) -> str:
         "unstructured": f"the {group} effects (level and {arms - 1} slopes), covariances included",
     }[kind]
     of = listing([what, *(f"the {name} effects" for name in further)])
-    total = own + len(further)
+    total = of_groups + len(further)
     return f"{'one, the variance' if total == 1 else f'{total}, the variances'} of {of}"
 
 
@@ -433,7 +433,7 @@ def mixed_model(facts: Facts) -> str:
 
 
 def trap(facts: Facts) -> str:
-    """Does the dummy model identify the treatment effect, and if not, why not?"""
+    """Whether the dummy model identifies the treatment effect, with its columns and rank."""
     columns, rank = (int(facts.statistic("dummy", name)) for name in ("columns", "rank"))
     group = escape(facts.role("group"))
     if not facts.between:
@@ -495,14 +495,14 @@ def nested_alternative(facts: Facts) -> str:
 
 
 def _correlations(facts: Facts) -> str:
-    """How levels and slopes go together; nothing where they are taken as uncorrelated."""
+    """Estimated correlations of the random effects; empty where they are taken as uncorrelated."""
     table, start = facts.results["fit_statistics"], "correlation: "
-    known = table[table["statistic"].str.startswith(start) & table["value"].notna()]
-    said = []
-    for name, value in zip(known["statistic"], known["value"], strict=True):
+    correlations = table[table["statistic"].str.startswith(start) & table["value"].notna()]
+    items = []
+    for name, value in zip(correlations["statistic"], correlations["value"], strict=True):
         pair = [_effect_name(facts, each) for each in name.removeprefix(start).split(", ")]
-        said.append(f"{fixed(value, 2)} ({' and '.join(pair)})")
-    return f" Estimated correlations: {listing(said)}." if said else ""
+        items.append(f"{fixed(value, 2)} ({' and '.join(pair)})")
+    return f" Estimated correlations: {listing(items)}." if items else ""
 
 
 def _effect_name(facts: Facts, term: str) -> str:
@@ -545,7 +545,7 @@ def shrinkage(facts: Facts) -> str:
 
 
 def means(facts: Facts) -> str:
-    """What the intervals of the arms' means are no measure of."""
+    """Why intervals of the arms' means do not compare the arms; empty where they do."""
     if facts.between and not facts.random_blocks:
         return ""
     shared = escape(facts.role("group" if not facts.between else "block"))
@@ -556,13 +556,15 @@ def means(facts: Facts) -> str:
 
 
 def remarks(facts: Facts) -> str:
-    """What methods say of their answers, or of having none; nothing if none says anything."""
-    said: dict[str, list[str]] = {}
+    """Messages of the methods about their answers, each once; empty without any."""
+    labels: dict[str, list[str]] = {}
     for method in facts.methods:
         for message in dict.fromkeys(facts.estimates(method)["message"]):
             if message:
-                said.setdefault(message, []).append(method_label(method))
-    items = [f"{listing(who)}: {escape_note(_readable(facts, text))}" for text, who in said.items()]
+                labels.setdefault(message, []).append(method_label(method))
+    items = [
+        f"{listing(who)}: {escape_note(_readable(facts, text))}" for text, who in labels.items()
+    ]
     return f"Remarks:\n{bullets(items)}" if items else ""
 
 

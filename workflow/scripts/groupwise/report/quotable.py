@@ -16,8 +16,8 @@ def sentences(facts: Facts) -> str:
     if facts.headline not in facts.answering:
         return ""
     rows = facts.estimates(facts.headline)
-    said = [_contrast(facts, str(contrast), row) for contrast, row in rows.iterrows()]
-    return bullets([_model(facts), *said, *_omnibus(facts), *_calibration(facts)])
+    comparisons = [_contrast(facts, str(contrast), row) for contrast, row in rows.iterrows()]
+    return bullets([_model(facts), *comparisons, *_omnibus(facts), *_calibration(facts)])
 
 
 def _model(facts: Facts) -> str:
@@ -34,8 +34,8 @@ def _model(facts: Facts) -> str:
 
 def _outcome(facts: Facts) -> str:
     """At the start of a sentence: the score, or the outcome under a name that is no noun."""
-    known = facts.outcome == facts.role("outcome")
-    return f"The {escape(facts.outcome)}" if known else capital(escape(facts.outcome))
+    is_noun = facts.outcome == facts.role("outcome")
+    return f"The {escape(facts.outcome)}" if is_noun else capital(escape(facts.outcome))
 
 
 def _contrast(facts: Facts, contrast: str, row: pd.Series) -> str:
@@ -60,10 +60,10 @@ def _test(row: pd.Series) -> str:
 
 def _omnibus(facts: Facts) -> list[str]:
     table = facts.results["omnibus"]
-    own = table[(table["method"] == facts.headline) & table["p_value"].notna()]
-    if own.empty or len(facts.arms) < 3 or not np.isfinite(own["df_den"].iloc[0]):
+    tests = table[(table["method"] == facts.headline) & table["p_value"].notna()]
+    if tests.empty or len(facts.arms) < 3 or not np.isfinite(tests["df_den"].iloc[0]):
         return []
-    row = own.iloc[0]
+    row = tests.iloc[0]
     df = fixed(row["df_den"], 0 if row["df_den"] == np.round(row["df_den"]) else 1)
     return [
         f"All arms together: *F*({row['df_num']:.0f}, {df}) = {fixed(row['statistic'], 2)}, "
@@ -73,14 +73,14 @@ def _omnibus(facts: Facts) -> list[str]:
 
 def _calibration(facts: Facts) -> list[str]:
     judged = facts.results["verdict"]
-    own = judged[(judged["dgp"] == "normal") & (judged["method"] == facts.headline)]
-    if own.empty or not np.isfinite(own["highest"].iloc[0]):
+    headline = judged[(judged["dgp"] == "normal") & (judged["method"] == facts.headline)]
+    if headline.empty or not np.isfinite(headline["highest"].iloc[0]):
         return []
-    row, made = own.iloc[0], facts.calibration
+    row, simulation = headline.iloc[0], facts.calibration
     return [
-        f"In simulations of this design ({made['replicates']:,} replicates in each of "
-        f"{len(made['scenarios'])} scenarios), {method_phrase(facts.headline)} rejected a true null "
-        f"hypothesis in {100 * row['lowest']:.1f}% to {100 * row['highest']:.1f}% of samples at a "
+        f"In simulations of this design ({simulation['replicates']:,} replicates in each of "
+        f"{len(simulation['scenarios'])} scenarios), {method_phrase(facts.headline)} rejected a true "
+        f"null hypothesis in {100 * row['lowest']:.1f}% to {100 * row['highest']:.1f}% of samples at a "
         f"nominal {100 * facts.verdict['rules']['level']:g}%."
     ]
 
@@ -90,5 +90,5 @@ def _italic_p(value: float) -> str:
 
 
 def _bare(value: float, decimals: int) -> str:
-    """Without the zero before the point: what cannot exceed 1."""
+    """A number that cannot exceed 1, without the zero before its decimal point."""
     return fixed(value, decimals).replace("0.", ".", 1)

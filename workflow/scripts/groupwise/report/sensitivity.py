@@ -25,7 +25,7 @@ from groupwise.words import (
 MIXED = "mixed_kenward_roger"
 
 MOST_CONTRASTS = 8
-"""With more arms, so many comparisons with the reference are told; the tables have all."""
+"""Above so many comparisons, at most so many with the reference are shown; tables have all."""
 
 NOTHING = 0.01
 """A move of fewer standard errors than this is none."""
@@ -53,7 +53,7 @@ def influence_method(facts: Facts) -> str:
 
 
 def _influence(facts: Facts) -> pd.DataFrame:
-    """Answers without one group; `whole` estimates, `moved` by how much, `changed` significance."""
+    """Leave-one-group-out estimates; `whole` has all, `moved` is the shift, `steps` in SEs."""
     method = influence_method(facts)
     rows = facts.results["influence"]
     rows = rows[(rows["method"] == method) & rows["contrast"].isin(shown_contrasts(facts))]
@@ -68,7 +68,7 @@ def _influence(facts: Facts) -> pd.DataFrame:
 
 
 def leave_one_out(facts: Facts) -> str:
-    """How far the answer moves without one group, which one matters most, what becomes of it."""
+    """Leave-one-group-out sensitivity: the most influential group, and changes of significance."""
     group, rows = escape(facts.role("group")), _influence(facts)
     method = method_label(influence_method(facts))
     start = (
@@ -77,15 +77,15 @@ def leave_one_out(facts: Facts) -> str:
     )
     if rows.empty:
         return f"{start}. No fit gives an answer here. {_why(facts)}".rstrip()
-    tried, total = facts.results["influence"]["left_out"].nunique(), int(facts.design["n_groups"])
-    if tried < total:
+    fitted, total = facts.results["influence"]["left_out"].nunique(), int(facts.design["n_groups"])
+    if fitted < total:
         start += (
-            f": of {total:,} {plural(group)} those {tried:,} that move the estimates most by a "
+            f": of {total:,} {plural(group)} those {fitted:,} that move the estimates most by a "
         )
         start += "quick approximation"
-    said = [f"{start}.", _most(rows, group), _unanswered(facts, rows, group)]
-    said.append(f"{_significance(facts, rows, group)} (@tbl-influence, @fig-leave-one-out).")
-    return " ".join(filter(None, said))
+    sentences = [f"{start}.", _most(rows, group), _unanswered(facts, rows, group)]
+    sentences.append(f"{_significance(facts, rows, group)} (@tbl-influence, @fig-leave-one-out).")
+    return " ".join(filter(None, sentences))
 
 
 def _most(rows: pd.DataFrame, group: str) -> str:
@@ -102,19 +102,19 @@ def _most(rows: pd.DataFrame, group: str) -> str:
 
 
 def _unanswered(facts: Facts, rows: pd.DataFrame, group: str) -> str:
-    """How many groups there is no answer without; nothing where there always is."""
-    asked = facts.results["influence"]["left_out"].nunique() * rows["contrast"].nunique()
+    """The number of groups without which a comparison has no estimate; empty if it is 0."""
+    expected = facts.results["influence"]["left_out"].nunique() * rows["contrast"].nunique()
     complete = rows.groupby("left_out").size() == rows["contrast"].nunique()
     n = facts.results["influence"]["left_out"].nunique() - int(complete.sum())
-    if len(rows) == asked or not n:
+    if len(rows) == expected or not n:
         return ""
     return f"Without one of {count(n, group)} not every comparison has an answer. {_why(facts)}"
 
 
 def _why(facts: Facts) -> str:
-    said = facts.results["influence"]["message"]
-    said = said[said != ""]
-    return escape(str(said.iloc[0])) if len(said) else ""
+    messages = facts.results["influence"]["message"]
+    messages = messages[messages != ""]
+    return escape(str(messages.iloc[0])) if len(messages) else ""
 
 
 def _steps(steps: float) -> str:
@@ -124,7 +124,7 @@ def _steps(steps: float) -> str:
 def _significance(facts: Facts, rows: pd.DataFrame, group: str) -> str:
     """Whether significance at the level depends on one group; without its full stop."""
     level = f"at the {100 * facts.alpha:g}% level"
-    changed, said = rows[rows["changed"]], []
+    changed, clauses = rows[rows["changed"]], []
     if changed.empty:
         of = "" if len(set(rows["contrast"])) == 1 else " of every comparison"
         return f"Significance{of} {level} stays what it is, whichever {group} is left out"
@@ -133,12 +133,12 @@ def _significance(facts: Facts, rows: pd.DataFrame, group: str) -> str:
         n = int((rows["contrast"] == contrast).sum())
         who = _left_out(part, group, n)
         name = escape(contrast_label(contrast))
-        said.append(f"{name} {verb} significance {level} when {who} is left out")
-    return "; ".join(said)
+        clauses.append(f"{name} {verb} significance {level} when {who} is left out")
+    return "; ".join(clauses)
 
 
 def _left_out(part: pd.DataFrame, group: str, n: int) -> str:
-    """Groups with their p-values; many are counted."""
+    """Names of the groups left out with their p-values; a count and range of p if many."""
     if len(part) > MOST_NAMED:
         low, high = p_value(part["p_value"].min()), p_value(part["p_value"].max())
         return f"any one of {len(part):,} of {count(n, group)} (p from {low} to {high})"
@@ -147,7 +147,7 @@ def _left_out(part: pd.DataFrame, group: str, n: int) -> str:
 
 
 def influence(facts: Facts) -> str:
-    """A row per comparison: all groups, the range without one, the group that matters most."""
+    """Table by comparison: estimate, its range without one group, the most influential group."""
     rows, cells = _influence(facts), []
     if rows.empty:
         return ""
@@ -183,13 +183,13 @@ def influence(facts: Facts) -> str:
     return table(headers, cells, label="influence", caption=caption, text_columns=2)
 
 
-# ---- the group variance held ------------------------------------------------------------------------
+# ---- the group variance fixed -----------------------------------------------------------------------
 
 
-def _held(facts: Facts) -> pd.DataFrame:
-    """The mixed model with a standard deviation held; `at` names its value, `effect` whose it is.
+def _fixed_sd(facts: Facts) -> pd.DataFrame:
+    """Mixed-model rows with one random-effect SD held fixed: `at` its value, `effect` its arm.
 
-    Of each comparison only what it depends on: with slopes the effect of its own arm.
+    With random slopes, of each comparison only the rows for the SD of the slope of its arm.
     """
     rows = facts.results["sensitivity"]
     rows = rows[(rows["kind"] == "group_variance") & rows["estimate"].notna()]
@@ -198,14 +198,14 @@ def _held(facts: Facts) -> pd.DataFrame:
     # An arm's name may hold anything; what follows the last colon is ours.
     parts = rows["variant"].str.rpartition(": ")
     rows = rows.assign(at=parts[2], effect=parts[0])
-    own = rows["effect"].map(lambda arm: f"{arm} - {facts.arms[0]}") == rows["contrast"]
+    of_effect = rows["effect"].map(lambda arm: f"{arm} - {facts.arms[0]}") == rows["contrast"]
     shown = rows["contrast"].isin(shown_contrasts(facts))
-    return rows[shown & ((rows["effect"] == "") | own)]
+    return rows[shown & ((rows["effect"] == "") | of_effect)]
 
 
 def group_variance(facts: Facts) -> str:
-    """What the comparisons are if the spread between groups is any value of its interval."""
-    rows, group = _held(facts), escape(facts.role("group"))
+    """Sensitivity to the SD between groups, held fixed at each value of its profile interval."""
+    rows, group = _fixed_sd(facts), escape(facts.role("group"))
     if rows.empty:
         return ""
     what = f"far {plural(group)} differ"
@@ -251,8 +251,8 @@ def _held_significance(facts: Facts, inside: pd.DataFrame) -> str:
 
 
 def held(facts: Facts) -> str:
-    """Estimates and standard errors at 0, both ends of the interval, and the estimate."""
-    rows = _held(facts)
+    """Table of estimates and standard errors with the SD fixed at 0, its estimate and limits."""
+    rows = _fixed_sd(facts)
     cells: list[list[str]] = []
     if rows.empty:
         return ""
@@ -306,14 +306,14 @@ def blocks(facts: Facts) -> str:
 def _compared(facts: Facts, kind: str, start: str, words: dict[str, str]) -> str:
     """A bullet per comparison with both variants of a setting."""
     rows = facts.results["sensitivity"]
-    known = set(rows.loc[rows["kind"] == kind, "method"])
-    method = facts.headline if facts.headline in known else MIXED
+    methods = set(rows.loc[rows["kind"] == kind, "method"])
+    method = facts.headline if facts.headline in methods else MIXED
     rows = rows[(rows["kind"] == kind) & (rows["method"] == method)]
     items = []
     for contrast in shown_contrasts(facts):
         at = rows[rows["contrast"] == contrast].set_index("variant")
-        said = [f"{word} {_answer(at.loc[variant])}" for variant, word in words.items()]
-        items.append(f"**{escape(contrast_label(contrast))}**: {', '.join(said)}")
+        answers = [f"{word} {_answer(at.loc[variant])}" for variant, word in words.items()]
+        items.append(f"**{escape(contrast_label(contrast))}**: {', '.join(answers)}")
     return f"{start} ({method_label(method)}):\n{bullets(items)}"
 
 
@@ -359,10 +359,10 @@ def split(facts: Facts) -> str:
         f"the variance, over all {facts.rows}, of the estimated mean of their arm: chance alone makes "
         f"it larger than 0, the more the fewer {plural(group)} there are."
     )
-    taken = [f"{plural(escape(facts.role('block')))}"] if _fixed_blocks(facts) else []
-    taken += [escape(name) for name in facts.design["roles"]["covariates"]]
-    if taken:
-        text += f" Differences between {listing(taken)} are taken off first."
+    removed = [f"{plural(escape(facts.role('block')))}"] if _fixed_blocks(facts) else []
+    removed += [escape(name) for name in facts.design["roles"]["covariates"]]
+    if removed:
+        text += f" Differences between {listing(removed)} are taken off first."
     if facts.slopes:
         text += f" The share of the {plural(group)} is averaged over the arms."
     return text
@@ -397,12 +397,12 @@ def randomization(facts: Facts) -> str:
     return (
         f"@fig-randomization-distribution needs no model: it has the studentised difference under {how} "
         f"assignments{'' if exact else ', drawn at random where there are too many,'} that keep the "
-        f"design{_dealt(facts)}. The shaded tails are the p-value.{_taken(facts)}"
+        f"design{_reassigned(facts)}. The shaded tails are the p-value.{_assumed_assignment(facts)}"
     )
 
 
-def _dealt(facts: Facts) -> str:
-    """What the test deals to arms anew; where groups are known to have been, no more is said."""
+def _reassigned(facts: Facts) -> str:
+    """The unit that the test reassigns to arms; empty where it is groups, as they were assigned."""
     group = plural(escape(facts.role("group")))
     if not facts.between:
         return f", with {facts.rows} dealt to arms anew within {group}"
@@ -412,27 +412,27 @@ def _dealt(facts: Facts) -> str:
 
 
 def _as_assigned(facts: Facts) -> bool:
-    """Whether the test deals to arms what is known to have been assigned to them."""
+    """Whether the unit that the test reassigns is the unit declared as assigned."""
     if facts.between:
         return facts.assigned == "group"
     return facts.assigned == "individual" and facts.row == "individual"
 
 
-def _taken(facts: Facts) -> str:
-    """What the test takes for granted where the configuration does not say it."""
+def _assumed_assignment(facts: Facts) -> str:
+    """The assignment that the test assumes; empty where the configuration declares it."""
     if facts.between or _as_assigned(facts):
         return ""
     if facts.assigned is not None:
         return f" It takes {facts.rows} as assigned one by one, though individuals were."
     group = plural(escape(facts.role("group")))
-    taken = f"{facts.rows} as assigned within {group}"
-    return f" It takes {taken}; config.yaml does not say so (`assigned`)."
+    assumed = f"{facts.rows} as assigned within {group}"
+    return f" It takes {assumed}; config.yaml does not say so (`assigned`)."
 
 
 def assignments(facts: Facts) -> str:
     """The caption of the figure of the assignments."""
-    known = _as_assigned(facts)
-    which = "that chance could have made" if known else "that the test takes as possible"
+    as_assigned = _as_assigned(facts)
+    which = "that chance could have made" if as_assigned else "that the test takes as possible"
     return (
         f"The studentised difference under the assignments {which}. The line is the one observed; "
         "shaded is what lies as far from 0."

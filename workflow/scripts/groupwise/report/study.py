@@ -38,17 +38,17 @@ class StudyFacts:
 
     @cached_property
     def null(self) -> pd.DataFrame:
-        """Answers of every method in every design without an effect."""
+        """Rejection rates of every method in every design without an effect."""
         rows = self.rates[(self.rates["effect"] == 0) & self.rates["rate"].notna()]
         return rows.reset_index(drop=True)
 
     @cached_property
     def power(self) -> pd.DataFrame:
-        """The same with an effect, and whether the method is sound in that design."""
+        """Power of every method in every design, with the judgement of its level there."""
         rows = self.rates[(self.rates["effect"] != 0) & self.rates["rate"].notna()]
-        own = [*CELL, "method"]
-        judged = self.null.set_index(own)["judgement"].rename("level_judged")
-        return rows.join(judged, on=own).reset_index(drop=True)
+        keys = [*CELL, "method"]
+        judged = self.null.set_index(keys)["judgement"].rename("level_judged")
+        return rows.join(judged, on=keys).reset_index(drop=True)
 
     @property
     def designs(self) -> int:
@@ -66,12 +66,12 @@ class StudyFacts:
         return rows.sort_values("rate", ascending=False, kind="stable")
 
     def silent(self, method: str) -> pd.DataFrame:
-        """The designs in which it has too often no answer."""
+        """The designs in which a method too often has no answer."""
         return self._judged(method, "fails")
 
     def _judged(self, method: str, judgement: str) -> pd.DataFrame:
-        own = self.null["method"] == method
-        return self.null[own & (self.null["judgement"] == judgement)]
+        of_method = self.null["method"] == method
+        return self.null[of_method & (self.null["judgement"] == judgement)]
 
     @property
     def sound(self) -> list[str]:
@@ -85,7 +85,7 @@ class StudyFacts:
         return example
 
     def in_example(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows of the design that stands for others."""
+        """The rows of the example design, by method."""
         for name in CELL:
             rows = rows[rows[name] == self.example[name]]
         return rows.set_index("method")
@@ -137,12 +137,12 @@ def _others(facts: StudyFacts) -> str:
     """What is wrong with the methods that are not sound."""
     liberal = sum(not facts.liberal(method).empty for method in facts.methods)
     silent = len(facts.methods) - len(facts.sound) - liberal
-    said = []
+    failings = []
     if liberal:
-        said.append(f"{liberal} {'does' if liberal == 1 else 'do'} not")
+        failings.append(f"{liberal} {'does' if liberal == 1 else 'do'} not")
     if silent:
-        said.append(f"{silent} {_has(silent)} too often no answer in some design")
-    return f"Of the others {listing(said)}."
+        failings.append(f"{silent} {_has(silent)} too often no answer in some design")
+    return f"Of the others {listing(failings)}."
 
 
 def _has(n: int) -> str:
@@ -150,7 +150,7 @@ def _has(n: int) -> str:
 
 
 def _worst(facts: StudyFacts) -> str:
-    """The highest rate there is."""
+    """The highest rate of wrong rejections over all methods and designs."""
     row = facts.null.loc[facts.null["rate"].idxmax()]
     return (
         f"At worst {method_phrase(row['method'])} rejects a true null {percent(row['rate'])} of the "
@@ -160,22 +160,22 @@ def _worst(facts: StudyFacts) -> str:
 
 def simulated(facts: StudyFacts) -> str:
     """What was simulated, how often, and what a rate has to be to hold."""
-    made, rules = facts.overview, facts.overview["rules"]
+    study, rules = facts.overview, facts.overview["rules"]
     slow = ""
-    if made["slow_replicates"] < made["replicates"]:
+    if study["slow_replicates"] < study["replicates"]:
         slow = (
-            f" (methods that draw at random: {made['slow_replicates']:,}, with {made['draws']:,} "
+            f" (methods that draw at random: {study['slow_replicates']:,}, with {study['draws']:,} "
             f"draws each)"
         )
     values = {name: sorted(facts.rates[name].unique()) for name in CELL}
-    shown = {name: listing([f"{each:g}" for each in found]) for name, found in values.items()}
+    text = {name: listing([f"{each:g}" for each in levels]) for name, levels in values.items()}
     return (
-        f"Experiments of {count(made['arms'], 'arm')}, given to whole groups: {shown['groups_per_arm']} "
-        f"groups an arm, {shown['size']} members a group on average, group sizes with a coefficient of "
-        f"variation of {shown['imbalance']}, intraclass correlations (ICC) of {shown['icc']}. That "
+        f"Experiments of {count(study['arms'], 'arm')}, given to whole groups: {text['groups_per_arm']} "
+        f"groups an arm, {text['size']} members a group on average, group sizes with a coefficient of "
+        f"variation of {text['imbalance']}, intraclass correlations (ICC) of {text['icc']}. That "
         f"makes {count(facts.designs, 'design')}, each without any effect and with one of "
-        f"{signed(made['effect'])} standard deviations between the arms that differ most. Outcomes are "
-        f"normal, by the mixed model, and drawn {made['replicates']:,} times for each{slow}. A method "
+        f"{signed(study['effect'])} standard deviations between the arms that differ most. Outcomes are "
+        f"normal, by the mixed model, and drawn {study['replicates']:,} times for each{slow}. A method "
         f"does not hold its level in a design where it rejects more than "
         f"{percent(facts.level + rules['allowance'])} of true nulls and that is more than "
         f"{rules['standard_errors']:g} Monte Carlo standard errors too many. Without an effect rates "
@@ -199,16 +199,16 @@ def _noise(facts: StudyFacts) -> str:
 
 def failing(facts: StudyFacts) -> str:
     """One line per method that does not hold its level: in how many designs, where, how far off."""
-    said = []
+    sentences = []
     for method in facts.methods:
         liberal, silent = facts.liberal(method), facts.silent(method)
         if len(liberal):
-            said.append(_failure(facts, method, liberal))
+            sentences.append(_failure(facts, method, liberal))
         if len(silent):
-            said.append(_silence(method, silent))
-    return (
-        f"Levels that do not hold, and answers that are missing:\n{bullets(said)}" if said else ""
-    )
+            sentences.append(_silence(method, silent))
+    if not sentences:
+        return ""
+    return f"Levels that do not hold, and answers that are missing:\n{bullets(sentences)}"
 
 
 def _silence(method: str, rows: pd.DataFrame) -> str:
@@ -246,12 +246,12 @@ def _bounds(facts: StudyFacts, rows: pd.DataFrame) -> str:
 
 
 def few_groups(facts: StudyFacts) -> str:
-    """How many groups are too few for methods that need many."""
-    said = []
+    """By large-sample method, the number of groups up to which its level does not hold."""
+    sentences = []
     for method in LARGE_SAMPLE:
         if method in facts.methods:
-            said.append(f"{capital(method_phrase(method))} {_too_few(facts, method)}")
-    return bullets(said) if said else ""
+            sentences.append(f"{capital(method_phrase(method))} {_too_few(facts, method)}")
+    return bullets(sentences) if sentences else ""
 
 
 def _too_few(facts: StudyFacts, method: str) -> str:
@@ -274,7 +274,7 @@ def _too_few(facts: StudyFacts, method: str) -> str:
 
 
 def power(facts: StudyFacts) -> str:
-    """What methods that hold their level everywhere lose against the best of them."""
+    """Power lost against the most powerful of the methods that hold their level everywhere."""
     rows = facts.power[facts.power["method"].isin(facts.sound)]
     if len(facts.sound) < 2 or rows.empty:
         return "There are no two methods that hold their level everywhere, whose power to compare."
@@ -285,11 +285,11 @@ def power(facts: StudyFacts) -> str:
 
 
 def _average(mean: pd.Series) -> str:
-    """The least and the most powerful, over all designs."""
-    said = [f"{method_phrase(str(name))} {fixed(100 * value, 1)}" for name, value in mean.items()]
+    """Mean power loss by method over all designs."""
+    losses = [f"{method_phrase(str(name))} {fixed(100 * value, 1)}" for name, value in mean.items()]
     return (
         "Of the methods that hold their level everywhere, how much less power than the best of them in "
-        f"the same design, on average, in percentage points: {listing(said)}."
+        f"the same design, on average, in percentage points: {listing(losses)}."
     )
 
 
@@ -311,21 +311,21 @@ def example_title(facts: StudyFacts) -> str:
 
 
 def example(facts: StudyFacts) -> str:
-    """One row per method in this design: level, coverage, power."""
+    """Table by method for the example design: error rate, coverage, power, failures."""
     null, power = facts.in_example(facts.null), facts.in_example(facts.power)
     rows = []
     for method in sorted(null.index, key=method_order):
-        own, found = null.loc[method], power["rate"].get(method, np.nan)
+        row, power_rate = null.loc[method], power["rate"].get(method, np.nan)
         rows.append(
             [
                 method_label(method),
-                JUDGED[own["judgement"]],
-                percent(own["rate"]),
-                fixed(100 * own["mcse"], 1),
-                _known(own["coverage"]),
-                _known(found),
-                f"{own['n_replicates']:,}",
-                f"{own['n_failed']:,}",
+                JUDGED[row["judgement"]],
+                percent(row["rate"]),
+                fixed(100 * row["mcse"], 1),
+                _percent_or_dash(row["coverage"]),
+                _percent_or_dash(power_rate),
+                f"{row['n_replicates']:,}",
+                f"{row['n_failed']:,}",
             ]
         )
     headers = [
@@ -341,25 +341,25 @@ def example(facts: StudyFacts) -> str:
     return table(headers, rows, label="example", caption=caption, text_columns=2)
 
 
-def _known(share: float) -> str:
+def _percent_or_dash(share: float) -> str:
     return "–" if np.isnan(share) else percent(share)
 
 
 def everywhere(facts: StudyFacts) -> str:
-    """One row per method over all designs: range and mean of the rates, where off, coverage."""
+    """Table by method over all designs: error rates, designs that are liberal, least coverage."""
     rows = []
     for method in facts.methods:
-        own = facts.null[facts.null["method"] == method]
-        rates, cover = own["rate"], own["coverage"].dropna()
-        open_ = int((own["judgement"] == "undecided").sum())
+        designs = facts.null[facts.null["method"] == method]
+        rates, coverages = designs["rate"], designs["coverage"].dropna()
+        undecided = int((designs["judgement"] == "undecided").sum())
         rows.append(
             [
                 method_label(method),
                 span(fixed(100 * rates.min(), 1), percent(rates.max())),
                 percent(rates.mean()),
                 f"{len(facts.liberal(method)):,}",
-                f"{open_:,}",
-                "–" if cover.empty else percent(cover.min()),
+                f"{undecided:,}",
+                "–" if coverages.empty else percent(coverages.min()),
             ]
         )
     headers = [
@@ -375,7 +375,7 @@ def everywhere(facts: StudyFacts) -> str:
 
 
 def coverage(facts: StudyFacts) -> str:
-    """Coverage says what the level says: how far the two are apart."""
+    """The greatest distance between a method's non-coverage and its rate of wrong rejections."""
     rows = facts.null[facts.null["coverage"].notna()]
     if rows.empty:
         return ""
@@ -392,24 +392,24 @@ def coverage(facts: StudyFacts) -> str:
 
 
 def failures(facts: StudyFacts) -> str:
-    """Who had no answer, and how often."""
-    rates, said = facts.rates, []
+    """Methods that gave no estimate in some replicates, and in how many."""
+    rates, sentences = facts.rates, []
     never = [name for name in _ordered(rates) if name not in facts.methods]
     if never:
         phrases = capital(listing([method_phrase(method) for method in never]))
-        said.append(f"{phrases} {_has(len(never))} no answer in any of these designs.")
-    some = rates[rates["method"].isin(facts.methods)].groupby("method")[
+        sentences.append(f"{phrases} {_has(len(never))} no answer in any of these designs.")
+    by_method = rates[rates["method"].isin(facts.methods)].groupby("method")[
         ["n_failed", "n_replicates"]
     ]
-    sums = some.sum()
+    sums = by_method.sum()
     for method in sorted(sums.index[sums["n_failed"] > 0], key=method_order):
-        failed, asked = sums.loc[method]
-        said.append(
-            f"{capital(method_phrase(method))} had none for {failed:,} of {asked:,} simulated "
+        failed, replicates = sums.loc[method]
+        sentences.append(
+            f"{capital(method_phrase(method))} had none for {failed:,} of {replicates:,} simulated "
             f"experiments."
         )
-    every = "Every other answer was given." if said else "Every method answered always."
-    return " ".join([*said, every])
+    others = "Every other answer was given." if sentences else "Every method answered always."
+    return " ".join([*sentences, others])
 
 
 def _ordered(rates: pd.DataFrame) -> list[str]:
@@ -427,19 +427,19 @@ def picture(facts: StudyFacts, name: str, caption: str) -> str:
 
 def provenance(facts: StudyFacts) -> str:
     """Seed, replicates and versions."""
-    made = facts.overview
-    code = made["code"]
+    study = facts.overview
+    code = study["code"]
     commit = "not a git checkout" if code["commit"] is None else f"`{code['commit'][:12]}`"
     if code["changed"]:
         commit += ", with uncommitted changes"
     rows = [
-        ["seed", str(made["seed"])],
-        ["replicates of every scenario", f"{made['replicates']:,}"],
-        ["of methods that draw", f"{made['slow_replicates']:,}"],
-        ["their draws", f"{made['draws']:,}"],
+        ["seed", str(study["seed"])],
+        ["replicates of every scenario", f"{study['replicates']:,}"],
+        ["of methods that draw", f"{study['slow_replicates']:,}"],
+        ["their draws", f"{study['draws']:,}"],
         ["code (commit)", commit],
-        ["Python", made["python"]],
-        *([name, version] for name, version in made["packages"].items()),
+        ["Python", study["python"]],
+        *([name, version] for name, version in study["packages"].items()),
     ]
     caption = "What this study was made with."
     return table(["what", "value"], rows, label="provenance", caption=caption, text_columns=2)

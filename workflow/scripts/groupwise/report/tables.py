@@ -55,22 +55,22 @@ FIGURE_DATA = {
     "caterpillar": "results/{dataset}/random_effects.csv",
     "variance_split": "results/{dataset}/variance_components.csv",
 }
-"""What each figure is drawn from; a page carries what none of its tables does."""
+"""Results table of each figure; embedded in the page only where no table embeds it."""
 
 
 def _data(facts: Facts, name: str) -> dict[str, Any]:
-    """One of the results, to be saved from the page, and where it is."""
+    """Arguments of `table` for the link that saves one results table as CSV."""
     path = f"results/{facts.design['dataset']}/{name}.csv"
     return {"data": facts.results[name], "path": path}
 
 
 def _method(facts: Facts, method: str) -> str:
-    """A method's name, which says on being pointed at what the method assumes."""
+    """A method's label, with its assumptions as a tooltip."""
     return explained(method_label(method), assumption(facts, method))
 
 
 def assumption(facts: Facts, method: str) -> str:
-    """What one has to believe to use a method, in the words of the data."""
+    """The assumption of a method, in the nouns of this dataset."""
     group = facts.role("group")
     words = {"group": group, "groups": plural(group), "Groups": capital(plural(group))}
     words |= {"a_group": article(group), "Rows": capital(facts.rows)}
@@ -89,7 +89,7 @@ def arms(facts: Facts) -> str:
 
 
 def estimates(facts: Facts) -> str:
-    """Every method's answer to every comparison; a method without one says so."""
+    """Table of estimates, intervals and p-values by comparison and method, gaps with reasons."""
     data = facts.results["estimates"]
     k = decimals_for(data["std_error"].median())
     rows = []
@@ -143,7 +143,7 @@ def _df(df: float) -> str:
 
 
 def adjusted(facts: Facts) -> str:
-    """The headline method's p-values and intervals, unadjusted, by Holm and by Tukey-Kramer."""
+    """Table of the headline method's p-values and intervals: unadjusted, Holm, Tukey-Kramer."""
     data = facts.results["adjusted"]
     data = data[data["method"] == facts.headline].set_index(["contrast", "adjustment"])
     k = decimals_for(facts.estimates(facts.headline)["std_error"].min())
@@ -172,7 +172,7 @@ MODELS = {
 
 
 def agreement(facts: Facts) -> str:
-    """statsmodels beside Groupwise, and where statsmodels goes wrong by its own standard."""
+    """Table of each quantity by statsmodels and by Groupwise, with remarks on statsmodels."""
     rows = [
         [
             MODELS.get(row["specification"], row["specification"]),
@@ -190,7 +190,7 @@ def agreement(facts: Facts) -> str:
         "below says what statsmodels did. Nothing that is reported comes from statsmodels."
     )
     headers = ["model", "quantity", "statsmodels", "Groupwise", "difference", "verdict"]
-    shown = table(
+    comparison = table(
         headers,
         rows,
         label="agreement",
@@ -198,8 +198,8 @@ def agreement(facts: Facts) -> str:
         text_columns=(0, 1, 5),
         **_data(facts, "agreement"),
     )
-    traps = [text for text in facts.results["agreement"]["message"].unique() if text]
-    return "\n\n".join([shown, *traps])
+    remarks = [text for text in facts.results["agreement"]["message"].unique() if text]
+    return "\n\n".join([comparison, *remarks])
 
 
 def _quantity(facts: Facts, name: str) -> str:
@@ -229,7 +229,7 @@ def omnibus(facts: Facts) -> str:
 
 
 def marginal_means(facts: Facts) -> str:
-    """One row per method that gives means, one column per arm."""
+    """Table of estimated marginal means, a row per method that gives them, a column per arm."""
     data = facts.results["marginal_means"]
     k = decimals_for(data["std_error"].min())
     rows = []
@@ -237,9 +237,9 @@ def marginal_means(facts: Facts) -> str:
         at = data[data["method"] == method].set_index("arm").loc[facts.arms]
         if at["estimate"].notna().any():
             rows.append([_method(facts, method), *(_mean(row, k) for _, row in at.iterrows())])
-    known = facts.outcome == facts.role("outcome")
-    what = f"Mean {escape(facts.outcome)}" if known else f"Mean of {escape(facts.outcome)}"
-    caption = f"{what} {'of' if known else 'in'} each arm (standard error) by method."
+    is_noun = facts.outcome == facts.role("outcome")
+    what = f"Mean {escape(facts.outcome)}" if is_noun else f"Mean of {escape(facts.outcome)}"
+    caption = f"{what} {'of' if is_noun else 'in'} each arm (standard error) by method."
     if facts.design["n_blocks"] or facts.design["roles"]["covariates"]:
         caption += " Covariates are held at their mean, blocks and categories count equally."
     headers = ["method", *(escape(arm) for arm in facts.arms)]
@@ -253,7 +253,7 @@ def _mean(row: pd.Series, k: int) -> str:
 
 
 def models(facts: Facts, spent: dict[str, str]) -> str:
-    """What each specification captures and assumes."""
+    """Table of the pooled, dummy and mixed specification: effects, correlation, parameters."""
     group = escape(facts.role("group"))
     aliased = "treatment (aliased)" if facts.between else "treatment"
     rows = [
@@ -282,7 +282,7 @@ def models(facts: Facts, spent: dict[str, str]) -> str:
 
 
 def methods(facts: Facts) -> str:
-    """What one has to believe to use each method, and what its interval rests on."""
+    """Table by method: assumption, covariance estimator, degrees of freedom."""
     rows = []
     for method in facts.methods:
         row = facts.estimates(method).iloc[0]
@@ -295,11 +295,11 @@ def methods(facts: Facts) -> str:
 
 def aliasing(facts: Facts) -> str:
     data = facts.results["aliasing"]
-    shown = data[data["role"].isin(["intercept", "treatment"])]
+    terms = data[data["role"].isin(["intercept", "treatment"])]
     k = decimals_for(facts.results["estimates"]["std_error"].min())
     rows = []
-    for term in dict.fromkeys(shown["term"]):
-        at = shown[shown["term"] == term].set_index("convention")
+    for term in dict.fromkeys(terms["term"]):
+        at = terms[terms["term"] == term].set_index("convention")
         cells = [
             "dropped" if at.loc[c, "aliased"] else fixed(at.loc[c, "estimate"], k)
             for c in CONVENTIONS
@@ -374,8 +374,8 @@ def diagnostics(facts: Facts) -> str:
 
 
 def provenance(facts: Facts) -> str:
-    made, source = facts.provenance, facts.provenance["source"]
-    code = made["code"]
+    record, source = facts.provenance, facts.provenance["source"]
+    code = record["code"]
     commit = "not a git checkout" if code["commit"] is None else f"`{code['commit'][:12]}`"
     if code["changed"]:
         commit += ", with uncommitted changes"
@@ -383,11 +383,11 @@ def provenance(facts: Facts) -> str:
         ["data", f"`{source['file']}`"],
         ["sha256 of the data", f"`{source['sha256']}`"],
         ["code (commit)", commit],
-        ["Python", made["python"]],
-        *([name, version] for name, version in made["packages"].items()),
+        ["Python", record["python"]],
+        *([name, version] for name, version in record["packages"].items()),
     ]
-    if made["seed"] is not None:
-        rows.insert(2, ["seed of the simulation", str(made["seed"])])
+    if record["seed"] is not None:
+        rows.insert(2, ["seed of the simulation", str(record["seed"])])
     caption = "What these results were made from and with."
     return table(["what", "value"], rows, label="provenance", caption=caption, text_columns=2)
 

@@ -13,7 +13,7 @@ def _question(title: str, answer: str) -> str:
 
 
 def picture(facts: Facts) -> str:
-    """Before any model: what is there to see?"""
+    """Question before any model: which effects can explain the differences between arms."""
     group = escape(facts.role("group"))
     first = escape(contrast_label(facts.contrasts[-1]))
     who = (
@@ -31,7 +31,7 @@ def picture(facts: Facts) -> str:
 
 
 def pooled(facts: Facts) -> str:
-    """What does the first model leave out?"""
+    """Question on the pooled model, which has no group effect."""
     group = escape(facts.role("group"))
     return _question(
         f"Which of the three effects has this model, and what does it say about two {facts.rows} of one "
@@ -45,7 +45,7 @@ def pooled(facts: Facts) -> str:
 
 
 def dummies(facts: Facts) -> str:
-    """How many parameters, and who wants them?"""
+    """Question on the number of parameters that group dummies cost."""
     group = escape(facts.role("group"))
     n = facts.design["n_groups"]
     return _question(
@@ -57,7 +57,7 @@ def dummies(facts: Facts) -> str:
 
 
 def mixed(facts: Facts) -> str:
-    """Which letter is which effect?"""
+    """Question on which term of the mixed model is which effect."""
     group = escape(facts.role("group"))
     return _question(
         "Which part of this model stands for which effect?",
@@ -70,7 +70,7 @@ def mixed(facts: Facts) -> str:
 
 
 def results(facts: Facts) -> str:
-    """Which p-value goes into the paper?"""
+    """Question on choosing between the p-values of several methods."""
     group = escape(facts.role("group"))
     contrast = facts.contrasts[-1]
     naive = facts.estimates("ols_classical").loc[contrast, "p_value"]
@@ -86,7 +86,7 @@ def results(facts: Facts) -> str:
 
 
 def trap(facts: Facts) -> str:
-    """Why do programs differ?"""
+    """Question on aliasing in the dummy model; empty where treatment varies within groups."""
     if not facts.between:
         return ""
     group = escape(facts.role("group"))
@@ -100,7 +100,7 @@ def trap(facts: Facts) -> str:
 
 
 def correlation(facts: Facts) -> str:
-    """Why is a large study small?"""
+    """Question on the effective sample size; empty unless ICC > 0 between groups."""
     group = escape(facts.role("group"))
     if not facts.between or not facts.icc > 0:
         return ""

@@ -22,12 +22,12 @@ from groupwise.words import (
 )
 
 APART = 0.5
-"""Estimates that differ by more than this share of a standard error are said to differ."""
+"""Estimates that differ by more than this share of a standard error differ."""
 
 
 def settings(facts: Facts) -> str:
     """What was declared of the file, as a list; nothing if nothing was."""
-    said = [
+    sentences = [
         *_source(facts),
         *_conditions(facts.design["where"]),
         *_recodes(facts.design["recode"]),
@@ -37,7 +37,7 @@ def settings(facts: Facts) -> str:
         *_second_group(facts),
         *_missing(facts),
     ]
-    return f"What was understood, besides:\n{bullets(said)}" if said else ""
+    return f"What was understood, besides:\n{bullets(sentences)}" if sentences else ""
 
 
 def _source(facts: Facts) -> list[str]:
@@ -45,57 +45,57 @@ def _source(facts: Facts) -> list[str]:
 
 
 def _conditions(where: Mapping[str, Any]) -> list[str]:
-    said = [f"{escape(column)} {_condition(asked)}" for column, asked in where.items()]
-    return [f"Only rows are used whose {listing(said)}."] if said else []
+    conditions = [f"{escape(column)} {_condition(rule)}" for column, rule in where.items()]
+    return [f"Only rows are used whose {listing(conditions)}."] if conditions else []
 
 
-def _condition(asked: Any) -> str:
-    if not isinstance(asked, Mapping):
-        return f"is {_values(asked)}"
+def _condition(rule: Any) -> str:
+    if not isinstance(rule, Mapping):
+        return f"is {_values(rule)}"
     parts = []
-    if "min" in asked:
-        parts.append(f"is at least {asked['min']:g}")
-    if "max" in asked:
-        parts.append(f"is at most {asked['max']:g}")
-    if "not" in asked:
-        parts.append(f"is not {_values(asked['not'])}")
-    if "missing" in asked:
-        parts.append("is missing" if asked["missing"] else "is known")
+    if "min" in rule:
+        parts.append(f"is at least {rule['min']:g}")
+    if "max" in rule:
+        parts.append(f"is at most {rule['max']:g}")
+    if "not" in rule:
+        parts.append(f"is not {_values(rule['not'])}")
+    if "missing" in rule:
+        parts.append("is missing" if rule["missing"] else "is known")
     return " and ".join(parts)
 
 
-def _values(asked: Any) -> str:
-    values = [escape(str(each)) for each in (asked if isinstance(asked, list) else [asked])]
+def _values(codes: Any) -> str:
+    values = [escape(str(each)) for each in (codes if isinstance(codes, list) else [codes])]
     return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} or {values[-1]}"
 
 
 def _recodes(recodes: Mapping[str, list[list[Any]]]) -> list[str]:
-    said = []
+    sentences = []
     for column, pairs in recodes.items():
         changes = [
             f"{escape(str(old))} is read as {'missing' if new is None else escape(str(new))}"
             for old, new in pairs
         ]
-        said.append(f"In {escape(column)}, {listing(changes)}.")
-    return said
+        sentences.append(f"In {escape(column)}, {listing(changes)}.")
+    return sentences
 
 
 def _codes(codes: Mapping[str, list[Any]]) -> list[str]:
-    said = []
-    for column, listed in codes.items():
+    sentences = []
+    for column, values in codes.items():
         where = f"in {escape(column)}" if column else "in every column"
-        verb = "means" if len(listed) == 1 else "mean"
-        said.append(f"{listing([escape(str(code)) for code in listed])} {verb} missing {where}.")
-    return said
+        verb = "means" if len(values) == 1 else "mean"
+        sentences.append(f"{listing([escape(str(v)) for v in values])} {verb} missing {where}.")
+    return sentences
 
 
 def _baseline(facts: Facts) -> list[str]:
     conditions = facts.design.get("baseline", {})
     if not conditions:
         return []
-    said = [f"{escape(column)} {_condition(asked)}" for column, asked in conditions.items()]
+    rules = [f"{escape(column)} {_condition(rule)}" for column, rule in conditions.items()]
     name = escape(f"{facts.design['roles']['outcome']}_baseline")
-    return [f"Rows whose {listing(said)} are the baseline: their outcome is the covariate {name}."]
+    return [f"Rows whose {listing(rules)} are the baseline: their outcome is the covariate {name}."]
 
 
 def _scale(facts: Facts) -> list[str]:
@@ -137,14 +137,14 @@ def _is(relation: str) -> str:
 
 def _missing(facts: Facts) -> list[str]:
     """Missing values by arm, and whether arms differ in them."""
-    said = [
+    counts = [
         f"{escape(each['column'])}: "
         + ", ".join(f"{n:,} in {escape(arm)}" for arm, n in each["arms"].items())
         for each in facts.design["missing"]
     ]
-    if not said:
+    if not counts:
         return []
-    text = f"Missing values, {'; '.join(said)}."
+    text = f"Missing values, {'; '.join(counts)}."
     checks = facts.results["diagnostics"].set_index("check")
     p_value = checks["p_value"].get("differential_missingness", np.nan)
     if np.isfinite(p_value):
@@ -154,7 +154,7 @@ def _missing(facts: Facts) -> list[str]:
 
 
 def estimands(facts: Facts) -> str:
-    """Individuals and groups can be averaged: does it matter here?"""
+    """Effects averaged over individuals and over groups compared, in standard errors."""
     size, group = facts.design["group_size"], escape(facts.role("group"))
     if not {"ols_cr2", "group_means"} <= set(facts.answering):
         return ""

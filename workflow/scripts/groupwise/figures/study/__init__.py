@@ -38,7 +38,7 @@ class StudyTables:
         return self.rates[self.rates["effect"] == 0]
 
     def curves(self, *, effect: bool) -> pd.DataFrame:
-        """Rates by the number of groups, all else as in the example; what is not known left out."""
+        """Rejection rates by number of groups, other factors as in the example; NaN left out."""
         rows = self.rates[(self.rates["effect"] != 0) == effect]
         for name in ("size", "imbalance", "icc"):
             rows = rows[rows[name] == self.example[name]]
@@ -51,7 +51,7 @@ class StudyTables:
 
     @property
     def where(self) -> str:
-        """What the curves have in common, in words."""
+        """The factors held fixed along the curves, in words."""
         cell = self.example
         return f"{members(cell['size'], cell['imbalance'])}, ICC {cell['icc']:g}"
 
@@ -64,6 +64,6 @@ def members(size: float, imbalance: float) -> str:
 
 
 def draw(name: str, tables: StudyTables) -> Figure:
-    """The study's figure of this name."""
+    """Draw the study's figure of this name."""
     figure: Figure = importlib.import_module(f"{__name__}.{name}").draw(tables)
     return figure

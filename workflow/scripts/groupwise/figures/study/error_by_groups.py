@@ -38,7 +38,7 @@ APART = 0.105
 
 
 def draw(tables: StudyTables) -> Figure:
-    """Lines with bands of two Monte Carlo standard errors; a level line at the nominal rate."""
+    """Plot of type I error by groups per arm, with bands of +-2 Monte Carlo SE and the level."""
     rows = colored(tables.curves(effect=False))
     if rows.empty:
         text = "No method gave an answer."
@@ -50,17 +50,17 @@ def draw(tables: StudyTables) -> Figure:
 
 
 def percentages(shares: Sequence[float]) -> list[str]:
-    """Labels of an axis."""
+    """Shares as percentages, for the labels of an axis."""
     return [f"{100 * each:g}%" for each in shares]
 
 
 def height(rows: pd.DataFrame) -> float:
-    """Inches that the panels need."""
+    """Height of the figure in inches."""
     return 0.8 + PANEL * rows["panel"].nunique()
 
 
 def colored(rows: pd.DataFrame) -> pd.DataFrame:
-    """With each method's panel and colour, and the ends of its Monte Carlo band."""
+    """The rows with each method's panel and colour, and the ends of its Monte Carlo band."""
     place: dict[str, tuple[str, str]] = {}
     for panel in PANELS:
         members = [name for name, method in METHODS.items() if method.panel == panel]
@@ -102,7 +102,7 @@ def curves(rows: pd.DataFrame, beside: pd.DataFrame, linetype: str, power: float
 
 
 def _lines(beside: pd.DataFrame, linetype: str) -> list[geom_line | geom_ribbon]:
-    """What joins the points of one method; one point alone has no line."""
+    """Layers: the line and Monte Carlo band of each method, and the line to compare with."""
     compared = geom_line(
         aes("groups_per_arm", "rate"),
         data=beside,
@@ -121,17 +121,19 @@ def end_labels(rows: pd.DataFrame, power: float) -> pd.DataFrame:
     last["label"] = [_short(row.method, str(row.panel)) for row in last.itertuples()]
     last["y"] = 0.0
     tops = rows.groupby("panel", observed=True)["high"].max()
-    for panel, own in last.groupby("panel", observed=True):
-        places = (own["rate"].to_numpy() / tops[panel]) ** power
-        last.loc[own.index, "y"] = tops[panel] * moved_apart(places, APART) ** (1 / power)
+    for panel, of_panel in last.groupby("panel", observed=True):
+        places = (of_panel["rate"].to_numpy() / tops[panel]) ** power
+        last.loc[of_panel.index, "y"] = tops[panel] * moved_apart(places, APART) ** (1 / power)
     return last
 
 
 def moved_apart(places: np.ndarray, least: float) -> np.ndarray:
-    """(k,) places between 0 and 1, moved as little as makes each `least` from the next."""
+    """(k,) places in [0, 1], moved by least squares so that neighbours are `least` apart.
+
+    Isotonic regression of the sorted places less even steps, by pooling adjacent violators.
+    """
     order = np.argsort(places, kind="stable")
     steps = least * np.arange(len(places))
-    # Places less even steps must not decrease: the nearest such sequence pools its violators.
     blocks: list[list[float]] = []
     for value in places[order] - steps:
         blocks.append([value])
@@ -159,13 +161,13 @@ def _alt(rows: pd.DataFrame, tables: StudyTables) -> str:
 
 
 def ends(rows: pd.DataFrame) -> str:
-    """Every line in words: its rates with the fewest and the most groups."""
-    said = []
+    """Each method's rates with the fewest and the most groups, in words."""
+    sentences = []
     for method in sorted(rows["method"].unique(), key=method_order):
-        own = rows[rows["method"] == method]
-        first, last = own.iloc[0], own.iloc[-1]
-        said.append(
+        curve = rows[rows["method"] == method]
+        first, last = curve.iloc[0], curve.iloc[-1]
+        sentences.append(
             f"{method_label(method)}: {100 * first['rate']:.1f}% with {first['groups_per_arm']}, "
             f"{100 * last['rate']:.1f}% with {last['groups_per_arm']}"
         )
-    return "; ".join(said)
+    return "; ".join(sentences)

@@ -17,7 +17,7 @@ BREAKS = (0, 0.2, 0.4, 0.6, 0.8, 1)
 
 
 def draw(tables: StudyTables) -> Figure:
-    """Lines as for the level; the dotted one is the most powerful method that holds its level."""
+    """Plot of power by groups per arm; dotted, the best power of methods that hold their level."""
     liberal, rows = tables.liberal(), colored(tables.curves(effect=True))
     if rows.empty:
         text = "No method gave an answer."

@@ -35,12 +35,12 @@ MOST_COLUMNS = 12
 
 
 def draw(tables: StudyTables) -> Figure:
-    """Groups of equal sizes, or of the least unequal ones there are."""
+    """Heat map of type I error for the designs of the most equal group sizes."""
     return heat_map(tables, float(tables.rates["imbalance"].min()))
 
 
 def heat_map(tables: StudyTables, imbalance: float) -> Figure:
-    """A tile for every method and design; blue rejects too seldom, orange too often."""
+    """Heat map of type I error by method and design: blue too low, orange too high."""
     rows = tables.null[tables.null["imbalance"] == imbalance].copy()
     answered = rows[rows["rate"].notna()]
     if answered.empty:
@@ -81,7 +81,7 @@ def heat_map(tables: StudyTables, imbalance: float) -> Figure:
 
 
 def _tiles(rows: pd.DataFrame, level: float) -> pd.DataFrame:
-    """With what is drawn of each row: its colour from -1 to 1, its number and that number's colour."""
+    """The rows with their colour (log ratio to the level, -1 to 1), number and ink."""
     ratio = np.log(rows["rate"].clip(lower=level / FULL_COLOR) / level) / np.log(FULL_COLOR)
     rows["shade"] = ratio.clip(-1, 1)
     rows["shown"] = rows["rate"].map(_percent)
@@ -109,11 +109,11 @@ def _labelled(values: pd.Series, words: str) -> pd.Categorical:
 
 
 def _alt(rows: pd.DataFrame, level: float) -> str:
-    said = []
+    ranges = []
     for method in sorted(rows["method"].unique(), key=method_order):
         rates = 100 * rows.loc[rows["method"] == method, "rate"]
-        said.append(f"{method_label(method)} {rates.min():.1f} to {rates.max():.1f}%")
+        ranges.append(f"{method_label(method)} {rates.min():.1f} to {rates.max():.1f}%")
     return (
         f"Rates of wrong rejections, nominally {100 * level:g}%, by method, groups per arm, "
-        f"intraclass correlation and size of groups. Least and greatest: {'; '.join(said)}."
+        f"intraclass correlation and size of groups. Least and greatest: {'; '.join(ranges)}."
     )

@@ -9,7 +9,7 @@ from groupwise.figures.style import WIDTH, sentence
 
 
 def draw(tables: StudyTables) -> Figure:
-    """The most unequal groups there are."""
+    """Heat map of type I error for the designs of the most unequal group sizes."""
     imbalance = tables.rates["imbalance"]
     if imbalance.nunique() == 1:
         text = f"Groups were simulated with one spread of sizes only, {imbalance.iloc[0]:g}."
