@@ -75,37 +75,40 @@ def agreement(sample: Sample, tables: Mapping[str, pd.DataFrame]) -> pd.DataFram
     """
     rows: list[dict[str, Any]] = []
     for specification, ask in WITNESSES.items():
-        for said in ask(sample):
-            rows += _rows(sample, specification, said, tables)
+        for fit in ask(sample):
+            rows += _rows(sample, specification, fit, tables)
     return tidy.table("agreement", rows)
 
 
 def _rows(
-    sample: Sample, specification: str, said: Said, tables: Mapping[str, pd.DataFrame]
+    sample: Sample, specification: str, fit: Said, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, Any]]:
     """A row per contrast, standard error and standard deviation that both have."""
     estimates = tables["estimates"]
-    ours = estimates[estimates["method"] == said.method].set_index("contrast")
-    if ours.empty:
+    rows = estimates[estimates["method"] == fit.method].set_index("contrast")
+    if rows.empty:
         return
-    who = sample.who(specification, said.method) | {"message": said.message}
-    excused = bool(ours["singular"].any()) or bool(said.message)
+    who = sample.who(specification, fit.method) | {"message": fit.message}
+    excused = bool(rows["singular"].any()) or bool(fit.message)
 
-    def row(quantity: str, theirs: float, own: float, unit: float) -> dict[str, Any]:
-        difference = round(abs(theirs - own) / unit, 9)
-        values = {"statsmodels": theirs, "groupwise": own, "difference": difference}
+    def row(quantity: str, theirs: float, ours: float, unit: float) -> dict[str, Any]:
+        difference = round(abs(theirs - ours) / unit, 9)
+        values = {"statsmodels": theirs, "groupwise": ours, "difference": difference}
         return who | {"quantity": quantity, "alarm": not (excused or difference <= ALARM)} | values
 
     for c, label in enumerate(sample.design.contrast_labels):
-        own, std_error = float(ours.loc[label, "estimate"]), float(ours.loc[label, "std_error"])
-        if not np.isfinite([own, std_error]).all():
+        estimate, std_error = (
+            float(rows.loc[label, "estimate"]),
+            float(rows.loc[label, "std_error"]),
+        )
+        if not np.isfinite([estimate, std_error]).all():
             continue
-        yield row(label, float(said.estimate[c]), own, std_error)
-        if said.std_error is not None:
-            theirs = float(said.std_error[c])
+        yield row(label, float(fit.estimate[c]), estimate, std_error)
+        if fit.std_error is not None:
+            theirs = float(fit.std_error[c])
             yield row(f"std. error of {label}", theirs, std_error, std_error)
     reported = _std_dev(sample, specification, tables)
-    for level, theirs in (said.std_dev or {}).items():
+    for level, theirs in (fit.std_dev or {}).items():
         if level in reported:
             unit = reported[level] if reported[level] > 0 else reported["residual"]
             yield row(f"sd of {level}", theirs, reported[level], unit)
@@ -117,10 +120,10 @@ def _std_dev(
     """The standard deviations that are reported: of the residuals, and of random effects by name."""
     if specification != "mixed":
         table = tables["fit_statistics"]
-        own = table[
+        rows = table[
             (table["specification"] == specification) & (table["statistic"] == "sd_residual")
         ]
-        return {"residual": float(own["value"].iloc[0])} if len(own) else {}
+        return {"residual": float(rows["value"].iloc[0])} if len(rows) else {}
     table = tables["variance_components"]
     names = {sample.group_name: "group", "Residual": "residual"}
     names |= {str(sample.block_name): "block", str(sample.second_name): "second"}
@@ -260,16 +263,16 @@ def _mixed_lm(
     design: Design, y: np.ndarray, terms: list[RandomTerm]
 ) -> tuple[np.ndarray, dict[str, float], np.ndarray] | None:
     """Effects (p,), standard deviations by name, and theta in the order of our terms."""
-    own = terms[0]
+    term = terms[0]
     if len(terms) > 1:
         ones = np.ones((design.n_obs, 1))
         assert design.block is not None
         nested = _nested(design.group, design.block)
         model = MixedLM(y, design.X, groups=design.block, exog_re=ones, exog_vc=nested)
-    elif own.correlated:
-        model = MixedLM(y, design.X, groups=own.codes, exog_re=own.Zcols)
+    elif term.correlated:
+        model = MixedLM(y, design.X, groups=term.codes, exog_re=term.Zcols)
     else:
-        model = MixedLM(y, design.X, groups=own.codes, exog_vc=_independent(own))
+        model = MixedLM(y, design.X, groups=term.codes, exog_vc=_independent(term))
     with warnings.catch_warnings():
         # Boundary and convergence warnings: both are read off the fit.
         warnings.simplefilter("ignore")
@@ -282,8 +285,8 @@ def _mixed_lm(
         variances = {"group": float(fit.vcomp[0]), "block": float(np.asarray(fit.cov_re)[0, 0])}
         cov = None
     else:
-        cov = np.asarray(fit.cov_re) if own.correlated else np.diag(fit.vcomp)
-        names = [own.name, *(f"{own.name}: {column}" for column in own.colnames[1:])]
+        cov = np.asarray(fit.cov_re) if term.correlated else np.diag(fit.vcomp)
+        names = [term.name, *(f"{term.name}: {column}" for column in term.colnames[1:])]
         variances = dict(zip(names, map(float, np.diag(cov)), strict=True))
     variances = {k: v if v > BOUNDARY * residual else 0.0 for k, v in variances.items()}
     std_dev = {k: float(np.sqrt(v)) for k, v in (variances | {"residual": residual}).items()}

@@ -98,31 +98,31 @@ def analyse(
         A ValueError: for every mistake in the data or the arguments, one sentence that names the
         argument.
     """
-    given = dict(locals())  # every argument by its name
+    settings = dict(locals())  # every argument by its name
     with arguments.named():
-        arguments.check(given)
-        asked = arguments.methods(methods)
-        chosen = arguments.headline(headline, asked)
+        arguments.check(settings)
+        chosen_methods = arguments.methods(methods)
+        chosen = arguments.headline(headline, chosen_methods)
         arguments.check_resampling(resampling)
-        taken = take_in(
+        intake = take_in(
             without_codes(table, missing_codes),
-            arguments.roles(given),
+            arguments.roles(settings),
             conf_level=conf_level,
-            reading=arguments.reading(given),
-            modelling=arguments.modelling(given),
+            reading=arguments.reading(settings),
+            modelling=arguments.modelling(settings),
             assigned=assigned,
         )
-        arms = list(taken.understood["arms"])
+        arms = list(intake.understood["arms"])
         truth = arguments.truth(true_effects, arms)
         check_effects("assumed_effects", assumed_effects or {}, arms)
-    understood = {"dataset": dataset, "title": dataset, "note": ""} | dict(taken.understood)
+    understood = {"dataset": dataset, "title": dataset, "note": ""} | dict(intake.understood)
     # Checks of the mixed model look at its first fit, asked or not.
-    sample = sample_of(taken.table, understood, resampling, (*asked, "mixed_wald"))
+    sample = sample_of(intake.table, understood, resampling, (*chosen_methods, "mixed_wald"))
     tables = _fitted(sample)
     tables["agreement"] = as_written(agreement(sample, tables))
-    further = {"differential_missingness": differential_missingness(taken.missing)}
+    further = {"differential_missingness": differential_missingness(intake.missing)}
     return Analysis(
-        data=taken.table,
+        data=intake.table,
         design=understood,
         truth=truth,
         chosen=chosen,
@@ -130,7 +130,7 @@ def analyse(
         effect_to_find=effect_to_find,
         sample=sample,
         diagnostics=as_written(run_checks(dataset, tables, further)),
-        **{name: _of(asked, name, tables[name]) for name in (*MODEL_TABLES, "agreement")},
+        **{name: _of(chosen_methods, name, tables[name]) for name in (*MODEL_TABLES, "agreement")},
     )
 
 
@@ -148,8 +148,8 @@ def simulate(
         A ValueError, for a recipe that is incomplete or contradicts itself.
     """
     with arguments.named():
-        made = arguments.recipe(recipe)
-        return draw(made, outcome=outcome, treatment=treatment, group=group)
+        settings = arguments.recipe(recipe)
+        return draw(settings, outcome=outcome, treatment=treatment, group=group)
 
 
 def _effects(
@@ -173,8 +173,8 @@ def _fitted(sample: Sample) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def _of(asked: tuple[str, ...], name: str, table: pd.DataFrame) -> pd.DataFrame:
+def _of(methods: tuple[str, ...], name: str, table: pd.DataFrame) -> pd.DataFrame:
     """A table without the answers of methods that were not asked."""
     if name not in PER_METHOD:
         return table
-    return table[table["method"].isin(asked)].reset_index(drop=True)
+    return table[table["method"].isin(methods)].reset_index(drop=True)

@@ -80,51 +80,51 @@ def _as_literal(scalar: re.Match[str]) -> str:
     return repr(text) if set(text) & set('"\\') else f'"{text}"'
 
 
-def check(given: Mapping[str, Any]) -> None:
+def check(arguments: Mapping[str, Any]) -> None:
     """What a schema says of the same settings in a configuration."""
-    _check_table(given["table"])
+    _check_table(arguments["table"])
     for role in ROLES:
-        _check_names(role, given[role])
+        _check_names(role, arguments[role])
     for key in ("covariates", "categorical", "numeric"):
-        for name in several(given[key]):
+        for name in several(arguments[key]):
             _check_name(key, name)
     for key, allowed in CHOICES.items():
-        if key == "assigned" and given[key] is None:
+        if key == "assigned" and arguments[key] is None:
             continue
-        if not any(given[key] is each or given[key] == each for each in allowed):
-            raise InputError(key, f"{given[key]!r} is no choice", _one_of(allowed))
-    level = given["conf_level"]
+        if not any(arguments[key] is each or arguments[key] == each for each in allowed):
+            raise InputError(key, f"{arguments[key]!r} is no choice", _one_of(allowed))
+    level = arguments["conf_level"]
     if not isinstance(level, float) or not 0 < level < 1:
         raise InputError("conf_level", f"{level!r} is no level", "give a number such as 0.95")
-    share = given["most_dropped"]
+    share = arguments["most_dropped"]
     if not isinstance(share, int | float) or not 0 <= share <= 1:
         raise InputError("most_dropped", f"{share!r} is no share", "give a number from 0 to 1")
-    effect = given["effect_to_find"]
+    effect = arguments["effect_to_find"]
     if not (effect is None or (isinstance(effect, int | float) and effect > 0)):
         fix = "give a difference in units of the outcome, above 0"
         raise InputError("effect_to_find", f"{effect!r} is no difference", fix)
-    if given["reference"] is None and given["levels"] is None:
+    if arguments["reference"] is None and arguments["levels"] is None:
         fix = "name an arm, or give `levels`, the arms in order"
         raise InputError("reference", "nothing says what the arms are compared with", fix)
     for key in ("where", "baseline"):
-        _check_conditions(key, given[key] or {})
+        _check_conditions(key, arguments[key] or {})
 
 
-def roles(given: Mapping[str, Any]) -> Roles:
-    named = {role: given[role] for role in ROLES}
-    return Roles.from_settings(named | {"covariates": several(given["covariates"])})
+def roles(arguments: Mapping[str, Any]) -> Roles:
+    named = {role: arguments[role] for role in ROLES}
+    return Roles.from_settings(named | {"covariates": several(arguments["covariates"])})
 
 
-def reading(given: Mapping[str, Any]) -> dict[str, Any]:
+def reading(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """How the table is read: settings of `data.ingest.ingest`."""
-    settings = {key: given[key] for key in READING}
-    settings |= {key: several(given[key]) for key in ("categorical", "numeric")}
-    return settings | {"levels": _levels(given["levels"])}
+    settings = {key: arguments[key] for key in READING}
+    settings |= {key: several(arguments[key]) for key in ("categorical", "numeric")}
+    return settings | {"levels": _levels(arguments["levels"])}
 
 
-def modelling(given: Mapping[str, Any]) -> dict[str, Any]:
+def modelling(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What models are like: settings of `design.make_design`."""
-    return {key: given[key] for key in MODELLING}
+    return {key: arguments[key] for key in MODELLING}
 
 
 def methods(asked: Sequence[str] | None) -> tuple[str, ...]:
@@ -139,11 +139,11 @@ def methods(asked: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(method for method in METHODS if method in several(asked))
 
 
-def headline(chosen: str, asked: tuple[str, ...]) -> str:
+def headline(chosen: str, methods: tuple[str, ...]) -> str:
     """The method that was chosen to lead, or `auto`."""
-    if chosen not in ("auto", *asked):
+    if chosen not in ("auto", *methods):
         what = "is not asked" if chosen in METHODS else "is no method"
-        raise InputError("headline", f"'{chosen}' {what}", _near(chosen, ["auto", *asked]))
+        raise InputError("headline", f"'{chosen}' {what}", _near(chosen, ["auto", *methods]))
     return chosen
 
 
@@ -169,11 +169,11 @@ def truth(effects: Mapping[str, float] | None, arms: list[str]) -> dict[str, Any
 
 def recipe(settings: Mapping[str, Any]) -> Recipe:
     """A recipe that has all it needs."""
-    known = {each.name: each for each in fields(Recipe)}
+    recipe_fields = {each.name: each for each in fields(Recipe)}
     for key in settings:
-        if key not in known:
-            raise InputError(key, "simulations have no such setting", _near(key, known))
-    for key, each in known.items():
+        if key not in recipe_fields:
+            raise InputError(key, "simulations have no such setting", _near(key, recipe_fields))
+    for key, each in recipe_fields.items():
         no_default = each.default is MISSING and each.default_factory is MISSING
         if no_default and key not in settings:
             raise InputError(key, "a simulation needs it", "see `simulate` in config.yaml")
@@ -225,8 +225,8 @@ def _levels(levels: Any) -> Any:
     return list(several(levels))
 
 
-def _near(word: object, known: Any) -> str:
-    return nearest(str(word), known)
+def _near(word: object, choices: Any) -> str:
+    return nearest(str(word), choices)
 
 
 def _one_of(allowed: Sequence[Any]) -> str:

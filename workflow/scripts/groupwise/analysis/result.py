@@ -247,18 +247,18 @@ class Analysis:
         ValueError
             If the mixed model cannot be fitted, or for an argument that makes no sense.
         """
-        asked = list(dict.fromkeys(self.estimates["method"]))
-        chosen = asked if methods is None else several(methods)
+        estimated = list(dict.fromkeys(self.estimates["method"]))
+        chosen = estimated if methods is None else several(methods)
         for method in chosen:
-            if method not in asked:
-                raise InputError("methods", f"'{method}' was not asked", nearest(method, asked))
+            if method not in estimated:
+                raise InputError("methods", f"'{method}' was not asked", nearest(method, estimated))
         self.studies.planning = plan_for(
             self.sample,
             self._process,
             Options(effects=self.effects[1]),
             self.effect_to_find if effect is None else effect,
             power=power,
-            methods=[method for method in asked if method in chosen],
+            methods=[method for method in estimated if method in chosen],
         )
         return self.studies.planning
 

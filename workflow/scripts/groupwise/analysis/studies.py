@@ -25,7 +25,7 @@ from groupwise.verdict.judgement import judged, rules_for, verdict_content
 NOT_YET = "Call calibrate() to simulate it."
 
 FEWEST_DRAWS = 99
-"""As in config.yaml."""
+"""The smallest number of resampling draws, as in config.yaml."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,8 +137,8 @@ def _concluded(
     conf_level: float,
 ) -> Calibration:
     rules = rules_for(conf_level)
-    found = judged(table, overview, estimates, rules, headline)
-    return Calibration(table, overview, found, verdict_content(found, estimates, rules))
+    verdicts = judged(table, overview, estimates, rules, headline)
+    return Calibration(table, overview, verdicts, verdict_content(verdicts, estimates, rules))
 
 
 def _check(options: Options) -> None:

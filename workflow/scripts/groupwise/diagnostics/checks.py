@@ -43,8 +43,8 @@ def run_checks(
     dataset: str, tables: Mapping[str, pd.DataFrame], further: Mapping[str, Check] | None = None
 ) -> pd.DataFrame:
     """Every check on the tables of one dataset (see `tidy.TABLES`), and `further` ones."""
-    found = {name: check(tables) for name, check in CHECKS.items()} | dict(further or {})
-    rows = [{"dataset": dataset, "check": name} | each._asdict() for name, each in found.items()]
+    findings = {name: check(tables) for name, check in CHECKS.items()} | dict(further or {})
+    rows = [{"dataset": dataset, "check": name} | each._asdict() for name, each in findings.items()]
     return tidy.table("diagnostics", rows)
 
 
@@ -105,8 +105,8 @@ def group_variance(tables: Mapping[str, pd.DataFrame]) -> Check:
 def normal_residuals(tables: Mapping[str, pd.DataFrame]) -> Check:
     """Skewness and kurtosis of the residuals (D'Agostino and Pearson 1973)."""
     residual = _mixed(tables["residuals"])["residual"].to_numpy()
-    found = _normality(residual, "residuals")
-    return found._replace(message=found.message + _sampled(tables))
+    normality = _normality(residual, "residuals")
+    return normality._replace(message=normality.message + _sampled(tables))
 
 
 def normal_group_effects(tables: Mapping[str, pd.DataFrame]) -> Check:
@@ -182,8 +182,8 @@ def _normality(values: np.ndarray, what: str) -> Check:
 
 def _sampled(tables: Mapping[str, pd.DataFrame]) -> str:
     """That a check saw a sample of the residuals; nothing where it saw all."""
-    shown, total = len(_mixed(tables["residuals"])), int(tables["estimates"]["n_obs"].iloc[0])
-    return "" if shown in (0, total) else f" From {counted(shown, total, 'residuals')}."
+    n_sampled, total = len(_mixed(tables["residuals"])), int(tables["estimates"]["n_obs"].iloc[0])
+    return "" if n_sampled in (0, total) else f" From {counted(n_sampled, total, 'residuals')}."
 
 
 def _mixed(table: pd.DataFrame) -> pd.DataFrame:
@@ -205,5 +205,5 @@ def _group_name(tables: Mapping[str, pd.DataFrame]) -> str:
 def _group_effects(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Of the groups: intercepts, slopes left out."""
     effects = tables["random_effects"]
-    own = effects["group"] == _group_name(tables)
-    return effects[own & (effects["term"] == "Intercept")]
+    of_group = effects["group"] == _group_name(tables)
+    return effects[of_group & (effects["term"] == "Intercept")]

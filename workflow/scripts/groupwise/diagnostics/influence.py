@@ -50,11 +50,11 @@ def _without(dataset: Dataset, g: int) -> Iterator[dict[str, Any]]:
     sample, lost = _sample_without(dataset, out)
     for method in methods:
         if sample is None:
-            found, known = Answer.missing(len(labels), lost), labels
+            answer_, estimable = Answer.missing(len(labels), lost), labels
         else:
-            found, known = answer(method, sample), sample.design.contrast_labels
-            found = replace(found, message=" ".join(filter(None, (lost, found.message))))
-        yield from ({"method": method} | row for row in found.rows(known, labels))
+            answer_, estimable = answer(method, sample), sample.design.contrast_labels
+            answer_ = replace(answer_, message=" ".join(filter(None, (lost, answer_.message))))
+        yield from ({"method": method} | row for row in answer_.rows(estimable, labels))
 
 
 def _sample_without(dataset: Dataset, out: np.ndarray) -> tuple[Sample | None, str]:

@@ -40,15 +40,15 @@ def _curve(sample: Sample, fitted: MixedFit, effect: int, *, reml: bool) -> pd.D
         float(x[0]) for x in (limits.conf_low, limits.estimate, limits.conf_high)
     )
     n_points, note = _how_fine(fitted)
-    held = hold_sd(fitted, effect, _values(low, estimate, high, n_points), reml=reml)
+    profile = hold_sd(fitted, effect, _values(low, estimate, high, n_points), reml=reml)
     rows = {
         "dataset": sample.dataset,
         "estimator": "reml" if reml else "ml",
         "group": sample.group_name,
         "term": group_effects(fitted.model)[effect],
-        "sd_group": held.sd,
-        "icc": held.icc,
-        "deviance": held.deviance,
+        "sd_group": profile.sd,
+        "icc": profile.icc,
+        "deviance": profile.deviance,
         "cutoff": float(stats.chi2.ppf(sample.conf_level, 1)),
         "estimate": estimate,
         "conf_low": low,

@@ -79,12 +79,12 @@ class Answer:
     def rows(self, labels: Sequence[str], wanted: Sequence[str]) -> list[dict[str, Any]]:
         """A row per wanted contrast; `labels` (k,) are those that were asked for, others are NaN."""
         place = {label: j for j, label in enumerate(labels)}
-        found = {name: getattr(self.inference, name) for name in SHOWN}
+        statistics = {name: getattr(self.inference, name) for name in SHOWN}
         return [
             {"contrast": label, "message": self.message}
             | {
                 name: float(values[place[label]]) if label in place else np.nan
-                for name, values in found.items()
+                for name, values in statistics.items()
             }
             for label in wanted
         ]

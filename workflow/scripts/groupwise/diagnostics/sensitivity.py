@@ -57,8 +57,8 @@ def _blocks(dataset: Dataset) -> Rows:
     if whole.design.block is None:
         return []
     for way in ("fixed", "random"):
-        found = _with_blocks(dataset, way, method)
-        rows += _rows(whole, found, "blocks", f"{way} blocks", method)
+        answer_ = _with_blocks(dataset, way, method)
+        rows += _rows(whole, answer_, "blocks", f"{way} blocks", method)
     return rows
 
 
@@ -79,8 +79,8 @@ def _group_variance(dataset: Dataset) -> Rows:
     """The mixed model with a standard deviation between groups held over its profile interval."""
     sample, fitted = dataset.whole, dataset.fitted
     if isinstance(fitted, str):
-        found = Answer.missing(len(sample.design.L), fitted)
-        return _rows(sample, found, "group_variance", "estimate", "mixed_wald")
+        answer_ = Answer.missing(len(sample.design.L), fitted)
+        return _rows(sample, answer_, "group_variance", "estimate", "mixed_wald")
     names = group_effects(fitted.model)
     # With slopes it is theirs that comparisons of arms depend on.
     effects = range(len(names)) if len(names) == 1 else range(1, min(len(names), MOST_SLOPES + 1))
@@ -92,12 +92,12 @@ def _held(sample: Sample, fitted: MixedFit, effect: int) -> Rows:
     L, conf_level, name = sample.design.L, sample.conf_level, group_effects(fitted.model)[effect]
     limits = sd_limits(fitted, effect, reml=True, conf_level=conf_level)
     points, note = _points(limits)
-    held = hold_sd(fitted, effect, np.array([value for _, value in points]), reml=True)
+    profile = hold_sd(fitted, effect, np.array([value for _, value in points]), reml=True)
     rows = []
     for j, (variant, value) in enumerate(points):
-        found = wald(L, held.beta[j], held.vcov[j], df=np.inf, conf_level=conf_level)
+        inference = wald(L, profile.beta[j], profile.vcov[j], df=np.inf, conf_level=conf_level)
         text = variant if effect == 0 else f"{name}: {variant}"
-        rows += _rows(sample, Answer(found, note), "group_variance", text, "mixed_wald", value)
+        rows += _rows(sample, Answer(inference, note), "group_variance", text, "mixed_wald", value)
     return rows
 
 
@@ -116,8 +116,8 @@ def _points(limits: Limits) -> tuple[list[tuple[str, float]], str]:
 
 
 def _rows(
-    sample: Sample, found: Answer, kind: str, variant: str, method: str, value: float = np.nan
+    sample: Sample, answer_: Answer, kind: str, variant: str, method: str, value: float = np.nan
 ) -> Rows:
     who = {"dataset": sample.dataset, "kind": kind, "variant": variant, "value": value}
     labels = sample.design.contrast_labels
-    return [who | {"method": method} | row for row in found.rows(labels, labels)]
+    return [who | {"method": method} | row for row in answer_.rows(labels, labels)]

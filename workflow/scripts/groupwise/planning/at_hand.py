@@ -16,10 +16,10 @@ from groupwise.planning.power_tables import Asked, at_hand, needed, power_curves
 CURVE_POINTS = 12
 
 CURVE_SIZES = (0.5, 1.0, 2.0)
-"""Times the mean size at hand."""
+"""Group sizes of the power curves, as multiples of the data's mean group size."""
 
 FEWEST_GROUPS, MOST_GROUPS = 2, 200
-"""Of the reference arm, on the curve."""
+"""Range of the number of groups of the reference arm on a power curve."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ def variations(
             "group_covariates": of_groups,
             "individual_covariates": X.shape[1] - of_groups,
         }
-    known = {name: float(icc) for name, icc in iccs.items() if np.isfinite(icc)}
+    finite_iccs = {name: float(icc) for name, icc in iccs.items() if np.isfinite(icc)}
     return {
         name: Variation(sd, min(max(icc, 0.0), 0.99), sd_effect=sd_effect, **covariates)
-        for name, icc in known.items()
+        for name, icc in finite_iccs.items()
     }
 
 
@@ -179,8 +179,8 @@ def _no_plan(
     goal: Goal,
     message: str,
 ) -> pd.DataFrame:
-    asked = [Asked(each, "", goal.effect, goal.power, goal.level, 0) for each in questions]
+    cases = [Asked(each, "", goal.effect, goal.power, goal.level, 0) for each in questions]
     unknown = {"sd": np.nan, "icc": np.nan, "message": message}
     return table_of(
-        [each.plain_row() | unknown | {"method": method} for each in asked for method in methods]
+        [each.plain_row() | unknown | {"method": method} for each in cases for method in methods]
     )

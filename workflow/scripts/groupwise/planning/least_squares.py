@@ -119,9 +119,9 @@ def _contributions(
     """
     a, w = contrasts.a[:, c], contrasts.w[:, c]
     G = len(a)
-    own = np.einsum("gqr,gr->gq", T.reshape(G, -1, T.shape[1]), a)
+    projections = np.einsum("gqr,gr->gq", T.reshape(G, -1, T.shape[1]), a)
     H = (-T @ w.T).reshape(G, -1, G)
-    H[np.arange(G), :, np.arange(G)] += own
+    H[np.arange(G), :, np.arange(G)] += projections
     H = H.reshape(-1, G)
     P = variance_e * (np.diag((a * w).sum(axis=1)) - w @ w.T) + H.T @ H
     return H, P

@@ -88,9 +88,9 @@ def _trace_and_square(
 ) -> tuple[float, float]:
     """tr P and tr P^2 of the contributions' covariance P = diag(d) + U S U', U = [w, b] (G, 2r)."""
     r, root = a.shape[1], T.reshape(len(a), -1, T.shape[1])
-    own = np.einsum("gqr,gr->gq", root, a)
-    b = np.einsum("gqr,gq->gr", root, own)
-    d = variance_e * (a * w).sum(axis=1) + (own**2).sum(axis=1)
+    projections = np.einsum("gqr,gr->gq", root, a)
+    b = np.einsum("gqr,gq->gr", root, projections)
+    d = variance_e * (a * w).sum(axis=1) + (projections**2).sum(axis=1)
     S = np.block([[T.T @ T - variance_e * np.eye(r), -np.eye(r)], [-np.eye(r), np.zeros((r, r))]])
     U = np.hstack([w, b])
     low = ((U @ S) * U).sum(axis=1)

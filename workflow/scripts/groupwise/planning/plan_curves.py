@@ -47,12 +47,12 @@ def plan_curves(
     """`rejection.best_curves` of a plan, whose `typical` experiment this is."""
     if not is_extrapolated(plan):
         return best_curves(experiment, methods, level=level, n_draws=n_draws)
-    found: dict[str, tuple[Sequence[Curve], np.ndarray, str]] = {}
+    of_method: dict[str, tuple[Sequence[Curve], np.ndarray, str]] = {}
     for method in methods:
         precise = extrapolated(plan, experiment.variation, method)
-        made = noncentral_curves(precise, lost_df(experiment, method), level=level)
-        found[method] = (*made, "noncentral t")
-    return found
+        curves_and_variance = noncentral_curves(precise, lost_df(experiment, method), level=level)
+        of_method[method] = (*curves_and_variance, "noncentral t")
+    return of_method
 
 
 def extrapolated(plan: Plan, variation: Variation, method: str) -> Precision:
@@ -74,12 +74,12 @@ def _for_one_block(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Variance times blocks, ratio, and df per block: each (k,)."""
     experiment = _experiment(plan, variation)
-    found = precision(experiment, method, experiment.design.L)
+    precision_ = precision(experiment, method, experiment.design.L)
     return (
-        found.variance * n_blocks,
-        found.ratio,
-        found.df / n_blocks,
-        found.df_true / n_blocks,
+        precision_.variance * n_blocks,
+        precision_.ratio,
+        precision_.df / n_blocks,
+        precision_.df_true / n_blocks,
     )
 
 

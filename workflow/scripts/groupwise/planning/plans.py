@@ -167,8 +167,8 @@ class Variation:
 
     def effects_covariance(self, n_arms: int) -> np.ndarray:
         """Covariance (J, J) of a group's effects in the J arms; differences have sd_effect^2."""
-        own = self.sd_effect**2 / 2
-        return (self.var_group - own) * np.ones((n_arms, n_arms)) + own * np.eye(n_arms)
+        var_arm = self.sd_effect**2 / 2
+        return (self.var_group - var_arm) * np.ones((n_arms, n_arms)) + var_arm * np.eye(n_arms)
 
 
 def group_sizes(n_groups: int, mean: float, cv: float = 0.0) -> np.ndarray:

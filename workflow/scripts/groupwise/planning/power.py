@@ -120,21 +120,26 @@ def curves(
     """
     if _is_exact(experiment, method):
         return _exact_curves(QUADRATIC[method](experiment, L), level)
-    found = precision(experiment, method, L)
-    return noncentral_curves(found, lost_df(experiment, method), level=level)
+    precision_ = precision(experiment, method, L)
+    return noncentral_curves(precision_, lost_df(experiment, method), level=level)
 
 
 def noncentral_curves(
-    found: Precision, lost: int, *, level: float
+    precision_: Precision, lost: int, *, level: float
 ) -> tuple[list[Curve], np.ndarray]:
-    """As `curves`, of combinations that are estimated so precisely, `lost` df going to covariates."""
-    df_true = found.df_true - lost
-    df = found.df if np.isinf(found.df).all() else found.df - lost
-    made: list[Curve] = []
-    for ratio, own, true in zip(found.ratio, df, df_true, strict=True):
-        threshold = ratio * critical_f(level, 1, own) if own > 0 and true > 0 else np.nan
-        made.append(NoncentralF(threshold, 1.0, float(true), _loss(true, 1, lost)))
-    return made, found.variance
+    """Power curves and variances (k,) of k contrasts, from the moments of their noncentral t tests.
+
+    `lost` degrees of freedom go to covariates; the level is that of a two-sided test.
+    """
+    df_true = precision_.df_true - lost
+    df = precision_.df if np.isinf(precision_.df).all() else precision_.df - lost
+    power_curves: list[Curve] = []
+    for ratio, df_contrast, true in zip(precision_.ratio, df, df_true, strict=True):
+        threshold = (
+            ratio * critical_f(level, 1, df_contrast) if df_contrast > 0 and true > 0 else np.nan
+        )
+        power_curves.append(NoncentralF(threshold, 1.0, float(true), _loss(true, 1, lost)))
+    return power_curves, precision_.variance
 
 
 def how_computed(experiment: Experiment, method: str) -> str:
@@ -148,14 +153,14 @@ def _is_exact(experiment: Experiment, method: str) -> bool:
 
 
 def _exact_curves(test: QuadraticTest, level: float) -> tuple[list[Curve], np.ndarray]:
-    made: list[Curve] = []
+    power_curves: list[Curve] = []
     for c, (df, variance) in enumerate(zip(test.df, test.variance, strict=True)):
         if df > 0 and np.isfinite(variance):
             critical = float(np.sqrt(critical_f(level, 1, df)))
-            made.append(Exact(test.form(c, critical), float(variance)))
+            power_curves.append(Exact(test.form(c, critical), float(variance)))
         else:
-            made.append(NoncentralF(np.nan, 1.0, np.nan))
-    return made, test.variance
+            power_curves.append(NoncentralF(np.nan, 1.0, np.nan))
+    return power_curves, test.variance
 
 
 def power(experiment: Experiment, method: str, effect: float, *, level: float = 0.05) -> np.ndarray:
@@ -166,8 +171,8 @@ def power(experiment: Experiment, method: str, effect: float, *, level: float = 
     L = experiment.design.L
     if why_not(experiment, method):
         return np.full(len(L), np.nan)
-    made, variance = curves(experiment, method, L, level=level)
-    return np.array([curve(effect**2 / v) for curve, v in zip(made, variance, strict=True)])
+    power_curves, variance = curves(experiment, method, L, level=level)
+    return np.array([curve(effect**2 / v) for curve, v in zip(power_curves, variance, strict=True)])
 
 
 def omnibus_power(
@@ -176,15 +181,15 @@ def omnibus_power(
     """P(reject "no effect at all") for the effects (J - 1,) of the arms against the reference."""
     if why_not(experiment, method) or method not in JOINT_METHODS:
         return np.nan
-    found = joint_precision(experiment, method, experiment.design.omnibus)
+    precision_ = joint_precision(experiment, method, experiment.design.omnibus)
     lost, q = lost_df(experiment, method), len(effects)
-    df_true = found.df_true - lost
-    df = found.df if np.isinf(found.df) else found.df - lost
+    df_true = precision_.df_true - lost
+    df = precision_.df if np.isinf(precision_.df) else precision_.df - lost
     if not (df > 0 and df_true > 0):
         return np.nan
-    threshold = found.factor * critical_f(level, q, df)
+    threshold = precision_.factor * critical_f(level, q, df)
     curve = NoncentralF(threshold, float(q), df_true, _loss(df_true, q, lost))
-    return curve(float(effects @ np.linalg.solve(found.vcov, effects)))
+    return curve(float(effects @ np.linalg.solve(precision_.vcov, effects)))
 
 
 def minimum_detectable_effect(
@@ -197,14 +202,14 @@ def minimum_detectable_effect(
     L = experiment.design.L
     if why_not(experiment, method):
         return np.full(len(L), np.nan)
-    made, variance = curves(experiment, method, L, level=level)
-    return detectable(made, variance, power)
+    power_curves, variance = curves(experiment, method, L, level=level)
+    return detectable(power_curves, variance, power)
 
 
-def detectable(made: Sequence[Curve], variance: np.ndarray, power: float) -> np.ndarray:
+def detectable(power_curves: Sequence[Curve], variance: np.ndarray, power: float) -> np.ndarray:
     """The effects (k,) at which the curves of k tests reach `power`."""
-    found = [noncentrality_for(curve, power) for curve in made]
-    return np.asarray(np.sqrt(np.array(found) * variance))
+    noncentralities = [noncentrality_for(curve, power) for curve in power_curves]
+    return np.asarray(np.sqrt(np.array(noncentralities) * variance))
 
 
 def noncentrality_for(curve: Curve, power: float) -> float:

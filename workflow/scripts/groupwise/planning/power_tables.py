@@ -71,11 +71,11 @@ def at_hand(
     groups = int(np.unique(design.group[design.arm == 0]).size)
     rows = []
     for scenario, variation in variations.items():
-        asked = Asked("at_hand", scenario, effect, power, level, n_draws)
-        known = asked.row(variation)
-        known |= {"groups": groups, "size": float(design.group_size.mean())}
-        found = _rows(Experiment(design, variation), methods, asked)
-        rows += [known | row for method in methods for row in found[method]]
+        case = Asked("at_hand", scenario, effect, power, level, n_draws)
+        columns = case.row(variation)
+        columns |= {"groups": groups, "size": float(design.group_size.mean())}
+        of_method = _rows(Experiment(design, variation), methods, case)
+        rows += [columns | row for method in methods for row in of_method[method]]
     return table_of(rows)
 
 
@@ -96,11 +96,11 @@ def needed(
     """
     rows = []
     for scenario, variation in variations.items():
-        asked = Asked(f"{what}_needed", scenario, effect, power, level, n_draws)
-        known = asked.row(variation) | {"contrast": WEAKEST}
-        known |= {"size": plan.size} if what == "groups" else {"groups": plan.groups}
+        case = Asked(f"{what}_needed", scenario, effect, power, level, n_draws)
+        columns = case.row(variation) | {"contrast": WEAKEST}
+        columns |= {"size": plan.size} if what == "groups" else {"groups": plan.groups}
         for method in methods:
-            rows.append(known | {"method": method} | _needed(plan, variation, method, asked))
+            rows.append(columns | {"method": method} | _needed(plan, variation, method, case))
     return table_of(rows)
 
 
@@ -118,14 +118,14 @@ def power_curves(
     rows = []
     for plan in plans:
         for scenario, variation in variations.items():
-            asked = Asked("curve", scenario, effect, power, level, n_draws)
-            known = asked.row(variation) | {"size": plan.size, "contrast": WEAKEST}
-            known |= {"groups": plan.groups, "n_groups": plan.n_groups}
+            case = Asked("curve", scenario, effect, power, level, n_draws)
+            columns = case.row(variation) | {"size": plan.size, "contrast": WEAKEST}
+            columns |= {"groups": plan.groups, "n_groups": plan.n_groups}
             if too_small(plan, variation):
-                rows += [known | {"method": method, "message": TOO_SMALL} for method in methods]
+                rows += [columns | {"method": method, "message": TOO_SMALL} for method in methods]
                 continue
-            found = _plan_rows(plan, variation, methods, asked)
-            rows += [known | _weakest(found[method]) for method in methods]
+            of_method = _plan_rows(plan, variation, methods, case)
+            rows += [columns | _weakest(of_method[method]) for method in methods]
     return table_of(rows)
 
 
@@ -161,83 +161,88 @@ class Asked:
 
 
 def _rows(
-    experiment: Experiment, methods: Sequence[str], asked: Asked
+    experiment: Experiment, methods: Sequence[str], case: Asked
 ) -> dict[str, list[dict[str, Any]]]:
     """A row for each contrast, by method."""
     reasons = {method: why_not(experiment, method) for method in methods}
     possible = [method for method in methods if not reasons[method]]
-    found = best_curves(experiment, possible, level=asked.level, n_draws=asked.n_draws)
-    return _told(experiment.design, experiment.design.n_groups, reasons, found, asked)
+    of_method = best_curves(experiment, possible, level=case.level, n_draws=case.n_draws)
+    return _contrast_rows(experiment.design, experiment.design.n_groups, reasons, of_method, case)
 
 
 def _plan_rows(
-    plan: Plan, variation: Variation, methods: Sequence[str], asked: Asked
+    plan: Plan, variation: Variation, methods: Sequence[str], case: Asked
 ) -> dict[str, list[dict[str, Any]]]:
-    """As `_rows`, of a plan."""
+    """A row for each contrast of a planned experiment, by method."""
     experiment = typical(plan, variation)
     reasons = {method: why_not(experiment, method) for method in methods}
     possible = [method for method in methods if not reasons[method]]
-    found = plan_curves(plan, experiment, possible, level=asked.level, n_draws=asked.n_draws)
-    rows = _told(experiment.design, plan.n_groups, reasons, found, asked)
+    of_method = plan_curves(plan, experiment, possible, level=case.level, n_draws=case.n_draws)
+    rows = _contrast_rows(experiment.design, plan.n_groups, reasons, of_method, case)
     if is_extrapolated(plan):
         for row in (row for method in possible for row in rows[method]):
             row["message"] = " ".join(filter(None, (row["message"], EXTRAPOLATED)))
     return rows
 
 
-def _told(
+def _contrast_rows(
     design: Design,
     n_groups: int,
     reasons: Mapping[str, str],
-    found: Mapping[str, tuple[Sequence[Curve], np.ndarray, str]],
-    asked: Asked,
+    of_method: Mapping[str, tuple[Sequence[Curve], np.ndarray, str]],
+    case: Asked,
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows by method: numbers, or the reason why there are none."""
     labels = design.contrast_labels
     rows = {}
     for method, reason in reasons.items():
-        known = {"method": method, "n_groups": n_groups, "message": reason}
-        numbers = _numbers(method, *found[method], asked) if method in found else [{}] * len(labels)
+        columns = {"method": method, "n_groups": n_groups, "message": reason}
+        numbers = (
+            _numbers(method, *of_method[method], case)
+            if method in of_method
+            else [{}] * len(labels)
+        )
         rows[method] = [
-            known | {"contrast": label} | each for label, each in zip(labels, numbers, strict=True)
+            columns | {"contrast": label} | each
+            for label, each in zip(labels, numbers, strict=True)
         ]
     return rows
 
 
 def _numbers(
-    method: str, made: Sequence[Curve], variance: np.ndarray, how: str, asked: Asked
+    method: str, curves: Sequence[Curve], variance: np.ndarray, how: str, case: Asked
 ) -> list[dict[str, Any]]:
-    effects = detectable(made, variance, asked.power)
+    effects = detectable(curves, variance, case.power)
     return [
         {
-            "power": curve(asked.effect**2 / v),
+            "power": curve(case.effect**2 / v),
             "level": curve(0.0),
             "minimum_detectable_effect": smallest,
             "how": how,
             "message": UNKNOWN if np.isnan(curve(0.0)) else APPROXIMATE.get(method, ""),
         }
-        for curve, v, smallest in zip(made, variance, effects, strict=True)
+        for curve, v, smallest in zip(curves, variance, effects, strict=True)
     ]
 
 
-def _needed(plan: Plan, variation: Variation, method: str, asked: Asked) -> dict[str, Any]:
+def _needed(plan: Plan, variation: Variation, method: str, case: Asked) -> dict[str, Any]:
     """What is particular to the smallest plan that is enough, or why there is none."""
     if reason := why_not(typical(plan, variation), method):
         return {"message": reason}
-    search = groups_needed if asked.question == "groups_needed" else size_needed
-    found = search(
+    search = groups_needed if case.question == "groups_needed" else size_needed
+    smallest_plan = search(
         plan,
         variation,
         method,
-        asked.effect,
-        power=asked.power,
-        level=asked.level,
-        n_draws=asked.n_draws,
+        case.effect,
+        power=case.power,
+        level=case.level,
+        n_draws=case.n_draws,
     )
-    if found is None:
-        return {"message": NOT_FOUND[asked.question]}
-    rows = _plan_rows(found, variation, [method], asked)[method]
-    return _weakest(rows) | {"groups": found.groups, "size": found.size}
+    if smallest_plan is None:
+        return {"message": NOT_FOUND[case.question]}
+    rows = _plan_rows(smallest_plan, variation, [method], case)[method]
+    return _weakest(rows) | {"groups": smallest_plan.groups, "size": smallest_plan.size}
 
 
 def _weakest(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -106,8 +106,8 @@ def _joint_mixed(kind: str) -> Callable[[Experiment, np.ndarray], JointPrecision
         if kind == "wald":
             return JointPrecision(vcov, scale, np.inf, df)
         rows = np.linalg.eigh(vcov)[1].T @ L
-        own = float(combined_df(_mixed(experiment, rows)[2]))
-        return JointPrecision(vcov, scale, own, df)
+        df_estimated = float(combined_df(_mixed(experiment, rows)[2]))
+        return JointPrecision(vcov, scale, df_estimated, df)
 
     return of
 

@@ -125,14 +125,14 @@ def best_curves(
         for method in methods
         if method in MIXED and few and n_draws and not why_not_drawn(experiment, method)
     ]
-    found: dict[str, tuple[Sequence[Curve], np.ndarray, str]] = {}
+    of_method: dict[str, tuple[Sequence[Curve], np.ndarray, str]] = {}
     if drawn:
         by_draws = drawn_curves(experiment, drawn, level=level, n_draws=n_draws)
-        found = {method: (*each, "conditional draws") for method, each in by_draws.items()}
+        of_method = {method: (*each, "conditional draws") for method, each in by_draws.items()}
     for method in set(methods) - set(drawn):
-        made = curves(experiment, method, experiment.design.L, level=level)
-        found[method] = (*made, how_computed(experiment, method))
-    return found
+        curves_and_variance = curves(experiment, method, experiment.design.L, level=level)
+        of_method[method] = (*curves_and_variance, how_computed(experiment, method))
+    return of_method
 
 
 def why_not_drawn(experiment: Experiment, method: str) -> str:
@@ -167,10 +167,10 @@ def _curves(parts: list[Tests], sd: np.ndarray, level: float) -> tuple[list[Draw
     shift, std_error, df = (
         np.concatenate(each) for each in zip(*(vars(part).values() for part in parts), strict=True)
     )
-    known = np.isfinite(std_error) & (df > 0)
-    half = t_quantile(1 - level / 2, np.where(known, df, 1.0)) * std_error / sd
-    half, shift = np.where(known, half, np.inf), np.where(known, shift / sd, 0.0)
+    finite = np.isfinite(std_error) & (df > 0)
+    half = t_quantile(1 - level / 2, np.where(finite, df, 1.0)) * std_error / sd
+    half, shift = np.where(finite, half, np.inf), np.where(finite, shift / sd, 0.0)
     # The estimate is GLS and an independent shift.
     relative = np.sqrt(1 + (shift**2).mean(axis=0))
-    made = [Drawn(shift[:, c], half[:, c], float(relative[c])) for c in range(len(sd))]
-    return made, (sd * relative) ** 2
+    power_curves = [Drawn(shift[:, c], half[:, c], float(relative[c])) for c in range(len(sd))]
+    return power_curves, (sd * relative) ** 2

@@ -39,9 +39,9 @@ def plan_power(
     experiment = typical(plan, variation)
     if reason := why_not(experiment, method):
         raise ValueError(f"{method}: {reason}")
-    found = plan_curves(plan, experiment, [method], level=level, n_draws=n_draws)
-    made, variance, _ = found[method]
-    return min(curve(effect**2 / v) for curve, v in zip(made, variance, strict=True))
+    of_method = plan_curves(plan, experiment, [method], level=level, n_draws=n_draws)
+    power_curves, variance, _ = of_method[method]
+    return min(curve(effect**2 / v) for curve, v in zip(power_curves, variance, strict=True))
 
 
 def groups_needed(
@@ -120,7 +120,7 @@ def _between(enough: Callable[[int], bool], low: int, high: int) -> int:
 
 
 def _nearby(enough: Callable[[int], bool], start: int, most: int) -> int | None:
-    """As `_smallest`, from a number that is close: in steps that double, then in halves between."""
+    """The smallest number that is enough, sought from `start`: doubling steps, then bisection."""
     step = 1
     if enough(start):
         high, low = start, start - 1

@@ -36,11 +36,11 @@ def blocks(replicates: int, slow_replicates: int) -> list[Block]:
     """The blocks of a scenario; slow methods are asked of the first `slow_replicates`."""
     if not 0 <= slow_replicates <= replicates:
         raise ValueError("Slow methods cannot be asked of more replicates than there are.")
-    made = []
+    blocks = []
     for number, start in enumerate(range(0, replicates, BLOCK)):
         size = min(BLOCK, replicates - start)
-        made.append(Block(number, size, int(np.clip(slow_replicates - start, 0, size))))
-    return made
+        blocks.append(Block(number, size, int(np.clip(slow_replicates - start, 0, size))))
+    return blocks
 
 
 def run_block(

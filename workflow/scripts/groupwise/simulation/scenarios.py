@@ -125,20 +125,20 @@ def outcomes(scenario: Scenario, block: int, size: int = BLOCK) -> Iterator[np.n
 
 def _draw(scenario: Scenario, streams: list[np.random.Generator], size: int) -> np.ndarray:
     """The next `size` replicates; each random part has a stream of its own."""
-    design, process, given = scenario.design, scenario.process, scenario.background
+    design, process, background = scenario.design, scenario.process, scenario.background
     groups, individuals, slopes, blocks, second = streams
     u = _group_effects(scenario, groups, size)
-    y = np.sqrt(given.variance * scenario.icc) * u[:, design.group]
+    y = np.sqrt(background.variance * scenario.icc) * u[:, design.group]
     e = _standardised_t(individuals, process.residual_df, (size, design.n_obs))
-    y += np.sqrt(given.variance * (1 - scenario.icc)) * e
+    y += np.sqrt(background.variance * (1 - scenario.icc)) * e
     if process.sd_ratio != 1:
         steps = np.arange(len(design.arm_labels)) / (len(design.arm_labels) - 1)
         y *= (process.sd_ratio**steps)[design.arm]
-    y += given.mean + scenario.effects[design.arm]
+    y += background.mean + scenario.effects[design.arm]
     y += _slopes(scenario, slopes, size)
     for rng, sd, codes in (
-        (blocks, given.sd_block, design.block),
-        (second, given.sd_second, design.second),
+        (blocks, background.sd_block, design.block),
+        (second, background.sd_second, design.second),
     ):
         if sd > 0 and codes is not None:
             y += sd * rng.standard_normal((size, codes.max() + 1))[:, codes]
@@ -183,9 +183,9 @@ def _standardised_sizes(design: Design) -> tuple[np.ndarray, np.ndarray]:
 
 def _slopes(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray | float:
     """(size, n): what groups deviate from the mean effect of the arm an individual is in."""
-    design, given = scenario.design, scenario.background
-    extra = scenario.process.sd_effect**2 * given.variance
-    sd = np.sqrt(given.sd_slope**2 + extra * (np.arange(len(given.sd_slope)) > 0))
+    design, background = scenario.design, scenario.background
+    extra = scenario.process.sd_effect**2 * background.variance
+    sd = np.sqrt(background.sd_slope**2 + extra * (np.arange(len(background.sd_slope)) > 0))
     if not sd.any():
         return 0.0
     drawn = rng.standard_normal((size, design.n_groups * len(sd)))

@@ -16,10 +16,10 @@ from groupwise.verdict.rules import Rules
 def rules_for(conf_level: float, settings: Mapping[str, Any] | None = None) -> Rules:
     """The rules at the level that belongs to the dataset's intervals, if tests were counted at it."""
     level = next((each for each in LEVELS.values() if abs(1 - conf_level - each) < 1e-9), 0.05)
-    given = dict(settings or {})
-    if "preference" in given:
-        given["preference"] = tuple(given["preference"])
-    return Rules(**given | {"level": level, "conf_level": conf_level})
+    options = dict(settings or {})
+    if "preference" in options:
+        options["preference"] = tuple(options["preference"])
+    return Rules(**options | {"level": level, "conf_level": conf_level})
 
 
 def judged(

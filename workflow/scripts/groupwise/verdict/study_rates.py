@@ -48,9 +48,12 @@ def _rate(
     contrasts: pd.DataFrame, method: str, cell: Mapping[str, object], rules: Rules
 ) -> dict[str, object]:
     """The numbers of one method in one scenario, whose contrasts are the rows."""
-    shown = contrasts[contrasts["truth"] == contrasts["truth"].max()]
-    rate, coverage = (_mean(shown[name]) for name in (_rejection(rules), "coverage"))
-    replicates, failed = int(shown["n_replicates"].min()), int(shown["n_failed"].max())
+    largest_truth = contrasts[contrasts["truth"] == contrasts["truth"].max()]
+    rate, coverage = (_mean(largest_truth[name]) for name in (_rejection(rules), "coverage"))
+    replicates, failed = (
+        int(largest_truth["n_replicates"].min()),
+        int(largest_truth["n_failed"].max()),
+    )
     answered = replicates - failed
     judgement = "" if cell["effect"] else _judgement(method, rate, replicates, failed, rules)
     return {
