@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from groupwise.algebra import invert
 from groupwise.inference.bootstrap import bootstrap
 from groupwise.inference.one_intercept_profile import OneInterceptVariances
 from groupwise.inference.profile import likelihood_ratio, profile
@@ -23,7 +24,7 @@ from groupwise.inference.small_sample import (
 from groupwise.inference.variance_test import group_variance_test, null_distribution
 from groupwise.inference.wald import t_quantile, wald
 from groupwise.models import random_intercept
-from groupwise.models.random_intercept import RandomIntercept, RandomInterceptFit, invert
+from groupwise.models.random_intercept import RandomIntercept, RandomInterceptFit
 
 LEVEL = 0.95
 

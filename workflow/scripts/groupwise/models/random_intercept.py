@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
+from groupwise.algebra import invert
 from groupwise.models.information import Information, bordered
 
 LARGEST_EIGENPROBLEM = 1000
@@ -951,24 +952,3 @@ def _times(A: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Matrices (B, p, p) times vectors (B, p)."""
     product: np.ndarray = (A @ b[..., None])[..., 0]
     return product
-
-
-def invert(A: np.ndarray) -> np.ndarray:
-    """Inverses of positive definite matrices, shape (B, p, p), one pivot at a time for all of them.
-
-    The sweep operator (Goodnight 1979); numpy's own loop takes over where matrices are large.
-    """
-    p = A.shape[-1]
-    if p > 12 or len(A) < 8:
-        inverse: np.ndarray = np.linalg.inv(A)
-        return inverse
-    A = A.copy()
-    for k in range(p):
-        pivot = A[:, k, k].copy()
-        row = A[:, k, :] / pivot[:, None]
-        column = A[:, :, k].copy()
-        A -= column[:, :, None] * row[:, None, :]
-        A[:, k, :] = row
-        A[:, :, k] = -column / pivot[:, None]
-        A[:, k, k] = 1 / pivot
-    return A
