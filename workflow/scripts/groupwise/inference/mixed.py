@@ -12,7 +12,7 @@ An outcome without a fit is NaN, and not `converged`; `fit.message` of a single 
 elimination (`models.lmm`). Inference for effects is one code for both; it asks of a model
 
     sums(y), fit_sums(sums, reml, theta, near), least_deviance(sums, near), draw(theta, n_draws, seed)
-    restricted(K), restricted_sums(sums, smaller, K, moved), effects_of(sums), to_beta, at_a_time
+    restricted(K), restricted_sums(sums, smaller, K, offset), effects_of(sums), to_beta, at_a_time
 
 and of a fit its arrays, `sums`, `information(L)` and `maximum_likelihood`.
 """

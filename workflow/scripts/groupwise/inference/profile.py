@@ -45,8 +45,8 @@ class Restriction:
 
     def sums(self, sums: Any, value: np.ndarray) -> Any:
         """Sums for `smaller` of B outcomes; value (B, r) or (r,) of L beta."""
-        moved = (value - self.whole.effects_of(sums) @ self.rows.T) @ np.linalg.pinv(self.rows).T
-        return self.whole.restricted_sums(sums, self.smaller, self.K, moved)
+        offset = (value - self.whole.effects_of(sums) @ self.rows.T) @ np.linalg.pinv(self.rows).T
+        return self.whole.restricted_sums(sums, self.smaller, self.K, offset)
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,11 @@ class _Row:
         return cls(restriction, fit.sums.take(which), ml.criterion[which], near)
 
     def __call__(self, value: np.ndarray, which: np.ndarray) -> np.ndarray:
-        some = self.sums.take(which % len(self.sums))
-        moved = self.restriction.sums(some, value[:, None])
-        least, self.near[which] = self.restriction.smaller.least_deviance(moved, self.near[which])
+        sums = self.sums.take(which % len(self.sums))
+        restricted = self.restriction.sums(sums, value[:, None])
+        least, self.near[which] = self.restriction.smaller.least_deviance(
+            restricted, self.near[which]
+        )
         return np.asarray(least)
 
     def rise(self, value: np.ndarray) -> np.ndarray:
@@ -95,15 +97,15 @@ def profile(
     limits : broadcasts to (...)
         Where limits, which take most of the time, are wanted; they are NaN elsewhere.
     """
-    ml, kept = _maximum(fit)
-    wanted = np.flatnonzero(np.broadcast_to(limits, fit.shape).ravel()[kept])
-    estimate = ml.beta[kept] @ L.T
-    std_error = np.sqrt(np.einsum("...ij,ij->...i", L @ ml.vcov[kept], L))
+    ml, fitted = _maximum(fit)
+    wanted = np.flatnonzero(np.broadcast_to(limits, fit.shape).ravel()[fitted])
+    estimate = ml.beta[fitted] @ L.T
+    std_error = np.sqrt(np.einsum("...ij,ij->...i", L @ ml.vcov[fitted], L))
     step = stats.norm.ppf(0.5 + conf_level / 2) * std_error
     ratio, low, high = np.full((3, *estimate.shape), np.nan)
     for j, row in enumerate(L):
-        ratio[:, j] = _Row.of(fit, ml, kept, row).rise(np.zeros(len(kept)))
-        deviance = _Row.of(fit, ml, kept[wanted], row)
+        ratio[:, j] = _Row.of(fit, ml, fitted, row).rise(np.zeros(len(fitted)))
+        deviance = _Row.of(fit, ml, fitted[wanted], row)
         some = (estimate[wanted, j], step[wanted, j], deviance.minimum)
         low[wanted, j], high[wanted, j] = both_sides(deviance, *some, conf_level)
     root = np.sign(estimate) * np.sqrt(np.maximum(ratio, 0))
@@ -117,7 +119,7 @@ def profile(
         conf_high=high,
         conf_level=conf_level,
     )
-    return _spread(rows, kept, fit.shape)
+    return _spread(rows, fitted, fit.shape)
 
 
 def _maximum(fit: Fit) -> tuple[Fit, np.ndarray]:

@@ -43,7 +43,7 @@ class GroupParameters:
 
     @property
     def columns(self) -> int:
-        """Of the model as it is written down: X and an indicator for every group but the first."""
+        """Number of columns of X and of indicators of every group but the first."""
         return self.X.shape[1] + len(self.size) - 1
 
     def combination(self, L: np.ndarray, w: np.ndarray) -> Combination:
@@ -109,14 +109,14 @@ class AbsorbedFit:
         return self.squares / self.df if self.df > 0 else np.full(len(self.squares), np.nan)
 
     def estimate(self, combination: Combination) -> np.ndarray:
-        """(R, k); NaN where a combination is not estimable."""
+        """Estimates (R, k) of the combinations; NaN where one is not estimable."""
         estimate = self.means @ combination.w.T + self.within @ combination.Lambda.T
         return np.where(combination.estimable, estimate, np.nan)
 
 
 @dataclass(frozen=True)
 class Conventions:
-    """What programs print for the coefficients of X in one outcome, though groups are aliased with it.
+    """Coefficients of X that programs print for one outcome though groups are aliased with X.
 
     `within` (r,) and `means` (G,) are those of one outcome of an `AbsorbedFit`.
     """
@@ -137,10 +137,10 @@ class Conventions:
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         dropped = [0]  # no model has an indicator of the first group
         while True:
-            left = rows[dropped[-1]]
+            residual = rows[dropped[-1]]
             for _ in range(2):
-                left = left - spanned @ (spanned.T @ left)
-            spanned = np.column_stack([spanned, left / np.linalg.norm(left)])
+                residual = residual - spanned @ (spanned.T @ residual)
+            spanned = np.column_stack([spanned, residual / np.linalg.norm(residual)])
             if spanned.shape[1] == rows.shape[1]:
                 break
             outside = np.linalg.norm(rows - (rows @ spanned) @ spanned.T, axis=1)
@@ -149,17 +149,19 @@ class Conventions:
         return self._with_groups(beta, dropped)
 
     def without_first_columns(self) -> np.ndarray:
-        """The same without columns of X that the groups and later columns span: NaN for these."""
-        kept = independent_columns(self.model.basis.R, np.arange(self.model.X.shape[1])[:0:-1])
-        kept[0] = True  # the intercept, which stands for the first group
-        beta = np.zeros(len(kept))
-        beta[kept] = self._solved(np.flatnonzero(kept), [0])
+        """Coefficients without columns of X that the groups and later columns span: NaN for these."""
+        independent = independent_columns(
+            self.model.basis.R, np.arange(self.model.X.shape[1])[:0:-1]
+        )
+        independent[0] = True  # the intercept, which stands for the first group
+        beta = np.zeros(len(independent))
+        beta[independent] = self._solved(np.flatnonzero(independent), [0])
         coefficients = self._with_groups(beta, [0])
-        coefficients[: len(kept)][~kept] = np.nan
+        coefficients[: len(independent)][~independent] = np.nan
         return coefficients
 
     def shortest(self) -> np.ndarray:
-        """The same of the solution with the least sum of squares: a pseudo-inverse's."""
+        """Coefficients of the solution with the least sum of squares: a pseudo-inverse's."""
         X = self.model.X
         fixed = np.vstack([self.model.basis.R, X[:1]])
         beta = self._solved(np.arange(X.shape[1]), [0])

@@ -50,24 +50,28 @@ def predict(
     lead = scale * F[..., -1] @ G[x.lead]
     rest = np.zeros(FR.shape[:2])
     covariance = e.N[0] + G[x.lead] @ w.Y[0] @ G[x.lead]
-    taken = _taken(G[x.lead] @ F[..., :-1], Phi)
-    found = {x.lead: tuple(each[x.lead_level] for each in (lead, covariance, taken))}
+    reduction = _variance_reduction(G[x.lead] @ F[..., :-1], Phi)
+    by_factor = {x.lead: tuple(each[x.lead_level] for each in (lead, covariance, reduction))}
     for segment, home, place in zip(x.segments, x.home, x.place, strict=True):
         F = FR[:, segment.slots].reshape(len(FR), segment.levels, segment.q, -1)
         b = scale * F[..., -1] @ G[segment.factor]
         rest[:, segment.slots] = b.reshape(len(b), -1)
         covariance = _own_blocks(NR[:, segment.slots, segment.slots], segment)
-        taken = _taken(G[segment.factor] @ F[..., :-1], Phi)
-        found[segment.factor] = (b[home, place], covariance[place, home], taken[home, place])
+        reduction = _variance_reduction(G[segment.factor] @ F[..., :-1], Phi)
+        by_factor[segment.factor] = (
+            b[home, place],
+            covariance[place, home],
+            reduction[home, place],
+        )
     Z, Z_rest = structure.Z
     shift = Z @ lead.ravel() + Z_rest @ rest.ravel()
-    return _by_term(structure, found, G, sigma), shift
+    return _by_term(structure, by_factor, G, sigma), shift
 
 
-def _taken(GF: np.ndarray, Phi: np.ndarray) -> np.ndarray:
-    """What the estimation of beta takes off the variance of predictions: (..., q)."""
-    taken: np.ndarray = np.einsum("...qi,ij,...qj->...q", GF, Phi, GF, optimize=True)
-    return taken
+def _variance_reduction(GF: np.ndarray, Phi: np.ndarray) -> np.ndarray:
+    """(..., q) by which estimating beta reduces the variance of predictions, in units of s2."""
+    reduction: np.ndarray = np.einsum("...qi,ij,...qj->...q", GF, Phi, GF, optimize=True)
+    return reduction
 
 
 def _own_blocks(N: np.ndarray, segment: Segment) -> np.ndarray:
@@ -79,26 +83,26 @@ def _own_blocks(N: np.ndarray, segment: Segment) -> np.ndarray:
 
 def _by_term(
     structure: LmmStructure,
-    found: dict[int, tuple[np.ndarray, ...]],
+    by_factor: dict[int, tuple[np.ndarray, ...]],
     G: list[np.ndarray],
     sigma: float,
 ) -> tuple[RandomEffects, ...]:
     """Effects of factors divided among their terms, in the units of the data."""
     effects = {}
     for f, factor in enumerate(structure.factors):
-        estimate = found[f][0] / factor.scale
-        covariance = sigma**2 * found[f][1] / np.outer(factor.scale, factor.scale)
-        variance = np.diag(G[f]) - np.einsum("lqq->lq", found[f][1]) - found[f][2]
+        estimate = by_factor[f][0] / factor.scale
+        covariance = sigma**2 * by_factor[f][1] / np.outer(factor.scale, factor.scale)
+        variance = np.diag(G[f]) - np.einsum("lqq->lq", by_factor[f][1]) - by_factor[f][2]
         spread = sigma * np.sqrt(np.maximum(variance, 0)) / factor.scale
         for t, start in zip(factor.terms, factor.offset, strict=True):
             term = structure.terms[t]
-            own = slice(start, start + term.q)
+            columns = slice(start, start + term.q)
             effects[t] = RandomEffects(
                 name=term.name,
                 labels=term.labels,
                 colnames=term.colnames,
-                estimate=estimate[:, own],
-                covariance=covariance[:, own, own],
-                spread=spread[:, own],
+                estimate=estimate[:, columns],
+                covariance=covariance[:, columns, columns],
+                spread=spread[:, columns],
             )
     return tuple(effects[t] for t in range(len(structure.terms)))

@@ -28,7 +28,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Clusters:
-    """What every sandwich of a design shares: its basis, cut by groups.
+    """The basis of a design, divided among its groups: what every sandwich of it shares.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ CHUNK = 500_000
 
 @dataclass(frozen=True)
 class Segment:
-    """Where a factor is found among the m effects of a component: `levels` x `q`, from `start`."""
+    """Position of a factor among the m effects of a component: `levels` x `q`, from `start`."""
 
     factor: int
     start: int
@@ -44,7 +44,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class CrossProducts:
-    """Of a design, whose X has orthonormal columns.
+    """Cross-products of a design, whose X has orthonormal columns.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class CrossProducts:
     starts : (K,), component : (G,)
         First lead level of each component, and the component of each lead level.
     lead : index of the lead factor
-    segments : where each other factor is found in a component
+    segments : position of each other factor in a component
     log_det_X : log |X'X| of X as it was given
     """
 
@@ -78,12 +78,12 @@ class CrossProducts:
         return self.B.shape[2]
 
     def df(self, reml: bool) -> int:
-        """What the residual sum of squares is divided by."""
+        """Divisor of the residual sum of squares: n - p for REML, n for ML."""
         return self.n - self.p if reml else self.n
 
     @property
     def at_a_time(self) -> int:
-        """How many outcomes are worked on together."""
+        """Number of outcomes that are processed together."""
         (G, q, m), (K, _, p) = self.C.shape, self.D.shape
         over_levels = m * max(m, p + 1) if m * (p + 1) <= SMALL else 0
         widest = max(G * q * max(p + 1, m, q), G * over_levels, K * m * max(m, p + 1), self.n)
@@ -120,7 +120,7 @@ class Outcomes:
 
     @classmethod
     def joined(cls, parts: Sequence[Outcomes]) -> Outcomes:
-        """One after another."""
+        """The batches `parts`, concatenated along the first axis."""
         if len(parts) == 1:
             return parts[0]
         names = ("lead", "rest", "square", "b", "scale")
@@ -134,7 +134,7 @@ class Outcomes:
 
 
 def restrict(x: CrossProducts, K: np.ndarray) -> CrossProducts:
-    """Of X K in place of X; K (p, p0) has orthonormal columns."""
+    """The cross-products of X K in place of X; K (p, p0) has orthonormal columns."""
     return replace(x, B=x.B @ K, D=x.D @ K)
 
 

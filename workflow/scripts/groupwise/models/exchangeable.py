@@ -67,7 +67,7 @@ class Exchangeable:
 
     @classmethod
     def of(cls, clusters: Clusters) -> Exchangeable:
-        """Of a design without an absorbed factor."""
+        """The model of the clusters of a design without an absorbed factor."""
         G, p = clusters.n_groups, clusters.Q.shape[1]
         r = max(stack.leverage.shape[1] for stack in clusters.stacks)
         P, square = np.zeros((G, r, p)), np.zeros((G, r))
@@ -101,9 +101,9 @@ class Exchangeable:
             right = (c * total[active]) @ self.S
             gamma[active] = -np.einsum("rij,rj->ri", self._bread(c), right)
             new = self._correlation(total[active], squares[active], gamma[active])
-            moved = np.abs(new - rho[active]) > TOLERANCE
+            changed = np.abs(new - rho[active]) > TOLERANCE
             rho[active] = new
-            active = active[moved & np.isfinite(new)]
+            active = active[changed & np.isfinite(new)]
         converged = np.isfinite(rho)
         converged[active] = False
         return ExchangeableFit(self, outcomes, total, gamma, rho, converged)

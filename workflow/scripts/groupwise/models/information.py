@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Information:
-    """Of k combinations L beta, with r variance parameters beside the residual variance s2.
+    """Variances and information of k combinations L beta, with r variance parameters beside s2.
 
     V = s2 (I + sum_r omega_r G_r); omega is a function of theta, the square roots of variances.
     Derivatives are taken at the estimates; arrays lead with the replicates, (...).
@@ -36,11 +36,11 @@ class Information:
     chain: np.ndarray
 
     def reshape(self, shape: tuple[int, ...]) -> Information:
-        """The same with leading axes of this shape in place of one."""
+        """The arrays with leading axes of this shape in place of one."""
         return Information(*(v.reshape((*shape, *v.shape[1:])) for v in vars(self).values()))
 
     def where(self, fitted: np.ndarray) -> Information:
-        """The same, of a batch (B, ...), with NaN where there is no fit, (B,)."""
+        """The arrays of a batch (B, ...) with NaN where `fitted` (B,) is false."""
 
         def kept(values: np.ndarray) -> np.ndarray:
             return np.where(fitted.reshape(-1, *(1,) * (values.ndim - 1)), values, np.nan)
@@ -49,7 +49,7 @@ class Information:
 
     @classmethod
     def joined(cls, parts: list[Information]) -> Information:
-        """One batch after another."""
+        """The batches `parts`, concatenated along the first axis."""
         if len(parts) == 1:
             return parts[0]
         names = vars(parts[0])

@@ -49,7 +49,7 @@ class Fit(Protocol):
         """The ML fits (B,) to the same outcomes."""
 
     def information(self, L: np.ndarray) -> Information:
-        """Of the rows L beta, L (k, p), of a REML fit."""
+        """Variances of L beta, L (k, p), and the information matrices of a REML fit."""
 
 
 class Model(Protocol):
@@ -61,7 +61,7 @@ class Model(Protocol):
 
     @property
     def at_a_time(self) -> int:
-        """How many outcomes are fitted together."""
+        """Number of outcomes that are fitted together."""
 
     def fit_sums(
         self,
@@ -84,8 +84,8 @@ class Model(Protocol):
     def restricted(self, K: np.ndarray) -> Model:
         """The model of Q K in place of Q; K (p, p0) has orthonormal columns."""
 
-    def restricted_sums(self, sums: Any, smaller: Any, K: np.ndarray, moved: np.ndarray) -> Any:
-        """Sums for `smaller`, of Q K, of outcomes less Q `moved`, (B, p); K'`moved` is 0."""
+    def restricted_sums(self, sums: Any, smaller: Any, K: np.ndarray, offset: np.ndarray) -> Any:
+        """Sums for `smaller`, of Q K, of outcomes less Q `offset`, (B, p); K'`offset` is 0."""
 
     def draw(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[Any]:
         """Sums of outcomes with beta = 0 and residual variance 1, some at a time."""

@@ -50,7 +50,7 @@ class Basis:
 
     @property
     def rank(self) -> int:
-        """Of the model, absorbed indicators included."""
+        """Rank of the model matrix, absorbed indicators included."""
         return len(self.size) + self.Q.shape[1]
 
     def coordinates(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -61,11 +61,11 @@ class Basis:
         for the model and the other rows of L, shape (k, p), follow from all of it.
         """
         Lambda = np.zeros((len(L), self.rank))
-        Lambda[:, len(self.size) :], known = self.within(L)
-        if self.level is not None and not known.all() and self.rank == L.shape[1]:
+        Lambda[:, len(self.size) :], estimable = self.within(L)
+        if self.level is not None and not estimable.all() and self.rank == L.shape[1]:
             S = np.vstack([self.C, self.R])
-            Lambda[~known], known[~known] = _solve_rows(S, L[~known])
-        return np.where(known[:, None], Lambda, np.nan), known
+            Lambda[~estimable], estimable[~estimable] = _solve_rows(S, L[~estimable])
+        return np.where(estimable[:, None], Lambda, np.nan), estimable
 
     def within(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lambda, shape (k, r), with L beta = Lambda Q'y, and which rows Q alone identifies."""
@@ -118,7 +118,7 @@ def _pivoted_qr(X: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _pivoted_qr_by_blocks(
     X: np.ndarray, scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same for very many rows: R from blocks of rows, Q as X R^-1, made orthonormal once more.
+    """`_pivoted_qr` for very many rows: R from blocks of rows, Q as X R^-1, made orthonormal once more.
 
     Source: Benson, Gleich and Demmel (2013), Direct QR factorizations for tall-and-skinny
     matrices in MapReduce architectures, section II (indirect TSQR with iterative refinement).
@@ -128,8 +128,8 @@ def _pivoted_qr_by_blocks(
     T = np.zeros((X.shape[1], r))
     T[pivot[:r]] = linalg.solve_triangular(R[:r, :r], np.eye(r))
     Q = X @ (T / scale[:, None])
-    again = triangle(Q, np.ones(r))
-    return Q @ linalg.solve_triangular(again, np.eye(r)), again @ R[:r], pivot
+    R_of_Q = triangle(Q, np.ones(r))
+    return Q @ linalg.solve_triangular(R_of_Q, np.eye(r)), R_of_Q @ R[:r], pivot
 
 
 def _rank(R: np.ndarray) -> int:
@@ -159,8 +159,8 @@ def _solve_rows(S: np.ndarray, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     outside = target - (target @ Q) @ Q.T
     outside[:, ~inside] = L[:, ~inside]
     size = np.maximum(np.linalg.norm(target, axis=1), np.finfo(float).tiny)
-    known = np.linalg.norm(outside, axis=1) < ESTIMABLE_TOLERANCE * size
-    return Lambda, known
+    estimable = np.linalg.norm(outside, axis=1) < ESTIMABLE_TOLERANCE * size
+    return Lambda, estimable
 
 
 def without_rounding(squares: np.ndarray, y: np.ndarray) -> np.ndarray:

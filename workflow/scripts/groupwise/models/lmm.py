@@ -83,7 +83,7 @@ class LinearMixedModel:
 
     @classmethod
     def of(cls, X: np.ndarray, terms: Sequence[RandomTerm]) -> LinearMixedModel:
-        """One pass over the design X (n, p), terms in any order: the model keeps lme4's.
+        """The model of X (n, p) and random terms, in any order: the model keeps lme4's.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class LinearMixedModel:
 
     @property
     def at_a_time(self) -> int:
-        """How many outcomes are fitted together."""
+        """Number of outcomes that are fitted together."""
         return self.products.at_a_time
 
     @property
@@ -112,7 +112,7 @@ class LinearMixedModel:
         return self.structure.parameters
 
     def sums(self, y: np.ndarray) -> Outcomes:
-        """One pass over outcomes y, shape (B, n)."""
+        """Cross-products of outcomes y, shape (B, n), with X and Z."""
         return self.structure.outcomes(y)
 
     def fit(self, y: np.ndarray, *, reml: bool = True, theta: np.ndarray | None = None) -> LmmFit:
@@ -142,40 +142,42 @@ class LinearMixedModel:
         theta: np.ndarray | None = None,
         near: np.ndarray | None = None,
     ) -> LmmFit:
-        """As `fit`, from the cross-products of B outcomes; every array of the fit starts with B.
+        """Fits by REML or ML from the cross-products of B outcomes; every array starts with B.
 
-        `near`, a theta (k,) or (B, k) of a like problem, is one more place where searches may begin.
+        `near`, a theta (k,) or (B, k) of a like problem, is one more starting value.
         """
         if near is not None:
             near = np.broadcast_to(near * self.parameters.scale, (len(sums), self.parameters.k))
         if theta is None:
-            found = search(sums, reml, near)
+            minima = search(sums, reml, near)
         else:
-            found = given(sums, np.asarray(theta, dtype=float) * self.parameters.scale, reml)
-        return _assemble(self, sums, found, reml, searched=theta is None)
+            minima = criterion_at(
+                sums, np.asarray(theta, dtype=float) * self.parameters.scale, reml
+            )
+        return _assemble(self, sums, minima, reml, searched=theta is None)
 
     def least_deviance(
         self, sums: Outcomes, near: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """-2 log-likelihood (B,), full and maximised, and theta (B, k) there, sought from `near` too."""
+        """Minimum of -2 log-likelihood (B,), full, and theta (B, k) there; `near`: one more start."""
         scale = self.parameters.scale
-        found = search(sums, False, None if near is None else near * scale)
-        return found.value, found.x / scale
+        minima = search(sums, False, None if near is None else near * scale)
+        return minima.value, minima.x / scale
 
     def restricted(self, K: np.ndarray) -> LinearMixedModel:
         """The model of Q K in place of Q; K (p, p0) has orthonormal columns."""
         return LinearMixedModel(self.structure, restrict(self.products, K), self.to_beta @ K)
 
     def restricted_sums(
-        self, sums: Outcomes, smaller: LinearMixedModel, K: np.ndarray, moved: np.ndarray
+        self, sums: Outcomes, smaller: LinearMixedModel, K: np.ndarray, offset: np.ndarray
     ) -> Outcomes:
-        """Cross-products for `smaller`, of Q K, of outcomes less Q `moved`, (B, p); K'`moved` is 0."""
-        moved = moved / sums.scale[:, None]
+        """Cross-products for `smaller`, of Q K, of outcomes less Q `offset`, (B, p); K'`offset` is 0."""
+        offset = offset / sums.scale[:, None]
         return Outcomes(
             x=smaller.products,
-            lead=sums.lead - np.tensordot(moved, sums.x.B, (1, 2)),
-            rest=sums.rest - np.tensordot(moved, sums.x.D, (1, 2)),
-            square=sums.square + np.einsum("bp,bp->b", moved, moved),
+            lead=sums.lead - np.tensordot(offset, sums.x.B, (1, 2)),
+            rest=sums.rest - np.tensordot(offset, sums.x.D, (1, 2)),
+            square=sums.square + np.einsum("bp,bp->b", offset, offset),
             b=sums.b @ K,
             scale=sums.scale,
         )
@@ -185,7 +187,7 @@ class LinearMixedModel:
         return sums.b
 
     def draw(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[Outcomes]:
-        """The cross-products of `draw_outcomes`."""
+        """Cross-products of n_draws outcomes drawn at beta = 0, sigma = 1 and this theta (k,)."""
         return map(self.sums, self.draw_outcomes(theta, n_draws=n_draws, seed=seed))
 
     def draw_outcomes(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[np.ndarray]:
@@ -204,8 +206,8 @@ class LinearMixedModel:
         layout, parameters = self.structure.layout, self.parameters
         omega = parameters.omega(np.asarray(theta) * parameters.scale)
         roots = [_root(G) for G in parameters.covariance(omega)]
-        drawn = [self._normal(stream) for stream in streams]
-        residual, lead, *rest = (np.array(each) for each in zip(*drawn, strict=True))
+        normals = [self._normal(stream) for stream in streams]
+        residual, lead, *rest = (np.array(each) for each in zip(*normals, strict=True))
         B, (Z, Z_rest) = len(residual), self.structure.Z
         u = np.zeros((B, layout.n_components, layout.m))
         for segment, effects in zip(layout.segments, rest, strict=True):
@@ -235,7 +237,7 @@ def _root(G: np.ndarray) -> np.ndarray:
 def search(sums: Outcomes, reml: bool, near: np.ndarray | None = None) -> Minima:
     """The thetas (of scaled columns) that minimise the criterion of each outcome, boundary included.
 
-    `near` (B, k), a theta of a like problem, is one more place where the search may begin.
+    `near` (B, k), a theta of a like problem, is one more starting value.
     """
     parts = [
         _search(sums.take(some), reml, None if near is None else near[some])
@@ -249,25 +251,25 @@ def _search(y: Outcomes, reml: bool, near: np.ndarray | None) -> Minima:
     starts = [np.tile(c * parameters.diagonal, (B, 1)) for c in STARTS]
     starts = starts if near is None else [near, *starts]
     best = np.argmin([objective(y, theta, reml) for theta in starts], axis=0)
-    found = minimise(_within_reach(y, reml), np.array(starts)[best, np.arange(B)])
+    minima = minimise(_within_reach(y, reml), np.array(starts)[best, np.arange(B)])
     for j in map(int, np.flatnonzero(parameters.diagonal)):
-        _try_zero(y, found, j, reml)
-    theta = factor_of_covariance(parameters, found.x)
+        _try_zero(y, minima, j, reml)
+    theta = factor_of_covariance(parameters, minima.x)
     theta[np.abs(theta) < INVISIBLE] = 0.0
-    turned = np.flatnonzero((theta != found.x).any(axis=1))
-    if len(turned):
-        found.x[turned] = theta[turned]
-        found.at.put(turned, slopes(y.take(turned), theta[turned], reml))
-    return found
+    changed = np.flatnonzero((theta != minima.x).any(axis=1))
+    if len(changed):
+        minima.x[changed] = theta[changed]
+        minima.at.put(changed, slopes(y.take(changed), theta[changed], reml))
+    return minima
 
 
-def given(y: Outcomes, theta: np.ndarray, reml: bool) -> Minima:
-    """The criterion at theta (B, k), of scaled columns: nothing is searched."""
+def criterion_at(y: Outcomes, theta: np.ndarray, reml: bool) -> Minima:
+    """The criterion at theta (B, k), of scaled columns, without a search."""
     at = [slopes(y.take(some), theta[some], reml) for some in y.chunks()]
-    nothing = np.zeros(len(y))
+    zeros = np.zeros(len(y))
     parts = zip(y.chunks(), at, strict=True)
     return Minima.joined(
-        [Minima(theta[s].copy(), each, nothing[s], nothing[s].astype(int)) for s, each in parts]
+        [Minima(theta[s].copy(), each, zeros[s], zeros[s].astype(int)) for s, each in parts]
     )
 
 
@@ -283,28 +285,28 @@ def _within_reach(y: Outcomes, reml: bool) -> Any:
     return function
 
 
-def _try_zero(y: Outcomes, found: Minima, j: int, reml: bool) -> None:
+def _try_zero(y: Outcomes, minima: Minima, j: int, reml: bool) -> None:
     """Puts theta_j exactly at 0 where that is no worse, and a minimum.
 
     Where 0 is better by far, the search had ended in another minimum, and starts again nearby.
     """
-    which = np.flatnonzero((found.x[:, j] != 0) & np.isfinite(found.value))
-    theta = found.x[which]
+    which = np.flatnonzero((minima.x[:, j] != 0) & np.isfinite(minima.value))
+    theta = minima.x[which]
     theta[:, j] = 0.0
     value = objective(y.take(which), theta, reml)
-    no_worse = value <= found.value[which] + 1e-14 * (y.x.n + np.abs(value))
-    far = no_worse & (np.abs(found.x[which, j]) > 0.05)
+    no_worse = value <= minima.value[which] + 1e-14 * (y.x.n + np.abs(value))
+    far = no_worse & (np.abs(minima.x[which, j]) > 0.05)
     near = no_worse & ~far
     if far.any():
         theta[far, j] = 0.01
-        again = minimise(_within_reach(y.take(which[far]), reml), theta[far])
-        found.put(which[far], again)
+        restarted = minimise(_within_reach(y.take(which[far]), reml), theta[far])
+        minima.put(which[far], restarted)
     if near.any():
         at = slopes(y.take(which[near]), theta[near], reml)
         least = relative_curvature(at.hessian) >= -1e-9
         zero = which[near][least]
-        found.x[zero] = theta[near][least]
-        found.at.put(zero, at.take(least))
+        minima.x[zero] = theta[near][least]
+        minima.at.put(zero, at.take(least))
 
 
 # ---- fits --------------------------------------------------------------------------------------------
@@ -379,7 +381,7 @@ class LmmFit:
         return np.nan_to_num(self.theta.reshape(-1, k)) * self.model.parameters.scale
 
     def reshape(self, shape: tuple[int, ...]) -> LmmFit:
-        """The same fits with leading axes of this shape."""
+        """The fits with leading axes of this shape in place of B."""
         lead = len(self.shape)
         arrays: dict[str, Any] = {
             name: v.reshape((*shape, *v.shape[lead:]))
@@ -396,7 +398,7 @@ class LmmFit:
 
     @cached_property
     def components(self) -> tuple[VarianceComponent, ...]:
-        """One a term, in the order of the model's terms."""
+        """Variance components, one for each random term, in the order of the model's terms."""
         structure, parts = self.model.structure, {}
         omega = self.model.parameters.omega(self.theta * self.model.parameters.scale)
         for factor, G in zip(
@@ -437,7 +439,7 @@ class LmmFit:
 
     @property
     def random_effects(self) -> tuple[RandomEffects, ...]:
-        """One a term, of a single outcome."""
+        """BLUPs of each random term, for a single outcome."""
         return self._predictions[0]
 
     @property
@@ -453,7 +455,7 @@ class LmmFit:
 
     @property
     def message(self) -> str:
-        """What is to be said of the fit of a single outcome: why there is none, or the boundary."""
+        """Why a single outcome has no fit, or which variances are on the boundary; empty otherwise."""
         if np.isnan(self.sums.scale).any():
             if self.y is not None and not np.isfinite(self.y).all():
                 return "The outcome has missing or infinite values."
@@ -481,7 +483,7 @@ class LmmFit:
     # ---- what small samples need -----------------------------------------------------------------
 
     def information(self, L: np.ndarray) -> Information:
-        """Of the rows L beta, shape (k, p); of a REML fit.
+        """Variances of L beta, L (k, p), their derivatives, and the information matrices of a REML fit.
 
         Raises
         ------
@@ -519,7 +521,7 @@ def _information(
     state: tuple[Eliminated, Gls, Weighted],
     c: Curves,
 ) -> Information:
-    """Of rows (k, p) in the basis Q."""
+    """`LmmFit.information` of rows (k, p) in the basis Q."""
     (e, gls, w), x = state, sums.x
     N = float(x.df(reml=True))
     relative = gls.rss / N
@@ -545,32 +547,32 @@ def _information(
 
 
 def _assemble(
-    model: LinearMixedModel, sums: Outcomes, found: Minima, reml: bool, *, searched: bool
+    model: LinearMixedModel, sums: Outcomes, minima: Minima, reml: bool, *, searched: bool
 ) -> LmmFit:
-    """Everything a fit holds, from theta of scaled columns."""
-    parts = [_effects(sums.take(some), found.x[some], reml) for some in sums.chunks()]
+    """The fit (B,) at the minima, whose theta is that of scaled columns."""
+    parts = [_effects(sums.take(some), minima.x[some], reml) for some in sums.chunks()]
     beta, Phi, sigma = (np.concatenate(each) for each in zip(*parts, strict=True))
     parameters, to_beta = model.parameters, model.to_beta
-    usable = np.isfinite(found.value)
-    singular = usable & (found.x[:, parameters.diagonal].min(axis=1) < SINGULAR)
-    runaway = usable & (np.abs(found.x).max(axis=1) > 0.1 * RUNAWAY)
+    usable = np.isfinite(minima.value)
+    singular = usable & (minima.x[:, parameters.diagonal].min(axis=1) < SINGULAR)
+    runaway = usable & (np.abs(minima.x).max(axis=1) > 0.1 * RUNAWAY)
     flat = usable & ~singular & ~runaway
-    flat[flat] = _is_flat(sums.take(flat), found.x[flat], found.at.hessian[flat], reml)
-    converged = found.converged & ~runaway & ~flat
-    kept = converged if searched else usable
-    nothing = np.where(kept, 1.0, np.nan)
+    flat[flat] = _is_flat(sums.take(flat), minima.x[flat], minima.at.hessian[flat], reml)
+    converged = minima.converged & ~runaway & ~flat
+    reported = converged if searched else usable
+    mask = np.where(reported, 1.0, np.nan)
     return LmmFit(
         model=model,
         sums=sums,
         reml=reml,
-        theta=found.x / parameters.scale * nothing[:, None],
-        sigma=sigma * nothing,
-        criterion=found.value * nothing,
-        beta=beta @ to_beta.T * nothing[:, None],
-        vcov=(to_beta @ Phi @ to_beta.T) * (sigma**2 * nothing)[:, None, None],
-        gradient_norm=np.abs(found.at.gradient).max(axis=1),
-        min_curvature=found.min_curvature,
-        iterations=found.iterations,
+        theta=minima.x / parameters.scale * mask[:, None],
+        sigma=sigma * mask,
+        criterion=minima.value * mask,
+        beta=beta @ to_beta.T * mask[:, None],
+        vcov=(to_beta @ Phi @ to_beta.T) * (sigma**2 * mask)[:, None, None],
+        gradient_norm=np.abs(minima.at.gradient).max(axis=1),
+        min_curvature=minima.min_curvature,
+        iterations=minima.iterations,
         converged=converged,
         singular=singular,
         runaway=runaway,

@@ -199,7 +199,7 @@ def _place(x: CrossProducts, r: int) -> Segment | None:
 
 @dataclass(frozen=True)
 class _Trace:
-    """What one parameter contributes to T beside its own levels; `E` acts on its segment, if any."""
+    """Contribution of one parameter to T from other levels; `E` acts on its segment, if any."""
 
     segment: Segment | None
     E: np.ndarray
@@ -275,7 +275,7 @@ def by_column(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Form:
-    """What one parameter contributes to Q of columns F: E F, and V^-1 of it where it is the lead's."""
+    """Contribution of one parameter to Q of columns F: E F, and V^-1 E F where it is the lead's."""
 
     segment: Segment | None
     EF: np.ndarray
@@ -298,7 +298,7 @@ def forms(
     """
     k = x.parameters.k
     parts = [_form_part(x, e, w, F, r) for r in range(k)]
-    P = np.stack([_own(part, F) for part in parts], axis=1)
+    P = np.stack([_quadratic_form(part, F) for part in parts], axis=1)
     shape = pairing(F[0][:, :0], F[0][:, :0]).shape[1:]
     Q = np.empty((len(w.D), k, k, *shape))
     for r in range(k):
@@ -332,7 +332,7 @@ def _pattern_times(E: np.ndarray, M: np.ndarray) -> np.ndarray:
     return out
 
 
-def _own(part: _Form, F: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _quadratic_form(part: _Form, F: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """F'E F, (B, c, c)."""
     if part.segment is None:
         return over_levels(F[0], part.EF)
@@ -341,8 +341,8 @@ def _own(part: _Form, F: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
 
 def _form_pair(a: _Form, b: _Form, w: Weighted, pairing: Pairing) -> np.ndarray:
     if a.segment is None and b.segment is None:
-        own = pairing(a.EF, b.DEF)
-        return own - pairing(a.U, b.NU) if a.U.size else own
+        direct = pairing(a.EF, b.DEF)
+        return direct - pairing(a.U, b.NU) if a.U.size else direct
     if a.segment is None and b.segment is not None:
         return pairing(a.WU[:, :, b.segment.slots], b.EF)
     if a.segment is None or b.segment is None:

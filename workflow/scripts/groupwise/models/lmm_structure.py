@@ -30,7 +30,7 @@ EXPLAINED = 1e-12
 
 @dataclass(frozen=True)
 class EffectsLayout:
-    """How random effects are numbered: see `cross_products`.
+    """Numbering of the random effects: see `cross_products`.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ class LmmStructure:
         return lead, (rest.T @ columns).reshape(x.n_components, x.m, k)
 
     def outcomes(self, y: np.ndarray) -> Outcomes:
-        """What a fit needs to know of outcomes y (B, n): one pass over them, some at a time."""
+        """Cross-products of outcomes y (B, n) with X and Z, computed some outcomes at a time."""
         step = max(1, CHUNK // y.shape[1])
         parts = [self._outcomes(y[start : start + step]) for start in range(0, len(y), step)]
         return Outcomes.joined(parts)
@@ -202,13 +202,13 @@ class LmmStructure:
         n, p = self.X.shape
         with np.errstate(invalid="ignore", over="ignore"):  # y that is not finite becomes NaN
             b = y @ self.Q
-            left = y - b @ self.Q.T
-            again = left @ self.Q
-            left, b = left - again @ self.Q.T, b + again
-            scale = np.sqrt(np.einsum("bi,bi->b", left, left) / (n - p))
+            residual = y - b @ self.Q.T
+            step = residual @ self.Q  # removes the rounding errors of the first projection
+            residual, b = residual - step @ self.Q.T, b + step
+            scale = np.sqrt(np.einsum("bi,bi->b", residual, residual) / (n - p))
             usable = np.isfinite(scale) & (scale > EXPLAINED * np.abs(y).max(axis=1))
         scale = np.where(usable, scale, np.nan)
-        lead, rest = self._with((left / scale[:, None]).T)
+        lead, rest = self._with((residual / scale[:, None]).T)
         return Outcomes(
             x=self.products,
             lead=np.moveaxis(lead, -1, 0),

@@ -32,7 +32,7 @@ LAST = 1e-11
 
 @dataclass(frozen=True)
 class Slopes:
-    """Of B functions: value (B,), gradient (B, k) and Hessian (B, k, k)."""
+    """Value (B,), gradient (B, k) and Hessian (B, k, k) of B functions."""
 
     value: np.ndarray
     gradient: np.ndarray
@@ -88,7 +88,7 @@ class Minima:
 
     @classmethod
     def joined(cls, parts: list[Minima]) -> Minima:
-        """One after another."""
+        """The batches `parts`, concatenated along the first axis."""
         if len(parts) == 1:
             return parts[0]
         at = Slopes(
@@ -119,40 +119,42 @@ def minimise(function: Function, start: np.ndarray) -> Minima:
     step gains is lost in rounding, and it need only be no worse.
     """
     B = len(start)
-    found = Minima(start.copy(), function(np.arange(B), start), np.empty(B), np.zeros(B, dtype=int))
-    step, halvings = newton_steps(found.x, found.at), np.zeros(B, dtype=int)
-    found.decrement[:] = promised(found.at, step)
-    close = (found.decrement <= CLOSE).astype(int)
-    active = np.flatnonzero(np.isfinite(found.value))
+    minima = Minima(
+        start.copy(), function(np.arange(B), start), np.empty(B), np.zeros(B, dtype=int)
+    )
+    step, halvings = newton_steps(minima.x, minima.at), np.zeros(B, dtype=int)
+    minima.decrement[:] = promised(minima.at, step)
+    n_close = (minima.decrement <= CLOSE).astype(int)
+    active = np.flatnonzero(np.isfinite(minima.value))
     while len(active):
         shorter = step[active] / 2.0 ** halvings[active, None]
-        x = found.x[active] + shorter
+        x = minima.x[active] + shorter
         trial = function(active, x)
-        moves = trial.value <= found.value[active] + _slack(found.take(active), shorter)
+        moves = trial.value <= minima.value[active] + _slack(minima.take(active), shorter)
         moved, stuck = active[moves], active[~moves]
-        done = found.decrement <= LAST
+        finished = minima.decrement <= LAST
         halvings[stuck] += 1
-        done[stuck] = halvings[stuck] >= MOST_HALVINGS
-        found.x[moved], halvings[moved] = x[moves], 0
-        found.at.put(moved, trial.take(moves))
-        found.iterations[moved] += 1
-        at = found.at.take(moved)
+        finished[stuck] = halvings[stuck] >= MOST_HALVINGS
+        minima.x[moved], halvings[moved] = x[moves], 0
+        minima.at.put(moved, trial.take(moves))
+        minima.iterations[moved] += 1
+        at = minima.at.take(moved)
         step[moved] = newton_steps(x[moves], at)
-        found.decrement[moved] = promised(at, step[moved])
-        close[moved] = np.where(found.decrement[moved] <= CLOSE, close[moved] + 1, 0)
-        done |= (close > 2) | (found.iterations >= MAX_ITERATIONS)
-        active = active[~done[active]]
-    return found
+        minima.decrement[moved] = promised(at, step[moved])
+        n_close[moved] = np.where(minima.decrement[moved] <= CLOSE, n_close[moved] + 1, 0)
+        finished |= (n_close > 2) | (minima.iterations >= MAX_ITERATIONS)
+        active = active[~finished[active]]
+    return minima
 
 
-def _slack(found: Minima, step: np.ndarray) -> np.ndarray:
-    """How much above the value so far a step may end; negative is what it has to gain."""
-    rounding = 1e-13 * (1 + np.abs(found.value))
-    return np.where(found.decrement <= CLOSE, rounding, -ENOUGH * promised(found.at, step))
+def _slack(minima: Minima, step: np.ndarray) -> np.ndarray:
+    """(B,) largest change of value at which a step is accepted; negative: what it has to gain."""
+    rounding = 1e-13 * (1 + np.abs(minima.value))
+    return np.where(minima.decrement <= CLOSE, rounding, -ENOUGH * promised(minima.at, step))
 
 
 def promised(at: Slopes, step: np.ndarray) -> np.ndarray:
-    """(B,) what steps (B, k) gain by the second-order approximation."""
+    """(B,) decrease of the functions by steps (B, k), to second order."""
     slope = np.einsum("bi,bi->b", _gradient(at), step)
     curvature = np.einsum("bi,bij,bj->b", step, _finite(at.hessian), step)
     return np.asarray(-slope - 0.5 * curvature)

@@ -84,7 +84,7 @@ class Profile(Protocol):
         """Derivatives at lambda, shape (B,)."""
 
     def take(self, which: np.ndarray) -> Profile:
-        """The same for some of the outcomes."""
+        """The profile of the outcomes with these indices."""
 
 
 @dataclass(frozen=True)
@@ -202,16 +202,18 @@ class BySize:
     def _cross(
         self, k: np.ndarray, *, identity: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What weights k, shape (B, d), take off X'X (or its derivatives), X'e and e'e."""
+        """Q'H^-1 Q (B, p, p), Q'H^-1 e (B, p) and e'H^-1 e - e'e (B,) for weights k (B, d) of sizes,
+        k = lambda / (1 + lambda m), or their derivatives in lambda for the derivatives of k.
+        """
         p = self.xx.shape[-1]
-        taken = k @ self.xx.reshape(len(self.size), p * p)
-        C = identity * np.eye(p) - taken.reshape(len(k), p, p)
+        reduction = k @ self.xx.reshape(len(self.size), p * p)
+        C = identity * np.eye(p) - reduction.reshape(len(k), p, p)
         return C, -np.einsum("bd,bdp->bp", k, self.xy), -np.einsum("bd,bd->b", k, self.yy)
 
 
 @dataclass(frozen=True)
 class OutcomeSums:
-    """B outcomes as the model sees them.
+    """Sufficient statistics of B outcomes for a random-intercept model.
 
     gamma (B, p): OLS effects in the basis Q; group (B, G) and rss (B,): sums by group and sum of
     squares of the OLS residual; total (B,): y'y.
@@ -227,7 +229,7 @@ class OutcomeSums:
 
     @classmethod
     def joined(cls, parts: Sequence[OutcomeSums]) -> OutcomeSums:
-        """One after another."""
+        """The batches of outcomes `parts`, concatenated along the first axis."""
         if len(parts) == 1:
             return parts[0]
         return cls(*map(np.concatenate, zip(*(vars(part).values() for part in parts), strict=True)))
@@ -254,9 +256,10 @@ class Eigenbasis:
     mult: np.ndarray
 
     def squares(self, group: np.ndarray) -> np.ndarray:
+        """`Spectral.ss` (B, K) of group sums (B, G) of OLS residuals."""
         rotated = _by_sparse(group, self.rotate)
-        left = _by_sparse(group**2, self.same_size) - rotated**2 @ self.rotated_size
-        return np.hstack([(rotated @ self.turn) ** 2, np.maximum(left, 0)]) @ self.merge
+        remainder = _by_sparse(group**2, self.same_size) - rotated**2 @ self.rotated_size
+        return np.hstack([(rotated @ self.turn) ** 2, np.maximum(remainder, 0)]) @ self.merge
 
 
 @dataclass(frozen=True)
@@ -295,7 +298,7 @@ class RandomIntercept:
 
     @classmethod
     def of(cls, X: np.ndarray, group: np.ndarray) -> RandomIntercept:
-        """One pass over the design.
+        """The model of X (n, p) and of groups (n,), coded from 0: all that does not depend on outcomes.
 
         Raises
         ------
@@ -354,7 +357,7 @@ class RandomIntercept:
 
     @property
     def at_a_time(self) -> int:
-        """How many draws are fitted together."""
+        """Number of draws that are fitted together."""
         return DRAWS
 
     @property
@@ -371,23 +374,23 @@ class RandomIntercept:
         return _eigenbasis(self.S, self.size, self.size_of)
 
     def sums(self, y: np.ndarray) -> OutcomeSums:
-        """One pass over outcomes y, shape (B, n), a block of rows at a time."""
+        """Sufficient statistics of outcomes y, shape (B, n), computed a block of rows at a time."""
         step = max(1, BLOCK // y.shape[1])
         parts = [self._sums(y[start : start + step]) for start in range(0, len(y), step)]
         return OutcomeSums.joined(parts)
 
     def _sums(self, y: np.ndarray) -> OutcomeSums:
-        gamma, left = np.zeros((len(y), self.p)), y
+        gamma, residual = np.zeros((len(y), self.p)), y
         with np.errstate(invalid="ignore", over="ignore"):  # y that is not finite becomes NaN
             for _ in range(2):  # the second step removes the rounding errors of the first
-                step = (left @ self.X) @ self.to_beta
-                left = left - (step @ self.to_beta.T) @ self.X.T
+                step = (residual @ self.X) @ self.to_beta
+                residual = residual - (step @ self.to_beta.T) @ self.X.T
                 gamma += step
-            group = _by_sparse(left, self.Z)
-            return OutcomeSums(gamma, group, rss=_dot(left, left), total=_dot(y, y))
+            group = _by_sparse(residual, self.Z)
+            return OutcomeSums(gamma, group, rss=_dot(residual, residual), total=_dot(y, y))
 
     def df(self, reml: bool) -> int:
-        """What the residual sum of squares is divided by."""
+        """Divisor of the residual sum of squares: n - p for REML, n for ML."""
         return self.n_obs - self.p if reml else self.n_obs
 
     def profile(self, sums: OutcomeSums, *, reml: bool) -> Profile:
@@ -440,18 +443,18 @@ class RandomIntercept:
         theta: np.ndarray | None = None,
         near: np.ndarray | None = None,
     ) -> RandomInterceptFit:
-        """As `fit`, from the sums of B outcomes; every array of the fit starts with B.
+        """Fits by REML or ML from the sums of B outcomes; every array of the fit starts with B.
 
-        The search is global: it needs no place `near` by to begin.
+        The search is global: it ignores the starting value `near`.
         """
         profile = self.profile(sums, reml=reml)
         if theta is not None:
             count = np.zeros(len(sums), dtype=int)
-            found = Minimum(np.square(np.asarray(theta, dtype=float)), self._usable(sums), count)
+            minimum = Minimum(np.square(np.asarray(theta, dtype=float)), self._usable(sums), count)
         else:
-            found = minimise(profile, Profiled(profile.df), usable=self._usable(sums))
-        lam = np.where(found.converged, found.lam, np.nan)
-        return _assemble(self, sums, profile, replace(found, lam=lam), reml=reml)
+            minimum = minimise(profile, Profiled(profile.df), usable=self._usable(sums))
+        lam = np.where(minimum.converged, minimum.lam, np.nan)
+        return _assemble(self, sums, profile, replace(minimum, lam=lam), reml=reml)
 
     def _usable(self, sums: OutcomeSums) -> np.ndarray:
         return np.isfinite(sums.rss) & (sums.rss > EXPLAINED**2 * sums.total)
@@ -475,13 +478,13 @@ class RandomIntercept:
         )
 
     def restricted_sums(
-        self, sums: OutcomeSums, smaller: RandomIntercept, K: np.ndarray, moved: np.ndarray
+        self, sums: OutcomeSums, smaller: RandomIntercept, K: np.ndarray, offset: np.ndarray
     ) -> OutcomeSums:
-        """Sums for `smaller`, of Q K, of outcomes less Q `moved`, (B, p); K'`moved` is 0."""
+        """Sums for `smaller`, of Q K, of outcomes less Q `offset`, (B, p); K'`offset` is 0."""
         return OutcomeSums(
             gamma=sums.gamma @ K,
-            group=sums.group - moved @ self.S.T,
-            rss=sums.rss + _dot(moved, moved),
+            group=sums.group - offset @ self.S.T,
+            rss=sums.rss + _dot(offset, offset),
             total=sums.total,
         )
 
@@ -504,13 +507,13 @@ class RandomIntercept:
         """
         m = self.group_size
         values, vectors = np.linalg.eigh(self.within)
-        kept = values > 0
-        root = vectors[:, kept] * np.sqrt(values[kept])
+        positive = values > 0
+        root = vectors[:, positive] * np.sqrt(values[positive])
         group = rng.standard_normal((size, len(m))) * np.sqrt(m * (1 + theta**2 * m))
         inner = rng.standard_normal((size, root.shape[1]))
-        left = rng.chisquare(self.n_obs - len(m) - root.shape[1], size=size)
+        inner_rss = rng.chisquare(self.n_obs - len(m) - root.shape[1], size=size)
         gamma = (group / m) @ self.S + inner @ root.T
-        total = (group**2 / m).sum(axis=1) + (inner**2).sum(axis=1) + left
+        total = (group**2 / m).sum(axis=1) + (inner**2).sum(axis=1) + inner_rss
         return OutcomeSums(gamma, group - gamma @ self.S.T, total - (gamma**2).sum(axis=1), total)
 
     @cached_property
@@ -612,7 +615,7 @@ class RandomInterceptFit:
         return blup, np.sqrt(self.var_residual[..., None] * weight)
 
     def reshape(self, shape: tuple[int, ...]) -> RandomInterceptFit:
-        """The same fits with leading axes of this shape in place of B."""
+        """The fits with leading axes of this shape in place of B."""
 
         lead = len(self.shape)
 
@@ -633,7 +636,7 @@ class RandomInterceptFit:
         return self.model.fit_sums(self.sums, reml=False)
 
     def information(self, L: np.ndarray) -> Information:
-        """What small-sample inference needs to know of the rows L beta, shape (k, p).
+        """Variances of L beta, L (k, p), their derivatives, and the information matrices of a REML fit.
 
         With H = V / s2, F = (X'H^-1 X)^-1 and derivatives in lambda at a fixed scale,
 
@@ -677,10 +680,10 @@ def deviance_at(profile: Profile, lam: np.ndarray) -> np.ndarray:
 
 
 def _assemble(
-    model: RandomIntercept, sums: OutcomeSums, profile: Profile, found: Minimum, *, reml: bool
+    model: RandomIntercept, sums: OutcomeSums, profile: Profile, minimum: Minimum, *, reml: bool
 ) -> RandomInterceptFit:
-    """Everything else follows from lambda."""
-    lam, to_beta = found.lam, model.to_beta
+    """The fit (B,) at the minimum: effects, variances and criterion follow from lambda."""
+    lam, to_beta = minimum.lam, model.to_beta
     slopes = profile.slopes(lam)
     weight = 1 / (1 + lam[:, None] * model.size)
     F = invert(model.within + model.weigh(weight))
@@ -702,8 +705,8 @@ def _assemble(
         criterion=criterion,
         loglik=-criterion / 2,
         singular=lam == 0,
-        converged=found.converged,
-        iterations=found.iterations,
+        converged=minimum.converged,
+        iterations=minimum.iterations,
         F=F,
         slopes=slopes,
         gamma=gamma,
@@ -760,7 +763,7 @@ def minimise(
     negative. One at the upper end of the grid has not converged.
     """
     cell = _lowest_cell(profile, objective)
-    result, iterations = np.zeros(len(cell)), np.zeros(len(cell), dtype=int)
+    lam, iterations = np.zeros(len(cell)), np.zeros(len(cell), dtype=int)
     converged = usable & (cell < len(GRID) - 1)
     at_zero = np.flatnonzero(converged & (cell == 0))
     inside = converged & (cell > 0)
@@ -769,10 +772,10 @@ def minimise(
     x, cell = np.log1p(GRID), cell[which]
     low, high = x[np.maximum(cell - 1, 0)], x[cell + 1]
     start = np.where(cell > 0, x[cell], x[1] / 2)
-    result[which], converged[which], iterations[which] = _newton(
+    lam[which], converged[which], iterations[which] = _newton(
         profile.take(which), objective.take(which), start, low, high
     )
-    return Minimum(result, converged, iterations)
+    return Minimum(lam, converged, iterations)
 
 
 def _lowest_cell(profile: Profile, objective: Objective) -> np.ndarray:
@@ -793,10 +796,10 @@ def _slope_at_zero(profile: Profile, objective: Objective) -> np.ndarray:
 def _newton(
     profile: Profile, objective: Objective, x: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Newton's method on x = log(1 + scale lambda) between `low` and `high`: lambda, done, steps."""
+    """Newton's method on x = log(1 + scale lambda) in [`low`, `high`]: lambda, converged, steps."""
     scale = profile.scale
-    result, steps = x.copy(), np.zeros(len(x), dtype=int)
-    done = np.zeros(len(x), dtype=bool)
+    x_stop, steps = x.copy(), np.zeros(len(x), dtype=int)
+    converged = np.zeros(len(x), dtype=bool)
     active = np.arange(len(x))
     for step in range(1, MOST_STEPS + 1):
         if not len(active):
@@ -805,13 +808,13 @@ def _newton(
         low, high = np.where(first < 0, x, low), np.where(first > 0, x, high)
         new = _newton_or_middle(x, first, second, low, high)
         stop = np.abs(new - x) <= 1e-8 * x
-        result[active], steps[active] = new, step
-        done[active[stop]] = True
+        x_stop[active], steps[active] = new, step
+        converged[active[stop]] = True
         x = new
         if stop.any():
             x, low, high, active = x[~stop], low[~stop], high[~stop], active[~stop]
             profile, objective = profile.take(~stop), objective.take(~stop)
-    return np.expm1(result) / scale, done, steps
+    return np.expm1(x_stop) / scale, converged, steps
 
 
 def _in_logs(
@@ -842,9 +845,9 @@ def _triangle(X: np.ndarray) -> np.ndarray:
     if p == 0:
         return np.empty((0, 0))
     step = max(4000, 4 * p)
-    whole = n // step * step
-    slices = _qr_triangles(X[:whole].reshape(-1, step, p)).reshape(-1, p)
-    R = _qr_triangles(np.vstack([slices, X[whole:]]))
+    n_sliced = n // step * step
+    slices = _qr_triangles(X[:n_sliced].reshape(-1, step, p)).reshape(-1, p)
+    R = _qr_triangles(np.vstack([slices, X[n_sliced:]]))
     length = np.linalg.norm(R, axis=0)
     if n <= p or not np.all(np.abs(np.diag(R)) > 1e-10 * length):
         raise ValueError("The columns of X are linearly dependent.")
@@ -860,22 +863,22 @@ def _qr_triangles(A: np.ndarray) -> np.ndarray:
 def _eigenbasis(S: np.ndarray, size: np.ndarray, size_of: np.ndarray) -> Eigenbasis:
     """The eigenvalues of Z'MZ = diag(size) - S S' and what finds their sums of squares."""
     G, d = len(size_of), len(size)
-    rotate, kept = _rotation(S, size_of)
-    of_direction = np.repeat(np.arange(d), kept)
+    rotate, n_directions = _rotation(S, size_of)
+    of_direction = np.repeat(np.arange(d), n_directions)
     RS = rotate.T @ S
     mu, turn = np.linalg.eigh(np.diag(size[of_direction]) - RS @ RS.T)
     real = mu > 1e-11 * size.max()
-    left = np.bincount(size_of, minlength=d) - kept
-    more = np.flatnonzero(left)
-    values = np.concatenate([mu[real], size[more]])
-    mult = np.concatenate([np.ones(real.sum()), left[more]])
+    n_untouched = np.bincount(size_of, minlength=d) - n_directions
+    untouched = np.flatnonzero(n_untouched)
+    values = np.concatenate([mu[real], size[untouched]])
+    mult = np.concatenate([np.ones(real.sum()), n_untouched[untouched]])
     which, distinct = _merge(values, mult)
     same_size = sparse.csr_array((np.ones(G), size_of, np.arange(G + 1)), shape=(G, d))
     return Eigenbasis(
         rotate=rotate,
         turn=turn[:, real],
-        same_size=same_size[:, more],
-        rotated_size=(of_direction[:, None] == more).astype(float),
+        same_size=same_size[:, untouched],
+        rotated_size=(of_direction[:, None] == untouched).astype(float),
         merge=(which[:, None] == np.arange(len(distinct))) / values[:, None],
         mu=distinct,
         mult=np.bincount(which, weights=mult),
@@ -886,16 +889,16 @@ def _rotation(S: np.ndarray, size_of: np.ndarray) -> tuple[sparse.csr_array, np.
     """`Eigenbasis.rotate` and how many directions each size takes, shape (d,)."""
     members = _members(size_of)
     blocks = [_orthonormal(S[who]) for who in members]
-    kept = np.array([block.shape[1] for block in blocks])
-    first = np.cumsum(kept) - kept
-    rows = [np.repeat(who, k) for who, k in zip(members, kept, strict=True)]
+    n_directions = np.array([block.shape[1] for block in blocks])
+    first = np.cumsum(n_directions) - n_directions
+    rows = [np.repeat(who, k) for who, k in zip(members, n_directions, strict=True)]
     columns = [
         np.tile(start + np.arange(k), len(who))
-        for start, k, who in zip(first, kept, members, strict=True)
+        for start, k, who in zip(first, n_directions, members, strict=True)
     ]
     values = np.concatenate([block.ravel() for block in blocks])
     where = (np.concatenate(rows), np.concatenate(columns))
-    return sparse.csr_array((values, where), shape=(len(S), kept.sum())), kept
+    return sparse.csr_array((values, where), shape=(len(S), n_directions.sum())), n_directions
 
 
 def _members(size_of: np.ndarray) -> list[np.ndarray]:

@@ -45,12 +45,12 @@ class RandomTerm:
         levels, q = int(codes.max()) + 1, np.shape(self.Zcols)[1]
         if self.labels and len(self.labels) != levels:
             raise ValueError(f"'{self.name}' has {levels} levels and {len(self.labels)} labels.")
-        given = {
+        attributes = {
             "n_levels": levels,
             "labels": self.labels or tuple(map(str, range(levels))),
             "colnames": self.colnames or ("Intercept", *(f"slope{j}" for j in range(1, q)))[:q],
         }
-        for name, value in given.items():
+        for name, value in attributes.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -172,7 +172,7 @@ class Parameters:
         return np.tensordot(theta, self.T, (-1, 2))
 
     def covariance(self, omega: np.ndarray) -> list[np.ndarray]:
-        """One matrix (..., q_f, q_f) a factor: the relative covariance of its effects."""
+        """Relative covariance (..., q_f, q_f) of the effects of each factor."""
         G = [np.zeros((*omega.shape[:-1], width, width)) for width in self.widths]
         for r, pattern in enumerate(self.pattern):
             G[self.factor[r]] += omega[..., r, None, None] * pattern
@@ -220,7 +220,7 @@ def _second_derivatives(entries: list[tuple[int, int, int]]) -> np.ndarray:
 
 
 def factor_of_covariance(parameters: Parameters, theta: np.ndarray) -> np.ndarray:
-    """The same Lambda Lambda' by the thetas (B, k) with no negative diagonal: columns change sign.
+    """Thetas (B, k) with no negative diagonal and the same Lambda Lambda': columns change sign.
 
     A column whose diagonal is 0 with entries below is folded into the later ones, so that
     theta is unique.
