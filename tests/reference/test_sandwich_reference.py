@@ -110,7 +110,7 @@ def check_rows(name: str, model: str, kind: str, *, absorbed: bool) -> None:
     rows = pd.DataFrame([*wanted, *(given.get("contrasts") or [])])
     L = np.array([coefficients(X, *row) for row in zip(rows["term"], contrast(rows), strict=True)])
     prepared = make_contrasts(clusters(name, model, absorbed), L, kind)
-    found, known = robust_of(prepared, y), prepared.known
+    found, known = robust_of(prepared, y), prepared.has_variance
     # With the blocks as clusters each has its own coefficient to itself.
     assert known[~rows["term"].fillna("").str.contains("intercept|=")].all()
     spread = rows["std_error"].to_numpy()

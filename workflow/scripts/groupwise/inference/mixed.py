@@ -164,7 +164,7 @@ def components(fit: MixedFit, *, reml: bool, conf_level: float) -> list[Componen
 
 
 def group_effects(model: MixedModel) -> tuple[str, ...]:
-    """What differs between groups: the intercept, and with random slopes the arms' effects."""
+    """Names of the groups' random effects: the intercept, and with random slopes the arms."""
     if isinstance(model, RandomIntercept):
         return ("Intercept",)
     return next(term.colnames for term in model.terms if term.name == "group")
@@ -187,10 +187,10 @@ def random_effects(fit: MixedFit, design: Design) -> tuple[RandomEffects, ...]:
     if isinstance(fit, LmmFit):
         return fit.random_effects
     blup, conditional = fit.blups()
-    known = float(fit.var_group) - conditional**2
+    blup_variance = float(fit.var_group) - conditional**2
     weight = float(fit.theta) ** 2 / (1 + float(fit.theta) ** 2 * fit.model.group_size)
     leverage = np.einsum("gi,ij,gj->g", fit.model.S, fit.F, fit.model.S)
-    variance = known - float(fit.var_residual) * weight**2 * leverage
+    variance = blup_variance - float(fit.var_residual) * weight**2 * leverage
     return (
         RandomEffects(
             name="group",
@@ -207,20 +207,20 @@ def unusual_groups(fit: MixedFit, design: Design) -> Studentised:
     """Externally studentised predictions of the groups' first effect, which is the intercept."""
     effects = next(each for each in random_effects(fit, design) if each.name == "group")
     variance = float(fit.std_dev["group"]) ** 2
-    known = np.sqrt(np.maximum(variance - effects.covariance[:, 0, 0], 0))
-    return studentise(effects.estimate[:, 0], known, effects.spread[:, 0])
+    sd_given_beta = np.sqrt(np.maximum(variance - effects.covariance[:, 0, 0], 0))
+    return studentise(effects.estimate[:, 0], sd_given_beta, effects.spread[:, 0])
 
 
 def residual(fit: MixedFit) -> np.ndarray:
-    """(n,) what effects and predicted random effects leave."""
+    """Residuals (n,): outcome less fixed and predicted random effects."""
     if isinstance(fit, LmmFit):
         return fit.residual
-    left: np.ndarray = _outcome(fit) - fit.model.X @ fit.beta - fit.blups()[0][fit.model.group]
-    return left
+    residuals: np.ndarray = _outcome(fit) - fit.model.X @ fit.beta - fit.blups()[0][fit.model.group]
+    return residuals
 
 
 def work(model: MixedModel) -> int:
-    """What a fit costs beyond a pass over the data.
+    """Operations of a fit beyond a pass over the data, up to a constant factor.
 
     Products of the effects of the factor that is eliminated first with all others, squared.
     """

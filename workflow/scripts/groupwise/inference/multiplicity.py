@@ -25,7 +25,7 @@ WIDEST = 16.0
 """Normal values do not spread this far: even of 100, with probability 1e-26."""
 
 NODES = 192
-"""Of the quadrature over log S."""
+"""Number of nodes of the quadrature over log S."""
 
 AT_ONCE = 20_000
 """Tail probabilities computed together, so that the arrays stay small."""
@@ -77,9 +77,9 @@ def adjusted(inference: Inference, n_arms: int) -> pd.DataFrame:
     """
     tables = [
         pd.DataFrame(
-            {"adjustment": name, "contrast": np.arange(len(found.p_value))} | vars(found),
+            {"adjustment": name, "contrast": np.arange(len(columns.p_value))} | vars(columns),
         )
-        for name, found in adjust(inference, n_arms).items()
+        for name, columns in adjust(inference, n_arms).items()
     ]
     return pd.concat(tables, ignore_index=True)
 
@@ -88,8 +88,10 @@ def holm(p_value: np.ndarray) -> np.ndarray:
     """Step-down Bonferroni (Holm 1979) along the last axis, shape (..., k); NaN is left out."""
     order = np.argsort(p_value, axis=-1)
     p = np.take_along_axis(p_value, order, axis=-1)
-    left = np.isfinite(p).sum(axis=-1, keepdims=True) - np.arange(p.shape[-1])
-    stepped = np.minimum(np.maximum.accumulate(np.where(np.isnan(p), 0, left * p), axis=-1), 1)
+    multiplier = np.isfinite(p).sum(axis=-1, keepdims=True) - np.arange(p.shape[-1])
+    stepped = np.minimum(
+        np.maximum.accumulate(np.where(np.isnan(p), 0, multiplier * p), axis=-1), 1
+    )
     adjusted_p = np.empty_like(p)
     np.put_along_axis(adjusted_p, order, np.where(np.isnan(p), np.nan, stepped), axis=-1)
     return adjusted_p
@@ -99,13 +101,13 @@ def range_sf(q: np.ndarray, n_arms: int, df: np.ndarray) -> np.ndarray:
     """P(studentized range > q); `q` and `df` (infinite: normal) broadcast, absolute error 1e-10."""
     q, df = np.broadcast_arrays(np.asarray(q, dtype=float), np.asarray(df, dtype=float))
     flat_q, flat_df = q.ravel(), df.ravel()
-    found = np.full(flat_q.shape, np.nan)
+    tail = np.full(flat_q.shape, np.nan)
     normal = np.isposinf(flat_df) & ~np.isnan(flat_q)
-    found[normal] = _normal_range_sf(flat_q[normal], n_arms)
+    tail[normal] = _normal_range_sf(flat_q[normal], n_arms)
     t = np.flatnonzero(np.isfinite(flat_df) & (flat_df > 0) & ~np.isnan(flat_q))
     for part in np.array_split(t, max(1, -(-len(t) // AT_ONCE))):
-        found[part] = _finite_df_sf(flat_q[part], n_arms, flat_df[part])
-    return found.reshape(q.shape)
+        tail[part] = _finite_df_sf(flat_q[part], n_arms, flat_df[part])
+    return tail.reshape(q.shape)
 
 
 def range_isf(p: float, n_arms: int, df: np.ndarray) -> np.ndarray:
@@ -114,10 +116,10 @@ def range_isf(p: float, n_arms: int, df: np.ndarray) -> np.ndarray:
     Between the critical values of one pair alone and of Bonferroni's inequality.
     """
     df = np.asarray(df, dtype=float)
-    found, known = np.full(df.shape, np.nan), df > 0
-    if not known.any():
-        return found
-    unique, where = np.unique(df[known], return_inverse=True)
+    quantile, valid = np.full(df.shape, np.nan), df > 0
+    if not valid.any():
+        return quantile
+    unique, where = np.unique(df[valid], return_inverse=True)
     pairs = n_arms * (n_arms - 1) / 2
     low = 0.999 * np.sqrt(2) * stats.t.isf(p / 2, unique)
     high = 1.001 * np.sqrt(2) * stats.t.isf(p / 2 / pairs, unique)
@@ -127,8 +129,8 @@ def range_isf(p: float, n_arms: int, df: np.ndarray) -> np.ndarray:
         args=(unique,),
         tolerances={"xrtol": 1e-12, "fatol": 1e-14},
     )
-    found[known] = root.x[where]
-    return found
+    quantile[valid] = root.x[where]
+    return quantile
 
 
 def _interval(inference: Inference, critical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -148,8 +150,8 @@ def _finite_df_sf(q: np.ndarray, n_arms: int, df: np.ndarray) -> np.ndarray:
     x = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, NODES)
     density = np.exp(df[:, None] * (x - np.expm1(2 * x) / 2))
     tail = _normal_range_sf(q[:, None] * np.exp(x), n_arms)
-    found: np.ndarray = (density * tail).sum(axis=1) / density.sum(axis=1)
-    return found
+    mean_tail: np.ndarray = (density * tail).sum(axis=1) / density.sum(axis=1)
+    return mean_tail
 
 
 def _normal_range_sf(w: np.ndarray, n_arms: int) -> np.ndarray:

@@ -15,7 +15,7 @@ class Studentised:
     df: float
 
 
-def studentise(blup: np.ndarray, known: np.ndarray, spread: np.ndarray) -> Studentised:
+def studentise(blup: np.ndarray, sd_given_beta: np.ndarray, spread: np.ndarray) -> Studentised:
     """Externally studentised BLUPs (Cook and Weisberg 1982, section 2.2.1, on group means).
 
     A wild group inflates the variance that it is measured by, and masks itself. Left out of the sum
@@ -25,12 +25,12 @@ def studentise(blup: np.ndarray, known: np.ndarray, spread: np.ndarray) -> Stude
     ----------
     blup, spread : (G,)
         Predictions and their sds over outcomes, effects estimated.
-    known : (G,)
-        The sds if the effects were known: (spread / known)^2 is 1 less the leverage.
+    sd_given_beta : (G,)
+        Their sds with the fixed effects known: (spread / sd_given_beta)^2 is 1 less the leverage.
     """
     if not np.all(spread > 0):
         return Studentised(np.full(len(blup), np.nan), np.nan)
-    df = float(((spread / known) ** 2).sum()) - 1
-    inner = blup / spread
-    left = np.maximum(((blup / known) ** 2).sum() - inner**2, np.finfo(float).tiny)
-    return Studentised(inner * np.sqrt(df / left), df)
+    df = float(((spread / sd_given_beta) ** 2).sum()) - 1
+    internal = blup / spread
+    rss = np.maximum(((blup / sd_given_beta) ** 2).sum() - internal**2, np.finfo(float).tiny)
+    return Studentised(internal * np.sqrt(df / rss), df)

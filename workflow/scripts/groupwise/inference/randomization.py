@@ -31,7 +31,7 @@ TIE = 1e-10
 """Statistics tie when their 1 / (1 + t^2) is this close, whatever the units of the outcome."""
 
 CONSTANT = 1e-14
-"""What is left of an outcome is 0 when it is this small beside it."""
+"""Residuals this small, relative to the outcome, are 0."""
 
 FAR = 1e5
 """An end of an interval this many standard errors away is infinite."""
@@ -49,12 +49,12 @@ TAILS = 8.0
 """A histogram ends so many times the median distance from 0 at most: few statistics lie further out."""
 
 MONTE_CARLO_LEVEL = 0.95
-"""Of the interval of a p-value that was estimated from random draws."""
+"""Confidence level of the interval of a p-value that was estimated from random draws."""
 
 
 @dataclass(frozen=True)
 class Units:
-    """What was randomised: u units with their arm, their block, and c covariates.
+    """The u units that were randomised, with their arm, their block, and c covariates.
 
     Attributes
     ----------
@@ -91,9 +91,11 @@ class Units:
         Random draws are then the same however a table was sorted, and for outcomes a + b y. They
         stay valid: whatever the order, every assignment is equally likely to be drawn.
         """
-        left = values - values.mean()
-        upwards = np.where(np.power(left / max(np.abs(left).max(), 1e-300), 3).sum() < 0, -1, 1)
-        key = upwards * left
+        centred = values - values.mean()
+        upwards = np.where(
+            np.power(centred / max(np.abs(centred).max(), 1e-300), 3).sum() < 0, -1, 1
+        )
+        key = upwards * centred
         order = np.lexsort((*self.covariates.T, key, _means(key, self.block)[self.block]))
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
@@ -139,31 +141,31 @@ class Comparison:
         """The units of these arms, in blocks that hold two of them at least."""
         code = np.full(units.arm.max() + 1, -1)
         code[list(arms)] = np.arange(len(arms))
-        held = np.zeros((units.block.max() + 1, len(arms)), dtype=bool)
+        arms_of_block = np.zeros((units.block.max() + 1, len(arms)), dtype=bool)
         arm = code[units.arm]
-        held[units.block[arm >= 0], arm[arm >= 0]] = True
-        held = held & (np.count_nonzero(held, axis=1)[:, None] > 1)
-        index = np.flatnonzero((arm >= 0) & held.any(axis=1)[units.block])
-        if units.problem or not _connected(held):
+        arms_of_block[units.block[arm >= 0], arm[arm >= 0]] = True
+        arms_of_block = arms_of_block & (np.count_nonzero(arms_of_block, axis=1)[:, None] > 1)
+        index = np.flatnonzero((arm >= 0) & arms_of_block.any(axis=1)[units.block])
+        if units.problem or not _connected(arms_of_block):
             problem = (
                 units.problem or "The arms do not meet in any block, not even through a third arm."
             )
             return cls(index, Assignments(arm[index], index), np.zeros((len(index), 0)), problem)
         block = np.unique(units.block[index], return_inverse=True)[1]
         Q = _basis(units.covariates[index], block)
-        found = cls(index, Assignments(arm[index], block), Q, "")
-        df = len(index) - (block.max() + 1) - Q.shape[1] - found.q
-        if df > 0 and found.made.defined[0]:
-            return found
-        return replace(found, problem="There are too few units for a standard error.")
+        comparison = cls(index, Assignments(arm[index], block), Q, "")
+        df = len(index) - (block.max() + 1) - Q.shape[1] - comparison.q
+        if df > 0 and comparison.observed.defined[0]:
+            return comparison
+        return replace(comparison, problem="There are too few units for a standard error.")
 
     @property
     def q(self) -> int:
         return self.assignments.counts.shape[1] - 1
 
     @cached_property
-    def made(self) -> Forms:
-        """The forms of the one assignment that was made."""
+    def observed(self) -> Forms:
+        """The forms of the observed assignment."""
         return Forms.of(self, self.assignments.arm[None])
 
     @cached_property
@@ -177,7 +179,7 @@ class Comparison:
 
     def outcome(self, values: np.ndarray) -> np.ndarray:
         """(..., m): what blocks and covariates leave of the outcomes of all units, (..., u)."""
-        return self._without_covariates(_left_by_blocks(values[..., self.index], self._block))
+        return self._without_covariates(_centred_by_block(values[..., self.index], self._block))
 
     def indicators(self, labels: np.ndarray) -> np.ndarray:
         """(q, a, m): what they leave of the indicators of arms 1 ... q in a assignments."""
@@ -282,9 +284,9 @@ class ShiftCurve:
         return _ratio(-s[:, 0], self.variance), _ratio(self.a - s * self.r, variance)
 
     def exceedances(self, effect: float | np.ndarray = 0.0) -> np.ndarray:
-        """(R,) assignments with a statistic as large as that of the one made, at a tested effect."""
-        made, all_ = self.statistics(effect)
-        return _as_large(made[:, None] ** 2, all_**2).sum(axis=1)
+        """(R,) assignments with a statistic as large as the observed one, at a tested effect."""
+        observed, all_ = self.statistics(effect)
+        return _as_large(observed[:, None] ** 2, all_**2).sum(axis=1)
 
     def p_value(self, effect: float | np.ndarray = 0.0) -> np.ndarray:
         """(R,) two-sided p-values of a tested effect."""
@@ -292,8 +294,8 @@ class ShiftCurve:
 
     def intervals(self, conf_level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Ends of the hull of {effect: p_value >= 1 - conf_level}, and whether that set has gaps."""
-        found = [self._interval(i, conf_level) for i in range(len(self.estimate))]
-        low, high, gaps = np.array(found, dtype=float).reshape(-1, 3).T
+        limits = [self._interval(i, conf_level) for i in range(len(self.estimate))]
+        low, high, gaps = np.array(limits, dtype=float).reshape(-1, 3).T
         return low, high, gaps.astype(bool)
 
     def _interval(self, i: int, conf_level: float) -> tuple[float, float, bool]:
@@ -343,14 +345,16 @@ class Histogram:
     extreme: np.ndarray
 
     @classmethod
-    def of(cls, made: float, found: np.ndarray) -> Histogram:
-        """Of the statistics `found` (k,) of all assignments."""
-        edges, inner = _edges(abs(made), np.abs(found))
-        as_large, size = _as_large(np.square(made), np.square(found)), np.abs(found)
+    def of(cls, observed: float, statistics: np.ndarray) -> Histogram:
+        """The histogram of the statistics (k,) of all assignments."""
+        edges, inner = _edges(abs(observed), np.abs(statistics))
+        as_large, size = _as_large(np.square(observed), np.square(statistics)), np.abs(statistics)
         # What is as large within rounding stands outside, whatever its last digits are.
         inside = np.minimum(size, np.nextafter(edges[inner], 0))
         size = np.where(as_large, np.clip(size, edges[inner], edges[-1]), inside)
-        below, above = (np.histogram(size[side], edges)[0] for side in (found < 0, found >= 0))
+        below, above = (
+            np.histogram(size[side], edges)[0] for side in (statistics < 0, statistics >= 0)
+        )
         extreme = np.arange(len(above)) >= inner
         return cls(
             edges=np.concatenate([-edges[:0:-1], edges]),
@@ -359,7 +363,7 @@ class Histogram:
         )
 
     def reversed(self) -> Histogram:
-        """Of the statistics with the other sign."""
+        """The histogram of the statistics with the other sign."""
         return Histogram(-self.edges[::-1], self.count[::-1], self.extreme[::-1])
 
 
@@ -420,8 +424,8 @@ def shift_curve(comparison: Comparison, values: np.ndarray, effort: Effort) -> S
     """
     plan = AssignmentPlan.of(comparison.assignments, effort)
     y = _cleaned(comparison.outcome(values), values)
-    o, W = comparison.made.D[0, 0], comparison.made.W[0, 0]
-    estimate = y @ comparison.made.B[0, 0]
+    o, W = comparison.observed.D[0, 0], comparison.observed.W[0, 0]
+    estimate = y @ comparison.observed.B[0, 0]
     e = _cleaned(y - estimate[:, None] * o, values)
     chunks = [_curve_chunk(Forms.of(comparison, labels), e, o) for labels in plan.chunks()]
     a, v0, v1, r, v2 = (np.concatenate(part, axis=-1) for part in zip(*chunks, strict=True))
@@ -465,24 +469,24 @@ def compare_pair(
     """
     if pair[0] > pair[1]:
         other_way = (pair[1], pair[0])
-        found = compare_pair(
+        test = compare_pair(
             units, values, other_way, effort=effort, conf_level=conf_level, histogram=histogram
         )
-        return found.reversed()
+        return test.reversed()
     shape, comparison = values.shape[:-1], Comparison.of(units, pair)
     if comparison.problem:
         no, gaps = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
         return PairTest(None, comparison.problem, gaps, *[no] * 8)
     curve = shift_curve(comparison, values.reshape(-1, values.shape[-1]), effort.apart(*pair))
-    found = _pair_test(curve, shape, conf_level)
+    test = _pair_test(curve, shape, conf_level)
     if not histogram:
-        return found
-    (made,), (statistics,) = curve.statistics()
-    return replace(found, histogram=Histogram.of(float(made), statistics))
+        return test
+    (observed,), (statistics,) = curve.statistics()
+    return replace(test, histogram=Histogram.of(float(observed), statistics))
 
 
 def _pair_test(curve: ShiftCurve, shape: tuple[int, ...], conf_level: float | None) -> PairTest:
-    """What the curve says of no effect, and the interval if asked for."""
+    """The test of no effect from the curve, and the interval unless `conf_level` is None."""
     low = high = np.full(len(curve.estimate), np.nan)
     gaps = np.zeros(len(curve.estimate), dtype=bool)
     if conf_level is not None:
@@ -509,14 +513,14 @@ def compare_all(units: Units, values: np.ndarray, *, effort: Effort) -> OmnibusT
         return OmnibusTest(None, comparison.problem, q, *[np.full(shape, np.nan)] * 4)
     values = values.reshape(-1, values.shape[-1])
     Y = _cleaned(comparison.outcome(values), values)
-    made = _wald(comparison.made, Y)[:, 0]
+    observed = _wald(comparison.observed, Y)[:, 0]
     plan, exceed = (
         AssignmentPlan.of(comparison.assignments, effort.apart(*arms)),
         np.zeros(len(Y), dtype=int),
     )
     for labels in plan.chunks():
-        exceed += _as_large(made[:, None], _wald(Forms.of(comparison, labels), Y)).sum(axis=1)
-    results = (made / q, _p_value(exceed, plan), *_monte_carlo(exceed, plan))
+        exceed += _as_large(observed[:, None], _wald(Forms.of(comparison, labels), Y)).sum(axis=1)
+    results = (observed / q, _p_value(exceed, plan), *_monte_carlo(exceed, plan))
     return OmnibusTest(plan, "", q, *(each.reshape(shape) for each in results))
 
 
@@ -527,8 +531,8 @@ def _wald(forms: Forms, Y: np.ndarray) -> np.ndarray:
         effects = forms.effects(y)
         e = forms.residuals(y, effects)
         statistics.append(_quadratic_form(forms.covariance(e, e), effects))
-    found = np.array(statistics)
-    return np.where(found > FAR**4, np.inf, found)  # residuals that are rounding errors
+    wald = np.array(statistics)
+    return np.where(wald > FAR**4, np.inf, wald)  # residuals that are rounding errors
 
 
 def _quadratic_form(V: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -556,31 +560,31 @@ def _inverse(D: np.ndarray) -> np.ndarray:
     length = np.sqrt(np.maximum(np.einsum("app->ap", S), np.finfo(float).tiny))
     scale = length[:, :, None] * length[:, None, :]
     R = S / scale
-    known = (np.linalg.det(R) > 1e-9) & (length.min(axis=1) > 1e-6)
-    R[~known] = np.eye(len(D))
-    inverse: np.ndarray = np.linalg.inv(R) / scale * known[:, None, None]
+    invertible = (np.linalg.det(R) > 1e-9) & (length.min(axis=1) > 1e-6)
+    R[~invertible] = np.eye(len(D))
+    inverse: np.ndarray = np.linalg.inv(R) / scale * invertible[:, None, None]
     return inverse
 
 
-def _as_large(made: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Is a squared statistic as large as that of the assignment made, ties included?"""
-    as_large: np.ndarray = 1 / (1 + found) <= 1 / (1 + made) + TIE
+def _as_large(observed: np.ndarray, squared: np.ndarray) -> np.ndarray:
+    """Is a squared statistic as large as the observed squared statistic, ties included?"""
+    as_large: np.ndarray = 1 / (1 + squared) <= 1 / (1 + observed) + TIE
     return as_large
 
 
-def _edges(made: float, found: np.ndarray) -> tuple[np.ndarray, int]:
-    """Edges (BINS + 1,) of distances from 0, and the place among them of that of the one made.
+def _edges(observed: float, distances: np.ndarray) -> tuple[np.ndarray, int]:
+    """Edges (BINS + 1,) of distances from 0, and the index among them of the observed distance.
 
     Bins are equally wide up to there, and beyond. A statistic without end has the last bin.
     """
-    finite = found[found < FAR]
+    finite = distances[distances < FAR]
     top = min(finite.max(initial=0), TAILS * float(np.median(finite)) if len(finite) else 0)
-    if not made < FAR:
+    if not observed < FAR:
         return np.linspace(0, max(top, 1e-9), BINS + 1), BINS - 1
-    top = max(top, 1.15 * made, 1e-9)
-    inner = int(np.clip(round(BINS * made / top), 1, BINS - 1)) if made > 1e-9 * top else 0
-    inside = np.linspace(0, made, inner + 1)[:-1] if inner else np.empty(0)
-    first = made if inner else 0.0
+    top = max(top, 1.15 * observed, 1e-9)
+    inner = int(np.clip(round(BINS * observed / top), 1, BINS - 1)) if observed > 1e-9 * top else 0
+    inside = np.linspace(0, observed, inner + 1)[:-1] if inner else np.empty(0)
+    first = observed if inner else 0.0
     return np.concatenate([inside, np.linspace(first, top, BINS - inner + 1)]), inner
 
 
@@ -660,27 +664,29 @@ def _real_roots(quartic: np.ndarray) -> np.ndarray:
     return np.where(roots.imag == 0, roots.real, np.nan)
 
 
-def _connected(held: np.ndarray) -> bool:
-    """Do blocks link all arms? `held` (n_blocks, n_arms): which block holds which arm."""
-    met = held.T.astype(float) @ held
+def _connected(arms_of_block: np.ndarray) -> bool:
+    """Do blocks link all arms? `arms_of_block` (n_blocks, n_arms): which block holds which arm."""
+    met = arms_of_block.T.astype(float) @ arms_of_block
     reached = np.linalg.matrix_power(np.minimum(met, 1), len(met))[0]
     return bool(reached.min() > 0)
 
 
 def _basis(C: np.ndarray, block: np.ndarray) -> np.ndarray:
-    """Orthonormal basis, shape (m, rank), of what blocks leave of covariates, shape (m, c)."""
-    left = _left_by_blocks(C.T, block).T
-    left = left[:, np.abs(left).max(axis=0, initial=0) > 1e-9 * np.abs(C).max(axis=0, initial=0)]
-    if not left.shape[1]:
-        return left
-    left = left / np.linalg.norm(left, axis=0)
-    Q, R, _ = linalg.qr(left, mode="economic", pivoting=True)
+    """Orthonormal basis (m, rank) of covariates C (m, c) centred within blocks."""
+    residual = _centred_by_block(C.T, block).T
+    residual = residual[
+        :, np.abs(residual).max(axis=0, initial=0) > 1e-9 * np.abs(C).max(axis=0, initial=0)
+    ]
+    if not residual.shape[1]:
+        return residual
+    residual = residual / np.linalg.norm(residual, axis=0)
+    Q, R, _ = linalg.qr(residual, mode="economic", pivoting=True)
     basis: np.ndarray = Q[:, np.abs(np.diag(R)) > RANK_TOLERANCE * np.abs(R[0, 0])]
     return basis
 
 
-def _left_by_blocks(values: np.ndarray, block: np.ndarray) -> np.ndarray:
-    """(..., m) values less the mean of their block."""
+def _centred_by_block(values: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Values (..., m) less the mean of their block (m,)."""
     return values - _means(values, block)[..., block]
 
 
@@ -693,8 +699,8 @@ def _means(values: np.ndarray, code: np.ndarray) -> np.ndarray:
     return means
 
 
-def _cleaned(left: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _cleaned(residual: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Rows of residuals, with those that are rounding errors of `values` set to 0."""
     scale = np.abs(values).max(axis=-1, initial=0)
-    rounding = np.abs(left).max(axis=-1, initial=0) <= CONSTANT * scale
-    return np.where(rounding[:, None], 0.0, left)
+    rounding = np.abs(residual).max(axis=-1, initial=0) <= CONSTANT * scale
+    return np.where(rounding[:, None], 0.0, residual)

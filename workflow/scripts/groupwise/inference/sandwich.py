@@ -90,10 +90,10 @@ class Contrasts:
     kind : str
     Lambda : (k, B + r)
         Coordinates; NaN where not estimable.
-    known : (k,)
-        Whether estimable, with groups enough for a variance.
+    has_variance : (k,)
+        Whether the combination is estimable, with groups enough for a variance.
     a, w : (G, k, w)
-        f(I - K_g) Lambda and K_g times it; 0 where not known.
+        f(I - K_g) Lambda and K_g times it; 0 without a variance.
     factor : float
         1, but for CR1.
     """
@@ -101,7 +101,7 @@ class Contrasts:
     clusters: Clusters
     kind: str
     Lambda: np.ndarray
-    known: np.ndarray
+    has_variance: np.ndarray
     a: np.ndarray
     w: np.ndarray
     factor: float
@@ -111,20 +111,21 @@ def make_contrasts(clusters: Clusters, L: np.ndarray, kind: str) -> Contrasts:
     """Prepare the combinations L beta, shape (k, p), for one kind of sandwich.
 
     A combination that one group alone determines, if only in part, has no variance from a
-    sandwich: no residual reflects that part. It is marked as not known.
+    sandwich: no residual reflects that part. It has `has_variance` false.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind} is not one of {', '.join(KINDS)}")
-    Lambda, known = clusters.basis.coordinates(L)
-    x = clusters.local(np.where(known[:, None], Lambda, 0))
-    length = (np.where(known[:, None], Lambda, 0) ** 2).sum(axis=1)
-    known = known & (lost(clusters, x) <= LOST * length) & (length > 0) & (clusters.n_groups > 1)
-    a = adjusted(clusters, x, kind) * known[:, None]
+    Lambda, estimable = clusters.basis.coordinates(L)
+    x = clusters.local(np.where(estimable[:, None], Lambda, 0))
+    length = (np.where(estimable[:, None], Lambda, 0) ** 2).sum(axis=1)
+    reflected = (lost(clusters, x) <= LOST * length) & (length > 0)
+    has_variance = estimable & reflected & (clusters.n_groups > 1)
+    a = adjusted(clusters, x, kind) * has_variance[:, None]
     G, n, rank = clusters.n_groups, clusters.n_obs, clusters.basis.rank
     factor = 1.0
     if kind == "CR1":
         factor = G / (G - 1) * (n - 1) / (n - rank) if G > 1 and n > rank else np.nan
-    return Contrasts(clusters, kind, Lambda, known, a, clusters.leverages(a), factor)
+    return Contrasts(clusters, kind, Lambda, has_variance, a, clusters.leverages(a), factor)
 
 
 def working_variance(contrasts: Contrasts) -> np.ndarray:
@@ -145,7 +146,7 @@ def satterthwaite_df(contrasts: Contrasts) -> np.ndarray:
     mean = ((a - w) * w).sum(axis=(0, 2))
     variance = _variance_of_products(contrasts.clusters, (a, w), (a, w))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(contrasts.known, 2 * mean**2 / variance, np.nan)
+        return np.where(contrasts.has_variance, 2 * mean**2 / variance, np.nan)
 
 
 def hotelling_df(contrasts: Contrasts) -> float:
@@ -154,9 +155,9 @@ def hotelling_df(contrasts: Contrasts) -> float:
     Pustejovsky and Tipton (2018), section 3: q (q + 1) over the summed variances of the elements
     of the covariance, standardised by its expectation.
     """
-    clusters, q = contrasts.clusters, len(contrasts.known)
+    clusters, q = contrasts.clusters, len(contrasts.has_variance)
     values, vectors = np.linalg.eigh(working_variance(contrasts) / contrasts.factor)
-    if not (contrasts.known.all() and values[0] > 1e-12 * values[-1]):
+    if not (contrasts.has_variance.all() and values[0] > 1e-12 * values[-1]):
         return np.nan
     root = vectors / np.sqrt(values)
     a = np.einsum("gsi,st->gti", contrasts.a, root)
@@ -229,8 +230,8 @@ def robust(contrasts: Contrasts, outcomes: Projected) -> Robust:
     vcov = contrasts.factor * (np.swapaxes(contribution, -1, -2) @ contribution)
     mean_square = (outcomes.residual**2).mean(axis=-1)
     expected = mean_square[..., None] * np.diag(working_variance(contrasts))
-    known = contrasts.known & (np.diagonal(vcov, axis1=-2, axis2=-1) > ROUNDING * expected)
-    both = known[..., :, None] & known[..., None, :]
+    defined = contrasts.has_variance & (np.diagonal(vcov, axis1=-2, axis2=-1) > ROUNDING * expected)
+    both = defined[..., :, None] & defined[..., None, :]
     estimate = outcomes.coordinates @ contrasts.Lambda.T
     return Robust(estimate, contribution, np.where(both, vcov, np.nan))
 
@@ -239,12 +240,12 @@ def degrees_of_freedom(contrasts: Contrasts) -> np.ndarray:
     """(k,): Bell and McCaffrey's for CR2, G - 1 for the others."""
     if contrasts.kind == "CR2":
         return satterthwaite_df(contrasts)
-    return np.where(contrasts.known, contrasts.clusters.n_groups - 1.0, np.nan)
+    return np.where(contrasts.has_variance, contrasts.clusters.n_groups - 1.0, np.nan)
 
 
 def joint_tests(contrasts: Contrasts, fit: Robust) -> tidy.JointTest:
     """F tests (...) that all combinations are 0: HTZ for CR2; for the others df are G - 1."""
-    q = len(contrasts.known)
+    q = len(contrasts.has_variance)
     if contrasts.kind != "CR2":
         return f_test(fit.estimate, fit.vcov, contrasts.clusters.n_groups - 1.0)
     eta = hotelling_df(contrasts)

@@ -50,10 +50,10 @@ def hold_sd(r: int, sd: float, k: int) -> Hold:
     """theta_r sigma is fixed: free are the other thetas and log sigma."""
 
     def held(free: np.ndarray) -> Held:
-        own = sd * np.exp(-free[-1])
+        theta_r = sd * np.exp(-free[-1])
         jacobian, curvature = np.delete(np.eye(k + 1), r, axis=1), np.zeros((k + 1, k, k))
-        jacobian[r, -1], curvature[r, -1, -1] = -own, own
-        return Held(np.insert(free, r, own), jacobian, curvature)
+        jacobian[r, -1], curvature[r, -1, -1] = -theta_r, theta_r
+        return Held(np.insert(free, r, theta_r), jacobian, curvature)
 
     return held
 
@@ -139,12 +139,12 @@ class GeneralVariances:
 
     @classmethod
     def of(cls, fit: LmmFit, *, reml: bool) -> GeneralVariances:
-        """Of the outcome of a single fit, which is near."""
+        """The REML or ML optimum for the outcome of a single fit, from whose theta it is searched."""
         assert fit.y is not None
-        return cls.found(fit.model, fit.y, fit.sums, reml, near=fit.scaled_theta)
+        return cls.at_optimum(fit.model, fit.y, fit.sums, reml, near=fit.scaled_theta)
 
     @classmethod
-    def found(
+    def at_optimum(
         cls,
         model: LinearMixedModel,
         y: np.ndarray,
@@ -178,11 +178,11 @@ class GeneralVariances:
         starts = [start]
         if np.any(np.abs(start) < 1e-3):
             starts.append(np.where(np.abs(start) < 1e-3, 0.25, start))
-        found = minimise(
+        minima = minimise(
             lambda _, free: self._slopes([hold(each) for each in free]), np.array(starts)
         )
-        best = int(np.argmin(found.value))
-        return float(found.value[best]), found.x[best]
+        best = int(np.argmin(minima.value))
+        return float(minima.value[best]), minima.x[best]
 
     def _slopes(self, held: Sequence[Held]) -> Slopes:
         phi, J, curvature = (
@@ -229,10 +229,10 @@ class GeneralVariances:
 
     def effect_sd(self, t: int, i: int) -> Parameter:
         """The sd of column i of term t."""
-        own = own_sd(self, t, i)
-        at, estimate = own.at, np.array([own.estimate])
-        deviance = followed(own.least, own.estimate, at.without(own.r))
-        step = np.maximum(0.25 * estimate, 0.05 * own.unit * np.exp(at.phi[-1]))
+        effect = parametrised_sd(self, t, i)
+        at, estimate = effect.at, np.array([effect.estimate])
+        deviance = followed(effect.least, effect.estimate, at.without(effect.r))
+        step = np.maximum(0.25 * estimate, 0.05 * effect.unit * np.exp(at.phi[-1]))
         return Parameter(deviance, estimate, step, at.minimum, True, as_it_is)
 
     def share(self, t: int | None) -> Parameter:
@@ -243,11 +243,11 @@ class GeneralVariances:
             value = theta**2 / (1 + theta**2)
             return self.least(hold_total(value, k) if t is None else hold_share(t, value, k), start)
 
-        own = omega.sum() if t is None else omega[t]
-        theta = np.sqrt(own / (1 + omega.sum() - own))
+        omega_t = omega.sum() if t is None else omega[t]
+        theta = np.sqrt(omega_t / (1 + omega.sum() - omega_t))
         start = self.phi if t is None else self.without(t)
         if (
-            t is None and own == 0
+            t is None and omega_t == 0
         ):  # where all thetas are 0 they have no direction, which a start has
             start = np.append(np.ones(k), self.phi[k])
         step = np.array([max(0.25 * theta, 0.05)])
@@ -256,22 +256,22 @@ class GeneralVariances:
 
     def hold_sd(self, t: int, i: int, sd: np.ndarray) -> HeldSd:
         """The sd of column i of term t held at `sd` (m,)."""
-        own = own_sd(self, t, i)
-        known = {own.estimate: own.at.without(own.r)}
+        effect = parametrised_sd(self, t, i)
+        optima = {effect.estimate: effect.at.without(effect.r)}
         rows = {}
         # From the estimate outwards: each search begins where the nearest one ended.
-        for value in sorted(map(float, sd), key=lambda value: abs(value - own.estimate)):
-            nearest = min(known, key=lambda seen: abs(seen - value))
-            least, known[value] = own.least(value, known[nearest])
-            rise = max(least - own.at.deviance, 0.0)
-            rows[value] = (rise, *own.effects(own.hold(value)(known[value])))
+        for value in sorted(map(float, sd), key=lambda value: abs(value - effect.estimate)):
+            nearest = min(optima, key=lambda x: abs(x - value))
+            least, optima[value] = effect.least(value, optima[nearest])
+            rise = max(least - effect.at.deviance, 0.0)
+            rows[value] = (rise, *effect.effects(effect.hold(value)(optima[value])))
         columns = zip(*(rows[float(value)] for value in sd), strict=True)
         return HeldSd(np.asarray(sd), *(np.array(column) for column in columns))
 
 
 @dataclass(frozen=True)
-class OwnSd:
-    """A sd that theta_r sigma stands for: `unit` times that. The fit has its column in first place."""
+class ParametrisedSd:
+    """The sd of a random effect that one theta of a fit parametrises: `unit` theta_r sigma."""
 
     at: GeneralVariances
     r: int
@@ -301,15 +301,15 @@ class OwnSd:
         return icc, beta, vcov
 
 
-def own_sd(at: GeneralVariances, t: int, i: int) -> OwnSd:
-    """The sd of column i of term t, in a fit that has a theta for it alone."""
-    if _own_theta(at, t, i):
-        return OwnSd(at, _parameter(at, t, i))
+def parametrised_sd(at: GeneralVariances, t: int, i: int) -> ParametrisedSd:
+    """The sd of column i of term t, in a fit in which one theta parametrises it."""
+    if _has_theta(at, t, i):
+        return ParametrisedSd(at, _parameter(at, t, i))
     first = _first(at, t, i)
-    return OwnSd(first, _parameter(first, t, 0))
+    return ParametrisedSd(first, _parameter(first, t, 0))
 
 
-def _own_theta(at: GeneralVariances, t: int, i: int) -> bool:
+def _has_theta(at: GeneralVariances, t: int, i: int) -> bool:
     return i == 0 or not at.model.terms[t].correlated
 
 
@@ -320,12 +320,12 @@ def _parameter(at: GeneralVariances, t: int, i: int) -> int:
 
 
 def _first(at: GeneralVariances, t: int, i: int) -> GeneralVariances:
-    """The same fit with column i of term t put first."""
+    """The optimum with column i of term t put first, which leaves the model as it is."""
     terms = list(at.model.terms)
     order = [i, *(j for j in range(terms[t].q) if j != i)]
     terms[t] = _reordered(terms[t], order)
     model = LinearMixedModel.of(at.model.structure.X, terms)
-    return GeneralVariances.found(model, at.y, model.sums(at.y[None]), at.reml)
+    return GeneralVariances.at_optimum(model, at.y, model.sums(at.y[None]), at.reml)
 
 
 def _reordered(term: RandomTerm, order: Sequence[int]) -> RandomTerm:
@@ -336,14 +336,14 @@ def _reordered(term: RandomTerm, order: Sequence[int]) -> RandomTerm:
 def followed(
     least: Callable[[float, np.ndarray], Least], value: float, start: np.ndarray
 ) -> Deviance:
-    """A profile deviance for root-finding from one that is sought from a start, value by value.
+    """A profile deviance for root-finding from one that is minimised from a start, value by value.
 
     `start` is where the minimum is at `value`; each search begins where the nearest one so far ended.
     """
-    known = {value: start}
+    optima = {value: start}
 
-    def one(x: float) -> float:
-        deviance, known[x] = least(x, known[min(known, key=lambda seen: abs(seen - x))])
+    def deviance_at(x: float) -> float:
+        deviance, optima[x] = least(x, optima[min(optima, key=lambda nearby: abs(nearby - x))])
         return deviance
 
-    return lambda x, which: np.array([one(float(each)) for each in x])
+    return lambda x, which: np.array([deviance_at(float(each)) for each in x])

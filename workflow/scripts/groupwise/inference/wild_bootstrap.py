@@ -109,7 +109,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Pieces:
-    """What groups contribute to k combinations of coefficients, in their own coordinates.
+    """Contributions of groups to k combinations of coefficients, in the coordinates of each group.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class Pieces:
 
     @classmethod
     def of(cls, clusters: Clusters, Lambda: np.ndarray) -> Pieces:
-        """Of coordinates Lambda (k, B + r); rows of 0 give 0."""
+        """The pieces of combinations with coordinates Lambda (k, B + r); rows of 0 give 0."""
         x = clusters.local(Lambda)
         length = np.maximum((Lambda**2).sum(axis=1), np.finfo(float).tiny)[:, None, None]
         local, K_Lambda = np.moveaxis(x, 1, 0), np.moveaxis(clusters.leverages(x), 1, 0)
@@ -239,7 +239,7 @@ def _outermost(
 
 
 def affordable(draws: int, n_groups: int) -> int:
-    """So many draws as are asked for, or fewer where there are very many groups."""
+    """Number of draws: `draws`, or fewer where there are very many groups."""
     return min(draws, max(MOST_DRAWN // n_groups, LEAST_DRAWS))
 
 
@@ -253,13 +253,15 @@ def p_values(
     """
     contrasts = make_contrasts(outcomes.clusters, L, "CR1")
     fit = robust(contrasts, outcomes)
-    pieces = Pieces.of(outcomes.clusters, np.where(contrasts.known[:, None], contrasts.Lambda, 0))
+    pieces = Pieces.of(
+        outcomes.clusters, np.where(contrasts.has_variance[:, None], contrasts.Lambda, 0)
+    )
     distance, scores = fit.estimate - null, outcomes.scores
     extreme = np.zeros(distance.shape)
-    for batch, own in _batches(weights, len(scores)):
-        for c in np.flatnonzero(contrasts.known):
+    for batch, batch_weights in _batches(weights, len(scores)):
+        for c in np.flatnonzero(contrasts.has_variance):
             extreme[batch, c] = _count_extreme(
-                pieces, int(c), scores[batch], distance[batch, c], own
+                pieces, int(c), scores[batch], distance[batch, c], batch_weights
             )
     return np.where(np.isfinite(fit.std_error), weights.p_value(extreme), np.nan)
 
@@ -294,7 +296,7 @@ def _count_extreme(
 def _in_products(
     pieces: Pieces, c: int, q: np.ndarray, limit: np.ndarray, weights: Weights
 ) -> np.ndarray:
-    """The same of q (R, G, w), for designs without an absorbed factor."""
+    """`_count_extreme` for q (R, G, w), without an absorbed factor."""
     K, (R, G, w) = pieces.K_Lambda[c], q.shape
     a = np.einsum("gw,rgw->rg", pieces.Lambda[c], q)
     right = np.concatenate([q, a[..., None] * K, a[..., None]], axis=2)
@@ -312,13 +314,13 @@ def _in_products(
 def _in_levels(
     pieces: Pieces, c: int, q: np.ndarray, limit: np.ndarray, weights: Weights
 ) -> np.ndarray:
-    """The same where a factor is absorbed: sums are over the groups of each of its levels."""
+    """`_count_extreme` with an absorbed factor: sums are over the groups of each of its levels."""
     total = np.zeros(len(q), dtype=int)
     for v in weights.blocks():
-        for i, own in enumerate(q):
-            contributions = pieces.contributions(c, v, own)
+        for i, scores in enumerate(q):
+            contributions = pieces.contributions(c, v, scores)
             variance = np.einsum("vg,vg->v", contributions, contributions)
-            as_far = (v @ pieces.along(c, own)) ** 2 >= (1 - TIE) * limit[i] * variance
+            as_far = (v @ pieces.along(c, scores)) ** 2 >= (1 - TIE) * limit[i] * variance
             total[i] += np.count_nonzero(as_far)
     return total
 
@@ -329,17 +331,17 @@ def joint(outcomes: Projected, L: np.ndarray, weights: Weights) -> JointTest:
     fit = robust(contrasts, outcomes)
     statistic, p_value = wald_statistic(fit.estimate, fit.vcov), np.full(len(fit.vcov), np.nan)
     unknown = np.full(len(p_value), np.nan)
-    if not (contrasts.known.all() and np.linalg.matrix_rank(contrasts.Lambda) == len(L)):
+    if not (contrasts.has_variance.all() and np.linalg.matrix_rank(contrasts.Lambda) == len(L)):
         return JointTest(statistic / len(L), float(len(L)), unknown, p_value)
     # The statistic depends on the span of the rows only: an orthonormal basis serves.
     U = np.linalg.qr(contrasts.Lambda.T)[0].T
     pieces, distance = Pieces.of(outcomes.clusters, U), outcomes.coordinates @ U.T
     for i in np.flatnonzero(np.isfinite(statistic)):
         q = outcomes.scores[i] + np.einsum("c,cgw->gw", distance[i], pieces.k_g)
-        own = weights.of_outcome(int(i))
-        samples = np.concatenate([_samples(pieces, v, q) for v in own.blocks()])
+        outcome_weights = weights.of_outcome(int(i))
+        samples = np.concatenate([_samples(pieces, v, q) for v in outcome_weights.blocks()])
         limit = _square(statistic[i] * contrasts.factor)
-        p_value[i] = own.p_value(np.count_nonzero(samples >= (1 - TIE) * limit))
+        p_value[i] = outcome_weights.p_value(np.count_nonzero(samples >= (1 - TIE) * limit))
     return JointTest(statistic / len(L), float(len(L)), unknown, p_value)
 
 
@@ -376,7 +378,9 @@ def inference(
     """
     contrasts = make_contrasts(outcomes.clusters, L, "CR1")
     fit = robust(contrasts, outcomes)
-    pieces = Pieces.of(outcomes.clusters, np.where(contrasts.known[:, None], contrasts.Lambda, 0))
+    pieces = Pieces.of(
+        outcomes.clusters, np.where(contrasts.has_variance[:, None], contrasts.Lambda, 0)
+    )
     low, high = np.full((2, *fit.estimate.shape), np.nan)
     gaps = np.zeros(fit.estimate.shape, dtype=bool)
     for i in range(searched):
@@ -384,10 +388,10 @@ def inference(
         curves = p_curves(pieces, outcomes.scores[i], unit, weights.of_outcome(i))
         for c, curve in curves.items():
             x = fit.estimate[i, c] / unit[c]
-            kept = confidence_set(curve, 1 - conf_level, also=x)
-            low[i, c] = fit.estimate[i, c] - unit[c] * kept.high
-            high[i, c] = fit.estimate[i, c] - unit[c] * kept.low
-            gaps[i, c] = kept.gaps
+            limits = confidence_set(curve, 1 - conf_level, also=x)
+            low[i, c] = fit.estimate[i, c] - unit[c] * limits.high
+            high[i, c] = fit.estimate[i, c] - unit[c] * limits.low
+            gaps[i, c] = limits.gaps
     with np.errstate(invalid="ignore"):
         statistic = fit.estimate / fit.std_error
     p_value = p_values(outcomes, L, weights)

@@ -66,8 +66,8 @@ class Dummies:
     def grid(self) -> np.ndarray:
         """The reference grid (J, p) with blocks and covariates of groups at their mean over groups."""
         design = self.design
-        own = design.constant_in_groups & np.isin(design.role, ("block", "covariate"))
-        return np.where(own, design.X[design.first_of_group].mean(axis=0), design.L_means)
+        between = design.constant_in_groups & np.isin(design.role, ("block", "covariate"))
+        return np.where(between, design.X[design.first_of_group].mean(axis=0), design.L_means)
 
     def terms(self, group: str) -> tuple[tuple[str, ...], list[str]]:
         """Names and roles of the coefficients."""

@@ -56,7 +56,7 @@ def prepare(design: Design) -> Equations:
             f"correlation beside {p} coefficients."
         )
     clusters = cluster_design(design.X, design.group)
-    if not make_contrasts(clusters, design.L, "CR2").known.all():
+    if not make_contrasts(clusters, design.L, "CR2").has_variance.all():
         raise DoesNotApply(
             "Does not apply: one group alone determines an arm, so that no variance between "
             "groups can be estimated there."

@@ -97,7 +97,7 @@ def sandwich(kind: str) -> Callable[[Experiment, np.ndarray], QuadraticTest]:
         contrasts = make_contrasts(experiment.clusters, L, kind)
         T = experiment.root.T @ experiment.basis.Q
         variance_e = experiment.variation.var_residual
-        Lambda = np.where(contrasts.known[:, None], contrasts.Lambda, np.nan)
+        Lambda = np.where(contrasts.has_variance[:, None], contrasts.Lambda, np.nan)
         seen = Lambda @ T.T
         variance = variance_e * (Lambda**2).sum(axis=1) + (seen**2).sum(axis=1)
         parts = [_contributions(contrasts, c, T, variance_e) for c in range(len(L))]

@@ -68,7 +68,7 @@ def sandwich(kind: str) -> Callable[[Experiment, np.ndarray], Precision]:
         contrasts = make_contrasts(experiment.clusters, L, kind)
         T = experiment.root.T @ experiment.basis.Q
         variance_e = experiment.variation.var_residual
-        Lambda = np.where(contrasts.known[:, None], contrasts.Lambda, np.nan)
+        Lambda = np.where(contrasts.has_variance[:, None], contrasts.Lambda, np.nan)
         variance = variance_e * (Lambda**2).sum(axis=1) + ((T @ Lambda.T) ** 2).sum(axis=0)
         pieces = [
             _trace_and_square(contrasts.a[:, c], contrasts.w[:, c], T, variance_e)
@@ -76,7 +76,7 @@ def sandwich(kind: str) -> Callable[[Experiment, np.ndarray], Precision]:
         ]
         mean, square = np.array(pieces).T
         with np.errstate(divide="ignore", invalid="ignore"):
-            df_true = np.where(contrasts.known, mean**2 / square, np.nan)
+            df_true = np.where(contrasts.has_variance, mean**2 / square, np.nan)
         df = degrees_of_freedom(contrasts)
         return Precision(variance, contrasts.factor * mean / variance, df, df_true)
 
