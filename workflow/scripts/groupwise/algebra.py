@@ -30,7 +30,7 @@ def independent_columns(X: np.ndarray, order: np.ndarray) -> np.ndarray:
     """
     unit = _triangle(X)
     basis = np.empty((unit.shape[0], unit.shape[0]), order="F")
-    kept, r = np.zeros(X.shape[1], dtype=bool), 0
+    independent, r = np.zeros(X.shape[1], dtype=bool), 0
     for j in order:
         column = unit[:, j]
         for _ in range(2):
@@ -38,8 +38,8 @@ def independent_columns(X: np.ndarray, order: np.ndarray) -> np.ndarray:
         length = np.linalg.norm(column)
         if length > RANK_TOLERANCE and r < basis.shape[1]:
             basis[:, r] = column / length
-            kept[j], r = True, r + 1
-    return kept
+            independent[j], r = True, r + 1
+    return independent
 
 
 def row_space(X: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ class Effort:
     stream: tuple[int, ...] = ()
 
     def apart(self, *stream: int) -> Effort:
-        """The same effort with random numbers of its own."""
+        """The same effort with a separate stream of random numbers."""
         return Effort(self.max_assignments, self.draws, self.seed, (*self.stream, *stream))
 
 
@@ -66,7 +66,7 @@ class Assignments:
 
     @cached_property
     def total(self) -> float:
-        """How many there are: the product over blocks of multinomial coefficients.
+        """Number of assignments: the product over blocks of multinomial coefficients.
 
         An int below about 1e15, infinity above: nobody counts so far.
         """
@@ -146,8 +146,8 @@ class AssignmentPlan:
 
 def _multinomial(counts: np.ndarray) -> int:
     """Ways of giving out so many labels of each kind."""
-    kept = [int(count) for count in counts]
-    return prod(comb(sum(kept[: j + 1]), kept[j]) for j in range(len(kept)))
+    sizes = [int(count) for count in counts]
+    return prod(comb(sum(sizes[: j + 1]), sizes[j]) for j in range(len(sizes)))
 
 
 def _arrangements(counts: np.ndarray) -> np.ndarray:
@@ -159,10 +159,10 @@ def _arrangements(counts: np.ndarray) -> np.ndarray:
     if n == first:
         return np.zeros((1, n), dtype=np.int8)
     places = np.fromiter(chain.from_iterable(combinations(range(n), first)), dtype=int)
-    taken = np.zeros((comb(n, first), n), dtype=bool)
-    np.put_along_axis(taken, places.reshape(len(taken), first), True, axis=1)
+    has_first = np.zeros((comb(n, first), n), dtype=bool)
+    np.put_along_axis(has_first, places.reshape(len(has_first), first), True, axis=1)
     if len(counts) == 2:
-        return (~taken).astype(np.int8)
+        return (~has_first).astype(np.int8)
     others = np.pad(_arrangements(counts[1:]) + np.int8(1), ((0, 0), (0, 1)))
-    source = np.where(taken, n - first, np.cumsum(~taken, axis=1) - 1)
+    source = np.where(has_first, n - first, np.cumsum(~has_first, axis=1) - 1)
     return others[:, source].reshape(-1, n)

@@ -62,7 +62,7 @@ class Parameter:
 
 
 def as_it_is(value: np.ndarray) -> np.ndarray:
-    """The report of what is followed on its own scale."""
+    """The identity: the report of a parameter that is profiled on its own scale."""
     return value
 
 

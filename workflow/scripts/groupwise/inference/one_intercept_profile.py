@@ -24,7 +24,7 @@ from groupwise.models.random_intercept import (
 
 
 @dataclass(frozen=True)
-class GivenResidual:
+class FixedResidualVariance:
     """Deviance at a fixed residual variance (B,), as a function of lambda."""
 
     variance: np.ndarray
@@ -38,12 +38,12 @@ class GivenResidual:
     def derivatives(self, lam: np.ndarray, s: CriterionSlopes) -> tuple[np.ndarray, np.ndarray]:
         return s.l1 + s.q1 / self.variance, s.l2 + s.q2 / self.variance
 
-    def take(self, which: np.ndarray) -> GivenResidual:
-        return GivenResidual(self.variance[which], self.n)
+    def take(self, which: np.ndarray) -> FixedResidualVariance:
+        return FixedResidualVariance(self.variance[which], self.n)
 
 
 @dataclass(frozen=True)
-class GivenGroup:
+class FixedGroupVariance:
     """Deviance at a fixed, positive group variance (B,), as a function of lambda."""
 
     variance: np.ndarray
@@ -60,8 +60,8 @@ class GivenGroup:
         second = s.l2 + self.n / lam**2 + (2 * s.q1 + lam * s.q2) / self.variance
         return first, second
 
-    def take(self, which: np.ndarray) -> GivenGroup:
-        return GivenGroup(self.variance[which], self.n)
+    def take(self, which: np.ndarray) -> FixedGroupVariance:
+        return FixedGroupVariance(self.variance[which], self.n)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class OneInterceptVariances:
 
     @classmethod
     def of(cls, fit: RandomInterceptFit, *, reml: bool) -> OneInterceptVariances:
-        """Of the outcomes of REML fits, by REML or ML."""
+        """The variance parameters for the outcomes of REML fits, by REML or ML."""
         best = fit if reml else fit.maximum_likelihood
         lam = np.where(best.converged & fit.converged, best.theta**2, np.nan).reshape(-1)
         profile = fit.model.profile(fit.sums, reml=reml)
@@ -106,9 +106,11 @@ class OneInterceptVariances:
         """The groups' standard deviation."""
 
         def deviance(sd: np.ndarray, which: np.ndarray) -> np.ndarray:
-            some = self.profile.take(which)
-            given = GivenGroup(np.where(sd > 0, sd, 1.0) ** 2, some.df)
-            return np.where(sd > 0, _least(some, given), deviance_at(some, np.zeros(len(sd))))
+            profile = self.profile.take(which)
+            objective = FixedGroupVariance(np.where(sd > 0, sd, 1.0) ** 2, profile.df)
+            return np.where(
+                sd > 0, _least(profile, objective), deviance_at(profile, np.zeros(len(sd)))
+            )
 
         step = self.sigma / np.sqrt(self.profile.scale)
         estimate = self.sigma * np.sqrt(self.lam)
@@ -118,8 +120,8 @@ class OneInterceptVariances:
         """The residual standard deviation, followed as its logarithm."""
 
         def deviance(log_sd: np.ndarray, which: np.ndarray) -> np.ndarray:
-            some = self.profile.take(which % len(self.lam))
-            return _least(some, GivenResidual(np.exp(2 * log_sd), some.df))
+            profile = self.profile.take(which % len(self.lam))
+            return _least(profile, FixedResidualVariance(np.exp(2 * log_sd), profile.df))
 
         estimate = np.log(self.sigma)
         step = np.full_like(estimate, 2 / np.sqrt(2 * self.profile.df))
@@ -137,14 +139,14 @@ class OneInterceptVariances:
     def hold_sd(self, t: int, i: int, sd: np.ndarray) -> HeldSd:
         """The groups' standard deviation held at `sd` (m,), for a single outcome."""
         same = np.zeros(len(sd), dtype=int)
-        profile, inside = self.profile.take(same), sd > 0
-        given = GivenGroup(np.where(inside, sd, 1.0) ** 2, profile.df)
-        lam = np.where(inside, minimise(profile, given).lam, 0.0)
+        profile, positive = self.profile.take(same), sd > 0
+        objective = FixedGroupVariance(np.where(positive, sd, 1.0) ** 2, profile.df)
+        lam = np.where(positive, minimise(profile, objective).lam, 0.0)
         logdet, q = profile.value(lam)
         fit = self.model.fit_sums(self.sums.take(same), reml=self.reml, theta=np.sqrt(lam))
         with np.errstate(divide="ignore", invalid="ignore"):
-            residual = np.where(inside, sd**2 / lam, q / profile.df)
-            value = np.where(inside, given.value(lam, logdet, q), deviance_at(profile, lam))
+            residual = np.where(positive, sd**2 / lam, q / profile.df)
+            value = np.where(positive, objective.value(lam, logdet, q), deviance_at(profile, lam))
         vcov = fit.vcov * (residual / fit.var_residual)[:, None, None]
         rise = np.maximum(value - self.minimum[0], 0)
         return HeldSd(sd, rise, lam / (1 + lam), fit.beta, vcov)

@@ -40,7 +40,7 @@ class Restriction:
 
     @property
     def df(self) -> int:
-        """How many parameters it takes away."""
+        """Number of parameters that the restriction removes: the rank of L."""
         return int(self.K.shape[0] - self.K.shape[1])
 
     def sums(self, sums: Any, value: np.ndarray) -> Any:
@@ -64,7 +64,7 @@ class _Row:
 
     @classmethod
     def of(cls, fit: Fit, ml: Fit, which: np.ndarray, row: np.ndarray) -> _Row:
-        """Of the outcomes `which` (B,); row (p,) is l."""
+        """The deviance for the outcomes `which` (B,) of `fit`; row (p,) is l."""
         restriction, theta = Restriction.of(fit.model, row[None, :]), ml.theta[which]
         near = np.concatenate([theta, theta])
         return cls(restriction, fit.sums.take(which), ml.criterion[which], near)
@@ -128,13 +128,13 @@ def _maximum(fit: Fit) -> tuple[Fit, np.ndarray]:
     return ml, np.flatnonzero(ml.converged & fit.converged.ravel())
 
 
-def _spread(rows: Inference, kept: np.ndarray, shape: tuple[int, ...]) -> Inference:
-    """Inference of the outcomes `kept` at their places in (..., k), NaN elsewhere."""
+def _spread(rows: Inference, fitted: np.ndarray, shape: tuple[int, ...]) -> Inference:
+    """Inference of the outcomes `fitted` at their places in (..., k), NaN elsewhere."""
     k, B = rows.estimate.shape[1], int(np.prod(shape))
 
     def placed(values: np.ndarray) -> np.ndarray:
         every = np.full((B, k), np.nan)
-        every[kept] = values
+        every[fitted] = values
         return every.reshape(*shape, k) if shape else every[0]
 
     columns = {name: placed(v) for name, v in rows.columns().items() if name != "conf_level"}
@@ -147,21 +147,21 @@ def covers(fit: Fit, L: np.ndarray, value: np.ndarray, conf_level: float) -> np.
     (..., k), 1 or 0, NaN without a fit. What an interval holds is what the likelihood-ratio test does
     not reject: its ends need not be found.
     """
-    ml, kept = _maximum(fit)
+    ml, fitted = _maximum(fit)
     every = np.broadcast_to(value, (*fit.shape, len(L))).reshape(-1, len(L))
-    held = np.full(every.shape, np.nan)
+    inside = np.full(every.shape, np.nan)
     cutoff = stats.chi2.ppf(conf_level, 1)
     for j, row in enumerate(L):
-        held[kept, j] = _Row.of(fit, ml, kept, row).rise(every[kept, j]) <= cutoff
-    return held.reshape((*fit.shape, len(L)))
+        inside[fitted, j] = _Row.of(fit, ml, fitted, row).rise(every[fitted, j]) <= cutoff
+    return inside.reshape((*fit.shape, len(L)))
 
 
 def likelihood_ratio(fit: Fit, L: np.ndarray) -> JointTest:
     """ML likelihood-ratio test (...) that every row of L beta is zero: chi-squared over its df."""
-    ml, kept = _maximum(fit)
+    ml, fitted = _maximum(fit)
     restriction = Restriction.of(fit.model, L)
-    smaller = restriction.sums(fit.sums.take(kept), np.zeros(len(L)))
-    deviance, _ = restriction.smaller.least_deviance(smaller, ml.theta[kept])
+    smaller = restriction.sums(fit.sums.take(fitted), np.zeros(len(L)))
+    deviance, _ = restriction.smaller.least_deviance(smaller, ml.theta[fitted])
     gain = np.full(len(ml.criterion), np.nan)
-    gain[kept] = np.maximum(deviance - ml.criterion[kept], 0)
+    gain[fitted] = np.maximum(deviance - ml.criterion[fitted], 0)
     return f_tail(gain.reshape(fit.shape) / restriction.df, restriction.df, np.inf)

@@ -35,7 +35,7 @@ class Component:
 
 @dataclass(frozen=True)
 class HeldSd:
-    """What the model says with a standard deviation held at m values.
+    """The fits of a model with one standard deviation held at m values.
 
     All other variances are at their optimum given the one that is held, so that at the estimate the
     effects and their covariance are those of the fit itself, and at 0 those of a model without it.
@@ -81,7 +81,7 @@ class Variances(Protocol):
     def residual_sd(self) -> Parameter: ...
 
     def share(self, t: int | None) -> Parameter:
-        """Of term t in the variance, or (None) of all of them."""
+        """Share of the variance that is term t's, or (None) all random terms'."""
 
     def hold_sd(self, t: int, i: int, sd: np.ndarray) -> HeldSd:
         """The model with the sd of column i of term t held at `sd` (m,)."""
@@ -102,7 +102,7 @@ def components_of(variances: Variances, conf_level: float) -> list[Component]:
         total = variances.share(None).limits(conf_level)
         parts.append(_together(parts, total))
     residual = variances.residual_sd().limits(conf_level)
-    return [*parts, Component(RESIDUAL, "", residual, _what_is_left(total), UNDEFINED)]
+    return [*parts, Component(RESIDUAL, "", residual, _residual_share(total), UNDEFINED)]
 
 
 def design_effect(icc: Limits, group_size: np.ndarray) -> Limits:
@@ -118,12 +118,12 @@ def _together(parts: list[Component], icc: Limits) -> Component:
     """All random intercepts; only their share has an interval."""
     sd = np.sqrt(sum(each.std_dev.estimate**2 for each in parts))
     inflation = 1 + sum(each.design_effect.estimate - 1 for each in parts)
-    nothing = np.full((2, 1), np.nan)
+    no_limits = np.full((2, 1), np.nan)
     return Component(
-        TOTAL, "Intercept", Limits(sd, *nothing), icc, Limits(np.asarray(inflation), *nothing)
+        TOTAL, "Intercept", Limits(sd, *no_limits), icc, Limits(np.asarray(inflation), *no_limits)
     )
 
 
-def _what_is_left(icc: Limits) -> Limits:
+def _residual_share(icc: Limits) -> Limits:
     """The residual's share."""
     return Limits(1 - icc.estimate, 1 - icc.conf_high, 1 - icc.conf_low)

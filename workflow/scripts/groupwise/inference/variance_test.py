@@ -27,7 +27,7 @@ from groupwise.models.random_intercept import (
 )
 
 NULL_DRAWS = 20_000
-"""Of the null distribution of the variance test: a p-value of .05 is known to within .002."""
+"""Draws of the null distribution of the variance test: a p-value of .05 is precise to .002."""
 
 SIMULATION_BLOCK = 10_000
 """Draws per random stream: results do not depend on how the blocks are spread."""
@@ -145,8 +145,8 @@ def tail_probability(
     """The test of these statistics (...) from sorted draws of the null distribution."""
     statistic, p_mixture = np.asarray(statistic), np.asarray(p_mixture)
     if drawn is None:
-        nothing = np.full(statistic.shape, np.nan)
-        return GroupVarianceTest(statistic, p_mixture, nothing, nothing, nothing, 0, null)
+        no_draws = np.full(statistic.shape, np.nan)
+        return GroupVarianceTest(statistic, p_mixture, no_draws, no_draws, no_draws, 0, null)
     n = len(drawn)
     reached = n - np.searchsorted(drawn, statistic - 1e-9, side="left")
     low, high = _clopper_pearson(np.asarray(reached), n, level=0.99)

@@ -37,7 +37,7 @@ class DoesNotApply(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a batch of outcomes.
+    """Settings of inference for a batch of outcomes.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Request:
         Intervals that need a search, by inversion of a test or along a profile, are made for so many
         outcomes of the batch; None is all of them.
     truth
-        Values (k,) of the rows that are asked about, where it is asked whether intervals hold them:
+        True values (k,) of the rows, for the coverage of intervals, where that is wanted:
         a method that searches its intervals tests these values instead.
     """
 
@@ -57,17 +57,17 @@ class Request:
     truth: np.ndarray | None = None
 
     def seed(self, i: int) -> int:
-        """Of outcome i of the batch."""
+        """The seed of outcome i of the batch."""
         return self.resampling.seed + self.first + i
 
     def n_searched(self, n_outcomes: int) -> int:
-        """How many outcomes get intervals that need a search."""
+        """Number of outcomes that get intervals which need a search."""
         return n_outcomes if self.searched is None else min(self.searched, n_outcomes)
 
 
 @dataclass(frozen=True)
 class About:
-    """What results tables say of a method besides its numbers."""
+    """Estimand, covariance and df of a method, as result tables name them."""
 
     estimand: str
     vcov_type: str
@@ -135,16 +135,16 @@ class Fits:
     _fitted: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def prepared(self, method: Procedure) -> Any:
-        """What `method` needs of the design; DoesNotApply where it has no answer."""
+        """What `method` computes from the design alone; DoesNotApply where it has no answer."""
         if method.prepare not in self._prepared:
             try:
                 self._prepared[method.prepare] = method.prepare(self.design)
             except (ValueError, np.linalg.LinAlgError) as reason:
                 self._prepared[method.prepare] = DoesNotApply(str(reason))
-        made = self._prepared[method.prepare]
-        if isinstance(made, DoesNotApply):
-            raise made
-        return made
+        prepared = self._prepared[method.prepare]
+        if isinstance(prepared, DoesNotApply):
+            raise prepared
+        return prepared
 
     def of(self, method: Procedure) -> Any:
         """The fit of `method`; DoesNotApply where it has no answer."""
@@ -156,7 +156,7 @@ class Fits:
 
 @dataclass(frozen=True)
 class Replicates:
-    """What a method says of R outcomes and k contrasts; NaN where it has no answer.
+    """Inference and coverage of a method for R outcomes and k contrasts; NaN without an answer.
 
     Attributes
     ----------
@@ -184,7 +184,7 @@ def answer(
     request: Request | None = None,
     prepared: dict[Any, Any] | None = None,
 ) -> dict[str, Replicates]:
-    """What methods say of the contrasts of a design for outcomes y (R, n), by name.
+    """Inference on the contrasts of a design for outcomes y (R, n), by name of the method.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def answer(
     Raises
     ------
     ValueError
-        For a method there is not.
+        If a name is not that of a method.
     """
     truth = np.zeros(len(design.L)) if truth is None else truth
     request = replace(request or Request(), truth=truth)
@@ -207,8 +207,8 @@ def _replicates(method: Procedure, fits: Fits, request: Request) -> Replicates:
     try:
         fit = fits.of(method)
     except DoesNotApply:
-        nothing = Inference.missing(len(L), request.conf_level).repeated(R)
-        return Replicates(nothing, nothing.estimate, np.zeros(R, dtype=bool))
+        missing = Inference.missing(len(L), request.conf_level).repeated(R)
+        return Replicates(missing, missing.estimate, np.zeros(R, dtype=bool))
     inference = method.infer(fit, L, request)
     inference = inference.mask(np.isfinite(inference.p_value))
     covers = inference.covers
@@ -219,33 +219,33 @@ def _replicates(method: Procedure, fits: Fits, request: Request) -> Replicates:
 
 def inside(low: np.ndarray, value: np.ndarray | None, high: np.ndarray) -> np.ndarray:
     """1 where low <= value <= high, 0 where not, NaN where there is no interval."""
-    held = ((low <= value) & (value <= high)).astype(float)
-    return np.where(np.isnan(low) | np.isnan(high), np.nan, held)
+    covers = ((low <= value) & (value <= high)).astype(float)
+    return np.where(np.isnan(low) | np.isnan(high), np.nan, covers)
 
 
 def answers_of(method: Procedure, fit: Any, design: Design, request: Request) -> Answers:
-    """Every question of a design put to one method: contrasts, arm means, coefficients, all arms."""
+    """Inference of one method on the contrasts, arm means, coefficients and omnibus of a design."""
     if method.answers is not None:
         return method.answers(fit, design, request)
     p, first, second = len(design.terms), len(design.L), len(design.L) + len(design.L_means)
-    wanted = np.ones(p, dtype=bool)
+    inferred = np.ones(p, dtype=bool)
     if method.skips_blocks:
-        wanted[design.columns("block")] = False
-    rows = np.vstack([design.L, design.L_means, np.eye(p)[wanted]])
+        inferred[design.columns("block")] = False
+    rows = np.vstack([design.L, design.L_means, np.eye(p)[inferred]])
     unique, place = _distinct(rows)
     inference = method.infer(fit, rows[unique], request)
     coefficients = np.zeros(p, dtype=int)
-    coefficients[wanted] = place[second:]
+    coefficients[inferred] = place[second:]
     return Answers(
         contrasts=inference.rows(place[:first]),
         means=inference.rows(place[first:second]),
-        coefficients=inference.rows(coefficients).mask(wanted),
+        coefficients=inference.rows(coefficients).mask(inferred),
         omnibus=method.joint(fit, design.omnibus, request),
     )
 
 
 def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of distinct rows, and which of these each row is: no row is asked for twice."""
+    """Indices of distinct rows, and which of these each row is, so that none is computed twice."""
     _, first, place = np.unique(rows.round(12), axis=0, return_index=True, return_inverse=True)
     return first, place.reshape(-1)
 
@@ -288,8 +288,8 @@ def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
     module = importlib.import_module(f"{__name__}.{specification}")
     request = Request(sample.conf_level, sample.resampling)
     fits = Fits(sample.design, sample.y[None])
-    asked = {name: m for name, m in methods_in(specification).items() if sample.asks(name)}
-    results = [method_result(sample, specification, name, fits, request) for name in asked]
+    requested = {name: m for name, m in methods_in(specification).items() if sample.asks(name)}
+    results = [method_result(sample, specification, name, fits, request) for name in requested]
     tables = tidy.method_tables(
         results,
         dataset=sample.dataset,
@@ -309,7 +309,7 @@ def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
 def method_result(
     sample: Sample, specification: str, name: str, fits: Fits, request: Request
 ) -> tidy.MethodResult:
-    """What one method says of one sample; without an answer its rows are NaN and say why."""
+    """The result of one method for one sample; without an answer NaN, with the reason as message."""
     method, design = methods_in(specification)[name], sample.design
     prepared, singular, terms = None, False, design.terms
     try:

@@ -38,7 +38,7 @@ those before it, as R does; `drop_first` takes them from the other end, so that 
 `minimum_norm` keeps all and uses the pseudo-inverse, as statsmodels does."""
 
 MOST_CELLS = 20_000_000
-"""Of a model whose matrix would have more numbers the parameters of groups are not listed."""
+"""Size of a model matrix above which the parameters of groups are not listed."""
 
 NOT_LISTED = (
     f"The model has more than {MOST_CELLS:,} numbers in its columns: the coefficients of groups are "
@@ -201,7 +201,7 @@ class Nested:
 
 @dataclass(frozen=True)
 class NestedFit:
-    """As `DummyFit`, for the average group of each arm."""
+    """Least squares of outcomes y (R, n), for the average group of each arm."""
 
     prepared: Nested
     model: AbsorbedFit
@@ -264,7 +264,7 @@ METHODS: Mapping[str, Procedure] = {
 
 
 def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
-    """What three conventions make of the aliased columns; fit statistics and residuals."""
+    """Coefficients by three conventions for aliased columns, fit statistics and residuals."""
     fitted: DummyFit = fits.of(METHODS["dummy"])
     model, parameters, who = fitted.model, fitted.prepared.model, ("dummy", "dummy")
     residual = model.residual[0]
@@ -282,7 +282,7 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
 
 
 def _aliasing(sample: Sample, fit: DummyFit) -> pd.DataFrame:
-    """What each convention prints: NaN for a dropped column, which `aliased` marks."""
+    """Coefficients by each convention: NaN for a dropped column, which `aliased` marks."""
     terms, role = fit.prepared.terms(sample.group_name)
     printed = Conventions(fit.prepared.model, fit.model.within[0], fit.model.means[0])
     parts = []

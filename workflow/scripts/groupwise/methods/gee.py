@@ -42,7 +42,7 @@ class Equations:
 
 
 def prepare(design: Design) -> Equations:
-    """The design cut by groups; DoesNotApply where there are too few groups, or pairs of members."""
+    """The clusters of a design; DoesNotApply where there are too few groups, or pairs of members."""
     df, p = design.n_groups - design.X.shape[1], design.X.shape[1]
     if df <= 0:
         raise DoesNotApply(
@@ -72,7 +72,7 @@ class GeeFit:
     solution: ExchangeableFit
 
     def coordinates(self, L: np.ndarray) -> np.ndarray:
-        """Of rows L (k, p) on the basis of X."""
+        """Coordinates of rows L (k, p) on the basis of X."""
         return self.prepared.clusters.basis.coordinates(L)[0]
 
 

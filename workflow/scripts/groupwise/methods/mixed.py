@@ -54,18 +54,18 @@ def fit(model: MixedModel, y: np.ndarray) -> MixedFit:
     return model.fit(y)
 
 
-Ask = Callable[[MixedFit, np.ndarray, float], Inference]
+InferenceFunction = Callable[[MixedFit, np.ndarray, float], Inference]
 
 
-def _by(ask: Ask) -> Callable[[MixedFit, np.ndarray, Request], Inference]:
+def _by(function: InferenceFunction) -> Callable[[MixedFit, np.ndarray, Request], Inference]:
     """Rows by a function of fits, rows L and the confidence level."""
-    return lambda fit, L, request: ask(fit, L, request.conf_level)
+    return lambda fit, L, request: function(fit, L, request.conf_level)
 
 
 def _joint_by(
-    ask: Callable[[MixedFit, np.ndarray], JointTest],
+    function: Callable[[MixedFit, np.ndarray], JointTest],
 ) -> Callable[[MixedFit, np.ndarray, Request], JointTest]:
-    return lambda fit, L, request: ask(fit, L)
+    return lambda fit, L, request: function(fit, L)
 
 
 def _profile(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
@@ -94,16 +94,16 @@ def _bootstrap(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
 
 
 def _bootstrap_joint(fit: MixedFit, L: np.ndarray, request: Request) -> JointTest:
-    """With two arms there is one question, and one p-value."""
+    """Bootstrap test that all rows of L beta are 0; with two arms that of the one contrast."""
     if len(L) > 1:
         draws, seeds = request.resampling.bootstrap_draws, _seeds(fit, request)
         return mixed.bootstrap_joint(fit, L, n_draws=draws, seeds=seeds)
     row = _bootstrap(fit, L, request)
-    nothing = np.full(len(fit.converged), np.nan)
-    return JointTest(row.statistic[:, 0] ** 2, 1.0, nothing, row.p_value[:, 0])
+    no_df = np.full(len(fit.converged), np.nan)
+    return JointTest(row.statistic[:, 0] ** 2, 1.0, no_df, row.p_value[:, 0])
 
 
-# ---- what the rows say ---------------------------------------------------------------------------
+# ---- what the rows say ----------------------------------------------------------------------------
 
 
 def _about(vcov_type: str, df_method: str) -> Callable[[Any, Request], About]:
@@ -192,7 +192,7 @@ METHODS: Mapping[str, Procedure] = {
 
 
 def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
-    """What the REML fit says of groups, individuals and variances; empty without a fit."""
+    """Variance components, random effects, residuals and fit statistics of REML; empty without a fit."""
     try:
         fit = mixed.single(fits.of(METHODS["mixed_wald"]))
     except (ValueError, np.linalg.LinAlgError):
@@ -270,14 +270,14 @@ def _level_name(sample: Sample, level: str) -> str:
 
 def _random_effects(sample: Sample, fit: MixedFit) -> pd.DataFrame:
     """BLUPs beside the raw deviation: what the fixed effects leave, unshrunken; groups first."""
-    left = sample.y - sample.design.X @ fit.beta
+    residual = sample.y - sample.design.X @ fit.beta
     order = ["group", "block", "second"].index
     effects = sorted(mixed.random_effects(fit, sample.design), key=lambda each: order(each.name))
-    parts = [_level(sample, each, left) for each in effects]
+    parts = [_level(sample, each, residual) for each in effects]
     return tidy.concat("random_effects", parts)
 
 
-def _level(sample: Sample, effects: RandomEffects, left: np.ndarray) -> pd.DataFrame:
+def _level(sample: Sample, effects: RandomEffects, residual: np.ndarray) -> pd.DataFrame:
     """The effects of one grouping: all levels of a term, then the next term."""
     design, name = sample.design, effects.name
     estimate, std_error = effects.estimate, effects.std_error
@@ -290,7 +290,9 @@ def _level(sample: Sample, effects: RandomEffects, left: np.ndarray) -> pd.DataF
     assert codes is not None
     arm = np.array([*design.arm_labels, ""], dtype=object)[design.arm_of_group]
     q, size = estimate.shape[1], np.bincount(codes)
-    raw = _raw_slopes(sample, left) if q > 1 else (np.bincount(codes, weights=left) / size)[:, None]
+    raw = (np.bincount(codes, weights=residual) / size)[:, None]
+    if q > 1:
+        raw = _raw_slopes(sample, residual)
     rows = sample.who(*WHO) | {
         "group": _level_name(sample, name),
         "level": list(labels) * q,
@@ -306,12 +308,12 @@ def _level(sample: Sample, effects: RandomEffects, left: np.ndarray) -> pd.DataF
     return tidy.table("random_effects", rows)
 
 
-def _raw_slopes(sample: Sample, left: np.ndarray) -> np.ndarray:
+def _raw_slopes(sample: Sample, residual: np.ndarray) -> np.ndarray:
     """(G, J): mean of a group's reference arm, and other arms less it; NaN without such members."""
     design = sample.design
     cell, shape = design.group * len(design.arm_labels) + design.arm, (design.n_groups, -1)
     n_cells = design.n_groups * len(design.arm_labels)
     with np.errstate(invalid="ignore"):
-        mean = np.bincount(cell, left, n_cells) / np.bincount(cell, minlength=n_cells)
+        mean = np.bincount(cell, residual, n_cells) / np.bincount(cell, minlength=n_cells)
     mean = mean.reshape(shape)
     return np.hstack([mean[:, :1], mean[:, 1:] - mean[:, :1]])

@@ -43,7 +43,7 @@ class PooledFit:
 
     @property
     def variance(self) -> np.ndarray:
-        """(R,) of the residuals; NaN where no degree of freedom is left."""
+        """Residual variance (R,); NaN where no degree of freedom is left."""
         return self.squares / self.df if self.df > 0 else np.full(len(self.squares), np.nan)
 
 
@@ -55,7 +55,7 @@ def fit(clusters: Clusters, y: np.ndarray) -> PooledFit:
 
 
 def _classical(fit: PooledFit, L: np.ndarray, request: Request) -> Inference:
-    """As if all individuals were independent: t with n - rank degrees of freedom."""
+    """Classical t tests with n - rank df, as if all individuals were independent."""
     Lambda, _ = fit.clusters.basis.coordinates(L)
     std_error = np.sqrt(fit.variance)[:, None] * np.linalg.norm(Lambda, axis=1)
     estimate = fit.projected.coordinates @ Lambda.T
@@ -86,7 +86,7 @@ def _weights(clusters: Clusters, request: Request) -> wild.Weights:
 
 
 def _wild(fit: PooledFit, L: np.ndarray, request: Request) -> Inference:
-    """CR1 standard errors; p-values, and for some outcomes intervals, of the bootstrap.
+    """CR1 standard errors; p-values, and for some outcomes intervals, of the wild bootstrap.
 
     An interval holds the values that the test does not reject.
     """
@@ -122,7 +122,7 @@ def _explained(sample: Sample, fit: PooledFit, answers: Answers) -> str:
 
 
 def _message(sample: Sample, fit: PooledFit, answers: Answers) -> str:
-    """That the model explains everything, or which comparisons have no standard error."""
+    """The message that the model explains the outcome, or which comparisons have no standard error."""
     explained = _explained(sample, fit, answers)
     if explained:
         return explained
@@ -153,7 +153,7 @@ def _wild_message(sample: Sample, fit: PooledFit, answers: Answers) -> str:
 
 
 def _oddities(sample: Sample, answers: Answers) -> list[str]:
-    """One sentence per oddity of intervals, with the answers it is about."""
+    """Sentences on unusual intervals, each with the answers it is about."""
     design, both = sample.design, (answers.contrasts, answers.means)
     labels = [*design.contrast_labels, *(f"mean of {arm}" for arm in design.arm_labels)]
     gaps = np.concatenate([each.gaps for each in both])

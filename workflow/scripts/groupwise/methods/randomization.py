@@ -60,7 +60,7 @@ class Randomization:
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
-        """What is permuted for each contrast."""
+        """The comparison, hence the units that are permuted, of each contrast."""
         return [Comparison.of(self.units, arms) for arms in self.arms]
 
     def contrasts_in(self, L: np.ndarray) -> list[int]:
@@ -114,7 +114,7 @@ class RandomizationFit:
 
 
 def prepare(design: Design) -> Randomization:
-    """What was randomised."""
+    """The design with its randomised units."""
     return Randomization(design, Units.of(design))
 
 
@@ -124,9 +124,9 @@ def _effort(request: Request, i: int) -> Effort:
 
 
 def _infer(fit: RandomizationFit, L: np.ndarray, request: Request) -> Inference:
-    """Studentised tests; the interval of the first outcomes by inversion, with draws of their own.
+    """Studentised tests; the interval of the first outcomes by inversion, with separate draws.
 
-    An interval holds the values that the test does not reject: a value that is asked about is tested.
+    An interval holds the values that the test does not reject: `request.truth` is tested for coverage.
     """
     R, searched = len(fit.y), request.n_searched(len(fit.y))
     columns = {name: np.full((R, len(L)), np.nan) for name in COLUMNS}
@@ -139,37 +139,37 @@ def _infer(fit: RandomizationFit, L: np.ndarray, request: Request) -> Inference:
                 columns[name][i, j] = getattr(test, name)
         if searched < R or request.truth is not None:
             truth = None if request.truth is None else float(request.truth[j])
-            for rows, tested, held in _batches(fit, c, truth, request):
-                later = np.arange(R)[rows] >= searched
-                covers[rows, j] = held
-                for name, values in tested.items():
-                    columns[name][np.arange(R)[rows][later], j] = values[later]
-    nothing = np.full((R, len(L)), np.nan)
-    asked = None if request.truth is None else covers
-    return Inference(**columns, df=nothing, conf_level=request.conf_level, gaps=gaps, covers=asked)
+            for batch, test_columns, covered in _batches(fit, c, truth, request):
+                unsearched = np.arange(R)[batch] >= searched
+                covers[batch, j] = covered
+                for name, values in test_columns.items():
+                    columns[name][np.arange(R)[batch][unsearched], j] = values[unsearched]
+    no_df = np.full((R, len(L)), np.nan)
+    coverage = None if request.truth is None else covers
+    return Inference(**columns, df=no_df, conf_level=request.conf_level, gaps=gaps, covers=coverage)
 
 
 def _batches(
     fit: RandomizationFit, c: int, truth: float | None, request: Request
 ) -> Iterator[tuple[slice, dict[str, np.ndarray], np.ndarray]]:
-    """Outcomes that share assignments: which, what the tests say of contrast c, whether it is held."""
+    """Outcomes that share assignments: slice, tests of contrast c, and coverage of `truth`."""
     comparison = fit.prepared.comparisons[c]
     if comparison.problem:
         return
     values = fit.prepared.units.values(fit.y)
-    for rows, effort in _shared(fit, comparison, request):
-        curve = shift_curve(comparison, values[rows], effort.apart(*fit.prepared.arms[c]))
+    for batch, effort in _shared(fit, comparison, request):
+        curve = shift_curve(comparison, values[batch], effort.apart(*fit.prepared.arms[c]))
         std_error = np.sqrt(curve.variance)
-        tested = {
+        test_columns = {
             "estimate": curve.estimate,
             "std_error": std_error,
             "statistic": curve.statistics()[0],
             "p_value": curve.p_value(),
         }
-        held = np.full(len(std_error), np.nan)
+        covered = np.full(len(std_error), np.nan)
         if truth is not None:
-            held = (curve.p_value(truth) >= 1 - request.conf_level).astype(float)
-        yield rows, tested, held
+            covered = (curve.p_value(truth) >= 1 - request.conf_level).astype(float)
+        yield batch, test_columns, covered
 
 
 def _shared(
@@ -184,14 +184,14 @@ def _shared(
 def _joint(fit: RandomizationFit, L: np.ndarray, request: Request) -> JointTest:
     """All arms at once; with two arms the test of the pair, whose t squared is F."""
     tests = [fit.omnibus(i, request) for i in range(len(fit.y))]
-    nothing = np.full(len(tests), np.nan)
+    no_df = np.full(len(tests), np.nan)
     p_value = np.array([float(test.p_value) for test in tests])
     statistic = np.array([float(test.statistic) for test in tests])
     if tests[0].problem:
         return JointTest.missing(len(tests))
     if isinstance(tests[0], PairTest):
-        return JointTest(statistic**2, 1.0, nothing, p_value)
-    return JointTest(statistic, float(tests[0].df_num), nothing, p_value)
+        return JointTest(statistic**2, 1.0, no_df, p_value)
+    return JointTest(statistic, float(tests[0].df_num), no_df, p_value)
 
 
 def _answers(fit: RandomizationFit, design: Design, request: Request) -> Answers:
@@ -248,7 +248,7 @@ def _terms(sample: Sample, fit: RandomizationFit) -> tuple[str, ...]:
 
 
 def _message(sample: Sample, fit: RandomizationFit, answers: Answers) -> str:
-    """What a reader of the numbers has to know, a sentence each."""
+    """Remarks on the tests, a sentence each, with the contrasts they are about."""
     request = Request(sample.conf_level, sample.resampling)
     labels = sample.design.contrast_labels
     tests: list[tuple[str, PairTest | OmnibusTest]] = [
@@ -285,7 +285,7 @@ def _remarks(test: PairTest | OmnibusTest, alpha: float) -> list[str]:
 
 
 def _monte_carlo(tests: list[tuple[str, PairTest | OmnibusTest]]) -> list[str]:
-    """How far random draws leave the p-values uncertain."""
+    """The sentence on Monte Carlo intervals of p-values from random draws; none if all are exact."""
     drawn = [
         f"{label} {float(each.p_low):.2g} to {float(each.p_high):.2g}"
         for label, each in tests
@@ -324,13 +324,13 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
 
 
 def _distribution(sample: Sample, label: str, test: PairTest) -> pd.DataFrame:
-    """Of one contrast."""
+    """The histogram of the statistics of one contrast, a row per bin."""
     rows: dict[str, Any] = sample.who("randomization", "randomization") | {"contrast": label}
     rows |= {"statistic": float(test.statistic), "p_value": float(test.p_value)}
     if test.histogram is None or test.plan is None:
-        nothing = {"bin_low": np.nan, "bin_high": np.nan, "count": 0, "extreme": False}
-        none = {"n_assignments": 0, "exact": False, "message": test.problem}
-        return tidy.table("randomization", [rows | nothing | none])
+        empty_bin = {"bin_low": np.nan, "bin_high": np.nan, "count": 0, "extreme": False}
+        no_plan = {"n_assignments": 0, "exact": False, "message": test.problem}
+        return tidy.table("randomization", [rows | empty_bin | no_plan])
     edges = test.histogram.edges
     rows |= {"bin_low": edges[:-1], "bin_high": edges[1:], "count": test.histogram.count}
     rows |= {"extreme": test.histogram.extreme, "message": ""}
