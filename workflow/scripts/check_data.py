@@ -22,7 +22,7 @@ def run(path, sums, settings):
     Columns without a role are looked at here, and only here.
     """
     roles = Roles.from_settings(settings["roles"])
-    found = check_sum(path, sums)
+    digest = check_sum(path, sums)
     given = {"format": settings["form"], **settings["ingest"]}
     with advising(given):
         raw = read_dataset(path, settings)
@@ -38,11 +38,15 @@ def run(path, sums, settings):
                 assigned=settings["assigned"],
                 everything=everything,
             )
-    told = [f"Read with `format: {in_yaml(dict(settings['form']))}`."] if settings["form"] else []
-    notes = [*raw.notes, *told, *filter(None, [reason])]
-    read = {"file": str(path), "sha256": found, "n_read": taken.understood["n_read"]}
-    suspicions = [added(said, given) for said in raw.suspicions]
-    looks = replace(taken.looks, alerts=[added(said, given) for said in taken.looks.alerts])
+    form_notes = (
+        [f"Read with `format: {in_yaml(dict(settings['form']))}`."] if settings["form"] else []
+    )
+    notes = [*raw.notes, *form_notes, *filter(None, [reason])]
+    read = {"file": str(path), "sha256": digest, "n_read": taken.understood["n_read"]}
+    suspicions = [added(suspicion, given) for suspicion in raw.suspicions]
+    looks = replace(
+        taken.looks, alerts=[added(suspicion, given) for suspicion in taken.looks.alerts]
+    )
     return read | {"read_as": notes, "suspicions": suspicions, "looks": asdict(looks)}
 
 
@@ -81,5 +85,5 @@ def explained(suspicions):
 if __name__ == "__main__":
     raw = snakemake.input.raw
     with logged(snakemake, file=raw, dataset=snakemake.wildcards.dataset):
-        found = run(Path(raw), Path(snakemake.input.sums), snakemake.params.settings)
-        write_json(snakemake.output.checked, found)
+        intake_notes = run(Path(raw), Path(snakemake.input.sums), snakemake.params.settings)
+        write_json(snakemake.output.checked, intake_notes)

@@ -21,12 +21,12 @@ def read_sums(file: str) -> dict[str, str]:
         raise ConfigError(file, "", "there is no such list of checksums", fix) from None
     sums = {}
     for number, line in enumerate(lines, start=1):
-        found = SUM.fullmatch(line.strip())
-        if found is None and line.strip():
+        entry = SUM.fullmatch(line.strip())
+        if entry is None and line.strip():
             fix = "write it as `sha256sum` does"
             raise ConfigError(file, f"line {number}", "this is no sum with a file's name", fix)
-        if found is not None:
-            sums[os.path.normpath(found["name"])] = found["sum"].lower()
+        if entry is not None:
+            sums[os.path.normpath(entry["name"])] = entry["sum"].lower()
     return sums
 
 

@@ -205,9 +205,9 @@ def _explain(error: ValidationError, files: Sequence[str]) -> ConfigError:
     if error.validator == "additionalProperties" and WEIGHTS & value.keys():
         return _at((*path, *sorted(WEIGHTS & value.keys())[:1]), files, NO_WEIGHTS, UNWEIGHTED)
     if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        odd = next(key for key in value if key not in known)
-        return _at((*path, odd), files, "unknown key", nearest(str(odd), known))
+        allowed = error.schema.get("properties", {})
+        odd = next(key for key in value if key not in allowed)
+        return _at((*path, odd), files, "unknown key", nearest(str(odd), allowed))
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in value)
         meaning = _meaning(error.schema["properties"][missing])
@@ -264,8 +264,8 @@ def _written(path: Key, files: Sequence[str], *, of_key: bool = False) -> str:
     pair = (None, node)
     for part in path:
         pair = _entry(pair[1], part)
-    found = pair[0] if of_key else pair[1]
-    return str(getattr(found, "value", path[-1]))
+    node = pair[0] if of_key else pair[1]
+    return str(getattr(node, "value", path[-1]))
 
 
 def _entry(node: Any, part: object) -> tuple[Any, Any]:
@@ -278,8 +278,8 @@ def _entry(node: Any, part: object) -> tuple[Any, Any]:
             merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
         elif _is_key(key, part):
             return (key, value)
-    found = (_entry(each, part) for each in merged)
-    return next((pair for pair in found if pair[1] is not None), (None, None))
+    pairs = (_entry(each, part) for each in merged)
+    return next((pair for pair in pairs if pair[1] is not None), (None, None))
 
 
 def _is_key(node: yaml.Node, part: object) -> bool:
@@ -308,11 +308,11 @@ def file_with(path: Sequence[Any], files: Sequence[str]) -> str:
     """The last file that holds the longest part of this path: where the user has to look."""
     best, depth = (files[-1] if files else "the configuration"), 0
     for file in files:
-        node, found = yaml.safe_load(Path(file).read_text(encoding="utf-8")), 0
-        while found < len(path) and isinstance(node, Mapping) and path[found] in node:
-            node, found = node[path[found]], found + 1
-        if found >= max(depth, 1):
-            best, depth = file, found
+        node, matched = yaml.safe_load(Path(file).read_text(encoding="utf-8")), 0
+        while matched < len(path) and isinstance(node, Mapping) and path[matched] in node:
+            node, matched = node[path[matched]], matched + 1
+        if matched >= max(depth, 1):
+            best, depth = file, matched
     return best
 
 

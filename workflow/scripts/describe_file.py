@@ -43,12 +43,12 @@ def describe(file, form):
     columns = profile(raw.table)
     head = f"{path}: {len(raw.table)} rows, {len(columns)} columns"
     codes = suspected_codes(raw.table)
-    layout = [as_typed(said, form) for said in raw.suspicions]
+    layout = [as_typed(suspicion, form) for suspicion in raw.suspicions]
     cleaned = without_label_codes(raw.table, codes)
     kept = columns if cleaned is raw.table else profile(cleaned)
-    hints = [said for said in text_numbers(raw.table, columns) if is_new(said, form)]
+    hints = [hint for hint in text_numbers(raw.table, columns) if is_new(hint, form)]
     again = read_again(file, [*raw.suspicions, *hints], form)
-    suspected = [*layout, *(as_typed(said, form) for said in hints), *suspicions(raw.table, codes)]
+    suspected = [*layout, *(as_typed(hint, form) for hint in hints), *suspicions(raw.table, codes)]
     parts = [
         "\n".join([printable(head), *(printable(note) for note in raw.notes)]),
         "\n".join(column_lines(columns)),
@@ -96,7 +96,7 @@ def wrapped(text):
 
 def read_again(file, suspicions, form):
     """Lines of a draft that say how to describe the file as its layout suggests."""
-    settings = [each for said in suspicions for each in SETTING.findall(said)]
+    settings = [each for suspicion in suspicions for each in SETTING.findall(suspicion)]
     if not settings:
         return []
     why = "guessed from the file as it was read; if it is laid out as is said above, describe it again:"
@@ -144,8 +144,8 @@ def role_lines(layout, columns):
     if before := [each for each in others if each not in after]:
         yield from comment(6, f"could be: {', '.join(before)}")
     if after:
-        said = "no covariates, as they seem to be measured after the treatment"
-        yield from comment(6, f"{said}: {', '.join(after)}")
+        reason = "no covariates, as they seem to be measured after the treatment"
+        yield from comment(6, f"{reason}: {', '.join(after)}")
     for remark in remarks(layout):
         yield from comment(6, remark)
 

@@ -29,8 +29,8 @@ if __name__ == "__main__":
     with logged(snakemake, file=raw, dataset=snakemake.wildcards.dataset):
         checked = read_json(snakemake.input.checked)
         looks = Looks(**checked.pop("looks"))
-        found = read_dataset(Path(raw), params.settings)
-        table, missing, design = run(found.table, params.settings, looks)
+        dataset = read_dataset(Path(raw), params.settings)
+        table, missing, design = run(dataset.table, params.settings, looks)
         design["alerts"] += checked.pop("suspicions")
         source = {"simulated": bool(params.simulated)} | checked
         header = {"dataset": snakemake.wildcards.dataset, "title": params.title}

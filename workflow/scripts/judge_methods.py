@@ -9,12 +9,12 @@ if __name__ == "__main__":
         estimates = read_result(snakemake.input.estimates, "estimates")
         conf_level = read_json(snakemake.input.design)["conf_level"]
         rules = rules_for(conf_level, snakemake.params.rules)
-        found = judged(
+        judgement = judged(
             read_result(snakemake.input.calibration, "calibration"),
             read_json(snakemake.input.overview),
             estimates,
             rules,
             snakemake.params.headline,
         )
-        write_table(snakemake.output.methods, found.methods)
-        write_json(snakemake.output.verdict, verdict_content(found, estimates, rules))
+        write_table(snakemake.output.methods, judgement.methods)
+        write_json(snakemake.output.verdict, verdict_content(judgement, estimates, rules))

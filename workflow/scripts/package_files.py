@@ -78,14 +78,14 @@ def imports_of(name: str) -> tuple[str, ...]:
 
 def _imported(code: str) -> Iterator[str]:
     """Dotted names; `from a import b` gives a and a.b, which may be a module too."""
-    for found in IMPORT.finditer(code):
-        if found["plain"]:
-            yield from (each.split(" as ")[0].strip() for each in found["plain"].split(","))
+    for statement in IMPORT.finditer(code):
+        if statement["plain"]:
+            yield from (each.split(" as ")[0].strip() for each in statement["plain"].split(","))
             continue
-        yield found["module"]
-        names = re.sub(r"#.*", "", found["many"] or found["few"]).split(",")
+        yield statement["module"]
+        names = re.sub(r"#.*", "", statement["many"] or statement["few"]).split(",")
         plain = (each.split(" as ")[0].strip() for each in names)
-        yield from (f"{found['module']}.{each}" for each in plain if each)
+        yield from (f"{statement['module']}.{each}" for each in plain if each)
 
 
 def _cells(qmd: str) -> str:

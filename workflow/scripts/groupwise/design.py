@@ -292,8 +292,8 @@ def _covariate(values: pd.Series) -> _Part:
 
 def _codes(values: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
     """Integer codes and labels, in natural order."""
-    found = labels(values).cat
-    return found.codes.to_numpy(dtype=int), tuple(found.categories)
+    categorical = labels(values).cat
+    return categorical.codes.to_numpy(dtype=int), tuple(categorical.categories)
 
 
 def _reference_grid(parts: list[_Part], n_arms: int) -> np.ndarray:
@@ -357,32 +357,34 @@ def check_assigned(design: Design, assigned: str | None) -> None:
 
 
 def _warnings(design: Design) -> list[str]:
-    found = []
+    sentences = []
     n_groups = [
         int(np.count_nonzero(np.bincount(design.group[design.arm == j])))
         for j in range(len(design.arm_labels))
     ]
     few = {label: n for label, n in zip(design.arm_labels, n_groups, strict=True) if n < FEW_GROUPS}
     if len(few) == len(n_groups) and len(set(n_groups)) == 1:
-        found.append(f"Every arm has only {n_groups[0]} groups: inference rests on very few units.")
+        sentences.append(
+            f"Every arm has only {n_groups[0]} groups: inference rests on very few units."
+        )
     elif few:
         named = ", ".join(f"{n} in '{label}'" for label, n in few.items())
-        found.append(f"There are few groups, {named}: inference rests on very few units.")
+        sentences.append(f"There are few groups, {named}: inference rests on very few units.")
     singles = int((design.group_size == 1).sum())
     if singles:
         verb = "has" if singles == 1 else "have"
-        found.append(f"{singles} of {design.n_groups} groups {verb} one member only.")
+        sentences.append(f"{singles} of {design.n_groups} groups {verb} one member only.")
     if design.aliased:
         names = ", ".join(f"'{name}'" for name in design.aliased)
-        found.append(f"Left out, because other terms of the model already say it: {names}.")
+        sentences.append(f"Left out, because other terms of the model already say it: {names}.")
     if design.kind == "mixed":
         n = int((design.arm_of_group < 0).sum())
-        found.append(f"{n} of {design.n_groups} groups hold several arms, the others one.")
+        sentences.append(f"{n} of {design.n_groups} groups hold several arms, the others one.")
     if design.block is not None:
         arms = np.zeros((len(design.block_labels), len(design.arm_labels)), dtype=bool)
         arms[design.block, design.arm] = True
         partial = int((arms.sum(axis=1) < arms.shape[1]).sum())
         if partial:
             verb = "does" if partial == 1 else "do"
-            found.append(f"{partial} of {len(arms)} blocks {verb} not hold every arm.")
-    return found
+            sentences.append(f"{partial} of {len(arms)} blocks {verb} not hold every arm.")
+    return sentences

@@ -65,7 +65,7 @@ def take_in(
     modelling = dict(modelling) | {"assigned_with": seen.assigned_with}
     design = make_design(ingested.table, roles, **modelling)
     check_assigned(design, assigned)
-    found = describe(design)
+    described = describe(design)
     understood = {
         "roles": _listed_roles(roles),
         "conf_level": conf_level,
@@ -83,10 +83,10 @@ def take_in(
         "dropped": dict(ingested.dropped),
         "missing": missing_by_arm(ingested.missing),
         "rank_deficient": modelling["rank_deficient"],
-        "warnings": [*found["warnings"], *ingested.warnings, *seen.warnings],
+        "warnings": [*described["warnings"], *ingested.warnings, *seen.warnings],
         "alerts": [*ingested.alerts, *seen.alerts],
     }
-    return Intake(ingested.table, ingested.missing, found | understood, seen)
+    return Intake(ingested.table, ingested.missing, described | understood, seen)
 
 
 def _look(

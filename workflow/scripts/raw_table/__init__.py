@@ -98,18 +98,18 @@ def read_raw(
     InputError
         For a file that cannot be read, or can be read in two ways.
     """
-    reader, known = FORMATS.get(path.suffix.lower(), OTHER)
-    form = checked_form(form, known, path.name)
+    reader, form_keys = FORMATS.get(path.suffix.lower(), OTHER)
+    form = checked_form(form, form_keys, path.name)
     try:
         if path.stat().st_size == 0:
             raise InputError("file", *EMPTY)
         if path.suffix.lower() in REFUSED:
             raise InputError("file", f"the file is {REFUSED[path.suffix.lower()]}", SAVE_AS)
-        found = reader(path, Wanted.of(roles, also, missing_codes), form)
+        parts = reader(path, Wanted.of(roles, also, missing_codes), form)
     except OSError as error:
         problem = f"the file cannot be read ({error.strerror or error})"
         raise InputError("file", problem, "make it readable for you") from error
-    return Raw(*found)
+    return Raw(*parts)
 
 
 def read_dataset(path: Path, settings: Mapping[str, Any]) -> Raw:
@@ -148,9 +148,9 @@ def sha256(path: Path) -> str:
 
 def check_sum(path: Path, sums: Path) -> str:
     """The file's sha256, after comparing it with the one listed for it in SHA256SUMS, if any."""
-    found, listed = sha256(path), listed_sum(path, sums, read_sums(str(sums)))
-    if listed is not None and listed != found:
-        problem = f"its sha256 is {found[:12]}..., but {sums} lists {listed[:12]}..."
+    digest, listed = sha256(path), listed_sum(path, sums, read_sums(str(sums)))
+    if listed is not None and listed != digest:
+        problem = f"its sha256 is {digest[:12]}..., but {sums} lists {listed[:12]}..."
         fix = "restore the file, or if the change is meant, write the new sum there"
         raise InputError("file", f"the file has changed: {problem}", fix)
-    return found
+    return digest

@@ -62,13 +62,19 @@ SETTINGS = {
 }
 
 
-def checked_form(form: Mapping[str, Any] | None, known: Sequence[str], file: str) -> dict[str, Any]:
+def checked_form(
+    form: Mapping[str, Any] | None, form_keys: Sequence[str], file: str
+) -> dict[str, Any]:
     """The settings that are given, each of them one of this kind of file."""
     given = {key: value for key, value in (form or {}).items() if value is not None}
     for key, value in given.items():
-        if key not in known:
+        if key not in form_keys:
             problem = f"a file like '{file}' has no such setting"
-            fix = f"its settings are: {', '.join(known)}" if known else "remove it: it has none"
+            fix = (
+                f"its settings are: {', '.join(form_keys)}"
+                if form_keys
+                else "remove it: it has none"
+            )
             raise InputError(f"format.{key}", problem, fix)
         if not SETTINGS[key].fits(value):
             raise InputError(f"format.{key}", f"{value!r} does not fit", SETTINGS[key].write)

@@ -44,8 +44,8 @@ def without_unit(text: pa.Array, name: str, form: Mapping[str, Any]) -> pa.Array
     odd: Counter[str] = Counter()
 
     def taken_off(value: str) -> str:
-        found = pattern.fullmatch(value)
-        number = found["sign"] + (found["one"] or found["two"]).strip() if found else value
+        match = pattern.fullmatch(value)
+        number = match["sign"] + (match["one"] or match["two"]).strip() if match else value
         if not is_number(number):
             odd[value] += 1
         return number
@@ -88,8 +88,8 @@ def without_thousands(text: pa.Array, name: str, sign: str, *, strict: bool) -> 
         return text
 
     def joined(value: str) -> str:
-        found = pattern.fullmatch(value)
-        return re.sub(f"[{BETWEEN[sign]}]", "", value) if found else value
+        match = pattern.fullmatch(value)
+        return re.sub(f"[{BETWEEN[sign]}]", "", value) if match else value
 
     return mapped(text, joined)
 

@@ -82,12 +82,12 @@ def _read(
 def _labelled(values: pd.Series, labels: Mapping[str, str], *, complete: bool) -> pd.Series | None:
     """Labels for codes; None if no code has one, or, with `complete`, if a code has none."""
     codes = identifier(values)
-    found = sorted(set(codes.dropna()))
-    known = labels.keys() & set(found)
-    if not known or (complete and len(known) < len(found)):
+    distinct = sorted(set(codes.dropna()))
+    labelled = labels.keys() & set(distinct)
+    if not labelled or (complete and len(labelled) < len(distinct)):
         return None
     seen: dict[str, str] = {}
-    for code in found:
+    for code in distinct:
         twin = seen.setdefault(labels.get(code, code), code)
         if twin != code:
             problem = f"the codes {twin} and {code} of '{values.name}' share the label "

@@ -52,13 +52,13 @@ def guessed_header(rows: Sequence[Numbered]) -> tuple[int, ...]:
 
 def _lower_headers(rows: Sequence[Numbered], width: int) -> list[int]:
     """Rows below the names that go on with them, such as units: text where numbers follow."""
-    found: list[int] = []
+    numbers: list[int] = []
     for k, (number, row) in enumerate(rows[:2]):
         if _n_filled(row) < width and _is_heading(row) and _above_numbers(row, rows[k + 1 :]):
-            found.append(number)
+            numbers.append(number)
         else:
             break
-    return found
+    return numbers
 
 
 def header_sentence(header: Sequence[int]) -> tuple[str, str]:
@@ -77,8 +77,8 @@ def hides_names(names: Sequence[str], wanted: Wanted) -> bool:
 
 def title_sentence(header: Sequence[int]) -> str:
     """The same as a sentence of its own."""
-    said = sentence(*header_sentence(header))
-    return said[0].upper() + said[1:]
+    text = sentence(*header_sentence(header))
+    return text[0].upper() + text[1:]
 
 
 def second_header(names: Sequence[str], rows: Sequence[Numbered], header: int) -> list[str]:
@@ -118,13 +118,13 @@ def _survey_rows(rows: Sequence[Numbered]) -> list[int]:
 
 def _above_numbers(row: Row, below: Sequence[Numbered]) -> list[int]:
     """Columns that have text in this row and numbers in nearly all rows below."""
-    found = []
+    places = []
     for i, cell in enumerate(row):
         cells = [each[i] for _, each in below if i < len(each) and not _is_missing(each[i])]
         numbers = sum(map(_is_numeric, cells))
         if not is_empty(cell) and len(cells) >= 3 and numbers >= 0.8 * len(cells):
-            found.append(i)
-    return found
+            places.append(i)
+    return places
 
 
 # Ends ---------------------------------------------------------------------------------------------
@@ -135,12 +135,12 @@ def tail(rows: Sequence[Numbered]) -> list[Numbered]:
     filled = [(number, row) for number, row in rows if not is_blank(row)]
     width = max((len([c for c in row if not is_empty(c)]) for _, row in filled), default=0)
     width = max(width, _columns_filled(row for _, row in filled[:-LAST_ROWS] or filled))
-    found: list[Numbered] = []
+    headers: list[Numbered] = []
     for number, row in reversed(filled[-LAST_ROWS:]):
         if width < 3 or not (_is_footnote(row) or _is_total(row, width)):
             break
-        found.insert(0, (number, row))
-    return found if len(found) < len(filled) - 1 else []
+        headers.insert(0, (number, row))
+    return headers if len(headers) < len(filled) - 1 else []
 
 
 def tail_sentences(rows: Sequence[Numbered], skipped: int = 0) -> list[str]:
@@ -179,20 +179,20 @@ def block_sentences(filled: Mapping[str, np.ndarray]) -> list[str]:
     """
     starts = {name: np.flatnonzero(there) for name, there in filled.items()}
     n = max((len(there) for there in filled.values()), default=0)
-    found = {name for name, at in starts.items() if _are_blocks(at, n)}
-    inside = {row for name in found for row in starts[name].tolist()}
+    block_columns = {name for name, at in starts.items() if _are_blocks(at, n)}
+    inside = {row for name in block_columns for row in starts[name].tolist()}
     # A column of larger blocks may have two of them only: they start where smaller ones do.
-    found |= {
+    block_columns |= {
         name
         for name, at in starts.items()
-        if found and 2 <= len(at) < n / 2 and at[0] == 0 and inside >= set(at.tolist())
+        if block_columns and 2 <= len(at) < n / 2 and at[0] == 0 and inside >= set(at.tolist())
     }
-    if not found:
+    if not block_columns:
         return []
-    listed = ", ".join(in_yaml(name) for name in starts if name in found)
-    several = "Columns" if len(found) > 1 else "Column"
-    names = ", ".join(f"'{name}'" for name in starts if name in found)
-    verb = "are" if len(found) > 1 else "is"
+    listed = ", ".join(in_yaml(name) for name in starts if name in block_columns)
+    several = "Columns" if len(block_columns) > 1 else "Column"
+    names = ", ".join(f"'{name}'" for name in starts if name in block_columns)
+    verb = "are" if len(block_columns) > 1 else "is"
     return [
         f"{several} {names} {verb} filled only at the start of each block of rows, as merged cells "
         f"are; fill the rows below by `format: {{fill_down: [{listed}]}}`."

@@ -368,14 +368,14 @@ def _decimal(
     """The decimal sign: a comma if numbers have one that separates no columns."""
     if delimiter == ",":
         return "."
-    found = {
+    uses_comma = {
         name: has_decimal_commas(text)
         for name, text, is_number in zip(names, columns, numbers, strict=True)
         if is_number
     }
-    unclear = [name for name, commas in found.items() if commas is None]
-    if unclear and True not in found.values():
+    unclear = [name for name, commas in uses_comma.items() if commas is None]
+    if unclear and True not in uses_comma.values():
         problem = f"the commas in the numbers of column '{unclear[0]}' may be decimal or not"
         fix = 'write `format: {decimal: ","}`, or `format: {thousands: ","}`'
         raise InputError("file", problem, f"{fix} if they separate thousands")
-    return "," if True in found.values() else "."
+    return "," if True in uses_comma.values() else "."

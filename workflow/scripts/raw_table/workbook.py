@@ -114,8 +114,10 @@ def _frame(
     """The cells as they are stored, but for codes, units and the spelling of numbers in text."""
     down = filled_down(form)
     filled = {i: fill_down(cells) if names[i] in down else cells for i, cells in columns.items()}
-    found = {i: _values(cells, label=names[i] in wanted.labels) for i, cells in filled.items()}
-    frame = pd.DataFrame(found, index=pd.RangeIndex(len(next(iter(columns.values())))))
+    columns_of_values = {
+        i: _values(cells, label=names[i] in wanted.labels) for i, cells in filled.items()
+    }
+    frame = pd.DataFrame(columns_of_values, index=pd.RangeIndex(len(next(iter(columns.values())))))
     frame = frame.set_axis(pd.Index([names[i] for i in columns], dtype=object), axis="columns")
     frame, met = drop_codes(frame, wanted.codes)
     if {"units", "thousands", "decimal"} & form.keys():
@@ -205,9 +207,9 @@ def _sheet(path: Path, named: object) -> str:
 
 
 def _rows(book: openpyxl.Workbook, sheet: str, *, cells: bool = False) -> Iterator[Row]:
-    found = book[sheet]
-    found.reset_dimensions()  # what a file says of them may be wrong
-    yield from found.iter_rows(values_only=not cells)
+    worksheet = book[sheet]
+    worksheet.reset_dimensions()  # what a file says of them may be wrong
+    yield from worksheet.iter_rows(values_only=not cells)
 
 
 def _values(cells: Sequence[Any], *, label: bool) -> pd.Series:
