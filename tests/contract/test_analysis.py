@@ -246,7 +246,7 @@ def test_headline_is_the_preferred_methods_until_the_verdict_leads() -> None:
     assert "Call calibrate() to simulate it" in repr(auto) and "by default" in repr(auto)
     found = auto.calibrate(replicates=500)
     assert found.verdict.calibrated and not found.verdict.chosen
-    assert auto.headline == found.verdict.headline == found.said["lead"]
+    assert auto.headline == found.verdict.headline == found.content["lead"]
     judged = auto.verdict.set_index("method")["judgement"]
     assert judged["ols_classical"] == "liberal" and judged[auto.headline] in ("holds", "careful")
     assert found.verdict.sentences[0] in repr(auto) and "by default" not in repr(auto)

@@ -126,6 +126,22 @@ def test_modules_and_public_functions_say_what_they_are(path: Path) -> None:
     assert len(public) <= len(tree(path).body) / 2, public
 
 
+def test_classes_differ_in_name() -> None:
+    names = [n.name for path in MODULES for n in tree(path).body if isinstance(n, ast.ClassDef)]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_house_words_name_nothing() -> None:
+    """What has a term in the field is called by it."""
+    named = {
+        f"{path.name}: {node.id}"
+        for path in MODULES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Name) and node.id in ("found", "own", "said", "known", "told")
+    }
+    assert not named
+
+
 # Rules name the files of the package that they run -------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.figures import Figure, Tables, draw, names
-from groupwise.report import calibration as said
+from groupwise.report import calibration
 from groupwise.report import prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
@@ -89,7 +89,7 @@ class Analysis:
     @property
     def headline(self) -> str:
         """The method the summary leads with."""
-        return str(self._judged.said["lead"])
+        return str(self._judged.content["lead"])
 
     @cached_property
     def influence(self) -> pd.DataFrame:
@@ -272,7 +272,7 @@ class Analysis:
             f"method, {method_label(self.headline)}; {size}."
         )
         parts = [*_alert(facts.alerts), how, _answer(facts)]
-        parts += [prose.disagreement(facts), said.verdict(facts)]
+        parts += [prose.disagreement(facts), calibration.verdict(facts)]
         return "\n\n".join([*parts, *(escape(each) for each in self.warnings)])
 
     @property
@@ -282,7 +282,7 @@ class Analysis:
             results=self.tables,
             provenance={},
             alt={},
-            verdict=self._judged.said,
+            verdict=self._judged.content,
             calibration=self._judged.overview,
             truth=self.truth,
         )

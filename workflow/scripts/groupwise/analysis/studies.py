@@ -37,13 +37,13 @@ class Calibration:
     calibration : a row per scenario, method, contrast and measure, with its Monte Carlo error
     overview : what was simulated, as in calibration.json
     verdict : which methods can be trusted
-    said : the verdict as in verdict.json
+    content : the verdict as in verdict.json
     """
 
     calibration: pd.DataFrame
     overview: Mapping[str, Any]
     verdict: Verdict
-    said: Mapping[str, Any]
+    content: Mapping[str, Any]
 
     def _repr_markdown_(self) -> str:
         methods = self.verdict.methods
