@@ -81,24 +81,31 @@ def sum_by(values: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
 
 
 def invert(A: np.ndarray) -> np.ndarray:
-    """Inverses of positive definite matrices, shape (B, p, p), one pivot at a time for all of them.
-
-    The sweep operator (Goodnight 1979); numpy's own loop takes over where matrices are large.
-    """
+    """Inverses (B, p, p) of positive definite matrices; numpy's own loop where they are large or few."""
     p = A.shape[-1]
     if p > 12 or len(A) < 8:
         inverse: np.ndarray = np.linalg.inv(A)
         return inverse
+    return sweep(A)[0]
+
+
+def sweep(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inverses (B, p, p) of symmetric matrices and their pivots (B, p), one pivot at a time for all.
+
+    The sweep operator (Goodnight 1979). Pivots are all positive where a matrix is positive definite;
+    their product is its determinant.
+    """
     A = A.copy()
-    for k in range(p):
-        pivot = A[:, k, k].copy()
+    pivots = np.empty(A.shape[:-1])
+    for k in range(A.shape[-1]):
+        pivot = pivots[:, k] = A[:, k, k].copy()
         row = A[:, k, :] / pivot[:, None]
         column = A[:, :, k].copy()
         A -= column[:, :, None] * row[:, None, :]
         A[:, k, :] = row
         A[:, :, k] = -column / pivot[:, None]
         A[:, k, k] = 1 / pivot
-    return A
+    return A, pivots
 
 
 def pairwise_differences(values: np.ndarray) -> np.ndarray:

@@ -22,8 +22,7 @@ from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.figures import Figure, Tables, draw, names
-from groupwise.report import calibration
-from groupwise.report import prose
+from groupwise.report import calibration, prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
 from groupwise.results import as_written

@@ -28,9 +28,6 @@ from groupwise.tidy import Inference, JointTest
 EQUAL_DF = 1e-8
 """lmerTest averages degrees of freedom that differ by less than this."""
 
-UNIDENTIFIED = 1e-10
-"""Eigenvalues of an information matrix below this share of the largest carry no information."""
-
 
 # ---- one combination at a time -----------------------------------------------------------------------
 
@@ -51,17 +48,17 @@ def kenward_roger(fit: Fit, L: np.ndarray, conf_level: float) -> Inference:
 
 def satterthwaite_df(at: Information) -> np.ndarray:
     """Degrees of freedom (..., k) of each combination."""
-    return _df(at.vcov, _in_theta(at), inverse(at.observed))
+    return _df(at.vcov, _in_theta(at), at.observed_inverse)
 
 
 def kenward_roger_df(at: Information) -> np.ndarray:
     """Degrees of freedom (..., k) of each combination: pbkrtest's Lb_ddf of single rows."""
-    return _df(at.vcov, _with_scale(at.slopes, at.vcov), inverse(at.expected))
+    return _df(at.vcov, _with_scale(at.slopes, at.vcov), at.expected_inverse)
 
 
 def adjusted_vcov(at: Information) -> np.ndarray:
     """Kenward and Roger's (1997, eq. 5) covariance of L beta, (..., k, k)."""
-    W = 2 * inverse(at.expected)[..., :-1, :-1]
+    W = 2 * at.expected_inverse[..., :-1, :-1]
     vcov = at.vcov + 2 * np.einsum("...rs,...rsij->...ij", W, at.curvature)
     symmetric: np.ndarray = (vcov + vcov.swapaxes(-1, -2)) / 2
     return symmetric
@@ -83,26 +80,8 @@ def _df(vcov: np.ndarray, slopes: np.ndarray, half_covariance: np.ndarray) -> np
     slope = np.diagonal(slopes, axis1=-2, axis2=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = slope / v[..., None, :]
-        df: np.ndarray = 1 / np.einsum(
-            "...rk,...rs,...sk->...k", relative, half_covariance, relative, optimize=True
-        )
+        df: np.ndarray = 1 / (relative * (half_covariance @ relative)).sum(axis=-2)
     return df
-
-
-def inverse(information: np.ndarray) -> np.ndarray:
-    """Inverses (..., r, r) over eigenvectors of positive curvature; NaN where one is not finite.
-
-    That leaves out what the data do not tell, as lmerTest does with a flat deviance.
-    """
-    ok = np.isfinite(information).all(axis=(-1, -2))[..., None, None]
-    information = np.where(ok, information, np.eye(information.shape[-1]))
-    diagonal = np.diagonal(information, axis1=-2, axis2=-1)
-    scale = np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 1.0)
-    values, vectors = np.linalg.eigh(information * scale[..., :, None] * scale[..., None, :])
-    keep = values > UNIDENTIFIED * values[..., -1:]
-    root = np.where(keep, 1 / np.sqrt(np.where(keep, values, 1.0)), 0.0)[..., None, :] * vectors
-    root = scale[..., None] * root
-    return np.where(ok, root @ root.swapaxes(-1, -2), np.nan)
 
 
 # ---- all rows of L at once ---------------------------------------------------------------------------
@@ -119,9 +98,10 @@ def satterthwaite_joint(fit: Fit, L: np.ndarray) -> JointTest:
     variances, vectors = np.linalg.eigh(np.where(ok[..., None, None], at.vcov, np.eye(len(L))))
     variances, vectors = variances[..., -q:], vectors[..., -q:]
     t = np.einsum("...ki,...k->...i", vectors, fit.beta @ L.T) / np.sqrt(variances)
-    slopes = np.einsum("...ki,...rkl,...li->...ri", vectors, _in_theta(at), vectors, optimize=True)
+    turned = vectors[..., None, :, :]
+    slopes = (turned * (_in_theta(at) @ turned)).sum(axis=-2)
     relative = slopes / variances[..., None, :]
-    spread = np.einsum("...ri,...rs,...si->...i", relative, inverse(at.observed), relative)
+    spread = (relative * (at.observed_inverse @ relative)).sum(axis=-2)
     with np.errstate(divide="ignore", invalid="ignore"):
         df = combined_df(1 / spread)
     return f_tail(np.where(ok, (t**2).mean(axis=-1), np.nan), q, df)
@@ -140,9 +120,9 @@ def kenward_roger_scaling(at: Information) -> tuple[np.ndarray, np.ndarray]:
     ok = np.isfinite(at.vcov).all(axis=(-1, -2))[..., None, None]
     vcov = np.where(ok, at.vcov, np.eye(at.vcov.shape[-1]))
     M = np.linalg.solve(vcov[..., None, :, :], _with_scale(at.slopes, at.vcov))
-    W, trace = 2 * inverse(at.expected), np.trace(M, axis1=-2, axis2=-1)
-    A1 = np.einsum("...r,...rs,...s->...", trace, W, trace, optimize=True)
-    A2 = np.einsum("...rs,...rij,...sji->...", W, M, M, optimize=True)
+    W, trace = 2 * at.expected_inverse, np.trace(M, axis1=-2, axis2=-1)
+    A1 = (trace * (W @ trace[..., None])[..., 0]).sum(axis=-1)
+    A2 = np.einsum("...rij,...rji->...", M, np.einsum("...rs,...sij->...rij", W, M))
     return scaled_f(A1, A2, at.vcov.shape[-1])
 
 

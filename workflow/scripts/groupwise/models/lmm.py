@@ -26,7 +26,7 @@ from groupwise.models.cross_products import (
     over_levels,
     restrict,
 )
-from groupwise.models.information import Information, bordered
+from groupwise.models.information import Information, bordered, for_last_combinations
 from groupwise.models.lmm_likelihood import (
     Curves,
     Eliminated,
@@ -482,6 +482,7 @@ class LmmFit:
 
     # ---- what small samples need -----------------------------------------------------------------
 
+    @for_last_combinations
     def information(self, L: np.ndarray) -> Information:
         """Variances of L beta, L (k, p), their derivatives, and the information matrices of a REML fit.
 

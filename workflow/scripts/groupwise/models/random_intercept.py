@@ -24,7 +24,7 @@ import numpy as np
 from scipy import sparse
 
 from groupwise.algebra import invert
-from groupwise.models.information import Information, bordered
+from groupwise.models.information import Information, bordered, for_last_combinations
 
 LARGEST_EIGENPROBLEM = 1000
 """Above this order the criterion is evaluated from cross-products by group size instead."""
@@ -635,6 +635,7 @@ class RandomInterceptFit:
         """The ML fits (B,) to the same outcomes."""
         return self.model.fit_sums(self.sums, reml=False)
 
+    @for_last_combinations
     def information(self, L: np.ndarray) -> Information:
         """Variances of L beta, L (k, p), their derivatives, and the information matrices of a REML fit.
 
