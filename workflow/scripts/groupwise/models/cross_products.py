@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -72,6 +73,15 @@ class CrossProducts:
     segments: tuple[Segment, ...]
     parameters: Parameters
     log_det_X: float
+
+    @cached_property
+    def kinds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The distinct matrices of A (J, q, q), which of them each level has (G,), how many do (J,)."""
+        flat_A = self.A.reshape(len(self.A), -1)
+        first, kind, count = np.unique(
+            flat_A, axis=0, return_index=True, return_inverse=True, return_counts=True
+        )[1:]
+        return self.A[first], kind.reshape(-1), count
 
     @property
     def p(self) -> int:

@@ -82,8 +82,10 @@ def eliminate(y: Outcomes, theta: np.ndarray) -> Eliminated:
     x = y.x
     G = x.parameters.covariance(x.parameters.omega(theta))
     lead, C = G[x.lead][:, None], x.C[None]
-    W, log_det = _resolvent(product(x.A[None], lead))
-    N, B = product(lead, W), _with_y(x.B, y.lead)
+    A, kind, count = x.kinds
+    W, log_det = _resolvent(product(A[None], lead), count)
+    N, W = product(lead, W)[:, kind], W[:, kind]
+    B = _with_y(x.B, y.lead)
     NB = product(N, B)
     RV = x.R - gram(x, C, product(N, C))
     DV = _with_y(x.D, y.rest) - gram(x, C, NB)
@@ -104,22 +106,25 @@ def _with_y(columns: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.concatenate([of_X, y[..., None]], axis=-1)
 
 
-def _resolvent(AG: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(I + A G)^-1 of (B, L, q, q), and sums (B,) of the log determinants of I + A G."""
+def _resolvent(AG: np.ndarray, count: float | np.ndarray = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """(I + A G)^-1 of (B, L, q, q), and sums (B,) of the log determinants of I + A G.
+
+    Each of the L matrices stands for as many equal ones as `count` says.
+    """
     if AG.shape[-1] == 1:
-        return 1 / (1 + AG), np.log1p(AG).sum(axis=(1, 2, 3))
+        return 1 / (1 + AG), (count * np.log1p(AG[..., 0, 0])).sum(axis=1)
     plus = np.eye(AG.shape[-1]) + AG
     if AG.shape[-1] == 2:
         det = plus[..., 0, 0] * plus[..., 1, 1] - plus[..., 0, 1] * plus[..., 1, 0]
         adjoint = np.negative(plus)
         adjoint[..., 0, 0], adjoint[..., 1, 1] = plus[..., 1, 1], plus[..., 0, 0]
-        return adjoint / det[..., None, None], np.log(det).sum(axis=1)
+        return adjoint / det[..., None, None], (count * np.log(det)).sum(axis=1)
     if plus.shape[0] == plus.shape[1] == 1 and plus.size > LARGE:
         factors = linalg.lu_factor(plus[0, 0], check_finite=False)
         log_det = np.log(np.abs(np.diag(factors[0]))).sum()
         inverse = linalg.lu_solve(factors, np.eye(plus.shape[-1]), check_finite=False)
-        return inverse[None, None], np.array([log_det])
-    return np.linalg.inv(plus), np.linalg.slogdet(plus)[1].sum(axis=1)
+        return inverse[None, None], (count * log_det).reshape(1)
+    return np.linalg.inv(plus), (count * np.linalg.slogdet(plus)[1]).sum(axis=1)
 
 
 def solve_gls(cross: np.ndarray) -> Gls:
