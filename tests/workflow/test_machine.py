@@ -88,7 +88,7 @@ def test_a_data_frame_gives_the_same_tables_to_the_last_digit(
             own = expected["method"].isin(PLANNED)
             expected = expected[own].reset_index(drop=True)
         pd.testing.assert_frame_equal(table, expected, check_exact=True, obj=name)
-    judged = json.loads(json.dumps([found._judged.said, found._judged.overview]))
+    judged = json.loads(json.dumps([found._judged.content, found._judged.overview]))
     assert judged == [read_json(folder / f"{name}.json") for name in ("verdict", "calibration")]
     written = read_json(folder / "design.json")
     assert found.design == {key: value for key, value in written.items() if key != "source"} | {
