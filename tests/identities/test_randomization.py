@@ -34,7 +34,8 @@ THREE_ARMS = (np.array([0, 1, 2, 0, 1, 2, 0, 1]), np.array([0, 0, 0, 0, 0, 0, 1,
 def units_of(arm: np.ndarray, block: np.ndarray, n_covariates: int = 0, seed: int = 0) -> Units:
     """Units of one individual each, with random covariates."""
     C = np.random.default_rng(seed).normal(size=(len(arm), n_covariates))
-    return Units(np.asarray(arm), np.asarray(block), C, np.arange(len(arm)))
+    rows = Rows.individuals(len(arm))
+    return Units(np.asarray(arm), np.asarray(block), C, np.arange(len(arm)), rows)
 
 
 def outcome(n: int, seed: int = 1) -> np.ndarray:

@@ -115,3 +115,14 @@ def pairwise_differences(values: np.ndarray) -> np.ndarray:
     """
     earlier, later = np.triu_indices(values.shape[-1], 1)
     return np.asarray(values[..., later] - values[..., earlier])
+
+
+def semidefinite_cholesky(S: np.ndarray, rounding: float = 0.0) -> np.ndarray:
+    """Lower-triangular L with L L' = S; a pivot that is rounding error makes a column of 0."""
+    S, L = S.copy(), np.zeros_like(S)
+    floor = np.maximum(1e-14 * np.diag(S), rounding)
+    for j in range(len(S)):
+        if S[j, j] > floor[j]:
+            L[j:, j] = S[j:, j] / np.sqrt(S[j, j])
+            S -= np.outer(L[:, j], L[:, j])
+    return L

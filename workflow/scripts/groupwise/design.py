@@ -14,6 +14,7 @@ from groupwise.algebra import independent_columns, pivoted_rank, sum_by
 from groupwise.data.errors import InputError
 from groupwise.data.labels import labels
 from groupwise.data.validate import Roles
+from groupwise.rows import Rows
 
 FEW_GROUPS = 5
 """An arm with fewer groups has a warning."""
@@ -27,6 +28,7 @@ class Design:
     ----------
     X : (n, p)
         Intercept, one indicator per arm but the reference, blocks, covariates.
+    rows : what the n rows are: individuals, unless the design is compressed (see `compression`)
     terms : p names
     role : p of intercept, treatment, block, covariate
     arm, group, block, second : (n,) integer codes; None where there are no blocks, no second group
@@ -45,6 +47,7 @@ class Design:
     """
 
     X: np.ndarray
+    rows: Rows
     terms: tuple[str, ...]
     role: tuple[str, ...]
     arm: np.ndarray
@@ -65,7 +68,7 @@ class Design:
 
     @property
     def n_obs(self) -> int:
-        return self.X.shape[0]
+        return self.rows.n_obs
 
     @property
     def n_groups(self) -> int:
@@ -74,19 +77,20 @@ class Design:
     @cached_property
     def group_size(self) -> np.ndarray:
         """(G,) number of individuals."""
-        return np.bincount(self.group, minlength=self.n_groups)
+        return self.rows.sizes(self.group, self.n_groups)
 
     @cached_property
     def first_of_group(self) -> np.ndarray:
         """(G,) index of one row of each group."""
         first = np.empty(self.n_groups, dtype=int)
-        first[self.group[::-1]] = np.arange(self.n_obs)[::-1]  # of several the last one stays
+        first[self.group[::-1]] = np.arange(len(self.group))[::-1]  # of several the last one stays
         return first
 
     @cached_property
     def constant_in_groups(self) -> np.ndarray:
         """(p,) mask of the columns of X that have one value in every group."""
-        return np.isclose(self.X, self.X[self.first_of_group][self.group]).all(axis=0)
+        means = self.group_means(self.X.T).T
+        return np.isclose(self.X, means[self.group] * self.rows.ones[:, None]).all(axis=0)
 
     @cached_property
     def arm_of_group(self) -> np.ndarray:
@@ -119,7 +123,7 @@ class Design:
 
     def group_means(self, values: np.ndarray) -> np.ndarray:
         """Means (..., G) over the members of each group of values (..., n)."""
-        return sum_by(values, self.group, self.n_groups) / self.group_size
+        return sum_by(values * self.rows.ones, self.group, self.n_groups) / self.group_size
 
     def columns(self, *roles: str) -> np.ndarray:
         """Indices of the columns of X that play one of these roles."""
@@ -175,6 +179,7 @@ def make_design(
     L_means = _reference_grid(parts, len(arm_labels))[:, kept]
     design = Design(
         X=X if kept.all() else X[:, kept],
+        rows=Rows.individuals(len(X)),
         terms=tuple(np.array(terms, dtype=object)[kept]),
         role=tuple(np.array(role, dtype=object)[kept]),
         arm=arm,

@@ -47,7 +47,7 @@ from groupwise.inference.variance_test import group_variance_test
 from groupwise.models.blups import RandomEffects
 from groupwise.models.lmm import LinearMixedModel, LmmFit
 from groupwise.models.random_intercept import RandomIntercept, RandomInterceptFit
-from groupwise.models.random_terms import RandomTerm, random_intercept
+from groupwise.models.random_terms import RandomTerm
 from groupwise.tidy import Inference, JointTest
 
 __all__ = [
@@ -76,8 +76,8 @@ def mixed_model(design: Design) -> MixedModel:
         If it cannot be fitted to any outcome, with the reason.
     """
     if has_one_intercept(design):
-        return RandomIntercept.of(design.X, design.group)
-    return LinearMixedModel.of(design.X, random_terms(design))
+        return RandomIntercept.of(design.X, design.group, design.rows)
+    return LinearMixedModel.of(design.X, random_terms(design), design.rows)
 
 
 def fit_one(design: Design, y: np.ndarray) -> MixedFit:
@@ -105,18 +105,20 @@ def random_terms(design: Design) -> list[RandomTerm]:
 
     Blocks have a term where they are random, a second grouping where there is one.
     """
-    Z, names = np.ones((design.n_obs, 1)), design.arm_labels[:0]
+    ones = design.rows.ones[:, None]
+    Z, names = ones, design.arm_labels[:0]
     if design.random_slopes != "none":
-        Z = np.hstack([Z, design.arm[:, None] == np.arange(1, len(design.arm_labels))])
+        in_arm = design.arm[:, None] == np.arange(1, len(design.arm_labels))
+        Z = np.hstack([ones, ones * in_arm])
         names = design.arm_labels[1:]
     correlated = design.random_slopes != "diagonal"
     terms = [
         RandomTerm(design.group, Z, correlated, "group", design.group_labels, ("Intercept", *names))
     ]
     if design.block is not None and design.blocks_as == "random":
-        terms.append(random_intercept(design.block, name="block", labels=design.block_labels))
+        terms.append(RandomTerm(design.block, ones, name="block", labels=design.block_labels))
     if design.second is not None:
-        terms.append(random_intercept(design.second, name="second", labels=design.second_labels))
+        terms.append(RandomTerm(design.second, ones, name="second", labels=design.second_labels))
     return terms
 
 

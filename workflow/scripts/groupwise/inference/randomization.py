@@ -23,9 +23,10 @@ import numpy as np
 from scipy import linalg, stats
 from scipy.special import comb
 
-from groupwise.algebra import RANK_TOLERANCE
+from groupwise.algebra import RANK_TOLERANCE, sum_by
 from groupwise.design import Design
 from groupwise.inference.assignments import AssignmentPlan, Assignments, Effort
+from groupwise.rows import Rows
 
 TIE = 1e-10
 """Statistics tie when their 1 / (1 + t^2) is this close, whatever the units of the outcome."""
@@ -60,7 +61,8 @@ class Units:
     ----------
     arm, block : (u,) codes from 0
     covariates : (u, c)
-    unit : (n,) the unit of each individual
+    unit : (n,) the unit of each row
+    rows : what the rows are
     problem : why these units were not assigned; empty where they may have been
     """
 
@@ -68,6 +70,7 @@ class Units:
     block: np.ndarray
     covariates: np.ndarray
     unit: np.ndarray
+    rows: Rows
     problem: str = ""
 
     @classmethod
@@ -75,15 +78,17 @@ class Units:
         """Groups in their blocks; where the treatment varies in groups, individuals in groups."""
         X = design.X[:, design.columns("covariate")]
         if design.kind not in ("between", "blocked"):
-            return cls(design.arm, design.group, X, np.arange(design.n_obs), _problem(design))
-        block = np.zeros(design.n_obs, dtype=int) if design.block is None else design.block
+            unit = np.arange(design.n_obs)
+            return cls(design.arm, design.group, X, unit, design.rows, _problem(design))
+        block = np.zeros_like(design.group) if design.block is None else design.block
         first = design.first_of_group
-        covariates = _means(X.T, design.group).T
-        return cls(design.arm[first], block[first], covariates, design.group)
+        covariates = design.group_means(X.T).T
+        return cls(design.arm[first], block[first], covariates, design.group, design.rows)
 
     def values(self, y: np.ndarray) -> np.ndarray:
-        """Outcomes of the units, shape (..., u), from those of individuals, shape (..., n)."""
-        return _means(y, self.unit)
+        """Outcomes of the units, shape (..., u), from those in the rows, shape (..., n)."""
+        size = self.rows.sizes(self.unit, len(self.arm))
+        return sum_by(y * self.rows.ones, self.unit, len(self.arm)) / size
 
     def sorted(self, values: np.ndarray) -> tuple[Units, np.ndarray]:
         """Units and outcomes (u,) in an order that neither rows nor names nor scale determine.
@@ -104,6 +109,7 @@ class Units:
             self.block[order],
             self.covariates[order],
             place[self.unit],
+            self.rows,
             self.problem,
         )
         return units, values[order]

@@ -228,7 +228,7 @@ def robust(contrasts: Contrasts, outcomes: Projected) -> Robust:
     """Estimates and sandwich covariances of outcomes (...) for one kind of sandwich."""
     contribution = np.einsum("...gw,gkw->...gk", outcomes.scores, contrasts.a, optimize=True)
     vcov = contrasts.factor * (np.swapaxes(contribution, -1, -2) @ contribution)
-    mean_square = (outcomes.residual**2).mean(axis=-1)
+    mean_square = (outcomes.residual**2).sum(axis=-1) / outcomes.clusters.n_obs
     expected = mean_square[..., None] * np.diag(working_variance(contrasts))
     defined = contrasts.has_variance & (np.diagonal(vcov, axis1=-2, axis2=-1) > ROUNDING * expected)
     both = defined[..., :, None] & defined[..., None, :]
@@ -260,7 +260,7 @@ def design_clusters(design: Design) -> Clusters:
         block = design.block
         nested = (block == block[design.first_of_group][design.group]).all()
         absorb = block if nested else None
-    return cluster_design(design.X, design.group, absorb)
+    return cluster_design(design.X, design.group, absorb, design.rows)
 
 
 def cr_inference(

@@ -324,7 +324,7 @@ def _first(at: GeneralVariances, t: int, i: int) -> GeneralVariances:
     terms = list(at.model.terms)
     order = [i, *(j for j in range(terms[t].q) if j != i)]
     terms[t] = _reordered(terms[t], order)
-    model = LinearMixedModel.of(at.model.structure.X, terms)
+    model = LinearMixedModel.of(at.model.structure.X, terms, at.model.structure.rows)
     return GeneralVariances.at_optimum(model, at.y, model.sums(at.y[None]), at.reml)
 
 

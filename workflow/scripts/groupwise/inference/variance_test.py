@@ -114,9 +114,11 @@ class Null:
         if isinstance(model, RandomIntercept):
             return cls(model, np.zeros(1, dtype=bool), None, model)
         t = [term.name for term in model.terms].index(name)
-        rest, X = [term for s, term in enumerate(model.terms) if s != t], model.structure.X
-        smaller = LinearMixedModel.of(X, rest) if rest else None
-        alone = RandomIntercept.of(X, model.terms[t].codes) if model.terms[t].q == 1 else None
+        rest = [term for s, term in enumerate(model.terms) if s != t]
+        X, rows = model.structure.X, model.structure.rows
+        smaller = LinearMixedModel.of(X, rest, rows) if rest else None
+        codes, q = model.terms[t].codes, model.terms[t].q
+        alone = RandomIntercept.of(X, codes, rows) if q == 1 else None
         return cls(model, model.parameters.term != t, smaller, alone)
 
     def theta(self, y: np.ndarray) -> np.ndarray:

@@ -111,6 +111,7 @@ class Procedure:
     terms : (sample, fit) -> names of the coefficients that `answers` gives
     message : (sample, fit, answers) -> what a reader of the rows has to know, for one outcome
     skips_blocks : whether coefficients of blocks, of which there can be many, are left out
+    needs_individuals : (design) -> whether the rows of a compressed design do not suffice
     """
 
     about: Callable[[Any, Request], About]
@@ -123,6 +124,7 @@ class Procedure:
     terms: Callable[[Sample, Any], tuple[str, ...]] = _terms_of_design
     message: Callable[[Sample, Any, Answers], str] = _no_message
     skips_blocks: bool = False
+    needs_individuals: Callable[[Design], bool] = lambda design: False
 
 
 @dataclass(frozen=True)

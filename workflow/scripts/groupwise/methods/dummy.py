@@ -67,7 +67,8 @@ class Dummies:
         """The reference grid (J, p) with blocks and covariates of groups at their mean over groups."""
         design = self.design
         between = design.constant_in_groups & np.isin(design.role, ("block", "covariate"))
-        return np.where(between, design.X[design.first_of_group].mean(axis=0), design.L_means)
+        of_groups = design.group_means(design.X.T).mean(axis=1)
+        return np.where(between, of_groups, design.L_means)
 
     def terms(self, group: str) -> tuple[tuple[str, ...], list[str]]:
         """Names and roles of the coefficients."""
@@ -99,7 +100,7 @@ class DummyFit:
 
 def prepare(design: Design) -> Dummies:
     """The spread of X within groups, and its group means."""
-    return Dummies(design, GroupParameters.of(design.X, design.group))
+    return Dummies(design, GroupParameters.of(design.X, design.group, design.rows))
 
 
 def fit(prepared: Dummies, y: np.ndarray) -> DummyFit:

@@ -55,7 +55,7 @@ def prepare(design: Design) -> Equations:
             f"Does not apply: the groups have {pairs} pairs of members, too few to estimate a "
             f"correlation beside {p} coefficients."
         )
-    clusters = cluster_design(design.X, design.group)
+    clusters = cluster_design(design.X, design.group, rows=design.rows)
     if not make_contrasts(clusters, design.L, "CR2").has_variance.all():
         raise DoesNotApply(
             "Does not apply: one group alone determines an arm, so that no variance between "

@@ -306,6 +306,7 @@ METHODS: Mapping[str, Procedure] = {
         answers=_answers,
         terms=_terms,
         message=_message,
+        needs_individuals=lambda design: not design.assigns_groups,
     )
 }
 

@@ -14,6 +14,7 @@ from scipy import linalg
 
 from groupwise.algebra import RANK_TOLERANCE, independent_columns, sum_by
 from groupwise.models.least_squares import Basis, orthonormal_basis, without_rounding
+from groupwise.rows import Rows
 
 CANCELLED = 1e-12
 """A difference this small, relative to what it is the difference of, is 0."""
@@ -36,9 +37,9 @@ class GroupParameters:
     size: np.ndarray
 
     @classmethod
-    def of(cls, X: np.ndarray, group: np.ndarray) -> GroupParameters:
-        """X is constant in one column, and `group` has codes from 0 without gaps."""
-        basis = orthonormal_basis(X, group)
+    def of(cls, X: np.ndarray, group: np.ndarray, rows: Rows | None = None) -> GroupParameters:
+        """X holds the constant, and `group` has codes from 0 without gaps; `rows`: individuals."""
+        basis = orthonormal_basis(X, group, rows)
         return cls(basis, basis.C / np.sqrt(basis.size)[:, None], basis.size)
 
     @property
@@ -57,9 +58,9 @@ class GroupParameters:
         """Least squares of outcomes y (R, n)."""
         coordinates, residual = self.basis.project(y)
         G = len(self.size)
-        means = sum_by(y, self.basis.level, G) / self.size  # type: ignore[arg-type]
+        means = coordinates[:, :G] / np.sqrt(self.size)
         squares = without_rounding(np.einsum("ri,ri->r", residual, residual), y)
-        df = y.shape[1] - self.basis.rank
+        df = self.basis.rows.n_obs - self.basis.rank
         return AbsorbedFit(self, coordinates[:, G:], means, squares, residual, df)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from groupwise.models.least_squares import Basis, orthonormal_basis
+from groupwise.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,21 @@ class Clusters:
 
     @property
     def n_obs(self) -> int:
-        return len(self.order)
+        return self.basis.rows.n_obs
 
     @property
     def n_groups(self) -> int:
         return len(self.starts)
+
+    @property
+    def size(self) -> np.ndarray:
+        """(G,) individuals of each group."""
+        return np.rint(self.sums(self.basis.rows.ones)).astype(int)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sums (..., G) over the individuals of each group of values in the rows (..., n)."""
+        weighted = (values * self.basis.rows.ones)[..., self.order]
+        return np.asarray(np.add.reduceat(weighted, self.starts, axis=-1))
 
     def local(self, Lambda: np.ndarray) -> np.ndarray:
         """Coordinates (k, B + r) as each group sees them: (G, k, w)."""
@@ -81,7 +92,12 @@ class Clusters:
         return out
 
 
-def cluster_design(X: np.ndarray, group: np.ndarray, absorb: np.ndarray | None = None) -> Clusters:
+def cluster_design(
+    X: np.ndarray,
+    group: np.ndarray,
+    absorb: np.ndarray | None = None,
+    rows: Rows | None = None,
+) -> Clusters:
     """Cut a design by groups, once for all outcomes.
 
     Parameters
@@ -93,6 +109,7 @@ def cluster_design(X: np.ndarray, group: np.ndarray, absorb: np.ndarray | None =
     absorb : (n,), optional
         Labels of a factor whose indicators belong to the model, whether X has them or not (see
         `Basis.coordinates`). It has to hold the groups: each within one level.
+    rows : what the n rows are; individuals, if left out
 
     Raises
     ------
@@ -101,13 +118,14 @@ def cluster_design(X: np.ndarray, group: np.ndarray, absorb: np.ndarray | None =
     """
     codes, starts, order = _sorted_codes(group)
     levels = None if absorb is None else np.unique(absorb, return_inverse=True)[1]
-    basis = orthonormal_basis(X, levels)
+    rows = rows or Rows.individuals(len(X))
+    basis = orthonormal_basis(X, levels, rows)
     Q, level = basis.Q[order], None
     if levels is not None:
         level = levels[order][starts]
         if (levels != level[codes]).any():
             raise ValueError("a group lies in several levels of the absorbed factor")
-        Q = np.column_stack([1 / np.sqrt(basis.size[levels[order]]), Q])
+        Q = np.column_stack([rows.ones[order] / np.sqrt(basis.size[levels[order]]), Q])
     return Clusters(basis, order, starts, Q, level, _stacks(Q, starts))
 
 

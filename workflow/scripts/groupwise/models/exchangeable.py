@@ -81,15 +81,12 @@ class Exchangeable:
             square[stack.member, :k] = values[:, ::-1]
         r = int(square.any(axis=0).sum())
         P, square = np.ascontiguousarray(P[:, :r]), square[:, :r]
-        S = np.add.reduceat(clusters.Q, clusters.starts, axis=0)
-        size = np.diff(np.append(clusters.starts, clusters.n_obs))
-        return cls(S, P, square, np.einsum("grp,gp->gr", P, S), size)
+        S = clusters.sums(clusters.basis.Q.T).T
+        return cls(S, P, square, np.einsum("grp,gp->gr", P, S), clusters.size)
 
     def fit(self, outcomes: Projected) -> ExchangeableFit:
         """Alternate between correlation and coefficients, from least squares, until both stay."""
-        total = np.add.reduceat(
-            outcomes.residual[:, outcomes.clusters.order], outcomes.clusters.starts, axis=1
-        )
+        total = outcomes.clusters.sums(outcomes.residual)
         squares = np.einsum("ri,ri->r", outcomes.residual, outcomes.residual)
         gamma = np.zeros((len(total), self.S.shape[1]))
         rho = self._correlation(total, squares, gamma)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import linalg
 
 from groupwise.algebra import RANK_TOLERANCE, ROWS_AT_A_TIME, sum_by, triangle
+from groupwise.rows import Rows
 
 ESTIMABLE_TOLERANCE = 1e-7
 """A combination of coefficients whose part outside the row space is this small is estimable."""
@@ -24,7 +25,7 @@ ROUNDING = 1e-13
 
 @dataclass(frozen=True)
 class Basis:
-    """An orthonormal basis [Q_B, Q] of the columns of X (n, p) and of B absorbed indicators.
+    """An orthonormal basis [Q_B, Q] of the columns of X (n, p), n rows, and of B absorbed indicators.
 
     Without a factor to absorb, B is 0 and Q spans X.
 
@@ -37,7 +38,8 @@ class Basis:
     level : (n,) or None
         Codes 0 to B - 1 of the absorbed factor.
     size : (B,)
-        Rows in each of its levels.
+        Individuals in each of its levels.
+    rows : what the n rows are
     C : (B, p)
         Coordinates of X on Q_B.
     """
@@ -47,6 +49,7 @@ class Basis:
     level: np.ndarray | None
     size: np.ndarray
     C: np.ndarray
+    rows: Rows
 
     @property
     def rank(self) -> int:
@@ -76,9 +79,9 @@ class Basis:
         residual = y
         levels = np.zeros((*y.shape[:-1], 0))
         if self.level is not None:
-            sums = sum_by(y, self.level, len(self.size))
+            sums = sum_by(y * self.rows.ones, self.level, len(self.size))
             levels = sums / np.sqrt(self.size)
-            residual = y - (sums / self.size)[..., self.level]
+            residual = y - (sums / self.size)[..., self.level] * self.rows.ones
         coordinates = residual @ self.Q
         residual = residual - coordinates @ self.Q.T
         length = np.linalg.norm(residual, axis=-1, keepdims=True)
@@ -87,25 +90,29 @@ class Basis:
         return np.concatenate([levels, coordinates], axis=-1), residual
 
 
-def orthonormal_basis(X: np.ndarray, level: np.ndarray | None = None) -> Basis:
+def orthonormal_basis(
+    X: np.ndarray, level: np.ndarray | None = None, rows: Rows | None = None
+) -> Basis:
     """A basis of the columns of X, shape (n, p), by QR with column pivoting.
 
     `level`, codes from 0 without gaps, names a factor whose indicators join the model
-    without columns of their own; the part of X in their span is taken out first.
+    without columns of their own; the part of X in their span is taken out first. Rows are
+    individuals unless `rows` says otherwise.
     """
+    rows = rows or Rows.individuals(len(X))
     size, C = np.zeros(0), np.zeros((0, X.shape[1]))
     rest = X
     if level is not None:
-        size = np.bincount(level).astype(float)
-        means = sum_by(X.T, level, len(size)).T / size[:, None]
-        rest, C = X - means[level], means * np.sqrt(size)[:, None]
+        size = rows.sizes(level, int(level.max()) + 1).astype(float)
+        means = sum_by(X.T * rows.ones, level, len(size)).T / size[:, None]
+        rest, C = X - means[level] * rows.ones[:, None], means * np.sqrt(size)[:, None]
     length = np.linalg.norm(X, axis=0)
     qr = _pivoted_qr if len(X) <= ROWS_AT_A_TIME else _pivoted_qr_by_blocks
     Q, R, pivot = qr(rest, np.where(length > 0, length, 1))
     coordinates = np.zeros(R.shape)
     coordinates[:, pivot] = R
     coordinates[:, np.linalg.norm(coordinates, axis=0) < RANK_TOLERANCE] = 0  # rounding
-    return Basis(np.ascontiguousarray(Q), coordinates * length, level, size, C)
+    return Basis(np.ascontiguousarray(Q), coordinates * length, level, size, C, rows)
 
 
 def _pivoted_qr(X: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

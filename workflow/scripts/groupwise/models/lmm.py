@@ -45,6 +45,7 @@ from groupwise.models.lmm_likelihood import (
 from groupwise.models.lmm_structure import LmmStructure
 from groupwise.models.newton import Minima, Slopes, minimise, relative_curvature
 from groupwise.models.random_terms import Parameters, RandomTerm, factor_of_covariance
+from groupwise.rows import Rows
 
 STARTS = (0.05, 0.25, 1.0, 4.0)
 """Multiples of the identity among which the best Lambda is where the search begins."""
@@ -82,8 +83,12 @@ class LinearMixedModel:
     to_beta: np.ndarray
 
     @classmethod
-    def of(cls, X: np.ndarray, terms: Sequence[RandomTerm]) -> LinearMixedModel:
+    def of(
+        cls, X: np.ndarray, terms: Sequence[RandomTerm], rows: Rows | None = None
+    ) -> LinearMixedModel:
         """The model of X (n, p) and random terms, in any order: the model keeps lme4's.
+
+        Rows are individuals unless `rows` says otherwise.
 
         Raises
         ------
@@ -91,7 +96,7 @@ class LinearMixedModel:
             If X is rank-deficient or not finite, a term has one level or as many random effects as
             there are rows, or crossed factors are too large.
         """
-        structure = LmmStructure.of(X, terms)
+        structure = LmmStructure.of(X, terms, rows)
         return cls(structure, structure.products, structure.R_inverse)
 
     @property
@@ -195,7 +200,7 @@ class LinearMixedModel:
 
         Each has a random stream of its own.
         """
-        size = max(1, CHUNK // self.n_obs)
+        size = max(1, CHUNK // len(self.structure.X))
         for start in range(0, n_draws, size):
             draws = range(start, min(start + size, n_draws))
             seeds = (np.random.SeedSequence(seed, spawn_key=(0, draw)) for draw in draws)
@@ -220,8 +225,12 @@ class LinearMixedModel:
         layout = self.structure.layout
         q = self.structure.factors[layout.lead].q
         effects = [(layout.n_components * s.levels, s.q) for s in layout.segments]
-        shapes = [(self.n_obs,), (len(layout.component), q), *effects]
-        return [rng.standard_normal(shape) for shape in shapes]
+        shapes = [(len(self.structure.X),), (len(layout.component), q), *effects]
+        residual, *effects = (rng.standard_normal(shape) for shape in shapes)
+        rows = self.structure.rows
+        if rows.remainder:
+            residual[-1] = np.sqrt(rng.chisquare(rows.remainder))
+        return [residual, *effects]
 
 
 def _root(G: np.ndarray) -> np.ndarray:

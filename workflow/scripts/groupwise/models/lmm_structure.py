@@ -20,6 +20,7 @@ from groupwise.models.random_terms import (
     lme4_order,
     parameters_of,
 )
+from groupwise.rows import Rows
 
 LARGEST = 250_000_000
 """Numbers in the largest array of cross-products (2 GB); crossed factors beyond it are refused."""
@@ -84,10 +85,15 @@ class LmmStructure:
 
     X: np.ndarray
     terms: tuple[RandomTerm, ...]
+    rows: Rows
 
     @classmethod
-    def of(cls, X: np.ndarray, terms: Sequence[RandomTerm]) -> LmmStructure:
-        structure = cls(np.asarray(X, dtype=float), lme4_order(terms))
+    def of(
+        cls, X: np.ndarray, terms: Sequence[RandomTerm], rows: Rows | None = None
+    ) -> LmmStructure:
+        """Rows are individuals unless `rows` says otherwise."""
+        rows = rows or Rows.individuals(len(X))
+        structure = cls(np.asarray(X, dtype=float), lme4_order(terms), rows)
         structure._check()
         return structure
 
@@ -102,13 +108,14 @@ class LmmStructure:
                 raise ValueError(f"'{term.name}' has {len(term.codes)} rows, X has {n}.")
             if term.n_levels < 2:
                 raise ValueError(f"'{term.name}' has one level only: nothing varies over it.")
-            if term.n_levels * term.q >= n:
+            if term.n_levels * term.q >= self.rows.n_obs:
                 raise ValueError(
-                    f"'{term.name}' has {term.n_levels * term.q} random effects for {n} rows: "
+                    f"'{term.name}' has {term.n_levels * term.q} random effects for "
+                    f"{self.rows.n_obs} rows: "
                     "they cannot be told apart from the residual."
                 )
         diagonal = np.abs(np.diag(self.R)) / np.maximum(np.linalg.norm(self.X, axis=0), 1e-300)
-        if n <= p or np.any(diagonal < RANK_TOLERANCE):
+        if self.rows.n_obs <= p or np.any(diagonal < RANK_TOLERANCE):
             raise ValueError("A column of X is a combination of the others.")
 
     @cached_property
@@ -131,7 +138,7 @@ class LmmStructure:
 
     @cached_property
     def factors(self) -> tuple[Factor, ...]:
-        return factors_of(self.terms)
+        return factors_of(self.terms, self.rows.n_obs)
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -160,7 +167,7 @@ class LmmStructure:
         A, C, R = self._random()
         B, D = self._with(self.Q)
         return CrossProducts(
-            n=len(self.X),
+            n=self.rows.n_obs,
             A=A,
             C=C,
             B=B,
@@ -199,7 +206,7 @@ class LmmStructure:
         return Outcomes.joined(parts)
 
     def _outcomes(self, y: np.ndarray) -> Outcomes:
-        n, p = self.X.shape
+        n, p = self.rows.n_obs, self.X.shape[1]
         with np.errstate(invalid="ignore", over="ignore"):  # y that is not finite becomes NaN
             b = y @ self.Q
             residual = y - b @ self.Q.T

@@ -23,8 +23,9 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
-from groupwise.algebra import invert
+from groupwise.algebra import invert, semidefinite_cholesky
 from groupwise.models.information import Information, bordered, for_last_combinations
+from groupwise.rows import Rows
 
 LARGEST_EIGENPROBLEM = 1000
 """Above this order the criterion is evaluated from cross-products by group size instead."""
@@ -270,8 +271,9 @@ class RandomIntercept:
 
     Attributes
     ----------
-    X : (n, p), group : (n,) codes from 0
-    Z : (n, G) indicators, sparse
+    X : (m, p), group : (m,) codes from 0
+    rows : what the m rows are
+    Z : (m, G) indicators, sparse
     to_beta : (p, p)
         R^-1: effects of Q times this are effects of X; logdet_R : log|X'X| / 2.
     group_size : (G,), size : (d,) distinct sizes, count : (d,) groups of each
@@ -285,6 +287,7 @@ class RandomIntercept:
 
     X: np.ndarray
     group: np.ndarray
+    rows: Rows
     Z: sparse.csr_array
     to_beta: np.ndarray
     logdet_R: float
@@ -297,8 +300,10 @@ class RandomIntercept:
     within: np.ndarray
 
     @classmethod
-    def of(cls, X: np.ndarray, group: np.ndarray) -> RandomIntercept:
-        """The model of X (n, p) and of groups (n,), coded from 0: all that does not depend on outcomes.
+    def of(cls, X: np.ndarray, group: np.ndarray, rows: Rows | None = None) -> RandomIntercept:
+        """The model of X (m, p) and of groups (m,), coded from 0: all that does not depend on outcomes.
+
+        Rows are individuals unless `rows` says otherwise.
 
         Raises
         ------
@@ -306,19 +311,21 @@ class RandomIntercept:
             If X has dependent columns, if codes leave a group empty, or if the design cannot tell
             the two variances apart.
         """
-        n, p = X.shape
-        group_size = np.bincount(group)
-        if group_size.min() == 0:
+        m, p = X.shape
+        rows = rows or Rows.individuals(m)
+        if np.bincount(group).min() == 0:
             raise ValueError("The codes of the groups must run from 0 without a gap.")
-        R = _triangle(X)
+        group_size = rows.sizes(group, int(group.max()) + 1)
+        R = _triangle(X, rows.n_obs)
         to_beta = np.linalg.solve(R, np.eye(p))
-        Z = sparse.csr_array((np.ones(n), group, np.arange(n + 1)), shape=(n, len(group_size)))
+        Z = sparse.csr_array((rows.ones, group, np.arange(m + 1)), shape=(m, len(group_size)))
         S = np.asarray((X.T @ Z).T) @ to_beta
         size, size_of, count = np.unique(group_size, return_inverse=True, return_counts=True)
         between = _by_size(S, size_of) / size[:, None, None]
         model = cls(
             X=X,
             group=group,
+            rows=rows,
             Z=Z,
             to_beta=to_beta,
             logdet_R=float(np.log(np.abs(np.diag(R))).sum()),
@@ -353,7 +360,7 @@ class RandomIntercept:
 
     @property
     def n_obs(self) -> int:
-        return self.X.shape[0]
+        return self.rows.n_obs
 
     @property
     def at_a_time(self) -> int:
@@ -506,9 +513,8 @@ class RandomIntercept:
         squares are independent: normal, normal with covariance `within`, and chi-squared.
         """
         m = self.group_size
-        values, vectors = np.linalg.eigh(self.within)
-        positive = values > 0
-        root = vectors[:, positive] * np.sqrt(values[positive])
+        root = semidefinite_cholesky(self.within, ROUNDING * self.p)
+        root = root[:, np.diag(root) > 0]  # one root of many, the same whatever the rounding
         group = rng.standard_normal((size, len(m))) * np.sqrt(m * (1 + theta**2 * m))
         inner = rng.standard_normal((size, root.shape[1]))
         inner_rss = rng.chisquare(self.n_obs - len(m) - root.shape[1], size=size)
@@ -840,8 +846,11 @@ def _newton_or_middle(
 # ---- algebra -------------------------------------------------------------------------------------
 
 
-def _triangle(X: np.ndarray) -> np.ndarray:
-    """R of X = Q R by Householder, in slices that fit the cache; ValueError if columns depend."""
+def _triangle(X: np.ndarray, n_obs: int) -> np.ndarray:
+    """R of X = Q R by Householder, in slices that fit the cache; ValueError if columns depend.
+
+    Its diagonal is positive, which makes it unique.
+    """
     n, p = X.shape
     if p == 0:
         return np.empty((0, 0))
@@ -850,9 +859,9 @@ def _triangle(X: np.ndarray) -> np.ndarray:
     slices = _qr_triangles(X[:n_sliced].reshape(-1, step, p)).reshape(-1, p)
     R = _qr_triangles(np.vstack([slices, X[n_sliced:]]))
     length = np.linalg.norm(R, axis=0)
-    if n <= p or not np.all(np.abs(np.diag(R)) > 1e-10 * length):
+    if n_obs <= p or not np.all(np.abs(np.diag(R)) > 1e-10 * length):
         raise ValueError("The columns of X are linearly dependent.")
-    return R
+    return R * np.sign(np.diag(R))[:, None]
 
 
 def _qr_triangles(A: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from groupwise.algebra import semidefinite_cholesky
+
 
 @dataclass(frozen=True)
 class RandomTerm:
@@ -104,8 +106,8 @@ class Factor:
         return self.n_levels * self.q
 
 
-def factors_of(terms: Sequence[RandomTerm]) -> tuple[Factor, ...]:
-    """Terms with the same codes share a factor."""
+def factors_of(terms: Sequence[RandomTerm], n_obs: int) -> tuple[Factor, ...]:
+    """Terms with the same codes share a factor; mean squares are over n_obs individuals."""
     members: list[list[int]] = []
     for t, term in enumerate(terms):
         same = [m for m in members if np.array_equal(terms[m[0]].codes, term.codes)]
@@ -113,12 +115,12 @@ def factors_of(terms: Sequence[RandomTerm]) -> tuple[Factor, ...]:
             same[0].append(t)
         else:
             members.append([t])
-    return tuple(_factor(terms, tuple(m)) for m in members)
+    return tuple(_factor(terms, tuple(m), n_obs) for m in members)
 
 
-def _factor(terms: Sequence[RandomTerm], members: tuple[int, ...]) -> Factor:
+def _factor(terms: Sequence[RandomTerm], members: tuple[int, ...], n_obs: int) -> Factor:
     Z = np.hstack([np.asarray(terms[t].Zcols, dtype=float) for t in members])
-    scale = np.sqrt(np.mean(np.square(Z), axis=0))
+    scale = np.sqrt(np.square(Z).sum(axis=0) / n_obs)
     if np.any(scale == 0):
         raise ValueError(f"A random effect of '{terms[members[0]].name}' has a column of zeros.")
     widths = [terms[t].q for t in members]
@@ -235,16 +237,5 @@ def factor_of_covariance(parameters: Parameters, theta: np.ndarray) -> np.ndarra
         for b in np.flatnonzero(below.any(axis=1)):
             Lambda = np.zeros((len(diagonal), len(diagonal)))
             Lambda[i, j] = theta[b, mine]
-            theta[b, mine] = _semidefinite_cholesky(Lambda @ Lambda.T)[i, j]
+            theta[b, mine] = semidefinite_cholesky(Lambda @ Lambda.T)[i, j]
     return theta
-
-
-def _semidefinite_cholesky(S: np.ndarray) -> np.ndarray:
-    """Lower-triangular L with L L' = S; a pivot that is rounding error makes a column of 0."""
-    S, L = S.copy(), np.zeros_like(S)
-    floor = 1e-14 * np.diag(S)
-    for j in range(len(S)):
-        if S[j, j] > floor[j]:
-            L[j:, j] = S[j:, j] / np.sqrt(S[j, j])
-            S -= np.outer(L[:, j], L[:, j])
-    return L

@@ -11,7 +11,7 @@ import pandas as pd
 
 from groupwise.design import Design
 from groupwise.inference.mixed import has_one_intercept
-from groupwise.methods import Replicates, Request, answer
+from groupwise.methods import Replicates, Request, answer, method_of
 from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
 from groupwise.simulation.sums import KEYS, LEVELS, PARTIAL, gather, typed
 
@@ -58,22 +58,31 @@ def run_block(
     sizes = {"fast": block.size, "slow": block.slow_size, "slowest": (block.slow_size + 1) // 2}
     by_cost = _by_cost(scenario.design, methods)
     parts, start = [], 0
-    prepared: dict[Any, Any] = {}
-    for y in outcomes(scenario, block.number, block.size):
+    needy = {name for name in methods if method_of(name).needs_individuals(scenario.design)}
+    whole = max((sizes[cost] for cost, names in by_cost.items() if needy & {*names}), default=0)
+    prepared: dict[bool, dict[Any, Any]] = {False: {}, True: {}}
+    for drawn in outcomes(scenario, block.number, block.size, whole=whole):
         for cost, names in by_cost.items():
-            some, first = y[: max(sizes[cost] - start, 0)], block.number * BLOCK + start
-            if len(some):
-                searched = max(0, request.n_searched(first + len(some)) - first)
+            some, first = max(sizes[cost] - start, 0), block.number * BLOCK + start
+            some = min(some, len(drawn))
+            for individually in (False, True):
+                asked = [name for name in names if (name in needy) == individually]
+                if not (some and asked):
+                    continue
+                design = scenario.design if individually else scenario.compression.design
+                y = drawn.individuals if individually else drawn.y
+                assert y is not None
+                searched = max(0, request.n_searched(first + some) - first)
                 answers = answer(
-                    scenario.design,
-                    some,
-                    names,
+                    design,
+                    y[:some],
+                    asked,
                     truth=scenario.truth,
                     request=replace(request, first=first, searched=searched),
-                    prepared=prepared,
+                    prepared=prepared[individually],
                 )
                 parts.append(partial_sums(answers, scenario, block.number))
-        start += len(y)
+        start += len(drawn)
     return _added(parts)
 
 

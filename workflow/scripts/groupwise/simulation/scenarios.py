@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from zlib import crc32
 
 import numpy as np
 
 from groupwise.algebra import pairwise_differences
+from groupwise.compression import Compression
 from groupwise.design import Design
 from groupwise.simulation.processes import (
     PROCESSES,
@@ -39,13 +41,13 @@ class Background:
 
     Attributes
     ----------
-    mean : (n,) of every individual in the reference arm, blocks and covariates included
+    coefficients : (p,) of the columns of X, those of the arms 0
     variance : of groups and individuals together
     sd_block, sd_second : of random blocks and of a second grouping
     sd_slope : (J,) over groups, of the effect of every arm, where slopes are random
     """
 
-    mean: np.ndarray
+    coefficients: np.ndarray
     variance: float
     sd_block: float
     sd_second: float
@@ -54,14 +56,15 @@ class Background:
     @classmethod
     def plain(cls, design: Design, variance: float = 1.0) -> Background:
         """Mean 0, and nothing but groups and individuals."""
-        return cls(np.zeros(design.n_obs), variance, 0.0, 0.0, np.zeros(len(design.arm_labels)))
+        p, arms = design.X.shape[1], len(design.arm_labels)
+        return cls(np.zeros(p), variance, 0.0, 0.0, np.zeros(arms))
 
     @classmethod
     def estimated(cls, design: Design, process: EstimatedProcess) -> Background:
         """The design's fixed effects but those of the arms, and its other random terms."""
         treatment = np.isin(np.arange(len(process.terms)), design.columns("treatment"))
         return cls(
-            mean=design.X @ np.where(treatment, 0.0, process.coefficients),
+            coefficients=np.where(treatment, 0.0, process.coefficients),
             variance=process.variance,
             sd_block=process.std_dev.get("block", 0.0),
             sd_second=process.std_dev.get("second", 0.0),
@@ -90,6 +93,11 @@ class Scenario:
     dgp: str
     seed: int
 
+    @cached_property
+    def compression(self) -> Compression:
+        """The design in fewer rows, and how outcomes get there."""
+        return Compression.of(self.design)
+
     @property
     def number(self) -> int:
         return crc32(self.name.encode())
@@ -108,40 +116,86 @@ class Scenario:
 
 
 def simulate(scenario: Scenario, block: int, size: int = BLOCK) -> np.ndarray:
-    """The first `size` replicates of a block: outcomes of shape (size, n)."""
-    return np.concatenate(list(outcomes(scenario, block, size)))
+    """The first `size` replicates of a block: outcomes of individuals, of shape (size, n)."""
+    parts = outcomes(scenario, block, size, whole=size)
+    return np.concatenate([part.individuals for part in parts if part.individuals is not None])
 
 
-def outcomes(scenario: Scenario, block: int, size: int = BLOCK) -> Iterator[np.ndarray]:
-    """The same, some replicates at a time where designs are large: each (r, n)."""
+@dataclass(frozen=True)
+class Replicated:
+    """Outcomes of r replicates: y (r, m) of the compressed rows, and of `individuals` (r, n) or None."""
+
+    y: np.ndarray
+    individuals: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def outcomes(
+    scenario: Scenario, block: int, size: int = BLOCK, *, whole: int = 0
+) -> Iterator[Replicated]:
+    """Replicates of a block in order, some at a time; the first `whole` have individuals.
+
+    Where residuals are normal the others are drawn in the compressed rows: the same distribution for
+    the cost of groups. Where they are not, individuals are drawn for all.
+    """
     if not 0 < size <= BLOCK:
         raise ValueError(f"A block has 1 to {BLOCK} replicates, not {size}.")
     sequence = np.random.SeedSequence(scenario.seed, spawn_key=(scenario.number, block))
-    streams = [np.random.default_rng(each) for each in sequence.spawn(5)]
-    step = max(1, MOST_NUMBERS // scenario.design.n_obs)
-    for start in range(0, size, step):
-        yield _draw(scenario, streams, min(step, size - start))
+    streams = [np.random.default_rng(each) for each in sequence.spawn(6)]
+    design, compression = scenario.design, scenario.compression
+    whole = whole if np.isinf(scenario.process.residual_df) else size
+    for n in _steps(whole, design.n_obs):
+        y = _draw(scenario, design, np.zeros(0), streams[:5], n)
+        yield Replicated(compression.compress(y), y)
+    groups, _, *others, rows = streams
+    for n in _steps(size - whole, len(compression.design.X)):
+        drawn = [groups, rows, *others]
+        yield Replicated(
+            _draw(scenario, compression.design, compression.remaining, drawn, n)
+        )
 
 
-def _draw(scenario: Scenario, streams: list[np.random.Generator], size: int) -> np.ndarray:
-    """The next `size` replicates; each random part has a stream of its own."""
-    design, process, background = scenario.design, scenario.process, scenario.background
+def _steps(total: int, width: int) -> Iterator[int]:
+    """Numbers of replicates that add up to `total`, each as many as are worked on at a time."""
+    step = max(1, MOST_NUMBERS // width)
+    for start in range(0, total, step):
+        yield min(step, total - start)
+
+
+def _draw(
+    scenario: Scenario,
+    design: Design,
+    remaining: np.ndarray,
+    streams: list[np.random.Generator],
+    size: int,
+) -> np.ndarray:
+    """The next `size` replicates in the rows of a design; each random part has its own stream.
+
+    `remaining` (J,) degrees of freedom by arm are in the last row, if there are any.
+    """
+    process, background, ones = scenario.process, scenario.background, design.rows.ones
     groups, individuals, slopes, blocks, second = streams
+    arms = np.arange(len(design.arm_labels))
+    spread = process.sd_ratio ** (arms / max(arms[-1], 1))
     u = _group_effects(scenario, groups, size)
-    y = np.sqrt(background.variance * scenario.icc) * u[:, design.group]
-    e = _standardised_t(individuals, process.residual_df, (size, design.n_obs))
+    y = np.sqrt(background.variance * scenario.icc) * u[:, design.group] * ones
+    e = _standardised_t(individuals, process.residual_df, y.shape)
     y += np.sqrt(background.variance * (1 - scenario.icc)) * e
     if process.sd_ratio != 1:
-        steps = np.arange(len(design.arm_labels)) / (len(design.arm_labels) - 1)
-        y *= (process.sd_ratio**steps)[design.arm]
-    y += background.mean + scenario.effects[design.arm]
-    y += _slopes(scenario, slopes, size)
+        y *= spread[design.arm]
+    y += design.X @ background.coefficients + scenario.effects[design.arm] * ones
+    y += _slopes(scenario, design, slopes, size)
     for rng, sd, codes in (
         (blocks, background.sd_block, design.block),
         (second, background.sd_second, design.second),
     ):
         if sd > 0 and codes is not None:
-            y += sd * rng.standard_normal((size, codes.max() + 1))[:, codes]
+            y += sd * rng.standard_normal((size, codes.max() + 1))[:, codes] * ones
+    if remaining.any():
+        squares = [s**2 * individuals.chisquare(df, size) for s, df in zip(spread, remaining, strict=True) if df]
+        y[:, -1] = np.sqrt(background.variance * (1 - scenario.icc) * np.sum(squares, axis=0))
     return y
 
 
@@ -181,15 +235,18 @@ def _standardised_sizes(design: Design) -> tuple[np.ndarray, np.ndarray]:
     return z, differ
 
 
-def _slopes(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray | float:
-    """(size, n): what groups deviate from the mean effect of the arm an individual is in."""
-    design, background = scenario.design, scenario.background
+def _slopes(
+    scenario: Scenario, design: Design, rng: np.random.Generator, size: int
+) -> np.ndarray | float:
+    """(size, n): what groups deviate from the mean effect of the arm that a row is in."""
+    background = scenario.background
     extra = scenario.process.sd_effect**2 * background.variance
     sd = np.sqrt(background.sd_slope**2 + extra * (np.arange(len(background.sd_slope)) > 0))
     if not sd.any():
         return 0.0
     drawn = rng.standard_normal((size, design.n_groups * len(sd)))
-    deviation: np.ndarray = drawn[:, design.group * len(sd) + design.arm] * sd[design.arm]
+    cell, scale = design.group * len(sd) + design.arm, sd[design.arm] * design.rows.ones
+    deviation: np.ndarray = drawn[:, cell] * scale
     return deviation
 
 
