@@ -5,17 +5,23 @@ of the vector of ones and of the columns of X that vary there takes the place of
 U'X, an outcome U'y, and one more row holds the length of what U leaves of it. Every inner product of
 outcomes, columns of X and indicators is what it was, so every method that needs nothing else has the
 same answer. Without covariates of individuals a cell is one row.
+
+Where each group is one row, groups with the same row of X are of one kind. What is quadratic in the
+outcomes of groups needs the mean and the sum of squares of each kind: two groups that stand for half of
+them each, at the mean plus and minus the standard deviation, have both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
-from groupwise.algebra import RANK_TOLERANCE
+from groupwise.algebra import RANK_TOLERANCE, sum_by
 from groupwise.design import Design
+from groupwise.methods import GROUPS, INDIVIDUALS, KINDS
 from groupwise.rows import Rows
 
 AT_A_TIME = 2**22
@@ -52,7 +58,7 @@ class Compression:
         if remaining.sum():
             X, ones = np.vstack([X, np.zeros(X.shape[1])]), np.append(ones, 0.0)
             codes = {name: None if each is None else np.append(each, each[0]) for name, each in codes.items()}
-        rows = Rows(ones, design.n_obs, int(remaining.sum()))
+        rows = Rows(ones, design.n_obs, np.ones(len(ones)), int(remaining.sum()))
         return cls(replace(design, X=X, rows=rows, **codes), U, remaining)
 
     def compress(self, y: np.ndarray) -> np.ndarray:
@@ -108,3 +114,112 @@ def _basis(X: np.ndarray, cell: np.ndarray) -> tuple[sparse.csr_array, np.ndarra
     where = (np.concatenate(rows), np.concatenate(columns))
     U = sparse.csr_array((np.concatenate(values), where), shape=(n, width))
     return U, np.concatenate(cell_of)
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Groups of one kind taken together: a design of two rows a kind.
+
+    Attributes
+    ----------
+    design : of these rows, and the remainder's
+    kind : (G,) of each group, which is a row of the compressed design
+    first : (K,) one group of each kind
+    count : (K,) groups of each kind
+    row_of : (m,) the kind of each row of the design but the remainder's
+    sign : (m,) on which side of the mean the row lies, times the root of what it stands for
+    """
+
+    design: Design
+    kind: np.ndarray
+    first: np.ndarray
+    count: np.ndarray
+    row_of: np.ndarray
+    sign: np.ndarray
+
+    @classmethod
+    def of(cls, compressed: Design) -> Kinds | None:
+        """The kinds of a compressed design; None where groups are not single rows, or few alike."""
+        G = len(compressed.group_labels)
+        rows = len(compressed.X) - (compressed.rows.remainder > 0)
+        if rows > G or not (compressed.assigns_groups and compressed.has_one_intercept):
+            return None
+        kind, first, count = _kinds(compressed, G)
+        if 2 * len(count) > G / 2:
+            return None
+        row_of = np.repeat(np.arange(len(count)), np.minimum(count, 2))
+        frequency = (count / np.minimum(count, 2))[row_of]
+        sign = np.where(np.diff(row_of, prepend=-1) > 0, 1.0, -1.0)
+        used = first[row_of]
+        X = compressed.X[used] * np.sqrt(frequency)[:, None]
+        ones, remainder = compressed.rows.ones[used], compressed.rows.remainder
+        codes = {
+            name: None if each is None else each[used] for name, each in _codes(compressed).items()
+        }
+        codes["group"] = np.arange(len(used))
+        if remainder:
+            X, ones = np.vstack([X, compressed.X[-1:]]), np.append(ones, 0.0)
+            frequency = np.append(frequency, 1.0)
+            codes = {name: None if c is None else np.append(c, c[0]) for name, c in codes.items()}
+        rows = Rows(ones, compressed.n_obs, frequency, remainder)
+        labels = ("",) * len(used)
+        design = replace(compressed, X=X, rows=rows, group_labels=labels, **codes)
+        return cls(design, kind, first, count, row_of, sign)
+
+    def compress(self, y: np.ndarray) -> np.ndarray:
+        """Outcomes (R, m) of the rows, from those of the compressed design, (R, G) or with a remainder."""
+        G = len(self.kind)
+        mean = sum_by(y[:, :G], self.kind, len(self.count)) / self.count
+        squares = sum_by((y[:, :G] - mean[:, self.kind]) ** 2, self.kind, len(self.count))
+        return self.rows(mean, squares, y[:, G:])
+
+    def rows(self, mean: np.ndarray, squares: np.ndarray, remainder: np.ndarray) -> np.ndarray:
+        """Outcomes of the rows, from means (R, K) and sums of squares (R, K) about them."""
+        spread = np.sqrt(squares / self.count)
+        n = len(self.row_of)
+        y = mean[:, self.row_of] + self.sign * spread[:, self.row_of]
+        y *= np.sqrt(self.design.rows.frequency[:n])
+        return np.concatenate([y, remainder], axis=1)
+
+
+def _kinds(design: Design, G: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kind of each group (G,), one group of each, and how many there are."""
+    scale = np.maximum(np.abs(design.X).max(axis=0), np.finfo(float).tiny)
+    codes = [each[:G] for name, each in _codes(design).items() if name != "group" and each is not None]
+    columns = np.column_stack([(design.X[:G] / scale).round(12), design.rows.ones[:G], *codes])
+    _, first, kind, count = np.unique(
+        columns, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    return kind.reshape(-1), first, count
+
+
+@dataclass(frozen=True)
+class Forms:
+    """All forms of a design, by what of its outcomes they keep.
+
+    Attributes
+    ----------
+    compression : of individuals to groups
+    kinds : of groups; None where they are not compressed further
+    """
+
+    compression: Compression
+    kinds: Kinds | None
+    design: Mapping[str, Design]
+
+    @classmethod
+    def of(cls, design: Design) -> Forms:
+        """The forms of a design of individuals."""
+        compression = Compression.of(design)
+        kinds = Kinds.of(compression.design)
+        last = compression.design if kinds is None else kinds.design
+        designs = {INDIVIDUALS: design, GROUPS: compression.design, KINDS: last}
+        return cls(compression, kinds, designs)
+
+    def compressed(self, y: np.ndarray, form: str) -> dict[str, np.ndarray]:
+        """Outcomes (R, m) of a form, in this and in all that keep less."""
+        forms = {form: y}
+        if form == INDIVIDUALS:
+            forms[GROUPS] = self.compression.compress(y)
+        groups = forms[GROUPS]
+        return forms | {KINDS: groups if self.kinds is None else self.kinds.compress(groups)}

@@ -70,19 +70,21 @@ class Design:
     def n_obs(self) -> int:
         return self.rows.n_obs
 
-    @property
+    @cached_property
     def n_groups(self) -> int:
-        return len(self.group_labels)
+        """Groups there are, which in a compressed design are more than the codes."""
+        frequency = self.rows.frequencies(self.group, len(self.group_labels))
+        return int(np.rint(frequency.sum()))
 
     @cached_property
     def group_size(self) -> np.ndarray:
         """(G,) number of individuals."""
-        return self.rows.sizes(self.group, self.n_groups)
+        return self.rows.sizes(self.group, len(self.group_labels))
 
     @cached_property
     def first_of_group(self) -> np.ndarray:
         """(G,) index of one row of each group."""
-        first = np.empty(self.n_groups, dtype=int)
+        first = np.empty(len(self.group_labels), dtype=int)
         first[self.group[::-1]] = np.arange(len(self.group))[::-1]  # of several the last one stays
         return first
 
@@ -121,9 +123,15 @@ class Design:
         """Whether the treatment is constant in every group."""
         return self.kind in ("between", "blocked")
 
+    @property
+    def has_one_intercept(self) -> bool:
+        """Is the groups' intercept all that is random in the mixed model?"""
+        fixed_blocks = self.block is None or self.blocks_as == "fixed"
+        return self.random_slopes == "none" and self.second is None and fixed_blocks
+
     def group_means(self, values: np.ndarray) -> np.ndarray:
         """Means (..., G) over the members of each group of values (..., n)."""
-        return sum_by(values * self.rows.ones, self.group, self.n_groups) / self.group_size
+        return sum_by(values * self.rows.ones, self.group, len(self.group_labels)) / self.group_size
 
     def columns(self, *roles: str) -> np.ndarray:
         """Indices of the columns of X that play one of these roles."""

@@ -19,6 +19,9 @@ class Rows:
     ones : (m,)
         Coordinates of the vector of ones: a group's sum is the sum of `ones` y over its rows.
     n_obs : individuals
+    frequency : (m,)
+        A row may stand for those of several groups. X and outcomes are then multiplied by the root
+        of their number, so that squares and products count each group; `ones` are of one group.
     remainder
         The last row holds the length of what is in no other: X and `ones` are 0 there, and its square
         has so many degrees of freedom. 0 where there is no such row.
@@ -26,13 +29,24 @@ class Rows:
 
     ones: np.ndarray
     n_obs: int
+    frequency: np.ndarray
     remainder: int = 0
 
     @classmethod
     def individuals(cls, n: int) -> Rows:
         """n rows that are n individuals."""
-        return cls(np.ones(n), n)
+        return cls(np.ones(n), n, np.ones(n))
 
-    def sizes(self, codes: np.ndarray, levels: int) -> np.ndarray:
-        """(levels,) individuals of each level of a factor with codes (m,)."""
-        return np.rint(np.bincount(codes, self.ones**2, levels)).astype(int)
+    @property
+    def scaled_ones(self) -> np.ndarray:
+        """(m,) the vector of ones, scaled as X and outcomes are."""
+        return self.ones * np.sqrt(self.frequency)
+
+    def frequencies(self, group: np.ndarray, groups: int) -> np.ndarray:
+        """(groups,) for how many groups each stands, from their codes (m,)."""
+        members = np.bincount(group, self.ones**2, groups)
+        return np.asarray(np.bincount(group, self.scaled_ones**2, groups) / members)
+
+    def sizes(self, group: np.ndarray, groups: int) -> np.ndarray:
+        """(groups,) members of each group, from their codes (m,)."""
+        return np.rint(np.bincount(group, self.ones**2, groups)).astype(int)

@@ -18,6 +18,9 @@ from scipy.special import gammaln
 CHUNK = 2**16
 """Labels handled at a time (assignments times units); what is drawn depends on it, too."""
 
+TOGETHER = 50
+"""Outcomes of a batch that share their draws: few, so that their errors hardly go together."""
+
 LEAST_DRAWS = 999
 """Draws that are made also where there are very many units."""
 

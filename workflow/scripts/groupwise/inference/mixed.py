@@ -75,7 +75,7 @@ def mixed_model(design: Design) -> MixedModel:
     ValueError
         If it cannot be fitted to any outcome, with the reason.
     """
-    if has_one_intercept(design):
+    if design.has_one_intercept:
         return RandomIntercept.of(design.X, design.group, design.rows)
     return LinearMixedModel.of(design.X, random_terms(design), design.rows)
 
@@ -92,12 +92,6 @@ def fit_one(design: Design, y: np.ndarray) -> MixedFit:
     if not fit.converged:
         raise ValueError(fit.message)
     return fit
-
-
-def has_one_intercept(design: Design) -> bool:
-    """Is the groups' intercept all of `random_terms`?"""
-    fixed_blocks = design.block is None or design.blocks_as == "fixed"
-    return design.random_slopes == "none" and design.second is None and fixed_blocks
 
 
 def random_terms(design: Design) -> list[RandomTerm]:

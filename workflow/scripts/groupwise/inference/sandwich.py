@@ -65,7 +65,7 @@ def lost(clusters: Clusters, x: np.ndarray) -> np.ndarray:
         alone = 1 - stack.leverage < SINGULAR
         if alone.any():
             part = (x[stack.member] @ stack.D) * alone[:, None, :]
-            total += (part**2).sum(axis=(0, 2))
+            total += clusters.frequency[stack.member] @ (part**2).sum(axis=2)
     return total
 
 
@@ -134,7 +134,8 @@ def working_variance(contrasts: Contrasts) -> np.ndarray:
     For CR2 it is the true one, Lambda Lambda': the identity that defines CR2.
     """
     a, w = contrasts.a, contrasts.w
-    return contrasts.factor * np.einsum("gsi,gti->st", a - w, w, optimize=True)
+    frequency = contrasts.clusters.frequency
+    return contrasts.factor * np.einsum("g,gsi,gti->st", frequency, a - w, w, optimize=True)
 
 
 def satterthwaite_df(contrasts: Contrasts) -> np.ndarray:
@@ -143,7 +144,7 @@ def satterthwaite_df(contrasts: Contrasts) -> np.ndarray:
     Under independent errors of one variance, from cross-products of w: cost G r^2, never G^2.
     """
     a, w = contrasts.a, contrasts.w
-    mean = ((a - w) * w).sum(axis=(0, 2))
+    mean = contrasts.clusters.frequency @ ((a - w) * w).sum(axis=2)
     variance = _variance_of_products(contrasts.clusters, (a, w), (a, w))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(contrasts.has_variance, 2 * mean**2 / variance, np.nan)
@@ -181,11 +182,12 @@ def _variance_of_products(
     d_ss, d_tt, d_st = ((x * y).sum(axis=-1) for x, y in ((a_s, w_s), (a_t, w_t), (a_s, w_t)))
     l_ss, l_tt, l_st = ((x * y).sum(axis=-1) for x, y in ((w_s, w_s), (w_t, w_t), (w_s, w_t)))
     diagonal = d_ss * d_tt - d_ss * l_tt - d_tt * l_ss + d_st**2 - 2 * d_st * l_st
-    return diagonal.sum(axis=0) + _squared_product(clusters, w_s, w_t)
+    return clusters.frequency @ diagonal + _squared_product(clusters, w_s, w_t)
 
 
 def _squared_product(clusters: Clusters, U: np.ndarray, V: np.ndarray) -> np.ndarray:
     """|N|^2 + tr(N N) for N = U'V, summed over groups (G, k, w) in all B + r coordinates: (k,)."""
+    U = U * clusters.frequency[:, None, None]
     if clusters.level is None:
         return _norm_and_trace(U, V)
     own_u, own_v, U, V = U[..., 0], V[..., 0], U[..., 1:], V[..., 1:]

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from groupwise.algebra import sum_by
+from groupwise.inference.assignments import TOGETHER
 from groupwise.inference.sandwich import make_contrasts, robust
 from groupwise.inference.wald import wald_statistic
 from groupwise.models.clusters import Clusters, Projected
@@ -92,7 +93,8 @@ class Weights:
         for block, start in enumerate(range(0, self.draws, rows)):
             key = (self.replicate, block)
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
-            points = rng.integers(6, size=(rows, self.n_groups))[: self.draws - start]
+            size = (min(rows, self.draws - start), self.n_groups)
+            points = rng.integers(6, size=size)
             yield np.concatenate([WEBB, -WEBB])[points]
 
     def p_value(self, extreme: Any) -> Any:
@@ -248,8 +250,8 @@ def p_values(
 ) -> np.ndarray:
     """p-values (R, k) that each row of L beta, L (k, p), is `null` (k,), for R outcomes.
 
-    Outcome i has the draws of replicate `weights.replicate` + i, so that results do not depend on how
-    outcomes are spread over calls; where every sign vector is used, all outcomes share them.
+    Where weights are drawn, `TOGETHER` outcomes share them, those of the first one's replicate; where
+    every sign vector is used, all outcomes do.
     """
     contrasts = make_contrasts(outcomes.clusters, L, "CR1")
     fit = robust(contrasts, outcomes)
@@ -270,7 +272,8 @@ def _batches(weights: Weights, n_outcomes: int) -> list[tuple[slice, Weights]]:
     """Outcomes that share their weights."""
     if weights.enumerated:
         return [(slice(n_outcomes), weights)]
-    return [(slice(i, i + 1), weights.of_outcome(i)) for i in range(n_outcomes)]
+    starts = range(0, n_outcomes, TOGETHER)
+    return [(slice(i, i + TOGETHER), weights.of_outcome(i)) for i in starts]
 
 
 def _count_extreme(

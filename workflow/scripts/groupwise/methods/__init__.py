@@ -31,6 +31,11 @@ from groupwise.sample import Resampling, Sample
 from groupwise.tidy import Answers, Inference, JointTest
 
 
+INDIVIDUALS, GROUPS, KINDS = "individuals", "groups", "kinds"
+"""What a method needs of outcomes: all, their groups' `Compression`, or of groups that are alike their
+mean and spread (`Kinds`)."""
+
+
 class DoesNotApply(ValueError):
     """A method has no answer for a design; the message says why, in a sentence for users."""
 
@@ -111,7 +116,7 @@ class Procedure:
     terms : (sample, fit) -> names of the coefficients that `answers` gives
     message : (sample, fit, answers) -> what a reader of the rows has to know, for one outcome
     skips_blocks : whether coefficients of blocks, of which there can be many, are left out
-    needs_individuals : (design) -> whether the rows of a compressed design do not suffice
+    needs : (design) -> the most compressed form of a design that it answers in
     """
 
     about: Callable[[Any, Request], About]
@@ -124,7 +129,7 @@ class Procedure:
     terms: Callable[[Sample, Any], tuple[str, ...]] = _terms_of_design
     message: Callable[[Sample, Any, Answers], str] = _no_message
     skips_blocks: bool = False
-    needs_individuals: Callable[[Design], bool] = lambda design: False
+    needs: Callable[[Design], str] = lambda design: KINDS
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,8 @@ class Dummies:
         """The reference grid (J, p) with blocks and covariates of groups at their mean over groups."""
         design = self.design
         between = design.constant_in_groups & np.isin(design.role, ("block", "covariate"))
-        of_groups = design.group_means(design.X.T).mean(axis=1)
-        return np.where(between, of_groups, design.L_means)
+        X, share = self.model.X, self.model.frequency / design.n_groups
+        return np.where(between, share @ X, design.L_means)
 
     def terms(self, group: str) -> tuple[tuple[str, ...], list[str]]:
         """Names and roles of the coefficients."""
@@ -79,7 +79,7 @@ class Dummies:
 
     def coefficients(self) -> Combination:
         """The coefficients of X, the intercept being the first group's, and of all other groups."""
-        p, G = self.design.X.shape[1], self.design.n_groups
+        p, G = self.model.X.shape[1], len(self.model.X)
         w = np.zeros((p, G))
         w[0, 0] = 1
         L = np.eye(p)
@@ -138,8 +138,8 @@ def _joint(fit: DummyFit, L: np.ndarray, request: Request) -> JointTest:
 def _answers(fit: DummyFit, design: Design, request: Request) -> Answers:
     """Means of arms weight groups equally, hence also the blocks and covariates that are theirs."""
     prepared, contrasts = fit.prepared, _infer(fit, design.L, request)
-    grid, G = prepared.grid, design.n_groups
-    means = prepared.model.combination(grid, np.full((len(grid), G), 1 / G))
+    grid, share = prepared.grid, prepared.model.frequency / design.n_groups
+    means = prepared.model.combination(grid, np.tile(share, (len(grid), 1)))
     joint = _joint(fit, design.omnibus, request)
     if not np.isfinite(contrasts.estimate).all():
         joint = tidy.JointTest.missing(len(contrasts.estimate))
@@ -215,7 +215,9 @@ def prepare_nested(design: Design) -> Nested:
     dummies, between = prepare(design), design.constant_in_groups
     if not dummies.model.basis.within(np.eye(len(between))[~between])[1].all():
         raise DoesNotApply(NOT_WITHIN)
-    return Nested(dummies, between, np.linalg.pinv(dummies.model.X[:, between]))
+    root = np.sqrt(dummies.model.frequency)
+    inverse = np.linalg.pinv(root[:, None] * dummies.model.X[:, between]) * root
+    return Nested(dummies, between, inverse)
 
 
 def fit_nested(prepared: Nested, y: np.ndarray) -> NestedFit:

@@ -49,13 +49,13 @@ def prepare(design: Design) -> Equations:
             f"Does not apply: {design.n_groups} groups leave no degrees of freedom for "
             f"{p} coefficients."
         )
-    pairs = pairs_of_members(design.group_size)
+    clusters = cluster_design(design.X, design.group, rows=design.rows)
+    pairs = pairs_of_members(clusters.size, clusters.frequency)
     if 0 < pairs <= p:
         raise DoesNotApply(
             f"Does not apply: the groups have {pairs} pairs of members, too few to estimate a "
             f"correlation beside {p} coefficients."
         )
-    clusters = cluster_design(design.X, design.group, rows=design.rows)
     if not make_contrasts(clusters, design.L, "CR2").has_variance.all():
         raise DoesNotApply(
             "Does not apply: one group alone determines an arm, so that no variance between "

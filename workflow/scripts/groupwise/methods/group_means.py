@@ -56,7 +56,7 @@ class MeansFit:
 
 def means_basis(design: Design, *, weighted: bool) -> Means:
     """Means of X, groups counting equally or by their sizes."""
-    root = np.sqrt(design.group_size) if weighted else np.ones(design.n_groups)
+    root = np.sqrt(design.group_size) if weighted else np.ones(len(design.group_size))
     X = design.group_means(design.X.T)
     X[np.abs(X).max(axis=1) <= VANISHES * np.abs(design.X).max(axis=0)] = 0
     return Means(design, orthonormal_basis((X * root).T), root)

@@ -13,7 +13,7 @@ import pandas as pd
 from groupwise.inference import wild_bootstrap as wild
 from groupwise.inference.sandwich import cr_inference, cr_joint, design_clusters
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import About, Fits, Procedure, Request
+from groupwise.methods import GROUPS, About, Fits, Procedure, Request
 from groupwise.models.clusters import Clusters, Projected
 from groupwise.models.least_squares import normal_loglik, without_rounding
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -196,6 +196,7 @@ METHODS: Mapping[str, Procedure] = {
         joint=_wild_joint,
         message=_wild_message,
         skips_blocks=True,
+        needs=lambda design: GROUPS,
     ),
 }
 

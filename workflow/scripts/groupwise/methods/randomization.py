@@ -13,7 +13,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.algebra import estimable, row_space
 from groupwise.design import Design
-from groupwise.inference.assignments import AssignmentPlan, Effort
+from groupwise.inference.assignments import TOGETHER, AssignmentPlan, Effort
 from groupwise.inference.randomization import (
     Comparison,
     OmnibusTest,
@@ -23,13 +23,10 @@ from groupwise.inference.randomization import (
     compare_pair,
     shift_curve,
 )
-from groupwise.methods import About, Fits, Procedure, Request
+from groupwise.methods import GROUPS, INDIVIDUALS, About, Fits, Procedure, Request
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
 from groupwise.words import article, capital, role_word
-
-TOGETHER = 50
-"""Outcomes that share random assignments: few, so that their errors hardly go together."""
 
 COLUMNS = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
 
@@ -306,7 +303,7 @@ METHODS: Mapping[str, Procedure] = {
         answers=_answers,
         terms=_terms,
         message=_message,
-        needs_individuals=lambda design: not design.assigns_groups,
+        needs=lambda design: GROUPS if design.assigns_groups else INDIVIDUALS,
     )
 }
 

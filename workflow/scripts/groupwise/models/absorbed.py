@@ -30,17 +30,22 @@ class GroupParameters:
         Of X within groups, with rank r.
     X : (G, p)
         Means of the groups, which have `size` (G,) members.
+    frequency : (G,)
+        For how many groups each stands; `size` is of all of them.
     """
 
     basis: Basis
     X: np.ndarray
     size: np.ndarray
+    frequency: np.ndarray
 
     @classmethod
     def of(cls, X: np.ndarray, group: np.ndarray, rows: Rows | None = None) -> GroupParameters:
         """X holds the constant, and `group` has codes from 0 without gaps; `rows`: individuals."""
         basis = orthonormal_basis(X, group, rows)
-        return cls(basis, basis.C / np.sqrt(basis.size)[:, None], basis.size)
+        means = basis.C / np.sqrt(basis.size)[:, None]
+        frequency = basis.rows.frequencies(group, len(means))
+        return cls(basis, means, basis.size, frequency)
 
     @property
     def columns(self) -> int:
@@ -60,7 +65,8 @@ class GroupParameters:
         G = len(self.size)
         means = coordinates[:, :G] / np.sqrt(self.size)
         squares = without_rounding(np.einsum("ri,ri->r", residual, residual), y)
-        df = self.basis.rows.n_obs - self.basis.rank
+        rank = int(np.rint(self.frequency.sum())) + self.basis.Q.shape[1]
+        df = self.basis.rows.n_obs - rank
         return AbsorbedFit(self, coordinates[:, G:], means, squares, residual, df)
 
 

@@ -58,7 +58,13 @@ class Clusters:
 
     @property
     def n_groups(self) -> int:
-        return len(self.starts)
+        """Groups there are, which can be more than the cuts."""
+        return int(np.rint(self.frequency.sum()))
+
+    @property
+    def frequency(self) -> np.ndarray:
+        """(G,) for how many groups each stands."""
+        return self.basis.rows.frequency[self.order][self.starts]
 
     @property
     def size(self) -> np.ndarray:
@@ -66,14 +72,14 @@ class Clusters:
         return np.rint(self.sums(self.basis.rows.ones)).astype(int)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """Sums (..., G) over the individuals of each group of values in the rows (..., n)."""
+        """Sums (..., G) over the individuals of each group, of values in the rows (..., n)."""
         weighted = (values * self.basis.rows.ones)[..., self.order]
         return np.asarray(np.add.reduceat(weighted, self.starts, axis=-1))
 
     def local(self, Lambda: np.ndarray) -> np.ndarray:
         """Coordinates (k, B + r) as each group sees them: (G, k, w)."""
         B = len(self.basis.size)
-        shared = np.broadcast_to(Lambda[:, B:], (self.n_groups, *Lambda[:, B:].shape))
+        shared = np.broadcast_to(Lambda[:, B:], (len(self.starts), *Lambda[:, B:].shape))
         if self.level is None:
             return shared
         return np.concatenate([Lambda.T[self.level][..., None], shared], axis=-1)
@@ -120,7 +126,9 @@ def cluster_design(
     levels = None if absorb is None else np.unique(absorb, return_inverse=True)[1]
     rows = rows or Rows.individuals(len(X))
     basis = orthonormal_basis(X, levels, rows)
-    Q, level = basis.Q[order], None
+    # Of one of the groups that a row stands for: K_g is its own, and scores are scaled as y is.
+    one = 1 / np.sqrt(rows.frequency[order])
+    Q, level = basis.Q[order] * one[:, None], None
     if levels is not None:
         level = levels[order][starts]
         if (levels != level[codes]).any():

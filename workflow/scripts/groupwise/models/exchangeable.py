@@ -42,9 +42,9 @@ def least_correlation(size: np.ndarray) -> float:
     return -1 / max(int(size.max()) - 1, 1)
 
 
-def pairs_of_members(size: np.ndarray) -> int:
+def pairs_of_members(size: np.ndarray, frequency: np.ndarray | float = 1.0) -> int:
     """Pairs within groups of these sizes, which the correlation is estimated from."""
-    return int((size * (size - 1)).sum()) // 2
+    return int(np.rint((frequency * size * (size - 1)).sum())) // 2
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,27 @@ class Exchangeable:
 
     Attributes
     ----------
-    S : (G, p) group sums of Q
+    S : (G, p) group sums of Q, scaled as outcomes are
     P : (G, r, p) orthonormal rows, of groups of smaller rank filled with zeros
     square, t : (G, r)
+    root : (G,) of the number of groups that each stands for
     size : (G,)
+    n_obs, pairs : individuals, and pairs of them within groups
     """
 
     S: np.ndarray
     P: np.ndarray
     square: np.ndarray
     t: np.ndarray
+    root: np.ndarray
     size: np.ndarray
+    n_obs: int
+    pairs: int
 
     @classmethod
     def of(cls, clusters: Clusters) -> Exchangeable:
         """The model of the clusters of a design without an absorbed factor."""
-        G, p = clusters.n_groups, clusters.Q.shape[1]
+        G, p = len(clusters.starts), clusters.Q.shape[1]
         r = max(stack.leverage.shape[1] for stack in clusters.stacks)
         P, square = np.zeros((G, r, p)), np.zeros((G, r))
         for stack in clusters.stacks:
@@ -81,8 +86,10 @@ class Exchangeable:
             square[stack.member, :k] = values[:, ::-1]
         r = int(square.any(axis=0).sum())
         P, square = np.ascontiguousarray(P[:, :r]), square[:, :r]
-        S = clusters.sums(clusters.basis.Q.T).T
-        return cls(S, P, square, np.einsum("grp,gp->gr", P, S), clusters.size)
+        S, root = clusters.sums(clusters.basis.Q.T).T, np.sqrt(clusters.frequency)
+        t = np.einsum("grp,gp->gr", P, S / root[:, None])
+        pairs = pairs_of_members(clusters.size, clusters.frequency)
+        return cls(S, P, square, t, root, clusters.size, clusters.n_obs, pairs)
 
     def fit(self, outcomes: Projected) -> ExchangeableFit:
         """Alternate between correlation and coefficients, from least squares, until both stay."""
@@ -107,11 +114,11 @@ class Exchangeable:
 
     def _correlation(self, total: np.ndarray, squares: np.ndarray, gamma: np.ndarray) -> np.ndarray:
         """Mean product of two residuals of a group over their mean square, p taken off both counts."""
-        n, p = int(self.size.sum()), self.S.shape[1]
+        n, p = self.n_obs, self.S.shape[1]
         ssr = squares + (gamma**2).sum(axis=1)
         products = (((total - gamma @ self.S.T) ** 2).sum(axis=1) - ssr) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
-            rho: np.ndarray = products / (ssr / (n - p)) / (pairs_of_members(self.size) - p)
+            rho: np.ndarray = products / (ssr / (n - p)) / (self.pairs - p)
         return rho
 
     def _shrinkage(self, rho: np.ndarray) -> np.ndarray:
@@ -167,7 +174,8 @@ class ExchangeableFit:
         group = self.total[some] - gamma @ model.S.T
         scores = self.outcomes.scores[some]
         z = np.einsum("grp,xgp->xgr", model.P, scores, optimize=True)
-        z = z - model.square * np.einsum("grp,xp->xgr", model.P, gamma, optimize=True)
+        fitted = np.einsum("grp,xp->xgr", model.P, gamma, optimize=True)
+        z = z - model.square * model.root[:, None] * fitted
         d = z - (c * group)[..., None] * model.t
         BP = np.einsum("xij,grj->xgir", model._bread(c), model.P, optimize=True)
         PBP = np.einsum("gsi,xgir->xgsr", model.P, BP, optimize=True)

@@ -79,9 +79,10 @@ class Basis:
         residual = y
         levels = np.zeros((*y.shape[:-1], 0))
         if self.level is not None:
-            sums = sum_by(y * self.rows.ones, self.level, len(self.size))
+            ones = self.rows.scaled_ones
+            sums = sum_by(y * ones, self.level, len(self.size))
             levels = sums / np.sqrt(self.size)
-            residual = y - (sums / self.size)[..., self.level] * self.rows.ones
+            residual = y - (sums / self.size)[..., self.level] * ones
         coordinates = residual @ self.Q
         residual = residual - coordinates @ self.Q.T
         length = np.linalg.norm(residual, axis=-1, keepdims=True)
@@ -103,9 +104,10 @@ def orthonormal_basis(
     size, C = np.zeros(0), np.zeros((0, X.shape[1]))
     rest = X
     if level is not None:
-        size = rows.sizes(level, int(level.max()) + 1).astype(float)
-        means = sum_by(X.T * rows.ones, level, len(size)).T / size[:, None]
-        rest, C = X - means[level] * rows.ones[:, None], means * np.sqrt(size)[:, None]
+        ones, levels = rows.scaled_ones, int(level.max()) + 1
+        size = np.bincount(level, ones**2, levels)
+        means = sum_by(X.T * ones, level, levels).T / size[:, None]
+        rest, C = X - means[level] * ones[:, None], means * np.sqrt(size)[:, None]
     length = np.linalg.norm(X, axis=0)
     qr = _pivoted_qr if len(X) <= ROWS_AT_A_TIME else _pivoted_qr_by_blocks
     Q, R, pivot = qr(rest, np.where(length > 0, length, 1))

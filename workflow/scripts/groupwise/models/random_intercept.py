@@ -216,12 +216,14 @@ class BySize:
 class OutcomeSums:
     """Sufficient statistics of B outcomes for a random-intercept model.
 
-    gamma (B, p): OLS effects in the basis Q; group (B, G) and rss (B,): sums by group and sum of
-    squares of the OLS residual; total (B,): y'y.
+    gamma (B, p): OLS effects in the basis Q; along (B, r) and beside (B, d): the group sums of the OLS
+    residual along `Directions`, and the sum of squares of what they leave of those of each size; rss
+    (B,): its sum of squares; total (B,): y'y.
     """
 
     gamma: np.ndarray
-    group: np.ndarray
+    along: np.ndarray
+    beside: np.ndarray
     rss: np.ndarray
     total: np.ndarray
 
@@ -240,27 +242,66 @@ class OutcomeSums:
 
 
 @dataclass(frozen=True)
-class Eigenbasis:
-    """Maps group sums (B, G) to `Spectral.ss` (B, K).
+class Directions:
+    """An orthonormal basis, groups of one size at a time, of the sums over groups of the columns of X.
 
-    rotate (G, r): an orthonormal basis, size by size, of the group sums of X; turn (r, r'): the
-    eigenvectors within it; same_size (G, d), rotated_size (r, d): which group or direction has
-    which size; merge (r' + d, K): adds squares over eigenvalues that are equal, divided by them.
+    rotate (G, r): the basis; same_size (G, d): which group has which size; size_of (r,): the size of
+    each direction, as an index; left (d,): how many dimensions the groups of a size have besides.
     """
 
     rotate: sparse.csr_array
-    turn: np.ndarray
     same_size: sparse.csr_array
-    rotated_size: np.ndarray
+    size_of: np.ndarray
+    left: np.ndarray
+
+    @classmethod
+    def of(cls, S: np.ndarray, size_of: np.ndarray, count: np.ndarray) -> Directions:
+        """The directions of the sums S (G, p) of groups with sizes `size_of`, `count` (d,) of each."""
+        G, d = len(size_of), len(count)
+        members = _members(size_of)
+        blocks = [_orthonormal(S[who]) for who in members]
+        each = np.array([block.shape[1] for block in blocks])
+        first = np.cumsum(each) - each
+        rows = [np.repeat(who, k) for who, k in zip(members, each, strict=True)]
+        columns = [
+            np.tile(start + np.arange(k), len(who))
+            for start, k, who in zip(first, each, members, strict=True)
+        ]
+        values = np.concatenate([block.ravel() for block in blocks])
+        where = (np.concatenate(rows), np.concatenate(columns))
+        rotate = sparse.csr_array((values, where), shape=(G, int(each.sum())))
+        same_size = sparse.csr_array((np.ones(G), size_of, np.arange(G + 1)), shape=(G, d))
+        return cls(rotate, same_size, np.repeat(np.arange(d), each), count - each)
+
+    def split(self, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Group sums (B, G) along the directions (B, r), and squares (B, d) of what is beside them."""
+        along = _by_sparse(group, self.rotate)
+        beside = _by_sparse(group**2, self.same_size) - self.by_size(along**2)
+        return along, np.maximum(beside, 0)
+
+    def by_size(self, values: np.ndarray) -> np.ndarray:
+        """(B, d): sums over the directions of each size of values (B, r)."""
+        return np.asarray(values @ (self.size_of[:, None] == np.arange(len(self.left))))
+
+
+@dataclass(frozen=True)
+class Eigenbasis:
+    """Maps `OutcomeSums` to `Spectral.ss` (B, K).
+
+    turn (r, r'): eigenvectors among the directions; beside (d',): sizes with groups besides these;
+    merge (r' + d', K): adds squares over eigenvalues that are equal, divided by them.
+    """
+
+    turn: np.ndarray
+    beside: np.ndarray
     merge: np.ndarray
     mu: np.ndarray
     mult: np.ndarray
 
-    def squares(self, group: np.ndarray) -> np.ndarray:
-        """`Spectral.ss` (B, K) of group sums (B, G) of OLS residuals."""
-        rotated = _by_sparse(group, self.rotate)
-        remainder = _by_sparse(group**2, self.same_size) - rotated**2 @ self.rotated_size
-        return np.hstack([(rotated @ self.turn) ** 2, np.maximum(remainder, 0)]) @ self.merge
+    def squares(self, sums: OutcomeSums) -> np.ndarray:
+        """`Spectral.ss` (B, K)."""
+        beside = sums.beside[:, self.beside]
+        return np.hstack([(sums.along @ self.turn) ** 2, beside]) @ self.merge
 
 
 @dataclass(frozen=True)
@@ -279,6 +320,8 @@ class RandomIntercept:
     group_size : (G,), size : (d,) distinct sizes, count : (d,) groups of each
     size_of : (G,) index into `size`
     S : (G, p)
+    frequency : (G,) for how many groups each stands
+    directions : in which the group sums of outcomes matter
     between : (d, p, p)
         Sums of S_g S_g' over the groups of a size, divided by the size.
     within : (p, p)
@@ -296,6 +339,8 @@ class RandomIntercept:
     count: np.ndarray
     size_of: np.ndarray
     S: np.ndarray
+    frequency: np.ndarray
+    directions: Directions
     between: np.ndarray
     within: np.ndarray
 
@@ -320,7 +365,9 @@ class RandomIntercept:
         to_beta = np.linalg.solve(R, np.eye(p))
         Z = sparse.csr_array((rows.ones, group, np.arange(m + 1)), shape=(m, len(group_size)))
         S = np.asarray((X.T @ Z).T) @ to_beta
-        size, size_of, count = np.unique(group_size, return_inverse=True, return_counts=True)
+        size, size_of = np.unique(group_size, return_inverse=True)
+        frequency = rows.frequencies(group, len(group_size))
+        count = np.rint(np.bincount(size_of, frequency)).astype(int)
         between = _by_size(S, size_of) / size[:, None, None]
         model = cls(
             X=X,
@@ -334,6 +381,8 @@ class RandomIntercept:
             count=count,
             size_of=size_of,
             S=S,
+            frequency=frequency,
+            directions=Directions.of(S, size_of, count),
             between=between,
             within=_without_rounding(np.eye(p) - between.sum(axis=0)),
         )
@@ -341,7 +390,7 @@ class RandomIntercept:
         return model
 
     def _check_identified(self) -> None:
-        G, p = self.S.shape
+        G, p = int(self.count.sum()), self.p
         between = G - p + int((np.linalg.eigvalsh(self.within) > ROUNDING * p).sum())
         if between <= 0:
             raise ValueError(
@@ -375,10 +424,14 @@ class RandomIntercept:
     @cached_property
     def basis(self) -> Eigenbasis | None:
         """The eigenvalues, or None where the eigenproblem would be too large."""
-        order = int(np.minimum(self.count, self.S.shape[1]).sum())
-        if order > LARGEST_EIGENPROBLEM:
+        if len(self.directions.size_of) > LARGEST_EIGENPROBLEM:
             return None
-        return _eigenbasis(self.S, self.size, self.size_of)
+        return _eigenbasis(self.turned, self.size, self.directions)
+
+    @cached_property
+    def turned(self) -> np.ndarray:
+        """(r, p): S along the directions, of which it is all."""
+        return np.asarray(self.directions.rotate.T @ self.S)
 
     def sums(self, y: np.ndarray) -> OutcomeSums:
         """Sufficient statistics of outcomes y, shape (B, n), computed a block of rows at a time."""
@@ -393,8 +446,8 @@ class RandomIntercept:
                 step = (residual @ self.X) @ self.to_beta
                 residual = residual - (step @ self.to_beta.T) @ self.X.T
                 gamma += step
-            group = _by_sparse(residual, self.Z)
-            return OutcomeSums(gamma, group, rss=_dot(residual, residual), total=_dot(y, y))
+            split = self.directions.split(_by_sparse(residual, self.Z))
+            return OutcomeSums(gamma, *split, rss=_dot(residual, residual), total=_dot(y, y))
 
     def df(self, reml: bool) -> int:
         """Divisor of the residual sum of squares: n - p for REML, n for ML."""
@@ -406,19 +459,19 @@ class RandomIntercept:
         if self.basis is None:
             return self._profile_by_size(sums, reml=reml, df=df)
         basis = self.basis
-        ss = basis.squares(sums.group)
+        ss = basis.squares(sums)
         rest = np.maximum(sums.rss - ss.sum(axis=1), 0)
         det = (basis.mu, basis.mult) if reml else (self.size, self.count)
         return Spectral(basis.mu, ss, rest, *det, df)
 
     def _profile_by_size(self, sums: OutcomeSums, *, reml: bool, df: int) -> BySize:
-        xy = [(row[:, None] * self.S) for row in sums.group]
+        xy = [_sum_rows(row[:, None] * self.turned, self.directions.size_of, len(self.size)) for row in sums.along]
         return BySize(
             size=self.size,
             count=self.count,
             xx=self.between * self.size[:, None, None],
-            xy=np.array([_sum_rows(each, self.size_of) for each in xy]),
-            yy=np.array([np.bincount(self.size_of, weights=row**2) for row in sums.group]),
+            xy=np.array(xy),
+            yy=sums.beside + self.directions.by_size(sums.along**2),
             rss=sums.rss,
             reml=reml,
             df=df,
@@ -490,7 +543,8 @@ class RandomIntercept:
         """Sums for `smaller`, of Q K, of outcomes less Q `offset`, (B, p); K'`offset` is 0."""
         return OutcomeSums(
             gamma=sums.gamma @ K,
-            group=sums.group - offset @ self.S.T,
+            along=sums.along - offset @ self.turned.T,
+            beside=sums.beside,
             rss=sums.rss + _dot(offset, offset),
             total=sums.total,
         )
@@ -509,28 +563,29 @@ class RandomIntercept:
     def draw_sums(self, theta: float, rng: np.random.Generator, *, size: int) -> OutcomeSums:
         """`size` outcomes with beta = 0 and s2_e = 1, as the sums the engine needs of them.
 
-        Group sums of y, the within-groups part of Q'y and what is left of the within-groups sum of
-        squares are independent: normal, normal with covariance `within`, and chi-squared.
+        Sums along the directions, squares beside them, the within-groups part of Q'y and what is left
+        of the within-groups sum of squares are independent: normal, chi-squared, normal with
+        covariance `within`, and chi-squared.
         """
-        m = self.group_size
+        m, of = self.size, self.directions.size_of
         root = semidefinite_cholesky(self.within, ROUNDING * self.p)
         root = root[:, np.diag(root) > 0]  # one root of many, the same whatever the rounding
-        group = rng.standard_normal((size, len(m))) * np.sqrt(m * (1 + theta**2 * m))
+        variance = m * (1 + theta**2 * m)
+        along = rng.standard_normal((size, len(of))) * np.sqrt(variance[of])
+        beside = variance * _chi_squared(rng, self.directions.left, size)
         inner = rng.standard_normal((size, root.shape[1]))
-        inner_rss = rng.chisquare(self.n_obs - len(m) - root.shape[1], size=size)
-        gamma = (group / m) @ self.S + inner @ root.T
-        total = (group**2 / m).sum(axis=1) + (inner**2).sum(axis=1) + inner_rss
-        return OutcomeSums(gamma, group - gamma @ self.S.T, total - (gamma**2).sum(axis=1), total)
+        inner_rss = rng.chisquare(self.n_obs - self.count.sum() - root.shape[1], size=size)
+        gamma = (along / m[of]) @ self.turned + inner @ root.T
+        between = (along**2 / m[of]).sum(axis=1) + (beside / m).sum(axis=1)
+        total = between + (inner**2).sum(axis=1) + inner_rss
+        rss = total - (gamma**2).sum(axis=1)
+        return OutcomeSums(gamma, along - gamma @ self.turned.T, beside, rss, total)
 
     @cached_property
     def roots(self) -> tuple[np.ndarray, np.ndarray]:
         """T (r, p), and (r,) which size: T'T over the rows of a size is its part of `between`."""
-        parts = [
-            _qr_triangles(self.S[who]) / np.sqrt(m)
-            for who, m in zip(_members(self.size_of), self.size, strict=True)
-        ]
-        which = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-        return np.concatenate(parts), which
+        of = self.directions.size_of
+        return self.turned / np.sqrt(self.size[of])[:, None], of
 
     def weigh(self, weights: np.ndarray) -> np.ndarray:
         """Sums over sizes of weights (B, d) times `between`: shape (B, p, p)."""
@@ -598,7 +653,9 @@ class RandomInterceptFit:
         rss, total = float(self.sums.rss.item()), float(self.sums.total.item())
         if not rss > EXPLAINED**2 * total:
             return "The fixed effects explain the outcome completely."
-        between = float((self.sums.group**2 / self.model.group_size).sum())
+        size, of = self.model.size, self.model.directions.size_of
+        along = float((self.sums.along**2 / size[of]).sum())
+        between = along + float((self.sums.beside / size).sum())
         if rss - between <= 1e-9 * rss:
             return "All members of a group have one outcome: nothing varies within groups."
         return "The mixed model could not be fitted to these values."
@@ -615,9 +672,11 @@ class RandomInterceptFit:
 
     def blups(self) -> tuple[np.ndarray, np.ndarray]:
         """Predicted group effects and their sds given data, variances and effects: (..., G)."""
+        assert self.y is not None
         weight = (self.theta[..., None] ** 2 * self.mean_weight)[..., self.model.size_of]
-        group_sums = self.sums.group.reshape(*self.shape, -1)
-        blup = weight * (group_sums - self.gamma @ self.model.S.T)
+        residual = self.y - self.beta @ self.model.X.T
+        sums = _by_sparse(residual.reshape(-1, residual.shape[-1]), self.model.Z)
+        blup = weight * sums.reshape(*self.shape, -1)
         return blup, np.sqrt(self.var_residual[..., None] * weight)
 
     def reshape(self, shape: tuple[int, ...]) -> RandomInterceptFit:
@@ -694,8 +753,8 @@ def _assemble(
     slopes = profile.slopes(lam)
     weight = 1 / (1 + lam[:, None] * model.size)
     F = invert(model.within + model.weigh(weight))
-    pulled = (lam[:, None] * weight)[:, model.size_of] * sums.group
-    gamma = -_times(F, pulled @ model.S)
+    pulled = (lam[:, None] * weight)[:, model.directions.size_of] * sums.along
+    gamma = -_times(F, pulled @ model.turned)
     sigma2 = slopes.q / profile.df
     with np.errstate(invalid="ignore", divide="ignore"):
         criterion = profile.value(lam)[0] + profile.df * (1 + np.log(2 * np.pi * sigma2))
@@ -870,45 +929,21 @@ def _qr_triangles(A: np.ndarray) -> np.ndarray:
     return np.asarray(R)
 
 
-def _eigenbasis(S: np.ndarray, size: np.ndarray, size_of: np.ndarray) -> Eigenbasis:
+def _eigenbasis(turned: np.ndarray, size: np.ndarray, directions: Directions) -> Eigenbasis:
     """The eigenvalues of Z'MZ = diag(size) - S S' and what finds their sums of squares."""
-    G, d = len(size_of), len(size)
-    rotate, n_directions = _rotation(S, size_of)
-    of_direction = np.repeat(np.arange(d), n_directions)
-    RS = rotate.T @ S
-    mu, turn = np.linalg.eigh(np.diag(size[of_direction]) - RS @ RS.T)
+    mu, turn = np.linalg.eigh(np.diag(size[directions.size_of]) - turned @ turned.T)
     real = mu > 1e-11 * size.max()
-    n_untouched = np.bincount(size_of, minlength=d) - n_directions
-    untouched = np.flatnonzero(n_untouched)
-    values = np.concatenate([mu[real], size[untouched]])
-    mult = np.concatenate([np.ones(real.sum()), n_untouched[untouched]])
+    beside = np.flatnonzero(directions.left)
+    values = np.concatenate([mu[real], size[beside]])
+    mult = np.concatenate([np.ones(real.sum()), directions.left[beside]])
     which, distinct = _merge(values, mult)
-    same_size = sparse.csr_array((np.ones(G), size_of, np.arange(G + 1)), shape=(G, d))
     return Eigenbasis(
-        rotate=rotate,
         turn=turn[:, real],
-        same_size=same_size[:, untouched],
-        rotated_size=(of_direction[:, None] == untouched).astype(float),
+        beside=beside,
         merge=(which[:, None] == np.arange(len(distinct))) / values[:, None],
         mu=distinct,
         mult=np.bincount(which, weights=mult),
     )
-
-
-def _rotation(S: np.ndarray, size_of: np.ndarray) -> tuple[sparse.csr_array, np.ndarray]:
-    """`Eigenbasis.rotate` and how many directions each size takes, shape (d,)."""
-    members = _members(size_of)
-    blocks = [_orthonormal(S[who]) for who in members]
-    n_directions = np.array([block.shape[1] for block in blocks])
-    first = np.cumsum(n_directions) - n_directions
-    rows = [np.repeat(who, k) for who, k in zip(members, n_directions, strict=True)]
-    columns = [
-        np.tile(start + np.arange(k), len(who))
-        for start, k, who in zip(first, n_directions, members, strict=True)
-    ]
-    values = np.concatenate([block.ravel() for block in blocks])
-    where = (np.concatenate(rows), np.concatenate(columns))
-    return sparse.csr_array((values, where), shape=(len(S), n_directions.sum())), n_directions
 
 
 def _members(size_of: np.ndarray) -> list[np.ndarray]:
@@ -918,8 +953,27 @@ def _members(size_of: np.ndarray) -> list[np.ndarray]:
 
 
 def _orthonormal(S: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of a space that holds the columns of S: at most p columns."""
-    return np.linalg.qr(S)[0] if len(S) > S.shape[1] else np.eye(len(S))
+    """An orthonormal basis of the space of the columns of S: of each column what the earlier leave.
+
+    By Gram-Schmidt, twice; unique, so that what is drawn in it does not depend on rounding.
+    """
+    basis, smallest = np.empty((len(S), min(S.shape))), ROUNDING * len(S)
+    r = 0
+    for column in S.T:
+        length = np.linalg.norm(column)
+        for _ in range(2):
+            column = column - basis[:, :r] @ (basis[:, :r].T @ column)
+        left = np.linalg.norm(column)
+        if r < basis.shape[1] and left > smallest * max(length, 1):
+            basis[:, r], r = column / left, r + 1
+    return basis[:, :r]
+
+
+def _chi_squared(rng: np.random.Generator, df: np.ndarray, size: int) -> np.ndarray:
+    """(size, d) draws; 0 where there are no degrees of freedom."""
+    drawn = np.zeros((size, len(df)))
+    drawn[:, df > 0] = rng.chisquare(df[df > 0], (size, int((df > 0).sum())))
+    return drawn
 
 
 def _merge(values: np.ndarray, mult: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -945,9 +999,9 @@ def _by_size(S: np.ndarray, size_of: np.ndarray) -> np.ndarray:
     return np.array([S[who].T @ S[who] for who in _members(size_of)])
 
 
-def _sum_rows(A: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Sums of the rows of A, shape (n, q), by code."""
-    return np.column_stack([np.bincount(codes, weights=a) for a in A.T])
+def _sum_rows(A: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
+    """Sums of the rows of A, shape (n, q), by code: (k, q)."""
+    return np.column_stack([np.bincount(codes, a, k) for a in A.T])
 
 
 def _by_sparse(A: np.ndarray, B: sparse.csr_array) -> np.ndarray:

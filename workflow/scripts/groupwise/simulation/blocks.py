@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise.design import Design
-from groupwise.inference.mixed import has_one_intercept
-from groupwise.methods import Replicates, Request, answer, method_of
+from groupwise.methods import GROUPS, INDIVIDUALS, KINDS, Replicates, Request, answer, method_of
 from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
 from groupwise.simulation.sums import KEYS, LEVELS, PARTIAL, gather, typed
 
@@ -58,37 +57,40 @@ def run_block(
     sizes = {"fast": block.size, "slow": block.slow_size, "slowest": (block.slow_size + 1) // 2}
     by_cost = _by_cost(scenario.design, methods)
     parts, start = [], 0
-    needy = {name for name in methods if method_of(name).needs_individuals(scenario.design)}
-    whole = max((sizes[cost] for cost, names in by_cost.items() if needy & {*names}), default=0)
-    prepared: dict[bool, dict[Any, Any]] = {False: {}, True: {}}
-    for drawn in outcomes(scenario, block.number, block.size, whole=whole):
+    needs = {name: method_of(name).needs(scenario.design) for name in methods}
+    first_of = {
+        form: max((sizes[c] for c, names in by_cost.items() if form in map(needs.get, names)), default=0)
+        for form in (INDIVIDUALS, GROUPS)
+    }
+    prepared: dict[str, dict[Any, Any]] = {INDIVIDUALS: {}, GROUPS: {}, KINDS: {}}
+    drawn = outcomes(
+        scenario,
+        block.number,
+        block.size,
+        individuals=first_of[INDIVIDUALS],
+        groups=max(first_of.values()),
+    )
+    for batch in drawn:
         for cost, names in by_cost.items():
-            some, first = max(sizes[cost] - start, 0), block.number * BLOCK + start
-            some = min(some, len(drawn))
-            for individually in (False, True):
-                asked = [name for name in names if (name in needy) == individually]
-                if not (some and asked):
-                    continue
-                design = scenario.design if individually else scenario.compression.design
-                y = drawn.individuals if individually else drawn.y
-                assert y is not None
+            some, first = min(max(sizes[cost] - start, 0), len(batch)), block.number * BLOCK + start
+            for form in dict.fromkeys(needs.values()) if some else ():
                 searched = max(0, request.n_searched(first + some) - first)
                 answers = answer(
-                    design,
-                    y[:some],
-                    asked,
+                    scenario.forms.design[form],
+                    batch.y[form][:some],
+                    [name for name in names if needs[name] == form],
                     truth=scenario.truth,
                     request=replace(request, first=first, searched=searched),
-                    prepared=prepared[individually],
+                    prepared=prepared[form],
                 )
                 parts.append(partial_sums(answers, scenario, block.number))
-        start += len(drawn)
+        start += len(batch)
     return _added(parts)
 
 
 def _by_cost(design: Design, methods: Costs) -> dict[str, tuple[str, ...]]:
     """The methods of each cost that some have in this design."""
-    general = not has_one_intercept(design)
+    general = not design.has_one_intercept
     by_cost: dict[str, tuple[str, ...]] = {}
     for name, costs in methods.items():
         by_cost[costs[general]] = (*by_cost.get(costs[general], ()), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from groupwise.design import Design
-from groupwise.inference.mixed import components, fit_one, has_one_intercept
+from groupwise.inference.mixed import components, fit_one
 from groupwise.simulation.processes import EstimatedProcess, NoProcess
 
 
@@ -25,7 +25,7 @@ def estimate_process(
     sd = {term: float(value) for term, value in fit.std_dev.items()}
     ends = np.array([group.std_dev.conf_low.item(), group.std_dev.conf_high.item()])
     low, high = ends**2 / (ends**2 + sd["residual"] ** 2)
-    if has_one_intercept(design):
+    if design.has_one_intercept:
         low, high = group.icc.conf_low.item(), group.icc.conf_high.item()
     return EstimatedProcess(
         arms=design.arm_labels,

@@ -42,6 +42,11 @@ class Process:
     sd_effect: float = 0.0
     size_correlation: float = 0.0
 
+    @property
+    def normal_groups(self) -> bool:
+        """Whether groups alike in size and arm have normal effects of one mean."""
+        return np.isinf(self.group_df) and not self.skewed_groups and self.size_correlation == 0
+
 
 PROCESSES = {
     "normal": Process(),

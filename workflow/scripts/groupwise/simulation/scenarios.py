@@ -10,7 +10,7 @@ spread over jobs nor on which other scenarios there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from zlib import crc32
@@ -18,8 +18,9 @@ from zlib import crc32
 import numpy as np
 
 from groupwise.algebra import pairwise_differences
-from groupwise.compression import Compression
+from groupwise.compression import Forms
 from groupwise.design import Design
+from groupwise.methods import GROUPS, INDIVIDUALS, KINDS
 from groupwise.simulation.processes import (
     PROCESSES,
     Case,
@@ -94,9 +95,9 @@ class Scenario:
     seed: int
 
     @cached_property
-    def compression(self) -> Compression:
+    def forms(self) -> Forms:
         """The design in fewer rows, and how outcomes get there."""
-        return Compression.of(self.design)
+        return Forms.of(self.design)
 
     @property
     def number(self) -> int:
@@ -109,6 +110,12 @@ class Scenario:
         case = Case(self.name, self.icc, self.effects, self.dgp)
         return ScenarioSetting(case, design.contrast_labels, design.n_obs, design.n_groups)
 
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """(J,) standard deviation of groups and individuals in each arm, over that of the reference."""
+        arms = np.arange(len(self.design.arm_labels))
+        return np.asarray(self.process.sd_ratio ** (arms / max(arms[-1], 1)))
+
     @property
     def truth(self) -> np.ndarray:
         """(k,) true values of the design's contrasts."""
@@ -117,44 +124,49 @@ class Scenario:
 
 def simulate(scenario: Scenario, block: int, size: int = BLOCK) -> np.ndarray:
     """The first `size` replicates of a block: outcomes of individuals, of shape (size, n)."""
-    parts = outcomes(scenario, block, size, whole=size)
-    return np.concatenate([part.individuals for part in parts if part.individuals is not None])
+    drawn = outcomes(scenario, block, size, individuals=size)
+    return np.concatenate([each.y[INDIVIDUALS] for each in drawn])
 
 
 @dataclass(frozen=True)
-class Replicated:
-    """Outcomes of r replicates: y (r, m) of the compressed rows, and of `individuals` (r, n) or None."""
+class Drawn:
+    """Some replicates: outcomes (r, m) by the form of the design, those that are wanted."""
 
-    y: np.ndarray
-    individuals: np.ndarray | None = None
+    y: Mapping[str, np.ndarray]
 
     def __len__(self) -> int:
-        return len(self.y)
+        return len(self.y[KINDS])
 
 
 def outcomes(
-    scenario: Scenario, block: int, size: int = BLOCK, *, whole: int = 0
-) -> Iterator[Replicated]:
-    """Replicates of a block in order, some at a time; the first `whole` have individuals.
+    scenario: Scenario, block: int, size: int = BLOCK, *, individuals: int = 0, groups: int = 0
+) -> Iterator[Drawn]:
+    """Replicates of a block in order, some at a time.
 
-    Where residuals are normal the others are drawn in the compressed rows: the same distribution for
-    the cost of groups. Where they are not, individuals are drawn for all.
+    The first are drawn as so many individuals, those up to `groups` as the sums of groups, and the
+    others as means and spreads of the kinds of groups; each has all more compressed forms. Where
+    residuals are not normal all are drawn as individuals, where effects of groups are not, as groups.
     """
     if not 0 < size <= BLOCK:
         raise ValueError(f"A block has 1 to {BLOCK} replicates, not {size}.")
     sequence = np.random.SeedSequence(scenario.seed, spawn_key=(scenario.number, block))
-    streams = [np.random.default_rng(each) for each in sequence.spawn(6)]
-    design, compression = scenario.design, scenario.compression
-    whole = whole if np.isinf(scenario.process.residual_df) else size
-    for n in _steps(whole, design.n_obs):
-        y = _draw(scenario, design, np.zeros(0), streams[:5], n)
-        yield Replicated(compression.compress(y), y)
-    groups, _, *others, rows = streams
-    for n in _steps(size - whole, len(compression.design.X)):
-        drawn = [groups, rows, *others]
-        yield Replicated(
-            _draw(scenario, compression.design, compression.remaining, drawn, n)
-        )
+    seeds = sequence.spawn(7)
+    of_groups, of_individuals, slopes, blocks, second, of_rows, of_kinds = map(
+        np.random.default_rng, seeds
+    )
+    forms, others = scenario.forms, [slopes, blocks, second]
+    if np.isfinite(scenario.process.residual_df):
+        individuals = size
+    if forms.kinds is None or not scenario.process.normal_groups:
+        groups = size
+    for r in _steps(individuals, scenario.design.n_obs):
+        y = _draw(scenario, scenario.design, [of_groups, of_individuals, *others], r)
+        yield Drawn(forms.compressed(y, INDIVIDUALS))
+    for r in _steps(groups - individuals, len(forms.design[GROUPS].X)):
+        y = _draw(scenario, forms.design[GROUPS], [of_groups, of_rows, *others], r)
+        yield Drawn(forms.compressed(y, GROUPS))
+    for r in _steps(size - max(groups, individuals), len(forms.design[KINDS].X)):
+        yield Drawn({KINDS: _draw_kinds(scenario, of_kinds, r)})
 
 
 def _steps(total: int, width: int) -> Iterator[int]:
@@ -165,26 +177,17 @@ def _steps(total: int, width: int) -> Iterator[int]:
 
 
 def _draw(
-    scenario: Scenario,
-    design: Design,
-    remaining: np.ndarray,
-    streams: list[np.random.Generator],
-    size: int,
+    scenario: Scenario, design: Design, streams: list[np.random.Generator], size: int
 ) -> np.ndarray:
-    """The next `size` replicates in the rows of a design; each random part has its own stream.
-
-    `remaining` (J,) degrees of freedom by arm are in the last row, if there are any.
-    """
+    """The next `size` replicates, of individuals or groups; each random part has its own stream."""
     process, background, ones = scenario.process, scenario.background, design.rows.ones
     groups, individuals, slopes, blocks, second = streams
-    arms = np.arange(len(design.arm_labels))
-    spread = process.sd_ratio ** (arms / max(arms[-1], 1))
     u = _group_effects(scenario, groups, size)
     y = np.sqrt(background.variance * scenario.icc) * u[:, design.group] * ones
     e = _standardised_t(individuals, process.residual_df, y.shape)
     y += np.sqrt(background.variance * (1 - scenario.icc)) * e
     if process.sd_ratio != 1:
-        y *= spread[design.arm]
+        y *= scenario.spread[design.arm]
     y += design.X @ background.coefficients + scenario.effects[design.arm] * ones
     y += _slopes(scenario, design, slopes, size)
     for rng, sd, codes in (
@@ -193,10 +196,38 @@ def _draw(
     ):
         if sd > 0 and codes is not None:
             y += sd * rng.standard_normal((size, codes.max() + 1))[:, codes] * ones
-    if remaining.any():
-        squares = [s**2 * individuals.chisquare(df, size) for s, df in zip(spread, remaining, strict=True) if df]
-        y[:, -1] = np.sqrt(background.variance * (1 - scenario.icc) * np.sum(squares, axis=0))
+    if design.rows.remainder:
+        y[:, -1] = _remainder(scenario, individuals, size)
     return y
+
+
+def _remainder(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:
+    """(size,) lengths of what varies within cells, which in each arm is of one variance."""
+    spread, remaining = scenario.spread, scenario.forms.compression.remaining
+    squares = sum(
+        s**2 * rng.chisquare(df, size) for s, df in zip(spread, remaining, strict=True) if df
+    )
+    return np.sqrt(scenario.background.variance * (1 - scenario.icc) * squares)
+
+
+def _draw_kinds(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:
+    """The next `size` replicates as rows of `Kinds`: of normal groups mean and spread are independent."""
+    kinds, background = scenario.forms.kinds, scenario.background
+    assert kinds is not None
+    design, first = scenario.forms.design[GROUPS], kinds.first
+    arm, ones, count = design.arm[first], design.rows.ones[first], kinds.count
+    between = background.variance * scenario.icc * ones**2
+    within = background.variance * (1 - scenario.icc)
+    sd_slope = _sd_slope(scenario)[arm] * ones
+    sd = np.sqrt(scenario.spread[arm] ** 2 * (between + within) + sd_slope**2)
+    fixed = design.X[first] @ background.coefficients + scenario.effects[arm] * ones
+    mean = fixed + sd / np.sqrt(count) * rng.standard_normal((size, len(count)))
+    several, squares = count > 1, np.zeros(mean.shape)
+    squares[:, several] = rng.chisquare(count[several] - 1, (size, int(several.sum())))
+    remainder = np.zeros((size, 0))
+    if design.rows.remainder:
+        remainder = _remainder(scenario, rng, size)[:, None]
+    return kinds.rows(mean, sd**2 * squares, remainder)
 
 
 def _group_effects(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:
@@ -239,15 +270,20 @@ def _slopes(
     scenario: Scenario, design: Design, rng: np.random.Generator, size: int
 ) -> np.ndarray | float:
     """(size, n): what groups deviate from the mean effect of the arm that a row is in."""
-    background = scenario.background
-    extra = scenario.process.sd_effect**2 * background.variance
-    sd = np.sqrt(background.sd_slope**2 + extra * (np.arange(len(background.sd_slope)) > 0))
+    sd = _sd_slope(scenario)
     if not sd.any():
         return 0.0
     drawn = rng.standard_normal((size, design.n_groups * len(sd)))
     cell, scale = design.group * len(sd) + design.arm, sd[design.arm] * design.rows.ones
     deviation: np.ndarray = drawn[:, cell] * scale
     return deviation
+
+
+def _sd_slope(scenario: Scenario) -> np.ndarray:
+    """(J,) standard deviations over groups of the effects of the arms."""
+    sd_slope = scenario.background.sd_slope
+    extra = scenario.process.sd_effect**2 * scenario.background.variance
+    return np.sqrt(sd_slope**2 + extra * (np.arange(len(sd_slope)) > 0))
 
 
 def dataset_scenarios(
