@@ -77,6 +77,7 @@ rule simulate_calibration:
     params:
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,
+        criterion=SETTINGS.criterion,
         methods=costs(),
     message:
         "{wildcards.dataset}: simulate, part {wildcards.chunk} of {wildcards.chunks}"

@@ -23,8 +23,8 @@ def overview(options, work, rules):
     return {
         "arms": options["arms"],
         "effect": options["effect"],
-        "replicates": work.replicates,
-        "slow_replicates": work.slow_replicates,
+        "replicates": options["replicates"],
+        "slow_replicates": min(options["slow_replicates"], options["replicates"]),
         "draws": options["draws"],
         "seed": options["seed"],
         "power_of": design.contrast_labels[options["arms"] - 2],
@@ -41,7 +41,7 @@ if __name__ == "__main__":
     options = snakemake.params.options
     with logged(snakemake):
         work, axes = workload(options, snakemake.params.methods), study_axes(grid(options))
-        rules = rules_for(work.request.conf_level, snakemake.params.rules)
+        rules = rules_for(work.request.conf_level, "between", snakemake.params.rules)
         sums = gather(pd.read_parquet(part) for part in snakemake.input.sums)
         settings = [scenario.setting for scenario in work.scenarios]
         table = measures(sums, settings, methods=tuple(work.methods))

@@ -7,8 +7,8 @@ from groupwise.verdict.judgement import judged, rules_for, verdict_content
 if __name__ == "__main__":
     with logged(snakemake):
         estimates = read_result(snakemake.input.estimates, "estimates")
-        conf_level = read_json(snakemake.input.design)["conf_level"]
-        rules = rules_for(conf_level, snakemake.params.rules)
+        design = read_json(snakemake.input.design)
+        rules = rules_for(design["conf_level"], design["kind"], snakemake.params.rules)
         judgement = judged(
             read_result(snakemake.input.calibration, "calibration"),
             read_json(snakemake.input.overview),

@@ -64,6 +64,12 @@ class Settings:
         lists = {k: tuple(v) for k, v in shared.items() if isinstance(v, list)}
         return shared | lists | {"effects": effects}
 
+    @property
+    def criterion(self) -> dict[str, Any]:
+        """When simulations of a scenario may stop: thresholds of the verdict for rates of errors."""
+        names = ("allowance", "tolerance", "careful", "error")
+        return {name: self.config["verdict"][name] for name in names}
+
     def checked_effects(self, wildcards: Any) -> list[str]:
         """The note that effects assumed for the arms of a file are of its arms; else nothing."""
         block = self.datasets[wildcards.dataset]
@@ -75,7 +81,7 @@ class Settings:
         block = self.datasets[wildcards.dataset]
         if "assumed_effects" in block:
             return "assumed"
-        return "true" if "simulate" in block else "estimated"
+        return "true" if "simulate" in block else "detectable"
 
 
 def plain_names(roles: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from sample_data import read_sample
 
 from groupwise.simulation.options import NotSimulated, Options
 from groupwise.simulation.processes import read_process
-from groupwise.simulation.sums import gather
+from groupwise.simulation.rates import Criterion
+from groupwise.simulation.sums import gather, level_of
 from groupwise.simulation.workload import dataset_workload
 
 
@@ -19,9 +20,9 @@ def run(workload, chunk, chunks):
         start = time.perf_counter()
         parts.append(workload.run(scenario, block))
         took = f"{time.perf_counter() - start:.1f} s"
-        print(
-            f"{number} of {len(tasks)}: {scenario.name}, block {block.number}: {took}", flush=True
-        )
+        name = workload.scenarios[scenario].name
+        part = "" if block is None else f", block {block.number}"
+        print(f"{number} of {len(tasks)}: {name}{part}: {took}", flush=True)
     return gather(parts)
 
 
@@ -35,6 +36,7 @@ if __name__ == "__main__":
                 read_process(read_json(snakemake.input.process)),
                 Options(**params.options),
                 conf_level=sample.conf_level,
+                criterion=Criterion(level=level_of(sample.conf_level), **params.criterion),
                 methods=params.methods,
             )
         except NotSimulated as reason:

@@ -21,8 +21,7 @@ from scipy import sparse
 
 from groupwise.algebra import RANK_TOLERANCE, sum_by
 from groupwise.design import Design
-from groupwise.methods import GROUPS, INDIVIDUALS, KINDS
-from groupwise.rows import Rows
+from groupwise.rows import GROUPS, INDIVIDUALS, KINDS, Rows
 
 AT_A_TIME = 2**22
 """Outcomes that are compressed at a time."""

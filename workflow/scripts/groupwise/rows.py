@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+INDIVIDUALS, GROUPS, KINDS = "individuals", "groups", "kinds"
+"""Forms of a design by what they keep of outcomes: all; the sums of groups, and what is like them
+(`compression.Compression`); of groups that are alike their mean and spread (`compression.Kinds`)."""
+
 
 @dataclass(frozen=True)
 class Rows:

@@ -27,7 +27,7 @@ class Resampling:
     wild_draws : Webb weights, where there are too many sign vectors to go through
     bootstrap_draws : parametric bootstrap; 1,999 puts the quantiles of a 95% interval on draws
     randomization_draws : assignments, where there are too many to go through
-    max_assignments : how many assignments are gone through at most
+    max_assignments : how many assignments, or sign vectors, are gone through at most
     """
 
     seed: int = 1

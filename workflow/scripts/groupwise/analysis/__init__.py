@@ -158,7 +158,7 @@ def _effects(
     """Those that power is computed for, and where they are from."""
     if assumed is not None:
         return "assumed", assumed
-    return ("estimated", None) if true is None else ("true", true)
+    return ("detectable", None) if true is None else ("true", true)
 
 
 def _fitted(sample: Sample) -> dict[str, pd.DataFrame]:

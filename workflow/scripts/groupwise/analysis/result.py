@@ -168,10 +168,10 @@ class Analysis:
     def calibrate(
         self,
         *,
-        replicates: int = 1000,
+        replicates: int = 10_000,
         slow_replicates: int = 0,
         draws: int = 199,
-        most_outcomes: int = 4_000_000,
+        most_outcomes: int = 40_000_000,
         iccs: Sequence[float] = (),
         departures: Sequence[str] = (),
         assumed_effects: Mapping[str, float] | None = None,
@@ -184,11 +184,12 @@ class Analysis:
         Parameters
         ----------
         replicates, slow_replicates
-            Of each scenario; of the latter methods that draw are asked, by default of none.
+            Of each scenario at most, until a method's rate of errors is settled; of the latter methods
+            that draw are asked, by default of none.
         draws
             That these methods make for each of them.
         most_outcomes
-            Replicates are fewer where those of a scenario would hold more individuals than this.
+            Replicates are fewer where those of a scenario would hold more numbers than this.
         iccs
             Besides 0, the estimate and the ends of its interval.
         departures
@@ -292,7 +293,7 @@ class Analysis:
 
     @cached_property
     def _unjudged(self) -> Calibration:
-        return not_calibrated(self.estimates, self.chosen, self.sample.conf_level)
+        return not_calibrated(self.estimates, self.chosen, self.design)
 
     @cached_property
     def _process(self) -> EstimatedProcess | NoProcess:

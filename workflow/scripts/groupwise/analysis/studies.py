@@ -63,10 +63,12 @@ class Studies:
     planning: pd.DataFrame | None = None
 
 
-def not_calibrated(estimates: pd.DataFrame, headline: str, conf_level: float) -> Calibration:
+def not_calibrated(
+    estimates: pd.DataFrame, headline: str, understood: Mapping[str, Any]
+) -> Calibration:
     """What there is to say before anything was simulated."""
     nothing = tidy.table("calibration", [])
-    return _concluded(nothing, not_simulated(NOT_YET), estimates, headline, conf_level)
+    return _concluded(nothing, not_simulated(NOT_YET), estimates, headline, understood)
 
 
 def calibrated(
@@ -97,7 +99,7 @@ def calibrated(
     except NotSimulated:
         parts = []  # `gathered` says why
     table, overview = gathered(understood, process, options, effects_are, parts, methods=methods)
-    return _concluded(as_written(table), overview, estimates, headline, sample.conf_level)
+    return _concluded(as_written(table), overview, estimates, headline, understood)
 
 
 def plan_for(
@@ -134,9 +136,9 @@ def _concluded(
     overview: Mapping[str, Any],
     estimates: pd.DataFrame,
     headline: str,
-    conf_level: float,
+    understood: Mapping[str, Any],
 ) -> Calibration:
-    rules = rules_for(conf_level)
+    rules = rules_for(understood["conf_level"], understood["kind"])
     verdicts = judged(table, overview, estimates, rules, headline)
     return Calibration(table, overview, verdicts, verdict_content(verdicts, estimates, rules))
 

@@ -6,13 +6,16 @@ over the names and costs such modules need. So rewording a label fits and simula
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 POOLED, MIXED = "Pooled OLS", "Mixed model"
 MEANS, OTHERS = "Group means and dummies", "GEE and randomisation"
 PANELS = (POOLED, MIXED, MEANS, OTHERS)
 """Panels of the general study's figures, from top to bottom."""
+
+DESIGN_KINDS = ("between", "blocked", "within", "mixed")
+"""Kinds of designs: arms of whole groups, in blocks or not; arms that meet in all groups, or in some."""
 
 FAST, SLOW, SLOWEST = "fast", "slow", "slowest"
 """Costs of a replicate: slow methods are asked of fewer replicates, the slowest of half of these."""
@@ -32,7 +35,9 @@ class Method:
     panel : one of `PANELS`
     cost, general_cost
         Of a replicate, where the mixed model has one random intercept, and where it has other terms.
-    preference : its place in the verdict's default order of preference; None leaves it out
+    leads
+        Its place in the order in which methods lead reports, by kind of design (`DESIGN_KINDS`); a kind that
+        is not named leaves it out.
     curve : its place among the methods whose power is drawn by the number of groups; None: not drawn
     large_sample : whether its reference distribution is a limit for many groups
     """
@@ -44,7 +49,7 @@ class Method:
     panel: str
     cost: str = FAST
     general_cost: str = FAST
-    preference: int | None = None
+    leads: Mapping[str, int] = field(default_factory=dict)
     curve: int | None = None
     large_sample: bool = False
 
@@ -71,7 +76,7 @@ METHODS = {
         phrase="pooled OLS with CR2",
         assumption="{Groups} are independent of each other; few are enough.",
         panel=POOLED,
-        preference=4,
+        leads=dict.fromkeys(DESIGN_KINDS, 4),
         curve=2,
     ),
     "ols_cr3": Method(
@@ -98,7 +103,7 @@ METHODS = {
         phrase="the t test of group means",
         assumption="Each {group} is one observation; the means of {groups} have one variance.",
         panel=MEANS,
-        preference=2,
+        leads={"between": 2, "blocked": 2},
     ),
     "group_means_weighted": Method(
         specification="group_means",
@@ -113,6 +118,7 @@ METHODS = {
         phrase="the dummy model",
         assumption="Each {group} has a parameter of its own; arms are compared within {a_group}.",
         panel=MEANS,
+        leads={"within": 2},
         curve=3,
     ),
     "dummy_nested": Method(
@@ -142,7 +148,7 @@ METHODS = {
         assumption="As above, but the variances are estimated, so t with the df they leave.",
         panel=MIXED,
         general_cost=SLOW,
-        preference=3,
+        leads=dict.fromkeys(DESIGN_KINDS, 3),
     ),
     "mixed_kenward_roger": Method(
         specification="mixed",
@@ -151,7 +157,7 @@ METHODS = {
         assumption="As above, with standard errors corrected for the estimated variances as well.",
         panel=MIXED,
         general_cost=SLOW,
-        preference=1,
+        leads=dict.fromkeys(DESIGN_KINDS, 1),
         curve=1,
     ),
     "mixed_profile": Method(
@@ -191,7 +197,7 @@ METHODS = {
         panel=OTHERS,
         cost=SLOW,
         general_cost=SLOW,
-        preference=5,
+        leads=dict.fromkeys(DESIGN_KINDS, 5),
     ),
 }
 """By name, in the order in which tables and figures show them."""
@@ -204,17 +210,19 @@ def costs(names: Iterable[str] = NAMES) -> dict[str, tuple[str, str]]:
     return {name: (METHODS[name].cost, METHODS[name].general_cost) for name in names}
 
 
-def _placed(place: str) -> tuple[str, ...]:
-    """Names of the methods that have such a place, by it."""
-    places = {name: getattr(method, place) for name, method in METHODS.items()}
-    listed = [name for name in NAMES if places[name] is not None]
-    return tuple(sorted(listed, key=lambda name: places[name]))
+def _placed(places: Mapping[str, int | None]) -> tuple[str, ...]:
+    """Names of the methods that have a place, in order."""
+    listed = [(place, name) for name, place in places.items() if place is not None]
+    return tuple(name for _, name in sorted(listed, key=lambda each: each[0]))
 
 
-PREFERENCE = _placed("preference")
-"""Of equally powerful methods the verdict leads with the first of these."""
+PREFERENCES = {
+    kind: _placed({name: method.leads.get(kind) for name, method in METHODS.items()})
+    for kind in DESIGN_KINDS
+}
+"""By kind of design, the methods in the order in which they lead a report (docs/verdict.md says why)."""
 
-CURVES = _placed("curve")
+CURVES = _placed({name: method.curve for name, method in METHODS.items()})
 """The methods whose power is drawn by the number of groups, those of them that apply."""
 
 LARGE_SAMPLE = tuple(name for name, method in METHODS.items() if method.large_sample)

@@ -23,10 +23,11 @@ from groupwise.figures import Figure, Tables
 from groupwise.figures.style import MUTED, OKABE_ITO, WIDTH, look, sentence
 from groupwise.words import percent
 
-HOLDS, DOES_NOT, OPEN = "holds its level", "does not", "open"
-COLORS = {HOLDS: OKABE_ITO[0], DOES_NOT: OKABE_ITO[1], OPEN: MUTED}
-SHAPES = {HOLDS: "o", DOES_NOT: "X", OPEN: "D"}
-WRONG, POWER = "Wrong rejections", "Power"
+VALID, INVALID, OPEN = "valid", "not valid", "open"
+COLORS = {VALID: OKABE_ITO[0], INVALID: OKABE_ITO[1], OPEN: MUTED}
+SHAPES = {VALID: "o", INVALID: "X", OPEN: "D"}
+MARKS = {"valid": VALID, "conservative": VALID, "open": OPEN}
+WRONG, POWER = "Type I error rate", "Power"
 BREAKS = (0.01, 0.05, 0.2, 0.5, 0.9)
 LEAST = 0.001
 """A rate below this is drawn here: the axis has no room to the left of it."""
@@ -99,10 +100,8 @@ def _rates(tables: Tables) -> pd.DataFrame:
         rate=rows["value"].clip(lower=LEAST), n=rows["n_replicates"] - rows["n_failed"]
     )
     normal = verdict[verdict["dgp"] == "normal"].set_index("method")
-    marks = np.where(
-        normal["holds"], HOLDS, np.where(normal["judgement"] == "undecided", OPEN, DOES_NOT)
-    )
-    rows["judged"] = rows["method"].map(dict(zip(normal.index, marks, strict=True)))
+    marks = normal["judgement"].map(MARKS).fillna(INVALID)
+    rows["judged"] = rows["method"].map(marks)
     return rows[["method", "contrast", "icc", "kind", "rate", "n", "judged"]]
 
 
@@ -138,6 +137,6 @@ def _alt(rates: pd.DataFrame, methods: list[str], level: float) -> str:
             text += f", power {percent(power.mean())}"
         ranges.append(f"{text} ({of_method['judged'].iloc[0]})")
     return (
-        f"Rates of wrong rejections over the simulated scenarios, nominally {percent(level)}, and "
+        f"Type I error rates over the simulated scenarios, nominally {percent(level)}, and "
         f"power, by method: {'; '.join(ranges)}."
     )

@@ -40,9 +40,9 @@ def _shown(tables: Tables) -> list[str]:
 
 
 def _off_level(tables: Tables) -> set[str]:
-    """Methods that do not hold their level in this design, by the verdict."""
+    """Methods that are shown to be invalid for this design."""
     verdict = tables.results["verdict"]
-    off = (verdict["dgp"] == "normal") & (verdict["judgement"] == "liberal")
+    off = (verdict["dgp"] == "normal") & (verdict["judgement"] == "invalid")
     return set(verdict.loc[off, "method"])
 
 

@@ -47,6 +47,8 @@ MOST_DRAWN, LEAST_DRAWS = 200_000_000, 999
 AT_A_TIME = 2**20
 """Products of weights that are worked on at a time."""
 
+SIGNS = np.array([1.0, -1.0])
+
 WEBB = np.sqrt(np.array([0.5, 1.0, 1.5]))
 """Webb's (2014) weights are these with either sign, equally likely."""
 
@@ -62,9 +64,13 @@ GRID = np.concatenate([np.linspace(0.25, 12, 48), np.geomspace(12, 1e6, 24)[1:]]
 
 @dataclass(frozen=True)
 class Weights:
-    """All sign vectors of so many groups, or so many Webb draws.
+    """Sign vectors of few groups, all of them or so many draws; of more groups so many Webb draws.
 
-    `replicate` separates the draws of one outcome from those of another under the same seed.
+    Attributes
+    ----------
+    replicate : separates the draws of one outcome from those of another under the same seed
+    signs_up_to : numbers of sign vectors up to which there are no other weights
+    enumerate_up_to : numbers of sign vectors, up to sign, up to which all are gone through
     """
 
     n_groups: int
@@ -72,6 +78,7 @@ class Weights:
     seed: int = 0
     replicate: int = 0
     enumerate_up_to: int = ENUMERATE
+    signs_up_to: int = ENUMERATE
 
     def of_outcome(self, i: int) -> Weights:
         """The weights of outcome i of a batch that begins with this replicate."""
@@ -79,7 +86,12 @@ class Weights:
 
     @property
     def enumerated(self) -> bool:
-        return 2**self.n_groups <= self.enumerate_up_to
+        return self.signs and 2 ** (self.n_groups - 1) <= self.enumerate_up_to
+
+    @property
+    def signs(self) -> bool:
+        """Whether weights are 1 and -1."""
+        return 2**self.n_groups <= self.signs_up_to
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Weights v, shape (S, G). Of two opposite sign vectors, which always tie, only one."""
@@ -94,8 +106,8 @@ class Weights:
             key = (self.replicate, block)
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
             size = (min(rows, self.draws - start), self.n_groups)
-            points = rng.integers(6, size=size)
-            yield np.concatenate([WEBB, -WEBB])[points]
+            values = SIGNS if self.signs else np.concatenate([WEBB, -WEBB])
+            yield values[rng.integers(len(values), size=size)]
 
     def p_value(self, extreme: Any) -> Any:
         """From the number, or array of numbers, of weight vectors as extreme as the data."""
@@ -106,7 +118,8 @@ class Weights:
     def describe(self) -> str:
         if self.enumerated:
             return f"wild cluster bootstrap-t, all 2^{self.n_groups} sign vectors"
-        return f"wild cluster bootstrap-t, {self.draws} Webb draws, seed {self.seed}"
+        kind = "sign vectors" if self.signs else "Webb draws"
+        return f"wild cluster bootstrap-t, {self.draws} {kind}, seed {self.seed}"
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,9 @@ from groupwise import tidy
 from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.design import Design
 from groupwise.inference.multiplicity import adjusted
+from groupwise.rows import KINDS
 from groupwise.sample import Resampling, Sample
 from groupwise.tidy import Answers, Inference, JointTest
-
-
-INDIVIDUALS, GROUPS, KINDS = "individuals", "groups", "kinds"
-"""What a method needs of outcomes: all, their groups' `Compression`, or of groups that are alike their
-mean and spread (`Kinds`)."""
 
 
 class DoesNotApply(ValueError):

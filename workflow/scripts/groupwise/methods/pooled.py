@@ -13,9 +13,10 @@ import pandas as pd
 from groupwise.inference import wild_bootstrap as wild
 from groupwise.inference.sandwich import cr_inference, cr_joint, design_clusters
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import GROUPS, About, Fits, Procedure, Request
+from groupwise.methods import About, Fits, Procedure, Request
 from groupwise.models.clusters import Clusters, Projected
 from groupwise.models.least_squares import normal_loglik, without_rounding
+from groupwise.rows import GROUPS
 from groupwise.sample import Sample, fit_statistics, residual_table
 from groupwise.tidy import Answers, Inference, JointTest
 
@@ -82,7 +83,13 @@ def _sandwich_joint(fit: PooledFit, L: np.ndarray, request: Request, *, kind: st
 def _weights(clusters: Clusters, request: Request) -> wild.Weights:
     effort = request.resampling
     draws = wild.affordable(effort.wild_draws, clusters.n_groups)
-    return wild.Weights(clusters.n_groups, draws, effort.seed, request.first)
+    return wild.Weights(
+        clusters.n_groups,
+        draws,
+        effort.seed,
+        request.first,
+        enumerate_up_to=effort.max_assignments,
+    )
 
 
 def _wild(fit: PooledFit, L: np.ndarray, request: Request) -> Inference:

@@ -23,7 +23,8 @@ from groupwise.inference.randomization import (
     compare_pair,
     shift_curve,
 )
-from groupwise.methods import GROUPS, INDIVIDUALS, About, Fits, Procedure, Request
+from groupwise.methods import About, Fits, Procedure, Request
+from groupwise.rows import GROUPS, INDIVIDUALS
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
 from groupwise.words import article, capital, role_word

@@ -557,8 +557,7 @@ class RandomIntercept:
         """Outcomes drawn at beta = 0, s2_e = 1 and this theta, as their sums, some at a time."""
         for block, start in enumerate(range(0, n_draws, DRAWS)):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, block)))
-            sums = self.draw_sums(float(theta), rng, size=DRAWS)
-            yield sums.take(slice(0, n_draws - start))
+            yield self.draw_sums(float(theta), rng, size=min(DRAWS, n_draws - start))
 
     def draw_sums(self, theta: float, rng: np.random.Generator, *, size: int) -> OutcomeSums:
         """`size` outcomes with beta = 0 and s2_e = 1, as the sums the engine needs of them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from groupwise.catalogue.methods import METHODS, method_label, method_phrase
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, table
+from groupwise.verdict.decision import PROCESSES
 from groupwise.words import (
     article,
     contrast_label,
@@ -26,14 +28,18 @@ from groupwise.words import (
 JUDGEMENTS = {
     "no answer": "does not apply",
     "fails": "often no answer",
-    "liberal": "no",
-    "undecided": "open",
-    "careful": "yes, careful",
-    "holds": "yes",
+    "invalid": "no",
+    "open": "open",
+    "conservative": "yes, conservative",
+    "valid": "yes",
 }
-"""Does it hold its level? By the names in `verdict.rules.JUDGEMENTS`."""
+"""Is it valid here? By the names in `verdict.rules.JUDGEMENTS`."""
 
-SOURCES = {"assumed": "those assumed", "true": "the true ones", "estimated": "those estimated"}
+SOURCES = {
+    "assumed": "the assumed effects",
+    "true": "the true effects",
+    "detectable": "effects such as a design like this should find",
+}
 
 MOST_FAILED_SHOWN = 0.0005
 
@@ -70,23 +76,48 @@ def simulated(facts: Facts) -> str:
         slow_methods += " and mixed models, which are fitted one by one"
         slow_draws = ", profile likelihood and bootstrap half as often"
     slow = ""
-    if simulation["slow_replicates"] == 0:
+    if simulation["slow_replicates"]["most"] == 0:
         slow = f" (the design is too large for {slow_methods})"
-    elif simulation["slow_replicates"] < simulation["replicates"]:
-        slow = f" ({slow_methods}: {simulation['slow_replicates']:,}{slow_draws})"
+    elif simulation["slow_replicates"] != simulation["replicates"]:
+        slow = f" ({slow_methods}: {_amount(simulation['slow_replicates'])}{slow_draws})"
     return (
         f"The design was held fixed ({kept[0]}), new values of {outcome} were drawn by the mixed "
         f"model, and every method answered by the code that answered for the data: "
-        f"{simulation['replicates']:,} times in each scenario{slow}. Scenarios are intraclass "
+        f"{_amount(simulation['replicates'])} times in each scenario{slow}. Scenarios are intraclass "
         f"correlations of {values} (0, the estimate and the ends of its interval), each without any "
-        f"effect and with {SOURCES[simulation['effects_are']]} ({effects}). Where there is no effect a "
-        f"method should reject {percent(facts.verdict['rules']['level'])} of the time; more is a level "
-        f"that does not hold, less is power lost."
+        f"effect and with {SOURCES[simulation['effects_are']]} ({effects}). {_rule(facts)}"
+        f"{_left_out(simulation['left_out'])}"
     )
 
 
+def _amount(replicates: Mapping[str, int]) -> str:
+    least, most = replicates["least"], replicates["most"]
+    return f"{most:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def _rule(facts: Facts) -> str:
+    """How a rate becomes a judgement, and what `open` means."""
+    rules = facts.verdict["rules"]
+    level, once = rules["level"], round(1 / rules["error"])
+    return (
+        f"A method is valid if it rejects a true null hypothesis {percent(level)} of the time or "
+        f"less: the simulation of a scenario goes on until the rate is shown to be above "
+        f"{percent(level + rules['allowance'])} (not valid) or below "
+        f"{percent(level + rules['tolerance'])} (valid); each of the two errs in at most one of "
+        f"{once:,} runs. Where the replicates end before that, the judgement is open, which does not "
+        f"count against a method. Rates are given as intervals that allow for the number of "
+        f"replicates, of scenarios and of comparisons."
+    )
+
+
+def _left_out(departures: Sequence[str]) -> str:
+    if not departures:
+        return ""
+    return f" The design is too large to simulate it where {listing([PROCESSES[d] for d in departures])}."
+
+
 def methods(facts: Facts) -> str:
-    """Table by method: whether the level holds, error rate, coverage, power, width, failures."""
+    """Table by method: whether it is valid, error rate, coverage, power, width, failures."""
     judged = facts.results["verdict"]
     judged = judged[judged["dgp"] == "normal"]
     if judged.empty:
@@ -99,7 +130,7 @@ def methods(facts: Facts) -> str:
             [
                 method_label(method),
                 JUDGEMENTS[row["judgement"]],
-                _range(row["lowest"], row["highest"]),
+                _range(row["rate_low"], row["rate_high"]),
                 cover.get(method, "–"),
                 "–" if np.isnan(row["power"]) else f"{100 * row['power']:.0f}%",
                 width.get(method, "–"),
@@ -110,19 +141,19 @@ def methods(facts: Facts) -> str:
     rows += [[method_label(method), "not simulated", *["–"] * 5] for method in silent]
     headers = [
         "method",
-        "holds its level",
-        "wrong rejections",
+        "valid here",
+        "type I error rate",
         "coverage",
         "power",
         "width of intervals",
         "no answer",
     ]
     caption = (
-        f"Behaviour in this design: least and greatest rate of wrong rejections (nominally "
-        f"{percent(facts.verdict['rules']['level'])}) and coverage (nominally {facts.interval}) over "
-        f"scenarios and comparisons; power and mean width of intervals at the intraclass correlation "
-        f"next to the estimate, means over comparisons. Monte Carlo standard errors, and the number "
-        f"of replicates behind each number, stand in `calibration.csv`."
+        f"Behaviour in this design: Monte Carlo interval of the greatest type I error rate over "
+        f"scenarios and comparisons (nominally {percent(facts.verdict['rules']['level'])}); least and "
+        f"greatest coverage (nominally {facts.interval}); power and mean width of intervals at the "
+        f"intraclass correlation next to the estimate, means over comparisons. Each rate with its "
+        f"Monte Carlo standard error and number of replicates stands in `calibration.csv`."
     )
     data = {"data": judged, "path": f"results/{facts.design['dataset']}/verdict.csv"}
     return table(headers, rows, label="calibration", caption=caption, text_columns=2, **data)

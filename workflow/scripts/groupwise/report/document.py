@@ -151,7 +151,7 @@ def _verdict_schema() -> dict[str, Any]:
     """Schema of verdict.json."""
     sentences = {"type": "array", "items": {"type": "string"}}
     properties = {
-        "headline": _described("Null: no method holds its level.", enum=[*NAMES, None]),
+        "headline": _described("Null: every method is shown to be invalid.", enum=[*NAMES, None]),
         "lead": _described("What is shown first all the same.", enum=list(NAMES)),
         "chosen": _described("Was it chosen beforehand?", type="boolean"),
         "calibrated": _described("Was there a simulation to judge by?", type="boolean"),

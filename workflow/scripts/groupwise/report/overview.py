@@ -41,18 +41,18 @@ def summary(every: Sequence[Facts]) -> str:
                     span(fixed(row["conf_low"], k), fixed(row["conf_high"], k)),
                     p_value(row["p_value"]),
                     method_label(facts.headline),
-                    _holds(facts),
+                    _valid(facts),
                 ]
             )
     caption = (
         "Treatment effects against the reference arm by each report's headline method, and whether "
-        "it holds its level in that design."
+        "it is valid for that design."
     )
-    headers = ["report", "comparison", "estimate", "interval", "p", "method", "holds its level"]
+    headers = ["report", "comparison", "estimate", "interval", "p", "method", "valid"]
     return table(headers, rows, label="summary", caption=caption, text_columns=(0, 1, 5, 6))
 
 
-def _holds(facts: Facts) -> str:
+def _valid(facts: Facts) -> str:
     """The verdict on the headline method, in a word."""
     judged = facts.results["verdict"]
     rows = judged[(judged["dgp"] == "normal") & (judged["method"] == facts.headline)]

@@ -78,10 +78,10 @@ def _calibration(facts: Facts) -> list[str]:
         return []
     row, simulation = headline.iloc[0], facts.calibration
     return [
-        f"In simulations of this design ({simulation['replicates']:,} replicates in each of "
-        f"{len(simulation['scenarios'])} scenarios), {method_phrase(facts.headline)} rejected a true "
-        f"null hypothesis in {100 * row['lowest']:.1f}% to {100 * row['highest']:.1f}% of samples at a "
-        f"nominal {100 * facts.verdict['rules']['level']:g}%."
+        f"In simulations of this design (up to {simulation['replicates']['most']:,} replicates in each "
+        f"of {len(simulation['scenarios'])} scenarios), the type I error rate of "
+        f"{method_phrase(facts.headline)} was between {100 * row['rate_low']:.1f}% and "
+        f"{100 * row['rate_high']:.1f}% at a nominal {100 * facts.verdict['rules']['level']:g}%."
     ]
 
 

@@ -15,13 +15,13 @@ from groupwise.report.markdown import bullets, figure, table
 from groupwise.words import capital, contrast_label, count, fixed, listing, signed, span
 
 JUDGED = {
-    "liberal": "no",
+    "invalid": "no",
     "fails": "often no answer",
-    "undecided": "open",
-    "careful": "yes, careful",
-    "holds": "yes",
+    "open": "open",
+    "conservative": "yes, conservative",
+    "valid": "yes",
 }
-"""Does it hold its level in a design?"""
+"""Is it valid in a design?"""
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class StudyFacts:
         """Methods with an answer, in their order."""
         return sorted(self.null["method"].unique(), key=method_order)
 
-    def liberal(self, method: str) -> pd.DataFrame:
+    def invalid(self, method: str) -> pd.DataFrame:
         """The designs in which a method does not hold its level, the worst first."""
-        rows = self._judged(method, "liberal")
+        rows = self._judged(method, "invalid")
         return rows.sort_values("rate", ascending=False, kind="stable")
 
     def silent(self, method: str) -> pd.DataFrame:
@@ -76,7 +76,7 @@ class StudyFacts:
     @property
     def sound(self) -> list[str]:
         """Methods that hold their level in every design, within Monte Carlo error."""
-        bad = self.null.loc[self.null["judgement"].isin(("liberal", "fails")), "method"]
+        bad = self.null.loc[self.null["judgement"].isin(("invalid", "fails")), "method"]
         return [method for method in self.methods if method not in set(bad)]
 
     @property
@@ -135,11 +135,11 @@ def _in_every(facts: StudyFacts) -> str:
 
 def _others(facts: StudyFacts) -> str:
     """What is wrong with the methods that are not sound."""
-    liberal = sum(not facts.liberal(method).empty for method in facts.methods)
-    silent = len(facts.methods) - len(facts.sound) - liberal
+    invalid = sum(not facts.invalid(method).empty for method in facts.methods)
+    silent = len(facts.methods) - len(facts.sound) - invalid
     failings = []
-    if liberal:
-        failings.append(f"{liberal} {'does' if liberal == 1 else 'do'} not")
+    if invalid:
+        failings.append(f"{invalid} {'does' if invalid == 1 else 'do'} not")
     if silent:
         failings.append(f"{silent} {_has(silent)} too often no answer in some design")
     return f"Of the others {listing(failings)}."
@@ -201,9 +201,9 @@ def failing(facts: StudyFacts) -> str:
     """One line per method that does not hold its level: in how many designs, where, how far off."""
     sentences = []
     for method in facts.methods:
-        liberal, silent = facts.liberal(method), facts.silent(method)
-        if len(liberal):
-            sentences.append(_failure(facts, method, liberal))
+        invalid, silent = facts.invalid(method), facts.silent(method)
+        if len(invalid):
+            sentences.append(_failure(facts, method, invalid))
         if len(silent):
             sentences.append(_silence(method, silent))
     if not sentences:
@@ -255,7 +255,7 @@ def few_groups(facts: StudyFacts) -> str:
 
 
 def _too_few(facts: StudyFacts, method: str) -> str:
-    rows, groups = facts.liberal(method), sorted(facts.null["groups_per_arm"].unique())
+    rows, groups = facts.invalid(method), sorted(facts.null["groups_per_arm"].unique())
     if rows.empty:
         return f"holds its level in every design, also with {groups[0]} groups an arm."
     most = int(rows["groups_per_arm"].max())
@@ -346,19 +346,19 @@ def _percent_or_dash(share: float) -> str:
 
 
 def everywhere(facts: StudyFacts) -> str:
-    """Table by method over all designs: error rates, designs that are liberal, least coverage."""
+    """Table by method over all designs: error rates, designs that are invalid, least coverage."""
     rows = []
     for method in facts.methods:
         designs = facts.null[facts.null["method"] == method]
         rates, coverages = designs["rate"], designs["coverage"].dropna()
-        undecided = int((designs["judgement"] == "undecided").sum())
+        unsettled = int((designs["judgement"] == "open").sum())
         rows.append(
             [
                 method_label(method),
                 span(fixed(100 * rates.min(), 1), percent(rates.max())),
                 percent(rates.mean()),
-                f"{len(facts.liberal(method)):,}",
-                f"{undecided:,}",
+                f"{len(facts.invalid(method)):,}",
+                f"{unsettled:,}",
                 "–" if coverages.empty else percent(coverages.min()),
             ]
         )

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from groupwise.design import Design
-from groupwise.methods import GROUPS, INDIVIDUALS, KINDS, Replicates, Request, answer, method_of
+from groupwise.methods import Replicates, Request, answer, method_of
+from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
 from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
 from groupwise.simulation.sums import KEYS, LEVELS, PARTIAL, gather, typed
 
@@ -48,18 +49,21 @@ def run_block(
     *,
     methods: Costs,
     request: Request | None = None,
+    drawn_for: Costs | None = None,
 ) -> pd.DataFrame:
     """Simulate one block, analyse it by every method, and sum up: a table `PARTIAL`.
 
-    `request.searched` counts from the scenario's first replicate.
+    `request.searched` counts from the scenario's first replicate. Outcomes are drawn in a form that
+    serves all methods of `drawn_for`, so that they are the same for some of them.
     """
     request = request or Request(searched=0)
     sizes = {"fast": block.size, "slow": block.slow_size, "slowest": (block.slow_size + 1) // 2}
     by_cost = _by_cost(scenario.design, methods)
+    cost = costs_in(scenario.design, drawn_for or methods)
     parts, start = [], 0
-    needs = {name: method_of(name).needs(scenario.design) for name in methods}
+    needs = {name: method_of(name).needs(scenario.design) for name in cost}
     first_of = {
-        form: max((sizes[c] for c, names in by_cost.items() if form in map(needs.get, names)), default=0)
+        form: max((sizes[cost[name]] for name in cost if needs[name] == form), default=0)
         for form in (INDIVIDUALS, GROUPS)
     }
     prepared: dict[str, dict[Any, Any]] = {INDIVIDUALS: {}, GROUPS: {}, KINDS: {}}
@@ -73,7 +77,7 @@ def run_block(
     for batch in drawn:
         for cost, names in by_cost.items():
             some, first = min(max(sizes[cost] - start, 0), len(batch)), block.number * BLOCK + start
-            for form in dict.fromkeys(needs.values()) if some else ():
+            for form in dict.fromkeys(needs[name] for name in names) if some else ():
                 searched = max(0, request.n_searched(first + some) - first)
                 answers = answer(
                     scenario.forms.design[form],
@@ -88,12 +92,17 @@ def run_block(
     return _added(parts)
 
 
+def costs_in(design: Design, methods: Costs) -> dict[str, str]:
+    """What a replicate of each method costs in this design."""
+    general = not design.has_one_intercept
+    return {name: costs[general] for name, costs in methods.items()}
+
+
 def _by_cost(design: Design, methods: Costs) -> dict[str, tuple[str, ...]]:
     """The methods of each cost that some have in this design."""
-    general = not design.has_one_intercept
     by_cost: dict[str, tuple[str, ...]] = {}
-    for name, costs in methods.items():
-        by_cost[costs[general]] = (*by_cost.get(costs[general], ()), name)
+    for name, cost in costs_in(design, methods).items():
+        by_cost[cost] = (*by_cost.get(cost, ()), name)
     return by_cost
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from groupwise.compression import Forms
 from groupwise.design import Design
 from groupwise.inference.mixed import components, fit_one
+from groupwise.rows import GROUPS, INDIVIDUALS
 from groupwise.simulation.processes import EstimatedProcess, NoProcess
 
 
@@ -27,14 +29,18 @@ def estimate_process(
     low, high = ends**2 / (ends**2 + sd["residual"] ** 2)
     if design.has_one_intercept:
         low, high = group.icc.conf_low.item(), group.icc.conf_high.item()
+    forms, treatment = Forms.of(design), design.columns("treatment")
     return EstimatedProcess(
         arms=design.arm_labels,
         terms=design.terms,
         coefficients=fit.beta,
-        effects=np.concatenate([[0.0], fit.beta[design.columns("treatment")]]),
+        effects=np.concatenate([[0.0], fit.beta[treatment]]),
         std_dev=sd,
         icc=sd["group"] ** 2 / (sd["group"] ** 2 + sd["residual"] ** 2),
         icc_low=float(low),
         icc_high=float(high),
         conf_level=conf_level,
+        std_error=np.sqrt(np.diag(fit.vcov)[treatment]),
+        numbers={form: len(each.X) for form, each in forms.design.items()},
+        slow_form=GROUPS if design.assigns_groups else INDIVIDUALS,
     )

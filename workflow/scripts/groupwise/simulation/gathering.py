@@ -35,12 +35,12 @@ def gathered(
     Parameters
     ----------
     understood : the content of design.json
-    effects_are : where effects come from: `assumed`, `true` or `estimated`
+    effects_are : where effects come from: `assumed`, `true` or `detectable`
     methods : in the order of the table
     """
     n_obs, n_groups = understood["n_obs"], understood["n_groups"]
     try:
-        plan = outline(process, options, n_obs=n_obs, arms=tuple(understood["arms"]))
+        plan = outline(process, options, arms=tuple(understood["arms"]))
     except NotSimulated as reason:
         return tidy.table("calibration", []), not_simulated(str(reason))
     contrasts = tuple(understood["contrasts"])
@@ -62,8 +62,9 @@ def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, An
     return {
         "simulated": True,
         "message": "",
-        "replicates": plan.replicates,
-        "slow_replicates": plan.slow_replicates,
+        "replicates": _least_and_most(plan, "least", "most"),
+        "slow_replicates": _least_and_most(plan, "least_slow", "most_slow"),
+        "left_out": list(plan.left_out),
         "draws": options.draws,
         "seed": options.seed,
         "effects": dict(zip(process.arms, map(float, effects), strict=True)),
@@ -79,4 +80,13 @@ def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, An
             }
             for case in plan.cases
         ],
+    }
+
+
+def _least_and_most(plan: Outline, least: str, most: str) -> dict[str, int]:
+    """The least and the greatest number of replicates of a scenario without effects."""
+    budgets = [budget for case, budget in zip(plan.cases, plan.budgets, strict=True) if case.null]
+    return {
+        "least": min(getattr(each, least) for each in budgets),
+        "most": max(getattr(each, most) for each in budgets),
     }

@@ -12,6 +12,12 @@ from groupwise.data.validate import check_effects
 LEAST_REPLICATES = 100
 """Fewer tell nothing; then nothing is simulated."""
 
+LEAST, LEAST_SLOW = 1000, 500
+"""Replicates before a method may stop, and of every scenario with an effect."""
+
+POWER = 4000
+"""Replicates, at most, of the scenario in which powers are compared."""
+
 SLOW_SHARE = 10
 """A replicate of a slow method costs as much as so many others, where replicates are rationed."""
 
@@ -21,33 +27,46 @@ class NotSimulated(Exception):
 
 
 @dataclass(frozen=True)
+class Budget:
+    """Replicates of one scenario: at least and at most, of all methods and of those that are slow."""
+
+    least: int
+    most: int
+    least_slow: int
+    most_slow: int
+
+
+@dataclass(frozen=True)
 class Options:
     """What is simulated for a dataset, and how much.
 
     Attributes
     ----------
     replicates, slow_replicates
-        Of every scenario, and of those the slow methods are asked of; the slowest, of half of these.
+        Of every scenario at most, and of the slow methods; of the slowest half of these. Methods
+        stop earlier where their rates of errors are settled.
     draws : that methods which draw at random make for each replicate
     most_outcomes
-        Replicates are fewer where those of a scenario would have more individuals than this; for
-        slow methods, more than a tenth of it.
+        Replicates are fewer where those of a scenario would have more numbers than this; for slow
+        methods, more than a tenth of it.
     iccs : besides 0, the estimate and the ends of its interval
     departures : names of `processes.PROCESSES`
     effects : of arms, by label, an arm not named has 0; None takes the estimated ones
     """
 
-    replicates: int = 1000
-    slow_replicates: int = 500
+    replicates: int = 10_000
+    slow_replicates: int = 1_000
     draws: int = 199
-    most_outcomes: int = 4_000_000
+    most_outcomes: int = 40_000_000
     iccs: tuple[float, ...] = ()
     departures: tuple[str, ...] = ()
     effects: Mapping[str, float] | None = None
     seed: int = 1
 
-    def replicates_for(self, n_obs: int) -> tuple[int, int]:
-        """Replicates of a scenario with n rows, and those of them that slow methods are asked of.
+    def budget(self, numbers: int, slow_numbers: int, wanted: int | None = None) -> Budget:
+        """Replicates of a scenario with so many numbers in each, and in each of a slow method.
+
+        `wanted` of them are made whatever they say; None goes on while judgements are open.
 
         Raises
         ------
@@ -56,14 +75,18 @@ class Options:
         """
         if not self.replicates:
             raise NotSimulated("No replicates are asked for (`calibration.replicates` is 0).")
-        replicates = min(self.replicates, self.most_outcomes // n_obs)
-        if replicates < min(LEAST_REPLICATES, self.replicates):
+        most = min(self.replicates, self.most_outcomes // numbers)
+        if most < min(LEAST_REPLICATES, self.replicates):
             raise NotSimulated(
-                f"With {n_obs:,} rows, {LEAST_REPLICATES} replicates are more than "
+                f"{LEAST_REPLICATES} replicates of {numbers:,} numbers each are more than "
                 f"`calibration.most_outcomes` allows ({self.most_outcomes:,})."
             )
-        slow = min(self.slow_replicates, self.most_outcomes // SLOW_SHARE // n_obs)
-        return replicates, min(slow, replicates)
+        affordable = self.most_outcomes // SLOW_SHARE // slow_numbers
+        most_slow = min(self.slow_replicates, affordable, most)
+        if wanted is not None:
+            most, most_slow = min(most, wanted), min(most_slow, wanted)
+            return Budget(most, most, most_slow, most_slow)
+        return Budget(min(LEAST, most), most, min(LEAST_SLOW, most_slow), most_slow)
 
     def effects_of(self, arm_labels: Sequence[str]) -> np.ndarray | None:
         """(J,) the assumed effects of arms; None where they are to be estimated.

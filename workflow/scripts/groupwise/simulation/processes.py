@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from groupwise.algebra import pairwise_differences
-from groupwise.simulation.options import NotSimulated, Options
+from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
+from groupwise.simulation.options import LEAST, POWER, Budget, NotSimulated, Options
 
 GREATEST_ICC = 0.95
 """An interval's upper end beyond this is simulated here: nothing is left within groups above it."""
@@ -41,6 +42,13 @@ class Process:
     sd_ratio: float = 1.0
     sd_effect: float = 0.0
     size_correlation: float = 0.0
+
+    @property
+    def form(self) -> str:
+        """The most compressed form of a design in which it can be drawn (see `rows`)."""
+        if np.isfinite(self.residual_df):
+            return INDIVIDUALS
+        return KINDS if self.normal_groups else GROUPS
 
     @property
     def normal_groups(self) -> bool:
@@ -74,6 +82,10 @@ class EstimatedProcess:
         slopes, as in `group: small`.
     icc, icc_low, icc_high : group variance over group and residual variance; NaN is not known
     conf_level : of the limits of the ICC
+    std_error : (J - 1,) of the effects of the arms, by the design and these variances
+    numbers
+        How many numbers an outcome has in each form of the design (`rows`).
+    slow_form : the form that methods which draw need
     """
 
     arms: tuple[str, ...]
@@ -85,6 +97,9 @@ class EstimatedProcess:
     icc_low: float
     icc_high: float
     conf_level: float
+    std_error: np.ndarray
+    numbers: Mapping[str, int]
+    slow_form: str
 
     @property
     def variance(self) -> float:
@@ -117,6 +132,9 @@ class EstimatedProcess:
                 )
             },
             "conf_level": self.conf_level,
+            "std_error": dict(zip(self.arms[1:], map(float, self.std_error), strict=True)),
+            "numbers": dict(self.numbers),
+            "slow_form": self.slow_form,
         }
 
 
@@ -146,6 +164,9 @@ def read_process(content: Mapping[str, Any]) -> EstimatedProcess | NoProcess:
         icc_low=limits["low"],
         icc_high=limits["high"],
         conf_level=content["conf_level"],
+        std_error=np.array(list(content["std_error"].values())),
+        numbers=content["numbers"],
+        slow_form=content["slow_form"],
     )
 
 
@@ -165,6 +186,11 @@ class Case:
     icc: float
     effects: np.ndarray
     dgp: str = "normal"
+
+    @property
+    def null(self) -> bool:
+        """Whether no arm has an effect."""
+        return not np.any(self.effects)
 
 
 @dataclass(frozen=True)
@@ -191,18 +217,30 @@ class ScenarioSetting:
 
 @dataclass(frozen=True)
 class Outline:
-    """What is simulated for a dataset: every case so many times, slow methods the first of these."""
+    """What is simulated for a dataset.
+
+    Attributes
+    ----------
+    cases, budgets : scenarios, and replicates of each
+    left_out : departures for which there would be too few replicates
+    """
 
     process: EstimatedProcess
     cases: tuple[Case, ...]
-    replicates: int
-    slow_replicates: int
+    budgets: tuple[Budget, ...]
+    left_out: tuple[str, ...] = ()
+
+    def rates(self, case: Case) -> int:
+        """Number of rates that a method is judged by where this case is one of those that count."""
+        nulls = [each for each in self.cases if each.null and each.dgp == case.dgp]
+        n_arms = len(self.process.arms)
+        return len(nulls) * n_arms * (n_arms - 1) // 2
 
 
 def outline(
-    process: EstimatedProcess | NoProcess, options: Options, *, n_obs: int, arms: Sequence[str]
+    process: EstimatedProcess | NoProcess, options: Options, *, arms: Sequence[str]
 ) -> Outline:
-    """What is simulated for a dataset of n rows.
+    """What is simulated for a dataset.
 
     Raises
     ------
@@ -212,11 +250,25 @@ def outline(
         For the effect of an arm there is not.
     """
     effects = options.effects_of(arms)
-    replicates, slow = options.replicates_for(n_obs)
     if isinstance(process, NoProcess):
         raise NotSimulated(f"The mixed model that is simulated from has no fit. {process.message}")
-    cases = dataset_cases(process, effects=effects, iccs=options.iccs, processes=options.departures)
-    return Outline(process, cases, replicates, slow)
+    middle = icc_grid((process.icc,))[-1]
+    cases, budgets, left_out = [], [], []
+    for case in dataset_cases(
+        process, effects=effects, iccs=options.iccs, processes=options.departures
+    ):
+        wanted = None if case.null else POWER if case.icc == middle else LEAST
+        form = PROCESSES[case.dgp].form
+        slow = max(process.numbers[form], process.numbers[process.slow_form])
+        try:
+            budgets.append(options.budget(process.numbers[form], slow, wanted))
+        except NotSimulated:
+            if case.dgp == "normal":
+                raise
+            left_out.append(case.dgp)
+        else:
+            cases.append(case)
+    return Outline(process, tuple(cases), tuple(budgets), tuple(left_out))
 
 
 def dataset_cases(
@@ -230,11 +282,11 @@ def dataset_cases(
 
     Parameters
     ----------
-    effects : (J,) of the arms, where they are not to be the estimated ones
+    effects : (J,) of the arms; `detectable` ones if left out
     iccs : besides 0, the estimate and the ends of its interval
     processes : names of `PROCESSES`; the departures have the estimated ICC
     """
-    effects = process.effects if effects is None else np.asarray(effects, dtype=float)
+    effects = detectable(process) if effects is None else np.asarray(effects, dtype=float)
     effects, none = effects - effects[0], np.zeros_like(effects)
     estimated = [process.icc, process.icc_low, process.icc_high]
     cases = []
@@ -244,6 +296,19 @@ def dataset_cases(
     middle = icc_grid((process.icc,))[-1]
     departures = [name for name in processes if name != "normal"]
     return (*cases, *(Case(f"null, {name}", middle, none, name) for name in departures))
+
+
+DETECTABLE = 2.8
+"""Standard errors of the effect that a z test at 5% finds in 80 of 100 experiments."""
+
+
+def detectable(process: EstimatedProcess) -> np.ndarray:
+    """(J,) effects that rise from arm to arm, the last such as this design should find.
+
+    They follow from the design and its variances: the effects that were estimated do not enter.
+    """
+    steps = np.arange(len(process.arms)) / max(len(process.arms) - 1, 1)
+    return np.asarray(DETECTABLE * process.std_error[-1] * steps)
 
 
 def icc_grid(values: tuple[float, ...]) -> list[float]:

@@ -20,7 +20,7 @@ import numpy as np
 from groupwise.algebra import pairwise_differences
 from groupwise.compression import Forms
 from groupwise.design import Design
-from groupwise.methods import GROUPS, INDIVIDUALS, KINDS
+from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
 from groupwise.simulation.processes import (
     PROCESSES,
     Case,
@@ -100,6 +100,11 @@ class Scenario:
         return Forms.of(self.design)
 
     @property
+    def null(self) -> bool:
+        """Whether no arm has an effect."""
+        return not np.any(self.effects)
+
+    @property
     def number(self) -> int:
         return crc32(self.name.encode())
 
@@ -155,9 +160,9 @@ def outcomes(
         np.random.default_rng, seeds
     )
     forms, others = scenario.forms, [slopes, blocks, second]
-    if np.isfinite(scenario.process.residual_df):
+    if scenario.process.form == INDIVIDUALS:
         individuals = size
-    if forms.kinds is None or not scenario.process.normal_groups:
+    if forms.kinds is None or scenario.process.form == GROUPS:
         groups = size
     for r in _steps(individuals, scenario.design.n_obs):
         y = _draw(scenario, scenario.design, [of_groups, of_individuals, *others], r)

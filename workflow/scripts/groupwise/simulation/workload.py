@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 
 import pandas as pd
 
@@ -10,16 +11,18 @@ from groupwise.design import Design
 from groupwise.methods import Request
 from groupwise.sample import Resampling
 from groupwise.simulation.blocks import Block, Costs, blocks, run_block
-from groupwise.simulation.options import Options
+from groupwise.simulation.options import Budget, Options
 from groupwise.simulation.processes import EstimatedProcess, NoProcess, outline
+from groupwise.simulation.rates import Criterion
 from groupwise.simulation.scenarios import Scenario, dataset_scenarios
-from groupwise.simulation.sums import gather
+from groupwise.simulation.sequential import run_scenario
+from groupwise.simulation.sums import gather, level_of
 
 SEARCHED = 40
 """Replicates of a scenario for which methods that search their intervals give them."""
 
-MAX_ASSIGNMENTS = 10_000
-"""With more of them a randomisation test of a replicate draws some."""
+MAX_ASSIGNMENTS = 1_000
+"""With more assignments, or sign vectors, a test of a replicate draws some."""
 
 
 def request_of(draws: int, seed: int, *, conf_level: float = 0.95, searched: int) -> Request:
@@ -30,35 +33,56 @@ def request_of(draws: int, seed: int, *, conf_level: float = 0.95, searched: int
 
 @dataclass(frozen=True)
 class Workload:
-    """Every scenario is simulated `replicates` times; slow methods see the first `slow_replicates`.
+    """Scenarios, each simulated so many times, or until the methods' rates of errors are settled.
 
-    `methods` says which are slow, and which slowest.
+    Attributes
+    ----------
+    budgets : replicates of each scenario
+    rates : for each scenario, how many rates a method is judged by together with those of it
+    criterion : when a rate is settled; None makes the most replicates of every scenario
+    methods : with what they cost
     """
 
     scenarios: tuple[Scenario, ...]
-    replicates: int
-    slow_replicates: int
+    budgets: tuple[Budget, ...]
+    rates: tuple[int, ...]
+    criterion: Criterion | None
     request: Request
     methods: Costs
 
-    def tasks(self) -> list[tuple[Scenario, Block]]:
-        """One per scenario and block: the first blocks, which hold the slow methods' work, first."""
-        some = blocks(self.replicates, self.slow_replicates)
-        return [(scenario, block) for block in some for scenario in self.scenarios]
+    def tasks(self) -> list[tuple[int, Block | None]]:
+        """Scenarios by number with one of their blocks, or whole where blocks depend on earlier ones.
 
-    def share(self, chunk: int, chunks: int) -> list[tuple[Scenario, Block]]:
+        The first blocks, which hold the slow methods' work, come first.
+        """
+        if self.criterion is not None:
+            return [(i, None) for i in range(len(self.scenarios))]
+        of_each = [blocks(budget.most, budget.most_slow) for budget in self.budgets]
+        in_order = chain.from_iterable(zip_longest(*of_each))
+        return [
+            (k % len(of_each), block) for k, block in enumerate(in_order) if block is not None
+        ]
+
+    def share(self, chunk: int, chunks: int) -> list[tuple[int, Block | None]]:
         """The tasks of one of several jobs, `chunk` counting from 1."""
         if not 1 <= chunk <= chunks:
             raise ValueError(f"There is no chunk {chunk} of {chunks}.")
         return self.tasks()[chunk - 1 :: chunks]
 
-    def run(self, scenario: Scenario, block: Block) -> pd.DataFrame:
+    def run(self, number: int, block: Block | None) -> pd.DataFrame:
         """The partial sums of one task."""
-        return run_block(
+        scenario = self.scenarios[number]
+        request = self.request if scenario.null else replace(self.request, searched=0)
+        if block is not None:
+            return run_block(scenario, block, methods=self.methods, request=request)
+        assert self.criterion is not None
+        return run_scenario(
             scenario,
-            block,
+            self.budgets[number],
+            self.criterion,
+            self.rates[number],
             methods=self.methods,
-            request=self.request,
+            request=request,
         )
 
     def run_share(self, chunk: int, chunks: int) -> pd.DataFrame:
@@ -72,6 +96,7 @@ def dataset_workload(
     options: Options,
     *,
     conf_level: float = 0.95,
+    criterion: Criterion | None = None,
     methods: Costs,
 ) -> Workload:
     """What is simulated for a design from the process that was estimated for it.
@@ -83,11 +108,12 @@ def dataset_workload(
     InputError
         For the effect of an arm there is not.
     """
-    plan = outline(process, options, n_obs=design.n_obs, arms=design.arm_labels)
+    plan = outline(process, options, arms=design.arm_labels)
     return Workload(
         scenarios=dataset_scenarios(design, plan.process, plan.cases, seed=options.seed),
-        replicates=plan.replicates,
-        slow_replicates=plan.slow_replicates,
+        budgets=plan.budgets,
+        rates=tuple(plan.rates(case) for case in plan.cases),
+        criterion=criterion or Criterion(level_of(conf_level)),
         request=request_of(options.draws, options.seed, conf_level=conf_level, searched=SEARCHED),
         methods=methods,
     )

@@ -1,23 +1,25 @@
 """Which methods can be trusted for this design, and which to lead with.
 
-Judged (see `rules`) are scenarios in which outcomes are as the models have them (`Rules.dgps`), over
-all intraclass correlations: under true nulls by the rejection rate, everywhere by coverage. The
-headline is the most powerful of the methods that hold their level; one that was chosen beforehand
+Judged (see `rules`) are scenarios without any effect in which outcomes are as the models have them
+(`Rules.dgps`), over all intraclass correlations. The lead is the first method of the preference for the
+kind of design that is not shown to be invalid; another takes its place only if it is shown to be valid
+and more powerful. Neither estimates nor p-values of the data enter. A method that was chosen beforehand
 stays, and the verdict only comments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from groupwise import tidy
 from groupwise.catalogue.methods import method_order, method_phrase
 from groupwise.verdict.disagreements import Disagreement, disagreements
-from groupwise.verdict.rules import ROUNDING, Evidence, Rules, judge, percent
+from groupwise.verdict.rules import EXCLUDED, VALID, Evidence, Rules, judge, percent
 from groupwise.words import capital
 
 PROCESSES = {
@@ -38,9 +40,9 @@ class Verdict:
 
     Attributes
     ----------
-    headline : the method to lead with; None where no method holds its level
+    headline : the method to lead with; None where none is left
     chosen : whether it was chosen beforehand
-    most_powerful : those that hold their level and are as powerful as the best
+    most_powerful : valid methods that are not shown to be less powerful than the best of them
     methods : table `verdict` of the schema: judgement, evidence and a sentence, for every process
     sentences : about the headline, to be quoted
     departures : about the headline where outcomes are not as the models have them
@@ -81,21 +83,21 @@ def verdict(
     """
     rules = rules or Rules()
     table = _judged(calibration, rules, icc)
-    answered = answering(estimates)
-    candidates = table[table["holds"] & table["method"].isin(answered)]
-    best = _most_powerful(candidates, rules)
-    headline = chosen if chosen is not None else _preferred(best, rules)
-    sentences = _sentences(table, headline, chosen is not None, best, rules)
-    holds = dict(zip(table["method"], table["holds"], strict=True))
+    candidates = table[table["method"].isin(answering(estimates))]
+    first = _preferred(_names(candidates, ~candidates["judgement"].isin(EXCLUDED)), rules)
+    stronger = _stronger(candidates, first, rules)
+    headline = chosen if chosen is not None else _preferred(stronger, rules) or first
     others = [name for name in dict.fromkeys(calibration["dgp"]) if name not in rules.dgps]
     departed = [_judged(calibration, replace(rules, dgps=(name,)), icc) for name in others]
+    invalid = _names(table, table["judgement"] == "invalid")
+    best = _most_powerful(candidates, rules)
     return Verdict(
         headline=headline,
         chosen=chosen is not None,
         most_powerful=best,
         methods=tidy.concat("verdict", [table, *departed]),
-        disagreements=disagreements(estimates, holds, headline, rules),
-        sentences=sentences,
+        disagreements=disagreements(estimates, invalid, headline, rules),
+        sentences=_sentences(table, headline, chosen is not None, best, stronger, rules),
         departures=tuple(departure(rows, headline) for rows in departed),
     )
 
@@ -114,7 +116,7 @@ def uncalibrated(
         chosen=chosen is not None,
         most_powerful=(),
         methods=tidy.table("verdict", []),
-        disagreements=disagreements(estimates, {}, headline, rules, calibrated=False),
+        disagreements=disagreements(estimates, (), headline, rules),
         sentences=tuple(sentences),
         calibrated=False,
     )
@@ -130,9 +132,10 @@ def departure(rows: pd.DataFrame, headline: str | None) -> str:
     """What becomes of the headline, and of the others, under one process that is not the models'."""
     name = str(rows["dgp"].iloc[0])
     judged = rows[rows["judgement"] != "no answer"]
-    holding = int(judged["holds"].sum())
+    invalid = int(judged["judgement"].isin(EXCLUDED).sum())
     sentences = [
-        f"If {PROCESSES.get(name, name)}, {holding} of {len(judged)} methods hold their level."
+        f"If {PROCESSES.get(name, name)}, {invalid or 'none'} of {len(judged)} methods "
+        f"{'is' if invalid == 1 else 'are'} shown to be invalid."
     ]
     sentences += [str(each) for each in judged.loc[judged["method"] == headline, "sentence"]]
     return " ".join(sentences)
@@ -144,62 +147,64 @@ def departure(rows: pd.DataFrame, headline: str | None) -> str:
 def _judged(calibration: pd.DataFrame, rules: Rules, icc: float | None) -> pd.DataFrame:
     wide = _wide(calibration, rules)
     wide, rows = wide[wide["dgp"].isin(rules.dgps)], []
+    n_rates = len(wide.loc[wide["null"], ["scenario", "contrast"]].drop_duplicates())
     for method in sorted(wide["method"].unique(), key=method_order):
-        evidence = _evidence(wide[wide["method"] == method], method, rules, icc)
-        name, holds, sentence = judge(evidence, rules)
-        judged = {"dgp": rules.dgps[0], "judgement": name, "holds": holds, "sentence": sentence}
+        evidence = _evidence(wide[wide["method"] == method], method, rules, n_rates, icc)
+        name, sentence = judge(evidence, rules)
+        judged = {"dgp": rules.dgps[0], "judgement": name, "sentence": sentence}
         rows.append(judged | vars(evidence))
     return tidy.table("verdict", rows)
 
 
 def _wide(calibration: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """A row per scenario, method and contrast: the measures rules need, and of how many answers."""
+    """A row per scenario, method and contrast: the measures rules need, and of how many answers.
+
+    `null` says whether no contrast of the scenario has an effect.
+    """
     keys = ["scenario", "icc", "dgp", "method", "contrast"]
     by_measure = dict(list(calibration.set_index(keys).groupby("measure")))
     rejection = f"rejection_{100 * rules.level:02.0f}"
     if rejection not in by_measure:
         raise ValueError(f"The rates of tests at the level {rules.level:g} were not measured.")
-    columns = {name: by_measure[name]["value"] for name in ("truth", "coverage", "failed")}
+    columns = {name: by_measure[name]["value"] for name in ("truth", "failed")}
     columns["rejection"] = by_measure[rejection]["value"]
-    for name, measure in (("n", rejection), ("n_cover", "coverage")):
-        rows = by_measure[measure]
-        columns[name] = rows["n_replicates"] - rows["n_failed"]
-    return pd.DataFrame(columns).reset_index()
+    columns["replicates"] = by_measure[rejection]["n_replicates"]
+    columns["n"] = columns["replicates"] - by_measure[rejection]["n_failed"]
+    wide = pd.DataFrame(columns).reset_index()
+    return wide.assign(null=(wide["truth"] == 0).groupby(wide["scenario"]).transform("all"))
 
 
-def _evidence(rows: pd.DataFrame, method: str, rules: Rules, icc: float | None) -> Evidence:
-    null = rows[rows["truth"] == 0]
-    rejection = null["rejection"].to_numpy()
-    rates = np.concatenate([rejection - rules.level, rules.conf_level - rows["coverage"]])
-    n = np.concatenate([null["n"], rows["n_cover"]])
-    nominal = np.repeat([rules.level, rules.conf_level], [len(null), len(rows)])
-    noise = np.sqrt(nominal * (1 - nominal) / np.maximum(n, 1))
-    beyond = rates > rules.allowance + ROUNDING
-    worst, highest, lowest = (
-        _where(*each) for each in ((rates, 1), (rejection, 1), (rejection, -1))
-    )
+def _evidence(
+    rows: pd.DataFrame, method: str, rules: Rules, n_rates: int, icc: float | None
+) -> Evidence:
+    null = rows[rows["null"] & (rows["n"] > 0)]
+    rejection, n = null["rejection"].to_numpy(), null["n"].to_numpy()
+    count, criterion = np.rint(rejection * n), rules.criterion
+    low, high = criterion.bounds(count, n, n_rates)
+    failed = np.rint(rows["failed"] * rows["replicates"]).to_numpy()
+    failed_low, _ = criterion.bounds(failed, rows["replicates"].to_numpy(), len(rows))
+    highest, lowest = _extreme(rejection, np.argmax), _extreme(rejection, np.argmin)
     power, power_mcse = _power(rows, icc)
     return Evidence(
         method=method,
+        answers=int(n.min(initial=rows["n"].max())) if len(n) else 0,
         failed=float(rows["failed"].max()),
+        failed_low=float(failed_low.max()),
         highest=_at(rejection, highest),
         lowest=_at(rejection, lowest),
         icc_highest=_at(null["icc"].to_numpy(), highest),
         icc_lowest=_at(null["icc"].to_numpy(), lowest),
-        excess=_at(rates, worst),
-        noise=_at(noise, worst),
-        significant=float((rates / noise)[beyond].max(initial=-np.inf)),
-        below=-_at(rates / noise, lowest),
+        rate_low=float(low.max()) if len(low) else np.nan,
+        rate_high=float(high.max()) if len(high) else np.nan,
+        lowest_high=float(criterion.highest(count, n, n_rates).min()) if len(n) else np.nan,
         power=power,
         power_mcse=power_mcse,
     )
 
 
-def _where(values: np.ndarray, sign: int) -> int | None:
-    """The place of the largest (sign 1) or the smallest (-1); None where nothing is known."""
-    if not np.isfinite(values).any():
-        return None
-    return int(np.nanargmax(sign * values))
+def _extreme(values: np.ndarray, place: Callable[[np.ndarray], np.intp]) -> int | None:
+    """The place of an extreme value; None where there is none."""
+    return int(place(values)) if len(values) else None
 
 
 def _at(values: np.ndarray, place: int | None) -> float:
@@ -221,16 +226,38 @@ def _power(rows: pd.DataFrame, icc: float | None) -> tuple[float, float]:
 # ---- the headline --------------------------------------------------------------------------------
 
 
-def _most_powerful(candidates: pd.DataFrame, rules: Rules) -> tuple[str, ...]:
-    """The best, and those that are not behind it by more than what counts as equal."""
-    if not len(candidates):
+def _names(table: pd.DataFrame, which: pd.Series) -> tuple[str, ...]:
+    return tuple(table.loc[which, "method"])
+
+
+def _behind(table: pd.DataFrame, power: float, mcse: float, rules: Rules) -> pd.Series:
+    """By how much each method's power is shown to be above this one, less what counts as equal.
+
+    Errors are those of the rules, over all methods that are compared.
+    """
+    z = stats.norm.isf(rules.error / max(len(table), 1))
+    return table["power"] - power - rules.as_powerful - z * np.hypot(table["power_mcse"], mcse)
+
+
+def _stronger(candidates: pd.DataFrame, first: str | None, rules: Rules) -> tuple[str, ...]:
+    """Methods that are shown to be valid, and to be more powerful than the first of the preference."""
+    valid = candidates[candidates["judgement"].isin(VALID)]
+    leading = candidates[candidates["method"] == first]
+    if leading.empty or not np.isfinite(leading["power"].iloc[0]):
         return ()
-    if not np.isfinite(candidates["power"]).any():
-        return tuple(candidates["method"])
-    best = candidates.loc[candidates["power"].idxmax()]
-    noise = 2 * np.hypot(candidates["power_mcse"], best["power_mcse"])
-    close = best["power"] - candidates["power"] <= np.maximum(noise, rules.as_powerful)
-    return tuple(candidates.loc[close, "method"])
+    row = leading.iloc[0]
+    return _names(valid, _behind(valid, row["power"], row["power_mcse"], rules) > 0)
+
+
+def _most_powerful(candidates: pd.DataFrame, rules: Rules) -> tuple[str, ...]:
+    """The most powerful valid method, and those that are not shown to be behind it."""
+    valid = candidates[candidates["judgement"].isin(VALID)]
+    if not np.isfinite(valid["power"]).any():
+        return _names(valid, valid["method"].notna())
+    best = valid.loc[valid["power"].idxmax()]
+    z = stats.norm.isf(rules.error / len(valid))
+    noise = z * np.hypot(valid["power_mcse"], best["power_mcse"])
+    return _names(valid, best["power"] - valid["power"] <= np.maximum(noise, rules.as_powerful))
 
 
 def _preferred(methods: Sequence[str], rules: Rules) -> str | None:
@@ -238,49 +265,58 @@ def _preferred(methods: Sequence[str], rules: Rules) -> str | None:
     return next((method for method in ordered if method in methods), None)
 
 
+# ---- in words ------------------------------------------------------------------------------------
+
+
 def _sentences(
-    table: pd.DataFrame, headline: str | None, chosen: bool, best: tuple[str, ...], rules: Rules
+    table: pd.DataFrame,
+    headline: str | None,
+    chosen: bool,
+    best: tuple[str, ...],
+    stronger: tuple[str, ...],
+    rules: Rules,
 ) -> tuple[str, ...]:
     if headline is None:
-        return ("No method holds its level for this design; none is recommended.",)
+        return ("Every method is shown to be invalid for this design; none is recommended.",)
     rows = table.set_index("method")
+    label = capital(method_phrase(headline))
     if headline not in rows.index:
-        return (
-            f"{capital(method_phrase(headline))} was chosen beforehand; it was not calibrated.",
-        )
-    leading, label = rows.loc[headline], method_phrase(headline)
-    first = f"{capital(label)} was chosen beforehand, and stays the headline."
-    power = _about_power(leading, rows, best, rules)
-    return (*([first] if chosen else []), str(leading["sentence"]), *power)
+        return (f"{label} was chosen beforehand; it was not simulated.",)
+    sentences = [str(rows.loc[headline, "sentence"])]
+    if chosen:
+        sentences.insert(0, f"{label} was chosen beforehand, and stays the headline.")
+    else:
+        sentences += _why_not_first(rows, headline, stronger, rules)
+    return (*sentences, *_about_power(rows, headline, best))
 
 
-def _about_power(
-    headline: pd.Series, rows: pd.DataFrame, best: tuple[str, ...], rules: Rules
+def _why_not_first(
+    rows: pd.DataFrame, headline: str, stronger: tuple[str, ...], rules: Rules
 ) -> list[str]:
-    """How the headline compares with the methods that hold their level, `best` being the best."""
-    others = [method for method in best if method != headline.name]
-    if not others and headline.name not in best:
-        return ["No other method holds its level either."]
-    if not np.isfinite(headline["power"]):
-        good = method_phrase(str(_preferred(best, rules)))
-        return [] if headline["holds"] else [f"{capital(good)} holds its level."]
-    if headline.name in best:
-        first = f"It finds {percent(headline['power'])} of the assumed effects"
-        return [f"{first}; no method that holds its level finds more{_as_many(others)}."]
-    first = rows.loc[_preferred(best, rules)]
-    share = f"finds {percent(first['power'])} of the assumed effects"
-    if not headline["holds"]:
-        return [f"{capital(method_phrase(str(first.name)))} holds its level, and {share}."]
-    return [
-        f"{capital(method_phrase(str(first.name)))} holds its level too, and {share}, "
-        f"the headline {percent(headline['power'])}."
-    ]
+    """Why the methods that come before the headline in the preference do not lead."""
+    first = next((method for method in rules.preference if method in rows.index), headline)
+    if first == headline:
+        return []
+    label = method_phrase(first)
+    if headline in stronger:
+        powers = [percent(rows.loc[method, "power"]) for method in (headline, first)]
+        return [
+            f"{capital(label)} usually leads for designs of this kind; here its power is {powers[1]}, "
+            f"and that of {method_phrase(headline)} {powers[0]}."
+        ]
+    if rows.loc[first, "judgement"] in EXCLUDED:
+        return [f"{capital(label)} usually leads for designs of this kind. {rows.loc[first, 'sentence']}"]
+    return [f"{capital(label)} usually leads for designs of this kind; it has no answer to these data."]
 
 
-def _as_many(others: list[str]) -> str:
-    if not others:
-        return ""
-    if len(others) > 2:
-        return f", and {len(others)} find about as many"
-    names = " and ".join(method_phrase(method) for method in others)
-    return f", and {names} {'finds' if len(others) == 1 else 'find'} about as many"
+def _about_power(rows: pd.DataFrame, headline: str, best: tuple[str, ...]) -> list[str]:
+    """The power of the headline, and whether a valid method is shown to have more."""
+    power = rows.loc[headline, "power"]
+    others = [method for method in best if method != headline]
+    if not np.isfinite(power):
+        return []
+    first = f"Its power to find the simulated effects is {percent(power)}"
+    if headline in best or not others:
+        return [f"{first}; no valid method is shown to have more."]
+    other = method_phrase(others[0])
+    return [f"{first}, that of {other} {percent(rows.loc[others[0], 'power'])}."]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ class Disagreement:
 
 
 SOURCES = {
-    "level": "Not one of these holds its level for this design.",
+    "level": "All of these are shown to be invalid for this design.",
     "reference": (
         "Some methods share their estimate and standard error, and differ in the distribution they "
         "compare the statistic with."
@@ -47,16 +47,13 @@ APART = 0.5
 
 def disagreements(
     estimates: pd.DataFrame,
-    holds: Mapping[str, bool],
+    invalid: Collection[str],
     headline: str | None,
     rules: Rules,
-    *,
-    calibrated: bool = True,
 ) -> tuple[Disagreement, ...]:
     """One for every contrast that some methods find significant and others do not.
 
-    `estimates` are rows of estimates.csv; `holds` says which methods hold their level, where that
-    was `calibrated`.
+    `estimates` are rows of estimates.csv; `invalid` are the methods that are shown to be.
     """
     answered = estimates[np.isfinite(estimates["p_value"])]
     disagreeing = []
@@ -64,7 +61,7 @@ def disagreements(
         significant = rows["p_value"] < rules.level
         if significant.all() or not significant.any():
             continue
-        sources = _sources(rows, holds, rules, calibrated)
+        sources = _sources(rows, invalid, rules)
         disagreeing.append(_disagreement(str(contrast), rows, significant, sources, headline))
     return tuple(disagreeing)
 
@@ -89,15 +86,13 @@ def _disagreement(
     return Disagreement(contrast, yes, no, sources, sentence)
 
 
-def _sources(
-    rows: pd.DataFrame, holds: Mapping[str, bool], rules: Rules, calibrated: bool
-) -> tuple[str, ...]:
+def _sources(rows: pd.DataFrame, invalid: Collection[str], rules: Rules) -> tuple[str, ...]:
     significant = rows["p_value"] < rules.level
     yes, no = rows[significant], rows[~significant]
     near = rows["p_value"].between(rules.level / CLOSE, rules.level * CLOSE)
     spread = rows["estimate"].max() - rows["estimate"].min()
     apply = {
-        "level": calibrated and not any(holds.get(method, False) for method in yes["method"]),
+        "level": all(method in invalid for method in yes["method"]),
         "reference": any(_same(a, b) for _, a in yes.iterrows() for _, b in no.iterrows()),
         "estimate": spread > APART * rows["std_error"].median(),
         "threshold": bool(near.all()),

@@ -8,18 +8,26 @@ from typing import Any
 
 import pandas as pd
 
-from groupwise.simulation.sums import LEVELS
+from groupwise.catalogue.methods import PREFERENCES
+from groupwise.simulation.sums import level_of
 from groupwise.verdict.decision import Verdict, uncalibrated, verdict
 from groupwise.verdict.rules import Rules
 
 
-def rules_for(conf_level: float, settings: Mapping[str, Any] | None = None) -> Rules:
-    """The rules at the level that belongs to the dataset's intervals, if tests were counted at it."""
-    level = next((each for each in LEVELS.values() if abs(1 - conf_level - each) < 1e-9), 0.05)
+def rules_for(
+    conf_level: float, kind: str = "between", settings: Mapping[str, Any] | None = None
+) -> Rules:
+    """The rules for a kind of design, at the level that belongs to its intervals.
+
+    `settings` are those of the section `verdict` of the configuration.
+    """
     options = dict(settings or {})
-    if "preference" in options:
-        options["preference"] = tuple(options["preference"])
-    return Rules(**options | {"level": level, "conf_level": conf_level})
+    preference = options.pop("preference", None) or PREFERENCES
+    if isinstance(preference, Mapping):
+        preference = (PREFERENCES | dict(preference))[kind]
+    return Rules(
+        level=level_of(conf_level), conf_level=conf_level, preference=tuple(preference), **options
+    )
 
 
 def judged(

@@ -1,6 +1,8 @@
 """The rules of the verdict: thresholds, and a table of judgements, in one place.
 
-A method is judged by the first row of `JUDGEMENTS` that is true of it.
+A method is judged by the first row of `JUDGEMENTS` that is true of it. What is compared are bounds of
+its type I error rate, not the simulated rate itself (`simulation.rates`), so that the judgement does
+not hang on the seed.
 """
 
 from __future__ import annotations
@@ -8,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from groupwise.catalogue.methods import PREFERENCE, method_phrase
+from groupwise.catalogue.methods import PREFERENCES, method_phrase
+from groupwise.simulation.rates import Criterion
 from groupwise.words import capital
 
 
@@ -22,147 +23,136 @@ class Rules:
     ----------
     level : of the tests: .10, .05 or .01
     conf_level : of the intervals that were simulated
-    allowance
-        A rate this far beyond the level still holds it. Where a rate's Monte Carlo error is as large,
-        there are too few replicates to judge one that is further off.
-    careful : a rate this far below the level is called careful
-    standard_errors : by how many Monte Carlo standard errors a rate has to be off to be off
+    allowance, tolerance, careful, error : see `Criterion`
     most_failed : largest share of outcomes without an answer
-    as_powerful : powers that differ by this, or by their Monte Carlo error, are equal
+    as_powerful : powers that differ by no more than this are equal
     dgps : processes the level is to hold under
-    preference : of equally powerful methods, the first of these
+    preference : methods in the order in which they are to lead
     """
 
     level: float = 0.05
     conf_level: float = 0.95
     allowance: float = 0.01
+    tolerance: float = 0.025
     careful: float = 0.02
-    standard_errors: float = 3.0
+    error: float = 0.001
     most_failed: float = 0.05
     as_powerful: float = 0.01
     dgps: tuple[str, ...] = ("normal",)
-    preference: tuple[str, ...] = PREFERENCE
+    preference: tuple[str, ...] = PREFERENCES["between"]
+
+    @property
+    def criterion(self) -> Criterion:
+        """The thresholds for rates of errors."""
+        return Criterion(self.level, self.allowance, self.tolerance, self.careful, self.error)
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What the calibration table says of one method.
 
-    Standard errors are those of a rate at its nominal value.
-
     Attributes
     ----------
-    failed : share of outcomes without an answer, in the worst scenario
+    answers : least number of replicates that a rate is made from; 0 is no answer at all
+    failed, failed_low : share of outcomes without an answer in the worst scenario, and its lower bound
     highest, lowest : rejection rates of true nulls, at the extremes
     icc_highest, icc_lowest : where they are
-    excess, noise
-        How far the worst rate, of rejection or coverage, is off on the liberal side, and its Monte
-        Carlo standard error.
-    significant : Monte Carlo standard errors, of the rates beyond the allowance the most significant
-    below : by how many the lowest rate is below the level
+    rate_low, rate_high : bounds of the greatest rate over all scenarios and comparisons
+    lowest_high : upper bound of the least rate
     power, power_mcse : mean over contrasts with an effect; NaN where there is none
     """
 
     method: str
+    answers: int
     failed: float
+    failed_low: float
     highest: float
     lowest: float
     icc_highest: float
     icc_lowest: float
-    excess: float
-    noise: float
-    significant: float
-    below: float
+    rate_low: float
+    rate_high: float
+    lowest_high: float
     power: float
     power_mcse: float
 
 
 def _no_answer(e: Evidence, rules: Rules) -> bool:
-    return bool(np.isnan(e.excess))
+    return e.answers == 0
 
 
 def _fails(e: Evidence, rules: Rules) -> bool:
-    return e.failed > rules.most_failed
+    return e.failed_low > rules.most_failed
 
 
-def _liberal(e: Evidence, rules: Rules) -> bool:
-    return e.significant > rules.standard_errors
+def _invalid(e: Evidence, rules: Rules) -> bool:
+    return e.rate_low > rules.level + rules.allowance
 
 
-def _undecided(e: Evidence, rules: Rules) -> bool:
-    return e.excess > rules.allowance + ROUNDING and e.noise >= rules.allowance
+def _open(e: Evidence, rules: Rules) -> bool:
+    return not e.rate_high < rules.level + rules.tolerance
 
 
-def _careful(e: Evidence, rules: Rules) -> bool:
-    low = e.lowest < rules.level - rules.careful - ROUNDING
-    return low and e.below > rules.standard_errors
+def _conservative(e: Evidence, rules: Rules) -> bool:
+    return e.lowest_high < rules.level - rules.careful
 
 
-def _holds(e: Evidence, rules: Rules) -> bool:
+def _valid(e: Evidence, rules: Rules) -> bool:
     return True
 
 
-ROUNDING = 1e-12
-"""A rate that is exactly at a threshold has not crossed it."""
-
-JUDGEMENTS: tuple[tuple[str, Callable[[Evidence, Rules], bool], bool, str], ...] = (
-    ("no answer", _no_answer, False, "{method} does not apply to this design."),
-    ("fails", _fails, False, "{method} gives no answer to {failed} of outcomes in one scenario."),
-    ("liberal", _liberal, False, "{method} does not hold its level: {rate}."),
+JUDGEMENTS: tuple[tuple[str, Callable[[Evidence, Rules], bool], str], ...] = (
+    ("no answer", _no_answer, "{method} does not apply to this design."),
+    ("fails", _fails, "{method} gives no answer to {failed} of outcomes in one scenario."),
     (
-        "undecided",
-        _undecided,
-        False,
-        "Whether {method} holds its level is open: {rate}, which so few replicates do not tell "
-        "from {nominal}.",
+        "invalid",
+        _invalid,
+        "{method} is not valid for this design: where the intraclass correlation is {icc_highest} its "
+        "type I error rate is between {low} and {high} (nominal: {nominal}).",
     ),
     (
-        "careful",
-        _careful,
-        True,
-        "{method} holds its level, and errs on the careful side: it rejects a true null {highest} of "
-        "the time at most, and {lowest} where the intraclass correlation is {icc_lowest}.",
+        "open",
+        _open,
+        "Whether {method} is valid for this design is open: its type I error rate is between {low} and "
+        "{high} (nominal: {nominal}).",
     ),
     (
-        "holds",
-        _holds,
-        True,
-        "{method} holds its level within Monte Carlo error: it rejects a true null {highest} of the "
-        "time at most.",
+        "conservative",
+        _conservative,
+        "{method} is valid for this design, and conservative: its type I error rate is between {low} "
+        "and {high} at most (nominal: {nominal}), and {lowest} where the intraclass correlation is "
+        "{icc_lowest}.",
+    ),
+    (
+        "valid",
+        _valid,
+        "{method} is valid for this design: its type I error rate is between {low} and {high} "
+        "(nominal: {nominal}).",
     ),
 )
-"""Name, rule, whether the level holds, sentence; in order: the first that is true is the judgement."""
+"""Name, rule, sentence; in order: the first that is true is the judgement."""
+
+VALID = ("valid", "conservative")
+"""Judgements of methods that are shown to be valid."""
+
+EXCLUDED = ("no answer", "fails", "invalid")
+"""Judgements of methods that cannot lead; an open one can."""
 
 
-def judge(evidence: Evidence, rules: Rules) -> tuple[str, bool, str]:
-    """The judgement, whether the level holds, and a sentence that says so."""
-    name, _, holds, sentence = next(row for row in JUDGEMENTS if row[1](evidence, rules))
+def judge(evidence: Evidence, rules: Rules) -> tuple[str, str]:
+    """The judgement, and a sentence that says so."""
+    name, _, sentence = next(row for row in JUDGEMENTS if row[1](evidence, rules))
     text = sentence.format(
         method=method_phrase(evidence.method),
         failed=percent(evidence.failed),
-        rate=_rate(evidence, rules),
-        nominal=percent(rules.level if _rejects(evidence, rules) else rules.conf_level),
-        highest=percent(evidence.highest),
+        low=percent(evidence.rate_low),
+        high=percent(evidence.rate_high),
+        nominal=percent(rules.level),
         lowest=percent(evidence.lowest),
+        icc_highest=f"{evidence.icc_highest:.2f}",
         icc_lowest=f"{evidence.icc_lowest:.2f}",
     )
-    return name, holds, capital(text)
-
-
-def _rejects(evidence: Evidence, rules: Rules) -> bool:
-    """Is it the rejection rate that is off, and not coverage alone?"""
-    return evidence.highest - rules.level > rules.allowance + ROUNDING
-
-
-def _rate(evidence: Evidence, rules: Rules) -> str:
-    """The rate that is off, in words."""
-    if _rejects(evidence, rules):
-        return (
-            f"it rejects a true null {percent(evidence.highest)} of the time where the intraclass "
-            f"correlation is {evidence.icc_highest:.2f}"
-        )
-    covered = percent(rules.conf_level - evidence.excess)
-    return f"its intervals cover the true effect {covered} of the time"
+    return name, capital(text)
 
 
 def percent(share: float) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.catalogue.methods import method_order
-from groupwise.verdict.rules import ROUNDING, Evidence, Rules, judge
+from groupwise.verdict.rules import Evidence, Rules, judge
 
 
 def study_rates(calibration: pd.DataFrame, axes: pd.DataFrame, rules: Rules) -> pd.DataFrame:
@@ -73,20 +73,22 @@ def _mean(values: pd.Series) -> float:
 
 def _judgement(method: str, rate: float, replicates: int, failed: int, rules: Rules) -> str:
     """By the rules of the verdict, applied to the rate of a single scenario."""
-    excess = rate - rules.level
-    noise = float(np.sqrt(rules.level * (1 - rules.level) / max(replicates - failed, 1)))
-    beyond = excess > rules.allowance + ROUNDING
+    answers = replicates - failed
+    count, n = np.array([rate * answers if answers else 0.0]), np.array([answers])
+    low, high = rules.criterion.bounds(count, n, 1)
+    failed_low, _ = rules.criterion.bounds(np.array([failed]), np.array([replicates]), 1)
     evidence = Evidence(
         method=method,
+        answers=answers,
         failed=failed / replicates,
+        failed_low=float(failed_low[0]),
         highest=rate,
         lowest=rate,
         icc_highest=np.nan,
         icc_lowest=np.nan,
-        excess=excess,
-        noise=noise,
-        significant=excess / noise if beyond else -np.inf,
-        below=-excess / noise,
+        rate_low=float(low[0]),
+        rate_high=float(high[0]),
+        lowest_high=float(high[0]),
         power=np.nan,
         power_mcse=np.nan,
     )

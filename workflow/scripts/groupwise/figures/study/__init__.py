@@ -44,10 +44,10 @@ class StudyTables:
             rows = rows[rows[name] == self.example[name]]
         return rows[rows["rate"].notna()].sort_values(["method", "groups_per_arm"])
 
-    def liberal(self) -> set[str]:
-        """Methods that do not hold their level somewhere along these curves."""
+    def invalid(self) -> set[str]:
+        """Methods that are shown to be invalid somewhere along these curves."""
         rows = self.curves(effect=False)
-        return set(rows.loc[rows["judgement"] == "liberal", "method"])
+        return set(rows.loc[rows["judgement"] == "invalid", "method"])
 
     @property
     def where(self) -> str:

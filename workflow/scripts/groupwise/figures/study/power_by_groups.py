@@ -1,4 +1,4 @@
-"""Power by the number of groups: in colour where the level holds, grey where it does not."""
+"""Power by the number of groups: grey where a method is shown to be invalid."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ BREAKS = (0, 0.2, 0.4, 0.6, 0.8, 1)
 
 def draw(tables: StudyTables) -> Figure:
     """Plot of power by groups per arm; dotted, the best power of methods that hold their level."""
-    liberal, rows = tables.liberal(), colored(tables.curves(effect=True))
+    invalid, rows = tables.invalid(), colored(tables.curves(effect=True))
     if rows.empty:
         text = "No method gave an answer."
         return Figure(sentence(text), WIDTH, 2, text)
-    rows["color"] = np.where(rows["method"].isin(liberal), GREYED, rows["color"])
+    rows["color"] = np.where(rows["method"].isin(invalid), GREYED, rows["color"])
     effect = signed(tables.overview["effect"])
-    best = _best(rows[~rows["method"].isin(liberal)], rows["panel"])
+    best = _best(rows[~rows["method"].isin(invalid)], rows["panel"])
     plot = curves(rows, best, "dotted", power=1)
     plot = plot + scale_y_continuous(breaks=BREAKS, limits=(0, 1.02), labels=percentages)
     plot = plot + labs(x="groups per arm", y=f"power for {effect} standard deviations")
-    return Figure(plot, WIDTH, height(rows), _alt(rows, liberal, tables))
+    return Figure(plot, WIDTH, height(rows), _alt(rows, invalid, tables))
 
 
 def _best(rows: pd.DataFrame, panels: pd.Series) -> pd.DataFrame:
@@ -38,8 +38,8 @@ def _best(rows: pd.DataFrame, panels: pd.Series) -> pd.DataFrame:
     return pd.concat(each).astype({"panel": panels.dtype})
 
 
-def _alt(rows: pd.DataFrame, liberal: set[str], tables: StudyTables) -> str:
-    grey = [method_label(each) for each in rows["method"].unique() if each in liberal]
+def _alt(rows: pd.DataFrame, invalid: set[str], tables: StudyTables) -> str:
+    grey = [method_label(each) for each in rows["method"].unique() if each in invalid]
     greyed = f" Grey, because their level does not hold: {', '.join(grey)}." if grey else ""
     return (
         f"Power for an effect of {signed(tables.overview['effect'])} standard deviations by groups "
