@@ -22,6 +22,7 @@ from groupwise.inference.randomization import (
     compare_pair,
     shift_curve,
 )
+from groupwise.rows import Rows
 
 ALL = Effort()
 DRAWN = Effort(max_assignments=1, draws=4_000)

@@ -16,7 +16,10 @@ from groupwise.simulation.estimation import estimate_process
 from groupwise.simulation.grid import between_design
 from groupwise.simulation.measures import measures
 from groupwise.simulation.options import LEAST_REPLICATES, NotSimulated, Options
-from groupwise.simulation.sums import gather
+from groupwise.simulation.processes import EstimatedProcess, outline
+from groupwise.simulation.rates import Criterion
+from groupwise.simulation.sequential import settled
+from groupwise.simulation.sums import gather, totals
 from groupwise.simulation.workload import SEARCHED, Workload, dataset_workload
 
 DESIGN = between_design(3, 4, 6)
@@ -50,14 +53,13 @@ def test_shares_of_any_number_of_jobs_are_the_whole(whole: pd.DataFrame, chunks:
 
 
 def test_every_method_has_a_width_and_says_of_how_many_replicates(whole: pd.DataFrame) -> None:
-    """Inverting a test is a search, which the first replicates of a scenario are enough for."""
-    answered = whole[whole["failed"] < whole["n"]]
+    """Inverting a test is a search, which the first replicates without an effect are enough for."""
+    answered = whole[(whole["failed"] < whole["n"]) & whole["scenario"].str.startswith("null")]
     sums = answered.groupby(["scenario", "method", "contrast"])[["n", "known_width"]].sum()
     assert (sums["known_width"] > 0).all()
     inverted = ["ols_wild_bootstrap", "randomization"]
     workload = work(replace(FEW, slow_replicates=SEARCHED + 10))
-    scenario, block = workload.tasks()[0]
-    few = replace(workload, methods=costs(inverted)).run(scenario, block)
+    few = replace(workload, methods=costs(inverted)).run(*workload.tasks()[0])
     assert (few["n"] == SEARCHED + 10).all() and few["known_width"].between(1, SEARCHED).all()
 
 
@@ -97,7 +99,8 @@ def test_scenarios_are_those_of_the_issue() -> None:
     for icc in iccs:
         effects = [each.effects for each in workload.scenarios if each.icc == icc]
         assert any(each.any() for each in effects) and not all(each.any() for each in effects)
-    np.testing.assert_allclose(workload.scenarios[1].effects, found.effects)
+    effects = workload.scenarios[1].effects
+    np.testing.assert_allclose(effects, 2.8 * found.std_error[-1] * np.array([0, 0.5, 1]))
 
 
 def test_assumed_effects_take_the_place_of_the_estimated_ones() -> None:
@@ -110,23 +113,55 @@ def test_effect_of_no_arm_is_refused() -> None:
         work(replace(FEW, effects={"D": 3.0}))
 
 
+NUMBERS = PROCESS.numbers if isinstance(PROCESS, EstimatedProcess) else {}
+"""Of an outcome: of 72 individuals 12 sums of groups and what is left; groups are alike by arm."""
+
+
+def test_an_outcome_has_as_few_numbers_as_methods_need() -> None:
+    assert NUMBERS == {"individuals": 72, "groups": 13, "kinds": 7}
+
+
 @pytest.mark.parametrize(
-    ("most", "replicates", "slow"), [(10**6, 1100, 3), (72 * 300, 300, 3), (72 * 10, 0, 0)]
+    ("most", "replicates", "slow"), [(10**6, 1100, 3), (7 * 300, 300, 3), (7 * 10, 0, 0)]
 )
 def test_replicates_are_rationed(most: int, replicates: int, slow: int) -> None:
     options = replace(FEW, most_outcomes=most)
     if not replicates:
-        with pytest.raises(NotSimulated, match=f"{LEAST_REPLICATES} replicates are more than"):
+        with pytest.raises(NotSimulated, match=f"{LEAST_REPLICATES} replicates of 7 numbers each"):
             work(options)
         return
-    workload = work(options)
-    assert (workload.replicates, workload.slow_replicates) == (replicates, slow)
+    budget = work(options).budgets[0]
+    assert (budget.most, budget.most_slow) == (replicates, slow)
 
 
 def test_slow_methods_are_rationed_first() -> None:
-    options = replace(FEW, slow_replicates=1000, most_outcomes=72 * 2000)
-    workload = work(options)
-    assert (workload.replicates, workload.slow_replicates) == (1100, 200)
+    options = replace(FEW, slow_replicates=1000, most_outcomes=13 * 2000)
+    budget = work(options).budgets[0]
+    assert (budget.most, budget.most_slow) == (1100, 200)
+
+
+def test_departures_without_room_are_left_out() -> None:
+    """Effects of groups that are not normal are drawn group by group."""
+    options = replace(FEW, most_outcomes=13 * 90, departures=("skewed_groups", "unequal_variance"))
+    plan = outline(PROCESS, options, arms=DESIGN.arm_labels)
+    assert plan.left_out == ("skewed_groups",)
+    assert [each.dgp for each in plan.cases][-1] == "unequal_variance"
+
+
+def test_replicates_end_when_every_rate_is_settled() -> None:
+    """Without an effect; with one there are as many as power is worth."""
+    workload = work(replace(FEW, replicates=4000, departures=()))
+    sums = totals(workload.run_share(1, 1))
+    n = sums.groupby(["scenario", "method"])["n"].first().unstack()
+    assert n.max(axis=None) <= 4000 and n["ols_classical"].min() == 1000
+    for scenario, rows in sums[sums["scenario"].str.startswith("null")].groupby("scenario"):
+        for method, counts in rows.groupby("method"):
+            stopped = counts["n"].iloc[0]
+            done = settled(counts, Criterion(), workload.rates[0])
+            assert done or stopped in (4000, 3), (scenario, method)
+    middle = f"effect, icc {PROCESS.icc:.3f}"
+    assert (n.loc[[name for name in n.index if name.startswith("effect")], "ols_cr2"] >= 1000).all()
+    assert n.loc[middle, "ols_cr2"] == 4000
 
 
 @pytest.mark.parametrize(("slopes", "kenward_roger", "profile"), [(False, 30, 30), (True, 9, 5)])

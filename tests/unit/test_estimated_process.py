@@ -53,6 +53,8 @@ def test_process_comes_back_from_its_file_to_the_last_bit(name: str) -> None:
     np.testing.assert_array_equal(read.effects, process.effects)
     np.testing.assert_array_equal(read.sd_slope, process.sd_slope)
     assert (read.terms, read.arms, read.std_dev) == (process.terms, process.arms, process.std_dev)
+    np.testing.assert_array_equal(read.std_error, process.std_error)
+    assert (read.numbers, read.slow_form) == (process.numbers, process.slow_form)
     for field in ("icc", "icc_low", "icc_high", "conf_level", "variance"):
         assert getattr(read, field) == getattr(process, field)
 
@@ -70,7 +72,8 @@ def test_background_and_effects_are_the_fitted_values(name: str) -> None:
     design, process = sample.design, estimated(sample)
     background = Background.estimated(design, process)
     fitted = design.X @ process.coefficients
-    np.testing.assert_allclose(background.mean + process.effects[design.arm], fitted, rtol=1e-12)
+    mean = design.X @ background.coefficients + process.effects[design.arm]
+    np.testing.assert_allclose(mean, fitted, rtol=1e-12)
     assert process.icc == pytest.approx(process.std_dev["group"] ** 2 / background.variance)
 
 
@@ -80,7 +83,7 @@ def test_outcomes_that_do_not_vary_have_no_process_and_are_not_simulated() -> No
     assert isinstance(process, NoProcess) and process.message
     understood = describe(sample.design)
     with pytest.raises(NotSimulated, match="The mixed model that is simulated from has no fit"):
-        outline(process, Options(), n_obs=sample.design.n_obs, arms=sample.design.arm_labels)
+        outline(process, Options(), arms=sample.design.arm_labels)
     table, overview = gathered(understood, process, Options(), "estimated", [], methods=())
     assert table.empty and not overview["simulated"] and process.message in overview["message"]
 
@@ -95,7 +98,7 @@ def test_scenarios_are_named_from_the_design_and_the_process_as_they_were_simula
     options = Options(replicates=100, departures=("skewed_groups",), iccs=(0.3,))
     workload = dataset_workload(sample.design, process, options, methods=costs(("ols_cr2",)))
     understood = describe(sample.design)
-    plan = outline(process, options, n_obs=understood["n_obs"], arms=tuple(understood["arms"]))
+    plan = outline(process, options, arms=tuple(understood["arms"]))
     sizes = (understood["n_obs"], understood["n_groups"])
     settings = [
         ScenarioSetting(case, tuple(understood["contrasts"]), *sizes) for case in plan.cases
@@ -111,6 +114,6 @@ def test_scenarios_are_named_from_the_design_and_the_process_as_they_were_simula
     table, overview = gathered(
         understood, process, options, "true", [workload.run_share(1, 1)], methods=("ols_cr2",)
     )
-    assert overview["replicates"] == 100 and set(table["scenario"]) == {
+    assert overview["replicates"] == {"least": 100, "most": 100} and set(table["scenario"]) == {
         scenario.name for scenario in workload.scenarios
     }

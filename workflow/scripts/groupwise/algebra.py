@@ -126,3 +126,10 @@ def semidefinite_cholesky(S: np.ndarray, rounding: float = 0.0) -> np.ndarray:
             L[j:, j] = S[j:, j] / np.sqrt(S[j, j])
             S -= np.outer(L[:, j], L[:, j])
     return L
+
+
+def chi_squared(rng: np.random.Generator, df: np.ndarray, size: int) -> np.ndarray:
+    """(size, d) draws; 0 where there are no degrees of freedom."""
+    drawn = np.zeros((size, len(df)))
+    drawn[:, df > 0] = rng.chisquare(df[df > 0], (size, int((df > 0).sum())))
+    return drawn

@@ -56,7 +56,10 @@ class Compression:
         X, ones = U.T @ design.X, U.T @ np.ones(len(cell))
         if remaining.sum():
             X, ones = np.vstack([X, np.zeros(X.shape[1])]), np.append(ones, 0.0)
-            codes = {name: None if each is None else np.append(each, each[0]) for name, each in codes.items()}
+            codes = {
+                name: None if each is None else np.append(each, each[0])
+                for name, each in codes.items()
+            }
         rows = Rows(ones, design.n_obs, np.ones(len(ones)), int(remaining.sum()))
         return cls(replace(design, X=X, rows=rows, **codes), U, remaining)
 
@@ -103,7 +106,9 @@ def _basis(X: np.ndarray, cell: np.ndarray) -> tuple[sparse.csr_array, np.ndarra
     for n_c in np.unique(size[size > 1]) if varies.any() else ():
         which = np.flatnonzero(size == n_c)
         member = order[starts[which][:, None] + np.arange(n_c)]
-        left, s, _ = np.linalg.svd(centred[member][:, :, varies] / scale[varies], full_matrices=False)
+        left, s, _ = np.linalg.svd(
+            centred[member][:, :, varies] / scale[varies], full_matrices=False
+        )
         c, j = np.nonzero(s > RANK_TOLERANCE * np.sqrt(n_c))
         rows.append(member[c].ravel())
         columns.append(np.repeat(width + np.arange(len(c)), n_c))
@@ -184,7 +189,9 @@ class Kinds:
 def _kinds(design: Design, G: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Kind of each group (G,), one group of each, and how many there are."""
     scale = np.maximum(np.abs(design.X).max(axis=0), np.finfo(float).tiny)
-    codes = [each[:G] for name, each in _codes(design).items() if name != "group" and each is not None]
+    codes = [
+        each[:G] for name, each in _codes(design).items() if name != "group" and each is not None
+    ]
     columns = np.column_stack([(design.X[:G] / scale).round(12), design.rows.ones[:G], *codes])
     _, first, kind, count = np.unique(
         columns, axis=0, return_index=True, return_inverse=True, return_counts=True

@@ -31,6 +31,17 @@ MAX_LABELS = 30_000_000
 """Labels to enumerate or draw at most; draws are cut to that, but not below `LEAST_DRAWS`."""
 
 
+def sharing(first: int, n: int) -> Iterator[tuple[slice, int]]:
+    """Which of n outcomes share their draws, and the number of the first of all that do.
+
+    `first` is the number of the first of the n: what is shared does not depend on how outcomes are
+    divided among calls.
+    """
+    start = first // TOGETHER * TOGETHER
+    for number in range(start, first + n, TOGETHER):
+        yield slice(max(number - first, 0), number + TOGETHER - first), number
+
+
 @dataclass(frozen=True)
 class Effort:
     """When to enumerate, and what to draw otherwise.

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from groupwise.algebra import sum_by
-from groupwise.inference.assignments import TOGETHER
+from groupwise.inference.assignments import sharing
 from groupwise.inference.sandwich import make_contrasts, robust
 from groupwise.inference.wald import wald_statistic
 from groupwise.models.clusters import Clusters, Projected
@@ -263,8 +263,8 @@ def p_values(
 ) -> np.ndarray:
     """p-values (R, k) that each row of L beta, L (k, p), is `null` (k,), for R outcomes.
 
-    Where weights are drawn, `TOGETHER` outcomes share them, those of the first one's replicate; where
-    every sign vector is used, all outcomes do.
+    Where weights are drawn some outcomes share them (`assignments.sharing`); where every sign vector
+    is used, all do.
     """
     contrasts = make_contrasts(outcomes.clusters, L, "CR1")
     fit = robust(contrasts, outcomes)
@@ -285,8 +285,10 @@ def _batches(weights: Weights, n_outcomes: int) -> list[tuple[slice, Weights]]:
     """Outcomes that share their weights."""
     if weights.enumerated:
         return [(slice(n_outcomes), weights)]
-    starts = range(0, n_outcomes, TOGETHER)
-    return [(slice(i, i + TOGETHER), weights.of_outcome(i)) for i in starts]
+    return [
+        (some, replace(weights, replicate=number))
+        for some, number in sharing(weights.replicate, n_outcomes)
+    ]
 
 
 def _count_extreme(

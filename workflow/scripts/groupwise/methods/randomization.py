@@ -13,7 +13,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.algebra import estimable, row_space
 from groupwise.design import Design
-from groupwise.inference.assignments import TOGETHER, AssignmentPlan, Effort
+from groupwise.inference.assignments import AssignmentPlan, Effort, sharing
 from groupwise.inference.randomization import (
     Comparison,
     OmnibusTest,
@@ -175,8 +175,12 @@ def _shared(
 ) -> list[tuple[slice, Effort]]:
     """Which outcomes share their assignments: all of them where these are all there are."""
     exact = AssignmentPlan.of(comparison.assignments, _effort(request, 0)).exact
-    step = len(fit.y) if exact else TOGETHER
-    return [(slice(i, i + step), _effort(request, i)) for i in range(0, len(fit.y), step)]
+    if exact:
+        return [(slice(len(fit.y)), _effort(request, 0))]
+    return [
+        (some, _effort(request, number - request.first))
+        for some, number in sharing(request.first, len(fit.y))
+    ]
 
 
 def _joint(fit: RandomizationFit, L: np.ndarray, request: Request) -> JointTest:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from groupwise.algebra import RANK_TOLERANCE, independent_columns, sum_by
+from groupwise.algebra import RANK_TOLERANCE, independent_columns
 from groupwise.models.least_squares import Basis, orthonormal_basis, without_rounding
 from groupwise.rows import Rows
 

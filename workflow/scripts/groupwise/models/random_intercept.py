@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
-from groupwise.algebra import invert, semidefinite_cholesky
+from groupwise.algebra import chi_squared, invert, semidefinite_cholesky
 from groupwise.models.information import Information, bordered, for_last_combinations
 from groupwise.rows import Rows
 
@@ -45,8 +45,11 @@ ROUNDING = 1e-13
 EXPLAINED = 1e-12
 """A share of the outcome's sum of squares this small is rounding, not variation."""
 
-DRAWS = 500
+DRAWS = 100
 """Draws per random stream: results do not depend on how the blocks are spread."""
+
+TOGETHER = 500
+"""Draws that are fitted together."""
 
 
 @dataclass(frozen=True)
@@ -414,7 +417,7 @@ class RandomIntercept:
     @property
     def at_a_time(self) -> int:
         """Number of draws that are fitted together."""
-        return DRAWS
+        return TOGETHER
 
     @property
     def p(self) -> int:
@@ -465,7 +468,10 @@ class RandomIntercept:
         return Spectral(basis.mu, ss, rest, *det, df)
 
     def _profile_by_size(self, sums: OutcomeSums, *, reml: bool, df: int) -> BySize:
-        xy = [_sum_rows(row[:, None] * self.turned, self.directions.size_of, len(self.size)) for row in sums.along]
+        xy = [
+            _sum_rows(row[:, None] * self.turned, self.directions.size_of, len(self.size))
+            for row in sums.along
+        ]
         return BySize(
             size=self.size,
             count=self.count,
@@ -557,7 +563,8 @@ class RandomIntercept:
         """Outcomes drawn at beta = 0, s2_e = 1 and this theta, as their sums, some at a time."""
         for block, start in enumerate(range(0, n_draws, DRAWS)):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, block)))
-            yield self.draw_sums(float(theta), rng, size=min(DRAWS, n_draws - start))
+            sums = self.draw_sums(float(theta), rng, size=DRAWS)
+            yield sums.take(slice(0, n_draws - start))
 
     def draw_sums(self, theta: float, rng: np.random.Generator, *, size: int) -> OutcomeSums:
         """`size` outcomes with beta = 0 and s2_e = 1, as the sums the engine needs of them.
@@ -571,7 +578,7 @@ class RandomIntercept:
         root = root[:, np.diag(root) > 0]  # one root of many, the same whatever the rounding
         variance = m * (1 + theta**2 * m)
         along = rng.standard_normal((size, len(of))) * np.sqrt(variance[of])
-        beside = variance * _chi_squared(rng, self.directions.left, size)
+        beside = variance * chi_squared(rng, self.directions.left, size)
         inner = rng.standard_normal((size, root.shape[1]))
         inner_rss = rng.chisquare(self.n_obs - self.count.sum() - root.shape[1], size=size)
         gamma = (along / m[of]) @ self.turned + inner @ root.T
@@ -966,13 +973,6 @@ def _orthonormal(S: np.ndarray) -> np.ndarray:
         if r < basis.shape[1] and left > smallest * max(length, 1):
             basis[:, r], r = column / left, r + 1
     return basis[:, :r]
-
-
-def _chi_squared(rng: np.random.Generator, df: np.ndarray, size: int) -> np.ndarray:
-    """(size, d) draws; 0 where there are no degrees of freedom."""
-    drawn = np.zeros((size, len(df)))
-    drawn[:, df > 0] = rng.chisquare(df[df > 0], (size, int((df > 0).sum())))
-    return drawn
 
 
 def _merge(values: np.ndarray, mult: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -59,9 +59,7 @@ class Criterion:
         """Whether more replicates can change no judgement of a method with these rates."""
         return bool(self.too_high(count, n, rates).any() or self.acceptable(count, n).all())
 
-    def bounds(
-        self, count: np.ndarray, n: np.ndarray, rates: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(self, count: np.ndarray, n: np.ndarray, rates: int) -> tuple[np.ndarray, np.ndarray]:
         """Bounds of the rates above and below which no judgement puts them: those of its errors.
 
         A lower bound is missed with probability `error` / `rates`, an upper one with `error`.
@@ -91,13 +89,17 @@ def evidence_above(
     return evidence_below(n - count, n, 1 - np.asarray(rate), 1 - level)
 
 
-def _log_below(a: np.ndarray | float, b: np.ndarray | float, rate: np.ndarray | float) -> np.ndarray:
+def _log_below(
+    a: np.ndarray | float, b: np.ndarray | float, rate: np.ndarray | float
+) -> np.ndarray:
     """Logarithm of the integral of x^(a - 1) (1 - x)^(b - 1) from 0 to `rate`."""
     with np.errstate(divide="ignore"):
         return np.asarray(special.betaln(a, b) + np.log(special.betainc(a, b, rate)))
 
 
-def _bound(evidence: Any, count: np.ndarray, n: np.ndarray, limit: float, level: float) -> np.ndarray:
+def _bound(
+    evidence: Any, count: np.ndarray, n: np.ndarray, limit: float, level: float
+) -> np.ndarray:
     """The rate between count / n and 0 (or 1) at which the evidence reaches its limit, by bisection."""
     count, n = np.broadcast_arrays(np.asarray(count, dtype=float), np.asarray(n, dtype=float))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -17,7 +17,7 @@ from zlib import crc32
 
 import numpy as np
 
-from groupwise.algebra import pairwise_differences
+from groupwise.algebra import chi_squared, pairwise_differences
 from groupwise.compression import Forms
 from groupwise.design import Design
 from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
@@ -31,6 +31,14 @@ from groupwise.simulation.processes import (
 
 BLOCK = 500
 """Replicates per random stream."""
+
+STREAMS = (
+    *("groups", INDIVIDUALS, "slopes", "blocks", "second"),
+    *("rows", "remainder", "means", "squares"),
+)
+"""What is drawn for a block, each with random numbers of its own."""
+
+Streams = Mapping[str, np.random.Generator]
 
 MOST_NUMBERS = 2**23
 """Outcomes that are drawn and analysed at a time, 64 MB of them: a block of 16,000 individuals."""
@@ -155,23 +163,22 @@ def outcomes(
     if not 0 < size <= BLOCK:
         raise ValueError(f"A block has 1 to {BLOCK} replicates, not {size}.")
     sequence = np.random.SeedSequence(scenario.seed, spawn_key=(scenario.number, block))
-    seeds = sequence.spawn(7)
-    of_groups, of_individuals, slopes, blocks, second, of_rows, of_kinds = map(
-        np.random.default_rng, seeds
+    streams = dict(
+        zip(STREAMS, map(np.random.default_rng, sequence.spawn(len(STREAMS))), strict=True)
     )
-    forms, others = scenario.forms, [slopes, blocks, second]
+    forms = scenario.forms
     if scenario.process.form == INDIVIDUALS:
         individuals = size
     if forms.kinds is None or scenario.process.form == GROUPS:
         groups = size
     for r in _steps(individuals, scenario.design.n_obs):
-        y = _draw(scenario, scenario.design, [of_groups, of_individuals, *others], r)
+        y = _draw(scenario, INDIVIDUALS, streams, r)
         yield Drawn(forms.compressed(y, INDIVIDUALS))
     for r in _steps(groups - individuals, len(forms.design[GROUPS].X)):
-        y = _draw(scenario, forms.design[GROUPS], [of_groups, of_rows, *others], r)
+        y = _draw(scenario, GROUPS, streams, r)
         yield Drawn(forms.compressed(y, GROUPS))
     for r in _steps(size - max(groups, individuals), len(forms.design[KINDS].X)):
-        yield Drawn({KINDS: _draw_kinds(scenario, of_kinds, r)})
+        yield Drawn({KINDS: _draw_kinds(scenario, streams, r)})
 
 
 def _steps(total: int, width: int) -> Iterator[int]:
@@ -181,41 +188,40 @@ def _steps(total: int, width: int) -> Iterator[int]:
         yield min(step, total - start)
 
 
-def _draw(
-    scenario: Scenario, design: Design, streams: list[np.random.Generator], size: int
-) -> np.ndarray:
-    """The next `size` replicates, of individuals or groups; each random part has its own stream."""
-    process, background, ones = scenario.process, scenario.background, design.rows.ones
-    groups, individuals, slopes, blocks, second = streams
-    u = _group_effects(scenario, groups, size)
+def _draw(scenario: Scenario, form: str, streams: Streams, size: int) -> np.ndarray:
+    """The next `size` replicates, of individuals or groups."""
+    design, process, background = scenario.forms.design[form], scenario.process, scenario.background
+    ones = design.rows.ones
+    u = _group_effects(scenario, streams["groups"], size)
     y = np.sqrt(background.variance * scenario.icc) * u[:, design.group] * ones
-    e = _standardised_t(individuals, process.residual_df, y.shape)
+    e = _standardised_t(
+        streams[form if form == INDIVIDUALS else "rows"], process.residual_df, y.shape
+    )
     y += np.sqrt(background.variance * (1 - scenario.icc)) * e
     if process.sd_ratio != 1:
         y *= scenario.spread[design.arm]
     y += design.X @ background.coefficients + scenario.effects[design.arm] * ones
-    y += _slopes(scenario, design, slopes, size)
-    for rng, sd, codes in (
-        (blocks, background.sd_block, design.block),
-        (second, background.sd_second, design.second),
+    y += _slopes(scenario, design, streams["slopes"], size)
+    for name, sd, codes in (
+        ("blocks", background.sd_block, design.block),
+        ("second", background.sd_second, design.second),
     ):
         if sd > 0 and codes is not None:
-            y += sd * rng.standard_normal((size, codes.max() + 1))[:, codes] * ones
+            effects = streams[name].standard_normal((size, codes.max() + 1))
+            y += sd * effects[:, codes] * ones
     if design.rows.remainder:
-        y[:, -1] = _remainder(scenario, individuals, size)
+        y[:, -1] = _remainder(scenario, streams, size)
     return y
 
 
-def _remainder(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:
+def _remainder(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
     """(size,) lengths of what varies within cells, which in each arm is of one variance."""
-    spread, remaining = scenario.spread, scenario.forms.compression.remaining
-    squares = sum(
-        s**2 * rng.chisquare(df, size) for s, df in zip(spread, remaining, strict=True) if df
-    )
+    remaining = scenario.forms.compression.remaining
+    squares = chi_squared(streams["remainder"], remaining, size) @ scenario.spread**2
     return np.sqrt(scenario.background.variance * (1 - scenario.icc) * squares)
 
 
-def _draw_kinds(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:
+def _draw_kinds(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
     """The next `size` replicates as rows of `Kinds`: of normal groups mean and spread are independent."""
     kinds, background = scenario.forms.kinds, scenario.background
     assert kinds is not None
@@ -226,13 +232,12 @@ def _draw_kinds(scenario: Scenario, rng: np.random.Generator, size: int) -> np.n
     sd_slope = _sd_slope(scenario)[arm] * ones
     sd = np.sqrt(scenario.spread[arm] ** 2 * (between + within) + sd_slope**2)
     fixed = design.X[first] @ background.coefficients + scenario.effects[arm] * ones
-    mean = fixed + sd / np.sqrt(count) * rng.standard_normal((size, len(count)))
-    several, squares = count > 1, np.zeros(mean.shape)
-    squares[:, several] = rng.chisquare(count[several] - 1, (size, int(several.sum())))
+    mean = fixed + sd / np.sqrt(count) * streams["means"].standard_normal((size, len(count)))
+    squares = sd**2 * chi_squared(streams["squares"], count - 1, size)
     remainder = np.zeros((size, 0))
     if design.rows.remainder:
-        remainder = _remainder(scenario, rng, size)[:, None]
-    return kinds.rows(mean, sd**2 * squares, remainder)
+        remainder = _remainder(scenario, streams, size)[:, None]
+    return kinds.rows(mean, squares, remainder)
 
 
 def _group_effects(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:

@@ -14,7 +14,6 @@ LEVELS = {"10": 0.10, "05": 0.05, "01": 0.01}
 """Levels of the tests, by the end of a column's name."""
 
 
-
 def level_of(conf_level: float) -> float:
     """The level that belongs to intervals of this confidence, if tests are counted at it; else .05."""
     return next((each for each in LEVELS.values() if abs(1 - conf_level - each) < 1e-9), 0.05)

@@ -59,9 +59,7 @@ class Workload:
             return [(i, None) for i in range(len(self.scenarios))]
         of_each = [blocks(budget.most, budget.most_slow) for budget in self.budgets]
         in_order = chain.from_iterable(zip_longest(*of_each))
-        return [
-            (k % len(of_each), block) for k, block in enumerate(in_order) if block is not None
-        ]
+        return [(k % len(of_each), block) for k, block in enumerate(in_order) if block is not None]
 
     def share(self, chunk: int, chunks: int) -> list[tuple[int, Block | None]]:
         """The tasks of one of several jobs, `chunk` counting from 1."""

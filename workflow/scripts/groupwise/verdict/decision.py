@@ -85,8 +85,8 @@ def verdict(
     table = _judged(calibration, rules, icc)
     candidates = table[table["method"].isin(answering(estimates))]
     first = _preferred(_names(candidates, ~candidates["judgement"].isin(EXCLUDED)), rules)
-    stronger = _stronger(candidates, first, rules)
-    headline = chosen if chosen is not None else _preferred(stronger, rules) or first
+    leading = _giving_way(candidates, first, rules)
+    headline = chosen if chosen is not None else leading
     others = [name for name in dict.fromkeys(calibration["dgp"]) if name not in rules.dgps]
     departed = [_judged(calibration, replace(rules, dgps=(name,)), icc) for name in others]
     invalid = _names(table, table["judgement"] == "invalid")
@@ -97,7 +97,7 @@ def verdict(
         most_powerful=best,
         methods=tidy.concat("verdict", [table, *departed]),
         disagreements=disagreements(estimates, invalid, headline, rules),
-        sentences=_sentences(table, headline, chosen is not None, best, stronger, rules),
+        sentences=_sentences(table, headline, chosen is not None, best, first, rules),
         departures=tuple(departure(rows, headline) for rows in departed),
     )
 
@@ -230,34 +230,36 @@ def _names(table: pd.DataFrame, which: pd.Series) -> tuple[str, ...]:
     return tuple(table.loc[which, "method"])
 
 
-def _behind(table: pd.DataFrame, power: float, mcse: float, rules: Rules) -> pd.Series:
-    """By how much each method's power is shown to be above this one, less what counts as equal.
+def _ahead(table: pd.DataFrame, row: pd.Series, rules: Rules) -> pd.Series:
+    """Which methods are shown to be more powerful than that of the row, by more than counts as equal.
 
-    Errors are those of the rules, over all methods that are compared.
+    That errs, over all methods of the table, with the probability of the rules.
     """
     z = stats.norm.isf(rules.error / max(len(table), 1))
-    return table["power"] - power - rules.as_powerful - z * np.hypot(table["power_mcse"], mcse)
+    noise = z * np.hypot(table["power_mcse"], row["power_mcse"])
+    return table["power"] - row["power"] > rules.as_powerful + noise
 
 
-def _stronger(candidates: pd.DataFrame, first: str | None, rules: Rules) -> tuple[str, ...]:
-    """Methods that are shown to be valid, and to be more powerful than the first of the preference."""
-    valid = candidates[candidates["judgement"].isin(VALID)]
-    leading = candidates[candidates["method"] == first]
-    if leading.empty or not np.isfinite(leading["power"].iloc[0]):
-        return ()
-    row = leading.iloc[0]
-    return _names(valid, _behind(valid, row["power"], row["power_mcse"], rules) > 0)
+def _giving_way(candidates: pd.DataFrame, first: str | None, rules: Rules) -> str | None:
+    """The first of the preference, or what it gives way to: valid methods shown to be more powerful."""
+    valid, leading = candidates[candidates["judgement"].isin(VALID)], first
+    while leading is not None:
+        row = candidates[candidates["method"] == leading].iloc[0]
+        stronger = _preferred(_names(valid, _ahead(valid, row, rules)), rules)
+        if stronger is None:
+            break
+        leading = stronger
+    return leading
 
 
 def _most_powerful(candidates: pd.DataFrame, rules: Rules) -> tuple[str, ...]:
-    """The most powerful valid method, and those that are not shown to be behind it."""
+    """The most powerful valid method, and those that it is not shown to be ahead of."""
     valid = candidates[candidates["judgement"].isin(VALID)]
     if not np.isfinite(valid["power"]).any():
         return _names(valid, valid["method"].notna())
-    best = valid.loc[valid["power"].idxmax()]
-    z = stats.norm.isf(rules.error / len(valid))
-    noise = z * np.hypot(valid["power_mcse"], best["power_mcse"])
-    return _names(valid, best["power"] - valid["power"] <= np.maximum(noise, rules.as_powerful))
+    best = int(valid["power"].argmax())
+    behind = [bool(_ahead(valid, row, rules).iloc[best]) for _, row in valid.iterrows()]
+    return tuple(name for name, off in zip(valid["method"], behind, strict=True) if not off)
 
 
 def _preferred(methods: Sequence[str], rules: Rules) -> str | None:
@@ -273,7 +275,7 @@ def _sentences(
     headline: str | None,
     chosen: bool,
     best: tuple[str, ...],
-    stronger: tuple[str, ...],
+    first: str | None,
     rules: Rules,
 ) -> tuple[str, ...]:
     if headline is None:
@@ -286,27 +288,24 @@ def _sentences(
     if chosen:
         sentences.insert(0, f"{label} was chosen beforehand, and stays the headline.")
     else:
-        sentences += _why_not_first(rows, headline, stronger, rules)
+        sentences += _why_not_first(rows, headline, first, rules)
     return (*sentences, *_about_power(rows, headline, best))
 
 
-def _why_not_first(
-    rows: pd.DataFrame, headline: str, stronger: tuple[str, ...], rules: Rules
-) -> list[str]:
-    """Why the methods that come before the headline in the preference do not lead."""
-    first = next((method for method in rules.preference if method in rows.index), headline)
-    if first == headline:
+def _why_not_first(rows: pd.DataFrame, headline: str, first: str | None, rules: Rules) -> list[str]:
+    """Why the method that leads designs of this kind, if there is no reason against it, does not."""
+    usual = next((method for method in rules.preference if method in rows.index), headline)
+    if usual == headline:
         return []
-    label = method_phrase(first)
-    if headline in stronger:
-        powers = [percent(rows.loc[method, "power"]) for method in (headline, first)]
+    usually = f"{capital(method_phrase(usual))} usually leads for designs of this kind"
+    if usual == first:
+        power, more = (percent(rows.loc[method, "power"]) for method in (usual, headline))
         return [
-            f"{capital(label)} usually leads for designs of this kind; here its power is {powers[1]}, "
-            f"and that of {method_phrase(headline)} {powers[0]}."
+            f"{usually}; here its power is {power}, and that of {method_phrase(headline)} {more}."
         ]
-    if rows.loc[first, "judgement"] in EXCLUDED:
-        return [f"{capital(label)} usually leads for designs of this kind. {rows.loc[first, 'sentence']}"]
-    return [f"{capital(label)} usually leads for designs of this kind; it has no answer to these data."]
+    if rows.loc[usual, "judgement"] in EXCLUDED:
+        return [f"{usually}. {rows.loc[usual, 'sentence']}"]
+    return [f"{usually}; it has no answer to these data."]
 
 
 def _about_power(rows: pd.DataFrame, headline: str, best: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,109 @@
+"""Bounds of simulated rates: what they decide, and how often they are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from groupwise.simulation.rates import PRIOR, Criterion, evidence_above, evidence_below
+
+CRITERION = Criterion()
+BLOCKS = 500 * np.arange(1, 21)
+RUNS = 10_000
+
+
+def counted(rate: float, seed: int) -> np.ndarray:
+    """(runs, looks) events after each block, up to 10,000 replicates."""
+    rng = np.random.default_rng(seed)
+    return rng.binomial(500, rate, (RUNS, len(BLOCKS))).cumsum(axis=1)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.05, 0.06])
+def test_a_rate_that_is_allowed_is_hardly_ever_called_too_high(rate: float) -> None:
+    """However often one looks: in no more than 1 of 1,000 runs."""
+    wrong = CRITERION.too_high(counted(rate, 1), BLOCKS, rates=1).any(axis=1).sum()
+    assert wrong <= stats.binom.ppf(1 - 1e-6, RUNS, CRITERION.error)
+
+
+@pytest.mark.parametrize("rate", [0.075, 0.1, 0.3])
+def test_a_rate_that_is_too_high_is_hardly_ever_called_acceptable(rate: float) -> None:
+    wrong = CRITERION.acceptable(counted(rate, 2), BLOCKS).any(axis=1).sum()
+    assert wrong <= stats.binom.ppf(1 - 1e-6, RUNS, CRITERION.error)
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.09])
+def test_bounds_hold_for_all_numbers_of_replicates_together(rate: float) -> None:
+    counts = counted(rate, 3)[:2000]
+    low, high = CRITERION.bounds(counts, np.broadcast_to(BLOCKS, counts.shape), 1)
+    for wrong in ((low > rate).any(axis=1), (high < rate).any(axis=1)):
+        assert wrong.sum() <= stats.binom.ppf(1 - 1e-6, len(counts), CRITERION.error)
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"), [(0.04, "acceptable"), (0.05, "acceptable"), (0.09, "too high")]
+)
+def test_ten_thousand_replicates_settle_what_is_clear(rate: float, expected: str) -> None:
+    counts = counted(rate, 4)[:, -1]
+    shown = {
+        "acceptable": CRITERION.acceptable(counts, BLOCKS[-1]),
+        "too high": CRITERION.too_high(counts, BLOCKS[-1], rates=12),
+    }
+    assert shown[expected].mean() > 0.9995
+
+
+@given(
+    n=st.integers(1, 3000),
+    share=st.floats(0, 1),
+    rate=st.floats(0.01, 0.3),
+    level=st.sampled_from([0.01, 0.05, 0.1]),
+)
+def test_evidence_is_the_mean_likelihood_of_the_rates_beyond(
+    n: int, share: float, rate: float, level: float
+) -> None:
+    count = int(share * n)
+    prior = stats.beta(PRIOR * level, PRIOR * (1 - level))
+
+    def likelihood(each: float) -> float:
+        at, of = (stats.binom.logpmf(count, n, r) for r in (each, rate))
+        return float(np.exp(np.clip(at - of, -700, 700)) * prior.pdf(each))
+
+    for evidence, ends, mass in (
+        (evidence_below, (0, rate), prior.cdf(rate)),
+        (evidence_above, (rate, 1), prior.sf(rate)),
+    ):
+        value = float(evidence(np.array(count), np.array(n), rate, level))
+        if not -30 < value < 30:
+            continue
+        mode = np.clip((PRIOR * level + count) / (PRIOR + n), *ends)
+        around = sorted(
+            {ends[0], ends[1], mode, *(np.clip(mode + w, *ends) for w in (-0.02, 0.02))}
+        )
+        pieces = [
+            integrate.quad(likelihood, a, b, epsrel=1e-10)[0]
+            for a, b in zip(around, around[1:], strict=False)
+        ]
+        assert value == pytest.approx(np.log(sum(pieces) / mass), abs=1e-6)
+
+
+@given(n=st.integers(1, 20_000), share=st.floats(0, 1), rates=st.integers(1, 60))
+def test_judgements_are_those_of_the_bounds(n: int, share: float, rates: int) -> None:
+    count, of = np.array([int(share * n)]), np.array([n])
+    low, high = CRITERION.bounds(count, of, rates)
+    assert low <= count / of <= high
+    assert bool(CRITERION.too_high(count, of, rates)[0]) == bool(
+        low > 0.06 + 1e-12
+    ) or low == pytest.approx(0.06, abs=1e-9)
+    assert bool(CRITERION.acceptable(count, of)[0]) == bool(high < 0.075) or high == pytest.approx(
+        0.075, abs=1e-9
+    )
+
+
+def test_a_scenario_is_settled_by_one_rate_that_is_too_high_or_by_all_that_are_not() -> None:
+    n = np.full(3, 10_000)
+    assert CRITERION.settled(np.array([500, 500, 500]), n, 3)
+    assert CRITERION.settled(np.array([500, 670, 900]), n, 3)
+    assert not CRITERION.settled(np.array([500, 500, 670]), n, 3)
+    assert CRITERION.settled(np.zeros(0), np.zeros(0), 3)
