@@ -152,7 +152,7 @@ def test_replicates_end_when_every_rate_is_settled() -> None:
     """Without an effect; with one there are as many as power is worth."""
     workload = work(replace(FEW, replicates=4000, departures=()))
     sums = totals(workload.run_share(1, 1))
-    n = sums.groupby(["scenario", "method"])["n"].first().unstack()
+    n = sums.pivot_table("n", "scenario", "method")
     assert n.max(axis=None) <= 4000 and n["ols_classical"].min() == 1000
     for scenario, rows in sums[sums["scenario"].str.startswith("null")].groupby("scenario"):
         for method, counts in rows.groupby("method"):

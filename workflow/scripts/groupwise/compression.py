@@ -1,10 +1,10 @@
 """A design in fewer rows: what least squares and normal mixed models need of its individuals.
 
-Individuals alike in group, arm, block and second group form a cell. In each cell an orthonormal basis U_c
-of the vector of ones and of the columns of X that vary there takes the place of individuals: X becomes
-U'X, an outcome U'y, and one more row holds the length of what U leaves of it. Every inner product of
-outcomes, columns of X and indicators is what it was, so every method that needs nothing else has the
-same answer. Without covariates of individuals a cell is one row.
+Individuals alike in group, arm, block and second group form a cell. In each cell an orthonormal basis
+U_c of the vector of ones and of the columns of X that vary there takes the place of individuals: X
+becomes U'X, an outcome U'y, and one more row holds the length of what U leaves of it. Every inner
+product of outcomes, columns of X and indicators is what it was, so every method that needs nothing else
+has the same answer. Without covariates of individuals a cell is one row.
 
 Where each group is one row, groups with the same row of X are of one kind. What is quadratic in the
 outcomes of groups needs the mean and the sum of squares of each kind: two groups that stand for half of
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -47,7 +48,7 @@ class Compression:
         """The compressed form of a design of individuals."""
         cell, first = _cells(design)
         U, cell_of = _basis(design.X, cell)
-        codes = {
+        codes: dict[str, Any] = {
             name: None if each is None else each[first][cell_of]
             for name, each in _codes(design).items()
         }
@@ -56,10 +57,7 @@ class Compression:
         X, ones = U.T @ design.X, U.T @ np.ones(len(cell))
         if remaining.sum():
             X, ones = np.vstack([X, np.zeros(X.shape[1])]), np.append(ones, 0.0)
-            codes = {
-                name: None if each is None else np.append(each, each[0])
-                for name, each in codes.items()
-            }
+            codes = {name: _with_first(each) for name, each in codes.items()}
         rows = Rows(ones, design.n_obs, np.ones(len(ones)), int(remaining.sum()))
         return cls(replace(design, X=X, rows=rows, **codes), U, remaining)
 
@@ -77,8 +75,14 @@ class Compression:
         return np.column_stack([z, length])
 
 
-def _codes(design: Design) -> dict[str, np.ndarray | None]:
+def _codes(design: Design) -> dict[str, Any]:
+    """Codes (n,) of the groupings of a design; None where it has no blocks, no second group."""
     return {name: getattr(design, name) for name in ("group", "arm", "block", "second")}
+
+
+def _with_first(codes: np.ndarray | None) -> np.ndarray | None:
+    """Codes with one more, for the row of the remainder, which lies anywhere."""
+    return None if codes is None else np.append(codes, codes[0])
 
 
 def _cells(design: Design) -> tuple[np.ndarray, np.ndarray]:
@@ -145,8 +149,8 @@ class Kinds:
     def of(cls, compressed: Design) -> Kinds | None:
         """The kinds of a compressed design; None where groups are not single rows, or few alike."""
         G = len(compressed.group_labels)
-        rows = len(compressed.X) - (compressed.rows.remainder > 0)
-        if rows > G or not (compressed.assigns_groups and compressed.has_one_intercept):
+        n_rows = len(compressed.X) - (compressed.rows.remainder > 0)
+        if n_rows > G or not (compressed.assigns_groups and compressed.has_one_intercept):
             return None
         kind, first, count = _kinds(compressed, G)
         if 2 * len(count) > G / 2:
@@ -157,21 +161,21 @@ class Kinds:
         used = first[row_of]
         X = compressed.X[used] * np.sqrt(frequency)[:, None]
         ones, remainder = compressed.rows.ones[used], compressed.rows.remainder
-        codes = {
+        codes: dict[str, Any] = {
             name: None if each is None else each[used] for name, each in _codes(compressed).items()
         }
         codes["group"] = np.arange(len(used))
         if remainder:
             X, ones = np.vstack([X, compressed.X[-1:]]), np.append(ones, 0.0)
             frequency = np.append(frequency, 1.0)
-            codes = {name: None if c is None else np.append(c, c[0]) for name, c in codes.items()}
+            codes = {name: _with_first(each) for name, each in codes.items()}
         rows = Rows(ones, compressed.n_obs, frequency, remainder)
         labels = ("",) * len(used)
         design = replace(compressed, X=X, rows=rows, group_labels=labels, **codes)
         return cls(design, kind, first, count, row_of, sign)
 
     def compress(self, y: np.ndarray) -> np.ndarray:
-        """Outcomes (R, m) of the rows, from those of the compressed design, (R, G) or with a remainder."""
+        """Outcomes (R, m) of the rows, from (R, G) of the groups, or with a remainder."""
         G = len(self.kind)
         mean = sum_by(y[:, :G], self.kind, len(self.count)) / self.count
         squares = sum_by((y[:, :G] - mean[:, self.kind]) ** 2, self.kind, len(self.count))

@@ -36,8 +36,8 @@ class Method:
     cost, general_cost
         Of a replicate, where the mixed model has one random intercept, and where it has other terms.
     leads
-        Its place in the order in which methods lead reports, by kind of design (`DESIGN_KINDS`); a kind that
-        is not named leaves it out.
+        Its place in the order in which methods lead reports, by kind of design (`DESIGN_KINDS`); a
+        kind that is not named leaves it out.
     curve : its place among the methods whose power is drawn by the number of groups; None: not drawn
     large_sample : whether its reference distribution is a limit for many groups
     """

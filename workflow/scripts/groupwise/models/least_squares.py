@@ -101,7 +101,8 @@ def orthonormal_basis(
     individuals unless `rows` says otherwise.
     """
     rows = rows or Rows.individuals(len(X))
-    size, C = np.zeros(0), np.zeros((0, X.shape[1]))
+    size: np.ndarray = np.zeros(0)
+    C = np.zeros((0, X.shape[1]))
     rest = X
     if level is not None:
         ones, levels = rows.scaled_ones, int(level.max()) + 1

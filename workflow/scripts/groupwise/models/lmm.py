@@ -224,8 +224,8 @@ class LinearMixedModel:
         """Standard normal residuals (n,), effects (G, q) of the lead, and (K levels, q) of others."""
         layout = self.structure.layout
         q = self.structure.factors[layout.lead].q
-        effects = [(layout.n_components * s.levels, s.q) for s in layout.segments]
-        shapes = [(len(self.structure.X),), (len(layout.component), q), *effects]
+        others = [(layout.n_components * s.levels, s.q) for s in layout.segments]
+        shapes = [(len(self.structure.X),), (len(layout.component), q), *others]
         residual, *effects = (rng.standard_normal(shape) for shape in shapes)
         rows = self.structure.rows
         if rows.remainder:

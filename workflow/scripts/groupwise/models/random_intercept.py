@@ -468,10 +468,8 @@ class RandomIntercept:
         return Spectral(basis.mu, ss, rest, *det, df)
 
     def _profile_by_size(self, sums: OutcomeSums, *, reml: bool, df: int) -> BySize:
-        xy = [
-            _sum_rows(row[:, None] * self.turned, self.directions.size_of, len(self.size))
-            for row in sums.along
-        ]
+        of, d = self.directions.size_of, len(self.size)
+        xy = [_sum_rows(row[:, None] * self.turned, of, d) for row in sums.along]
         return BySize(
             size=self.size,
             count=self.count,
@@ -966,11 +964,11 @@ def _orthonormal(S: np.ndarray) -> np.ndarray:
     basis, smallest = np.empty((len(S), min(S.shape))), ROUNDING * len(S)
     r = 0
     for column in S.T:
-        length = np.linalg.norm(column)
+        length = float(np.linalg.norm(column))
         for _ in range(2):
             column = column - basis[:, :r] @ (basis[:, :r].T @ column)
         left = np.linalg.norm(column)
-        if r < basis.shape[1] and left > smallest * max(length, 1):
+        if r < basis.shape[1] and left > smallest * max(length, 1.0):
             basis[:, r], r = column / left, r + 1
     return basis[:, :r]
 

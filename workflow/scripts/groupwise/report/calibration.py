@@ -113,7 +113,8 @@ def _rule(facts: Facts) -> str:
 def _left_out(departures: Sequence[str]) -> str:
     if not departures:
         return ""
-    return f" The design is too large to simulate it where {listing([PROCESSES[d] for d in departures])}."
+    named = listing([PROCESSES[each] for each in departures])
+    return f" The design is too large to simulate it where {named}."
 
 
 def methods(facts: Facts) -> str:

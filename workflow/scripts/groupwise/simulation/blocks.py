@@ -59,11 +59,11 @@ def run_block(
     request = request or Request(searched=0)
     sizes = {"fast": block.size, "slow": block.slow_size, "slowest": (block.slow_size + 1) // 2}
     by_cost = _by_cost(scenario.design, methods)
-    cost = costs_in(scenario.design, drawn_for or methods)
+    cost_of = costs_in(scenario.design, drawn_for or methods)
     parts, start = [], 0
-    needs = {name: method_of(name).needs(scenario.design) for name in cost}
+    needs = {name: method_of(name).needs(scenario.design) for name in cost_of}
     first_of = {
-        form: max((sizes[cost[name]] for name in cost if needs[name] == form), default=0)
+        form: max((sizes[cost_of[name]] for name in cost_of if needs[name] == form), default=0)
         for form in (INDIVIDUALS, GROUPS)
     }
     prepared: dict[str, dict[Any, Any]] = {INDIVIDUALS: {}, GROUPS: {}, KINDS: {}}

@@ -1,10 +1,10 @@
 """Bounds of a rate from simulations that may stop after any number of replicates, and what they decide.
 
 A rate r is in doubt as long as the counts do not speak against it: the likelihood of rates on one side
-of r, averaged over a beta distribution cut off there, has not grown to 1 / error times that of r. Under a
-rate on the other side that ratio is a supermartingale which starts at 1, so whatever the rule by which
-one stops it ever gets there with probability `error` at most (Ville 1939; Robbins 1970, Annals of
-Mathematical Statistics 41, 1397-1409). So bounds hold for all numbers of replicates together.
+of r, averaged over a beta distribution cut off there, has not grown to 1 / error times that of r. Under
+a rate on the other side that ratio is a supermartingale which starts at 1, so whatever the rule by
+which one stops it ever gets there with probability `error` at most (Ville 1939; Robbins 1970, Annals
+of Mathematical Statistics 41, 1397-1409). So bounds hold for all numbers of replicates together.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ def _remainder(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
 
 
 def _draw_kinds(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
-    """The next `size` replicates as rows of `Kinds`: of normal groups mean and spread are independent."""
+    """The next `size` replicates as rows of `Kinds`: mean and spread of normal groups."""
     kinds, background = scenario.forms.kinds, scenario.background
     assert kinds is not None
     design, first = scenario.forms.design[GROUPS], kinds.first
