@@ -113,6 +113,7 @@ def _basis(X: np.ndarray, cell: np.ndarray) -> tuple[sparse.csr_array, np.ndarra
         left, s, _ = np.linalg.svd(
             centred[member][:, :, varies] / scale[varies], full_matrices=False
         )
+        left -= left.mean(axis=1, keepdims=True)  # of columns that hardly vary this is left
         c, j = np.nonzero(s > RANK_TOLERANCE * np.sqrt(n_c))
         rows.append(member[c].ravel())
         columns.append(np.repeat(width + np.arange(len(c)), n_c))
