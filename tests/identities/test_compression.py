@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from groupwise.compression import Compression, Forms
@@ -74,6 +72,8 @@ def compare(design: Design, forms: Forms, y: np.ndarray, form: str) -> None:
     """All methods that the form has enough for answer to 1e-10 as in the design of individuals."""
     rank = [INDIVIDUALS, GROUPS, KINDS].index
     names = [n for n in all_methods() if rank(method_of(n).needs(design)) >= rank(form)]
+    if not design.has_one_intercept:
+        names.remove("mixed_bootstrap")  # its draws are made in the rows
     fewer = forms.compressed(y, INDIVIDUALS)[form]
     whole = answer(design, y, names, request=REQUEST)
     parts = answer(forms.design[form], fewer, names, request=REQUEST)
@@ -100,8 +100,7 @@ def compare(design: Design, forms: Forms, y: np.ndarray, form: str) -> None:
         ("within", "second grouping"),
     ],
 )
-@given(seed=st.integers(0, 10**6))
-@settings(max_examples=3)
+@pytest.mark.parametrize("seed", [1, 2])
 def test_sums_of_groups_answer_as_individuals_do(
     kind: str, model: str, covariates: tuple[str, ...], seed: int
 ) -> None:
@@ -112,8 +111,7 @@ def test_sums_of_groups_answer_as_individuals_do(
 
 @pytest.mark.parametrize("covariates", [(), ("w",)], ids=str)
 @pytest.mark.parametrize("kind", ["between", "blocked"])
-@given(seed=st.integers(0, 10**6))
-@settings(max_examples=3)
+@pytest.mark.parametrize("seed", [1, 2])
 def test_kinds_of_groups_answer_as_individuals_do(
     kind: str, covariates: tuple[str, ...], seed: int
 ) -> None:
