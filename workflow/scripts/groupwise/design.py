@@ -123,6 +123,14 @@ class Design:
         """Whether the treatment is constant in every group."""
         return self.kind in ("between", "blocked")
 
+    @cached_property
+    def nesting_block(self) -> np.ndarray | None:
+        """The codes (n,) of blocks whose indicators X has, if each group lies in one; else None."""
+        if self.block is None or not self.columns("block").size:
+            return None
+        nested = (self.block == self.block[self.first_of_group][self.group]).all()
+        return self.block if nested else None
+
     @property
     def has_one_intercept(self) -> bool:
         """Is the groups' intercept all that is random in the mixed model?"""

@@ -12,7 +12,7 @@ from groupwise.data.errors import InputError
 from groupwise.diagnostics.refit import Answer, Dataset, answer, methods_for
 from groupwise.inference.limits import Limits
 from groupwise.inference.mixed import MixedFit, group_effects, hold_sd, sd_limits
-from groupwise.inference.wald import wald
+from groupwise.inference.wald import wald_of_fit
 from groupwise.sample import Sample
 
 BETWEEN = 8
@@ -93,11 +93,11 @@ def _held(sample: Sample, fitted: MixedFit, effect: int) -> Rows:
     limits = sd_limits(fitted, effect, reml=True, conf_level=conf_level)
     points, note = _points(limits)
     profile = hold_sd(fitted, effect, np.array([value for _, value in points]), reml=True)
-    rows = []
+    inference, rows = wald_of_fit(profile, L, np.inf, conf_level), []
     for j, (variant, value) in enumerate(points):
-        inference = wald(L, profile.beta[j], profile.vcov[j], df=np.inf, conf_level=conf_level)
         text = variant if effect == 0 else f"{name}: {variant}"
-        rows += _rows(sample, Answer(inference, note), "group_variance", text, "mixed_wald", value)
+        answer = Answer(inference.outcome(j), note)
+        rows += _rows(sample, answer, "group_variance", text, "mixed_wald", value)
     return rows
 
 

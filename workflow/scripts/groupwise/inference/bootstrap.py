@@ -39,7 +39,7 @@ def bootstrap(
         Each outcome's draws come from streams of its own seed.
     """
     drawn = draw_t(fit, L, n_draws=n_draws, seeds=seeds)
-    rows = wald.wald(L, fit.beta, fit.vcov, df=np.inf, conf_level=conf_level)
+    rows = wald.wald_of_fit(fit, L, np.inf, conf_level)
     fitted = fit.converged[..., None]
     half = critical_values(drawn, conf_level) * rows.std_error
     return replace(
@@ -55,7 +55,7 @@ def draw_t(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) ->
     """|t*| of every row of L, shape (..., n_draws, k); infinite where a replicate has no fit."""
 
     def absolute_t(refit: Fit) -> np.ndarray:
-        variance = np.einsum("bij,ij->bi", L @ refit.vcov, L)
+        variance = np.diagonal(refit.covariance(L), axis1=1, axis2=2)
         return np.abs(refit.beta @ L.T) / np.sqrt(variance)
 
     return refits(fit, _flat(fit.theta, fit.shape), absolute_t, (len(L),), n_draws, seeds)
@@ -107,7 +107,7 @@ def bootstrap_joint(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.nd
     rank = int(np.linalg.matrix_rank(L))
 
     def wald_f(each: Fit) -> np.ndarray:
-        return _wald(each.beta @ L.T, L @ each.vcov @ L.T, rank)
+        return _wald(each.beta @ L.T, each.covariance(L), rank)
 
     restriction = Restriction.of(fit.model, L)
     smaller = restriction.sums(fit.sums, np.zeros(len(L)))

@@ -76,7 +76,7 @@ def mixed_model(design: Design) -> MixedModel:
         If it cannot be fitted to any outcome, with the reason.
     """
     if design.has_one_intercept:
-        return RandomIntercept.of(design.X, design.group, design.rows)
+        return RandomIntercept.of(design.X, design.group, design.rows, design.nesting_block)
     return LinearMixedModel.of(design.X, random_terms(design), design.rows)
 
 
@@ -136,12 +136,12 @@ def correlations(fit: MixedFit) -> dict[tuple[str, str], float]:
 
 def wald(fit: MixedFit, L: np.ndarray, conf_level: float) -> Inference:
     """Normal-theory (z) tests of the rows of L beta, L (k, p): (..., k)."""
-    return normal.wald(L, fit.beta, fit.vcov, df=np.inf, conf_level=conf_level)
+    return normal.wald_of_fit(fit, L, np.inf, conf_level)
 
 
 def wald_joint(fit: MixedFit, L: np.ndarray) -> JointTest:
     """Chi-squared test (...) that every row of L beta is zero."""
-    return normal.f_test(fit.beta @ L.T, L @ fit.vcov @ L.T, np.inf)
+    return normal.f_test(fit.beta @ L.T, fit.covariance(L), np.inf)
 
 
 # ---- what is asked of a single outcome ---------------------------------------------------------------

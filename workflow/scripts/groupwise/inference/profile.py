@@ -100,7 +100,7 @@ def profile(
     ml, fitted = _maximum(fit)
     wanted = np.flatnonzero(np.broadcast_to(limits, fit.shape).ravel()[fitted])
     estimate = ml.beta[fitted] @ L.T
-    std_error = np.sqrt(np.einsum("...ij,ij->...i", L @ ml.vcov[fitted], L))
+    std_error = np.sqrt(np.diagonal(ml.covariance(L)[fitted], axis1=-2, axis2=-1))
     step = stats.norm.ppf(0.5 + conf_level / 2) * std_error
     ratio, low, high = np.full((3, *estimate.shape), np.nan)
     for j, row in enumerate(L):

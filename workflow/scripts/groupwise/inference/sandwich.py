@@ -257,12 +257,7 @@ def joint_tests(contrasts: Contrasts, fit: Robust) -> tidy.JointTest:
 
 def design_clusters(design: Design) -> Clusters:
     """The clusters of a design: its groups; fixed blocks that hold them are absorbed."""
-    absorb = None
-    if design.columns("block").size and design.block is not None:
-        block = design.block
-        nested = (block == block[design.first_of_group][design.group]).all()
-        absorb = block if nested else None
-    return cluster_design(design.X, design.group, absorb, design.rows)
+    return cluster_design(design.X, design.group, design.nesting_block, design.rows)
 
 
 def cr_inference(

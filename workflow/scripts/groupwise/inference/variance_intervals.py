@@ -54,6 +54,10 @@ class HeldSd:
     beta: np.ndarray
     vcov: np.ndarray
 
+    def covariance(self, L: np.ndarray) -> np.ndarray:
+        """(m, k, k) of L beta, L (k, p)."""
+        return np.asarray(L @ self.vcov @ L.T)
+
 
 @dataclass(frozen=True)
 class Level:

@@ -5,7 +5,7 @@ Arrays lead with any number of replicates, (...); one dataset is a batch of one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.polynomial import Chebyshev
@@ -20,16 +20,27 @@ SINGULAR = 1e-12
 """A correlation matrix with an eigenvalue below this has no inverse."""
 
 
+class Fitted(Protocol):
+    """Estimates beta (..., p), and the covariance (..., k, k) of combinations L beta, L (k, p)."""
+
+    @property
+    def beta(self) -> np.ndarray: ...
+    def covariance(self, L: np.ndarray) -> np.ndarray: ...
+
+
+def wald_of_fit(fit: Fitted, L: np.ndarray, df: float | np.ndarray, conf_level: float) -> Inference:
+    """t tests and intervals (..., k) of linear combinations L beta, rows L (k, p), of fits (...).
+
+    `df` is one number, or (..., k); infinite is the normal.
+    """
+    variance = np.diagonal(fit.covariance(L), axis1=-2, axis2=-1)
+    return t_inference(fit.beta @ L.T, np.sqrt(np.maximum(variance, 0)), df, conf_level)
+
+
 def wald(
     L: np.ndarray, beta: np.ndarray, vcov: np.ndarray, *, df: float | np.ndarray, conf_level: float
 ) -> Inference:
-    """t tests and intervals of linear combinations L beta, rows L (k, p).
-
-    Parameters
-    ----------
-    beta, vcov : (..., p), (..., p, p)
-    df : one number, or (..., k); infinite is the normal
-    """
+    """The same from estimates beta (..., p) and their covariance vcov (..., p, p)."""
     variance = np.einsum("...ij,ij->...i", L @ vcov, L)
     return t_inference(beta @ L.T, np.sqrt(np.maximum(variance, 0)), df, conf_level)
 

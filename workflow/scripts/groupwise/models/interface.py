@@ -33,9 +33,8 @@ class Fit(Protocol):
     def beta(self) -> np.ndarray:
         """(..., p)"""
 
-    @property
-    def vcov(self) -> np.ndarray:
-        """(..., p, p)"""
+    def covariance(self, L: np.ndarray) -> np.ndarray:
+        """(..., k, k) of L beta, L (k, p)."""
 
     @property
     def criterion(self) -> np.ndarray:

@@ -376,6 +376,10 @@ class LmmFit:
         """The leading axes."""
         return self.converged.shape
 
+    def covariance(self, L: np.ndarray) -> np.ndarray:
+        """(..., k, k) of L beta, L (k, p)."""
+        return np.asarray(L @ self.vcov @ L.T)
+
     @property
     def loglik(self) -> np.ndarray:
         return -0.5 * self.criterion

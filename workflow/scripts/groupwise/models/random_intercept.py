@@ -25,6 +25,7 @@ from scipy import sparse
 
 from groupwise.algebra import chi_squared, invert, semidefinite_cholesky
 from groupwise.models.information import Information, bordered, for_last_combinations
+from groupwise.models.least_squares import orthonormal_basis
 from groupwise.rows import Rows
 
 LARGEST_EIGENPROBLEM = 1000
@@ -259,7 +260,10 @@ class Directions:
 
     @classmethod
     def of(cls, S: np.ndarray, size_of: np.ndarray, count: np.ndarray) -> Directions:
-        """The directions of the sums S (G, p) of groups with sizes `size_of`, `count` (d,) of each."""
+        """The directions of the sums S (G, p) of groups with sizes `size_of`, `count` (d,) of each.
+
+        Those of X itself, and in its order, so that draws along them do not depend on a choice of Q.
+        """
         G, d = len(size_of), len(count)
         members = _members(size_of)
         blocks = [_orthonormal(S[who]) for who in members]
@@ -320,6 +324,9 @@ class RandomIntercept:
     Z : (m, G) indicators, sparse
     to_beta : (p, p)
         R^-1: effects of Q times this are effects of X; logdet_R : log|X'X| / 2.
+    n_blocks
+        So many columns of Q are the indicators of blocks that hold the groups, scaled: they stand first,
+        and there `within` is 0 and `between` is diagonal.
     group_size : (G,), size : (d,) distinct sizes, count : (d,) groups of each
     size_of : (G,) index into `size`
     S : (G, p)
@@ -337,6 +344,7 @@ class RandomIntercept:
     Z: sparse.csr_array
     to_beta: np.ndarray
     logdet_R: float
+    n_blocks: int
     group_size: np.ndarray
     size: np.ndarray
     count: np.ndarray
@@ -348,10 +356,17 @@ class RandomIntercept:
     within: np.ndarray
 
     @classmethod
-    def of(cls, X: np.ndarray, group: np.ndarray, rows: Rows | None = None) -> RandomIntercept:
+    def of(
+        cls,
+        X: np.ndarray,
+        group: np.ndarray,
+        rows: Rows | None = None,
+        block: np.ndarray | None = None,
+    ) -> RandomIntercept:
         """The model of X (m, p) and of groups (m,), coded from 0: all that does not depend on outcomes.
 
-        Rows are individuals unless `rows` says otherwise.
+        Rows are individuals unless `rows` says otherwise. `block` (m,) are codes, from 0, of a factor
+        of which X has the indicators (one may be left out for the intercept), each group in one level.
 
         Raises
         ------
@@ -364,10 +379,11 @@ class RandomIntercept:
         if np.bincount(group).min() == 0:
             raise ValueError("The codes of the groups must run from 0 without a gap.")
         group_size = rows.sizes(group, int(group.max()) + 1)
-        R = _triangle(X, rows.n_obs)
+        R, n_blocks = _basis(X, rows, block)
         to_beta = np.linalg.solve(R, np.eye(p))
         Z = sparse.csr_array((rows.ones, group, np.arange(m + 1)), shape=(m, len(group_size)))
-        S = np.asarray((X.T @ Z).T) @ to_beta
+        of_X = np.asarray((X.T @ Z).T)
+        S = of_X @ to_beta
         size, size_of = np.unique(group_size, return_inverse=True)
         frequency = rows.frequencies(group, len(group_size))
         count = np.rint(np.bincount(size_of, frequency)).astype(int)
@@ -378,14 +394,15 @@ class RandomIntercept:
             rows=rows,
             Z=Z,
             to_beta=to_beta,
-            logdet_R=float(np.log(np.abs(np.diag(R))).sum()),
+            logdet_R=float(np.linalg.slogdet(R)[1]),
+            n_blocks=n_blocks,
             group_size=group_size,
             size=size.astype(float),
             count=count,
             size_of=size_of,
             S=S,
             frequency=frequency,
-            directions=Directions.of(S, size_of, count),
+            directions=Directions.of(of_X / np.linalg.norm(X, axis=0), size_of, count),
             between=between,
             within=_without_rounding(np.eye(p) - between.sum(axis=0)),
         )
@@ -430,6 +447,15 @@ class RandomIntercept:
         if len(self.directions.size_of) > LARGEST_EIGENPROBLEM:
             return None
         return _eigenbasis(self.turned, self.size, self.directions)
+
+    @cached_property
+    def within_root(self) -> np.ndarray:
+        """(p, r) with `within` = root root': that of X's own columns, which no choice of Q changes."""
+        R = np.linalg.inv(self.to_beta)
+        length = np.linalg.norm(R, axis=0)
+        unit = R / length
+        root = semidefinite_cholesky(unit.T @ self.within @ unit, ROUNDING * self.p)
+        return np.linalg.solve(unit.T, root[:, np.diag(root) > 0])
 
     @cached_property
     def turned(self) -> np.ndarray:
@@ -536,6 +562,7 @@ class RandomIntercept:
         return replace(
             self,
             to_beta=self.to_beta @ K,
+            n_blocks=0,
             S=self.S @ K,
             between=K.T @ self.between @ K,
             within=_without_rounding(K.T @ self.within @ K),
@@ -572,8 +599,7 @@ class RandomIntercept:
         covariance `within`, and chi-squared.
         """
         m, of = self.size, self.directions.size_of
-        root = semidefinite_cholesky(self.within, ROUNDING * self.p)
-        root = root[:, np.diag(root) > 0]  # one root of many, the same whatever the rounding
+        root = self.within_root
         variance = m * (1 + theta**2 * m)
         along = rng.standard_normal((size, len(of))) * np.sqrt(variance[of])
         beside = variance * chi_squared(rng, self.directions.left, size)
@@ -591,6 +617,25 @@ class RandomIntercept:
         of = self.directions.size_of
         return self.turned / np.sqrt(self.size[of])[:, None], of
 
+    def solve(self, weight: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """(Q'H^-1 Q)^-1 `right` for weights (..., d) of the sizes: (..., p, c), blocks eliminated."""
+        b, r = self.n_blocks, self.p - self.n_blocks
+        flat = weight.reshape(-1, len(self.size))
+        right = np.broadcast_to(right, (*weight.shape[:-1], *right.shape[-2:]))
+        right = right.reshape(len(flat), *right.shape[-2:])
+        rest = (flat @ self.between[:, b:, b:].reshape(len(self.size), -1)).reshape(-1, r, r)
+        rest = rest + self.within[b:, b:]
+        if not b:
+            return np.linalg.solve(rest, right).reshape(*weight.shape[:-1], *right.shape[-2:])
+        diagonal = flat @ np.diagonal(self.between, axis1=1, axis2=2)[:, :b]
+        edge = (flat @ self.between[:, :b, b:].reshape(len(self.size), -1)).reshape(-1, b, r)
+        scaled = edge / diagonal[..., None]
+        inner = right[:, b:] - scaled.swapaxes(-1, -2) @ right[:, :b]
+        inner = invert(rest - scaled.swapaxes(-1, -2) @ edge) @ inner
+        outer = right[:, :b] / diagonal[..., None] - scaled @ inner
+        solved = np.concatenate([outer, inner], axis=1)
+        return solved.reshape(*weight.shape[:-1], *solved.shape[-2:])
+
     def weigh(self, weights: np.ndarray) -> np.ndarray:
         """Sums over sizes of weights (B, d) times `between`: shape (B, p, p)."""
         p = self.S.shape[1]
@@ -606,11 +651,9 @@ class RandomInterceptFit:
     ----------
     theta, var_group, var_residual, criterion, loglik : (...)
         `criterion` is -2 log-likelihood, restricted if `reml`, with lme4's constants.
-    beta : (..., p), vcov : (..., p, p)
+    beta : (..., p)
     singular : (...) theta is exactly 0
     converged, iterations : (...)
-    F : (..., p, p)
-        (Q'H^-1 Q)^-1: `vcov` in units of the residual variance, in the basis Q.
     slopes : derivatives of the criterion's parts at theta, each (...)
     gamma : (..., p), GLS less OLS effects, basis Q
     sums : of the B outcomes; y : (..., n), where the fit is of outcomes
@@ -623,13 +666,11 @@ class RandomInterceptFit:
     var_group: np.ndarray
     var_residual: np.ndarray
     beta: np.ndarray
-    vcov: np.ndarray
     criterion: np.ndarray
     loglik: np.ndarray
     singular: np.ndarray
     converged: np.ndarray
     iterations: np.ndarray
-    F: np.ndarray
     slopes: CriterionSlopes
     gamma: np.ndarray
     y: np.ndarray | None = None
@@ -638,6 +679,22 @@ class RandomInterceptFit:
     def shape(self) -> tuple[int, ...]:
         """The leading axes."""
         return self.converged.shape
+
+    @property
+    def F(self) -> np.ndarray:
+        """(..., p, p): (Q'H^-1 Q)^-1, the covariance of effects of Q in residual variances."""
+        return self.model.solve(self.mean_weight, np.eye(self.model.p))
+
+    @property
+    def vcov(self) -> np.ndarray:
+        """(..., p, p) of beta."""
+        return self.covariance(np.eye(self.beta.shape[-1]))
+
+    def covariance(self, L: np.ndarray) -> np.ndarray:
+        """(..., k, k) of L beta, L (k, p)."""
+        rows = L @ self.model.to_beta
+        variance = self.var_residual[..., None, None]
+        return np.asarray(variance * (rows @ self.model.solve(self.mean_weight, rows.T)))
 
     @property
     def df(self) -> int:
@@ -723,12 +780,14 @@ class RandomInterceptFit:
         if not self.reml:
             raise ValueError("Satterthwaite and Kenward-Roger are defined for REML fits.")
         rows, (T, which) = L @ self.model.to_beta, self.model.roots
-        LF, m, t = rows @ self.F, self.model.size[which], self.mean_weight[..., which]
+        m, t = self.model.size[which], self.mean_weight[..., which]
+        LF = self.model.solve(self.mean_weight, rows.T).swapaxes(-1, -2)
         LFT = LF @ T.T
         D, E = LFT * (m * t**2)[..., None, :], LFT * (m**2 * t**3)[..., None, :]
         LFD, LFT = D @ T, LFT.swapaxes(-1, -2)
         s, N, s2 = self.slopes, float(self.df), self.var_residual[..., None, None]
-        curvature = E @ LFT - LFD @ self.F @ LFD.swapaxes(-1, -2)
+        turned = self.model.solve(self.mean_weight, LFD.swapaxes(-1, -2))
+        curvature = E @ LFT - LFD @ turned
         observed = s.l2 + s.q2 / self.var_residual
         chain = 2 * self.theta
         return Information(
@@ -756,9 +815,8 @@ def _assemble(
     lam, to_beta = minimum.lam, model.to_beta
     slopes = profile.slopes(lam)
     weight = 1 / (1 + lam[:, None] * model.size)
-    F = invert(model.within + model.weigh(weight))
     pulled = (lam[:, None] * weight)[:, model.directions.size_of] * sums.along
-    gamma = -_times(F, pulled @ model.turned)
+    gamma = -model.solve(weight, (pulled @ model.turned)[..., None])[..., 0]
     sigma2 = slopes.q / profile.df
     with np.errstate(invalid="ignore", divide="ignore"):
         criterion = profile.value(lam)[0] + profile.df * (1 + np.log(2 * np.pi * sigma2))
@@ -771,13 +829,11 @@ def _assemble(
         var_group=lam * sigma2,
         var_residual=sigma2,
         beta=(sums.gamma + gamma) @ to_beta.T,
-        vcov=sigma2[:, None, None] * (to_beta @ F @ to_beta.T),
         criterion=criterion,
         loglik=-criterion / 2,
         singular=lam == 0,
         converged=minimum.converged,
         iterations=minimum.iterations,
-        F=F,
         slopes=slopes,
         gamma=gamma,
     )
@@ -925,6 +981,16 @@ def _triangle(X: np.ndarray, n_obs: int) -> np.ndarray:
     if n_obs <= p or not np.all(np.abs(np.diag(R)) > 1e-10 * length):
         raise ValueError("The columns of X are linearly dependent.")
     return R * np.sign(np.diag(R))[:, None]
+
+
+def _basis(X: np.ndarray, rows: Rows, block: np.ndarray | None) -> tuple[np.ndarray, int]:
+    """R (p, p) of X = Q R, and how many columns of Q are the indicators of blocks, scaled."""
+    if block is not None:
+        basis = orthonormal_basis(X, block, rows)
+        R = np.vstack([basis.C, basis.R])
+        if R.shape[0] == R.shape[1]:  # else X lacks some of the blocks
+            return R, len(basis.C)
+    return _triangle(X, rows.n_obs), 0
 
 
 def _qr_triangles(A: np.ndarray) -> np.ndarray:
