@@ -20,9 +20,9 @@ RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
     {"catalogue"},
-    {"tidy", "words", "algebra", "svg", "data", "response"},
+    {"tidy", "words", "algebra", "svg", "data", "response", "rows"},
     {"design"},
-    {"models", "intake", "results", "sample"},
+    {"models", "compression", "intake", "results", "sample"},
     {"inference"},
     {"methods"},
     {"witness", "simulation"},

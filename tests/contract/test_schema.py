@@ -12,13 +12,13 @@ import yaml
 from configuration import check_configuration, load_schema
 from jsonschema import Draft202012Validator
 
-from groupwise.catalogue.methods import NAMES
+from groupwise.catalogue.methods import DESIGN_KINDS, NAMES, PREFERENCES
+from groupwise.catalogue.processes import PROCESSES
 from groupwise.data.simulate import Covariate, Recipe
 from groupwise.data.validate import Roles
 from groupwise.simulation.grid import Grid
 from groupwise.simulation.options import Options
 from groupwise.simulation.processes import PROCESSES as DGPS
-from groupwise.verdict.decision import PROCESSES
 from groupwise.verdict.rules import Rules
 
 ROOT = Path(__file__).parents[2]
@@ -160,9 +160,10 @@ def test_calibration_is_what_the_code_has() -> None:
 def test_rules_and_study_are_what_the_code_has() -> None:
     rules = SCHEMA["properties"]["verdict"]["properties"]
     assert set(rules) == set(Rules.__dataclass_fields__) - {"level", "conf_level", "dgps"}
-    for name, node in rules.items():
-        default = node["default"]
-        assert (tuple(default) if name == "preference" else default) == getattr(Rules, name)
+    for name in set(rules) - {"preference"}:
+        assert rules[name]["default"] == getattr(Rules, name)
+    kinds = SCHEMA["$defs"]["preference"]["anyOf"][1]["properties"]
+    assert tuple(kinds) == DESIGN_KINDS == tuple(PREFERENCES)
     grid = SCHEMA["properties"]["study"]["properties"]
     assert set(grid) >= set(Grid.__dataclass_fields__)
     for name in Grid.__dataclass_fields__:

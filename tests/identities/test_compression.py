@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from groupwise.compression import Compression, Forms
+from groupwise.compression import Compression, DesignForms
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.methods import Request, all_methods, answer, method_of
@@ -68,7 +68,7 @@ def drawn(design: Design, rng: np.random.Generator) -> np.ndarray:
     return (u[:, design.group] + e) * np.array([[1], [30]]) + np.array([[0], [1000]])
 
 
-def compare(design: Design, forms: Forms, y: np.ndarray, form: str) -> None:
+def compare(design: Design, forms: DesignForms, y: np.ndarray, form: str) -> None:
     """All methods that the form has enough for answer to 1e-10 as in the design of individuals."""
     rank = [INDIVIDUALS, GROUPS, KINDS].index
     names = [n for n in all_methods() if rank(method_of(n).needs(design)) >= rank(form)]
@@ -106,7 +106,7 @@ def test_sums_of_groups_answer_as_individuals_do(
 ) -> None:
     rng = np.random.default_rng(seed)
     design = made(kind, covariates, rng, **MODELS[model])
-    compare(design, Forms.of(design), drawn(design, rng), GROUPS)
+    compare(design, DesignForms.of(design), drawn(design, rng), GROUPS)
 
 
 @pytest.mark.parametrize("covariates", [(), ("w",)], ids=str)
@@ -117,7 +117,7 @@ def test_kinds_of_groups_answer_as_individuals_do(
 ) -> None:
     rng = np.random.default_rng(seed)
     design = made(kind, covariates, rng, groups=200, largest=4)
-    forms = Forms.of(design)
+    forms = DesignForms.of(design)
     assert forms.kinds is not None and len(forms.design[KINDS].X) < 90
     assert forms.design[KINDS].n_groups == 200 and forms.design[KINDS].n_obs == design.n_obs
     compare(design, forms, drawn(design, rng), KINDS)
@@ -138,10 +138,10 @@ def test_the_basis_is_orthonormal_and_spans_all_that_is_needed() -> None:
 
 
 def test_groups_of_few_kinds_are_compressed_only_where_that_saves() -> None:
-    assert Forms.of(between_design(2, 100, 5)).kinds is not None
-    assert Forms.of(between_design(2, 3, 5)).kinds is None
+    assert DesignForms.of(between_design(2, 100, 5)).kinds is not None
+    assert DesignForms.of(between_design(2, 3, 5)).kinds is None
     varied = made("between", ("x",), np.random.default_rng(1), groups=60)
-    assert Forms.of(varied).kinds is None  # each group has rows of its own
+    assert DesignForms.of(varied).kinds is None  # each group has rows of its own
 
 
 # ---- the same distribution -----------------------------------------------------------------------

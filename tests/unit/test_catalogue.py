@@ -61,10 +61,11 @@ def test_methods_with_a_formula_for_their_power_are_in_the_catalogue() -> None:
 
 
 def test_places_are_taken_once() -> None:
-    for place in ("preference", "curve"):
-        taken = [getattr(method, place) for method in METHODS.values()]
-        taken = sorted(number for number in taken if number is not None)
-        assert taken == list(range(1, len(taken) + 1))
+    curves = [method.curve for method in METHODS.values() if method.curve is not None]
+    assert sorted(curves) == list(range(1, len(curves) + 1))
+    for kind in methods.DESIGN_KINDS:
+        places = [method.leads[kind] for method in METHODS.values() if kind in method.leads]
+        assert len(set(places)) == len(places) == len(methods.PREFERENCES[kind])
 
 
 def test_readme_names_every_method() -> None:

@@ -205,7 +205,7 @@ def _kinds(design: Design, G: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Forms:
+class DesignForms:
     """All forms of a design, by what of its outcomes they keep.
 
     Attributes
@@ -219,7 +219,7 @@ class Forms:
     design: Mapping[str, Design]
 
     @classmethod
-    def of(cls, design: Design) -> Forms:
+    def of(cls, design: Design) -> DesignForms:
         """The forms of a design of individuals."""
         compression = Compression.of(design)
         kinds = Kinds.of(compression.design)

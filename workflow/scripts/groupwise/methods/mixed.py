@@ -69,12 +69,12 @@ def _joint_by(
 
 
 def _profile(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
-    """ML profile likelihood; with one random intercept the limits of a batch cost little.
+    """ML profile likelihood, with limits of the first outcomes.
 
-    Otherwise a value is held by an interval where its likelihood-ratio test does not reject it.
+    An interval holds the values that the likelihood-ratio test does not reject.
     """
     n = len(fit.converged)
-    if isinstance(fit, RandomInterceptFit) or request.n_searched(n) == n:
+    if request.n_searched(n) == n:
         return mixed.profile(fit, L, request.conf_level)
     limits = np.arange(n) < request.n_searched(n)
     rows = mixed.profile(fit, L, request.conf_level, limits=limits)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from groupwise.catalogue.methods import METHODS, method_label, method_phrase
+from groupwise.catalogue.processes import PROCESSES
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, table
-from groupwise.verdict.decision import PROCESSES
 from groupwise.words import (
     article,
     contrast_label,

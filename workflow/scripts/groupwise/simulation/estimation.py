@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from groupwise.compression import Forms
+from groupwise.compression import DesignForms
 from groupwise.design import Design
 from groupwise.inference.mixed import components, fit_one
 from groupwise.rows import GROUPS, INDIVIDUALS
@@ -29,7 +29,7 @@ def estimate_process(
     low, high = ends**2 / (ends**2 + sd["residual"] ** 2)
     if design.has_one_intercept:
         low, high = group.icc.conf_low.item(), group.icc.conf_high.item()
-    forms, treatment = Forms.of(design), design.columns("treatment")
+    forms, treatment = DesignForms.of(design), design.columns("treatment")
     return EstimatedProcess(
         arms=design.arm_labels,
         terms=design.terms,

@@ -13,10 +13,13 @@ LEAST_REPLICATES = 100
 """Fewer tell nothing; then nothing is simulated."""
 
 LEAST, LEAST_SLOW = 1000, 500
-"""Replicates before a method may stop, and of every scenario with an effect."""
+"""Replicates before a method may stop."""
 
-POWER = 4000
-"""Replicates, at most, of the scenario in which powers are compared."""
+CHEAP, LEAST_CHEAP = 100_000, 3000
+"""Up to so many numbers, more replicates are made before: up to the latter."""
+
+POWER, FEW_SLOW = 2000, 250
+"""Replicates of the scenario in which powers are compared; of slow methods in others with an effect."""
 
 SLOW_SHARE = 10
 """A replicate of a slow method costs as much as so many others, where replicates are rationed."""
@@ -63,10 +66,13 @@ class Options:
     effects: Mapping[str, float] | None = None
     seed: int = 1
 
-    def budget(self, numbers: int, slow_numbers: int, wanted: int | None = None) -> Budget:
+    def budget(
+        self, numbers: int, slow_numbers: int, wanted: tuple[int, int] | None = None
+    ) -> Budget:
         """Replicates of a scenario with so many numbers in each, and in each of a slow method.
 
-        `wanted` of them are made whatever they say; None goes on while judgements are open.
+        `wanted` of them, and of slow methods, are made whatever they say; None goes on while judgements
+        are open.
 
         Raises
         ------
@@ -84,9 +90,10 @@ class Options:
         affordable = self.most_outcomes // SLOW_SHARE // slow_numbers
         most_slow = min(self.slow_replicates, affordable, most)
         if wanted is not None:
-            most, most_slow = min(most, wanted), min(most_slow, wanted)
+            most, most_slow = min(most, wanted[0]), min(most_slow, wanted[1])
             return Budget(most, most, most_slow, most_slow)
-        return Budget(min(LEAST, most), most, min(LEAST_SLOW, most_slow), most_slow)
+        least = min(max(LEAST, min(CHEAP // numbers, LEAST_CHEAP)), most)
+        return Budget(least, most, min(LEAST_SLOW, most_slow), most_slow)
 
     def effects_of(self, arm_labels: Sequence[str]) -> np.ndarray | None:
         """(J,) the assumed effects of arms; None where they are to be estimated.

@@ -11,7 +11,14 @@ import numpy as np
 
 from groupwise.algebra import pairwise_differences
 from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
-from groupwise.simulation.options import LEAST, POWER, Budget, NotSimulated, Options
+from groupwise.simulation.options import (
+    FEW_SLOW,
+    LEAST,
+    POWER,
+    Budget,
+    NotSimulated,
+    Options,
+)
 
 GREATEST_ICC = 0.95
 """An interval's upper end beyond this is simulated here: nothing is left within groups above it."""
@@ -257,11 +264,12 @@ def outline(
     for case in dataset_cases(
         process, effects=effects, iccs=options.iccs, processes=options.departures
     ):
-        wanted = None if case.null else POWER if case.icc == middle else LEAST
+        wanted = (POWER, POWER) if case.icc == middle else (LEAST, FEW_SLOW)
         form = PROCESSES[case.dgp].form
         slow = max(process.numbers[form], process.numbers[process.slow_form])
         try:
-            budgets.append(options.budget(process.numbers[form], slow, wanted))
+            numbers = process.numbers[form]
+            budgets.append(options.budget(numbers, slow, None if case.null else wanted))
         except NotSimulated:
             if case.dgp == "normal":
                 raise

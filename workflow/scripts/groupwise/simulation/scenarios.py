@@ -18,7 +18,7 @@ from zlib import crc32
 import numpy as np
 
 from groupwise.algebra import chi_squared, pairwise_differences
-from groupwise.compression import Forms
+from groupwise.compression import DesignForms
 from groupwise.design import Design
 from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
 from groupwise.simulation.processes import (
@@ -103,9 +103,9 @@ class Scenario:
     seed: int
 
     @cached_property
-    def forms(self) -> Forms:
+    def forms(self) -> DesignForms:
         """The design in fewer rows, and how outcomes get there."""
-        return Forms.of(self.design)
+        return DesignForms.of(self.design)
 
     @property
     def null(self) -> bool:
@@ -142,7 +142,7 @@ def simulate(scenario: Scenario, block: int, size: int = BLOCK) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Batch:
     """Some replicates: outcomes (r, m) by the form of the design, those that are wanted."""
 
     y: Mapping[str, np.ndarray]
@@ -153,7 +153,7 @@ class Drawn:
 
 def outcomes(
     scenario: Scenario, block: int, size: int = BLOCK, *, individuals: int = 0, groups: int = 0
-) -> Iterator[Drawn]:
+) -> Iterator[Batch]:
     """Replicates of a block in order, some at a time.
 
     The first are drawn as so many individuals, those up to `groups` as the sums of groups, and the
@@ -173,12 +173,12 @@ def outcomes(
         groups = size
     for r in _steps(individuals, scenario.design.n_obs):
         y = _draw(scenario, INDIVIDUALS, streams, r)
-        yield Drawn(forms.compressed(y, INDIVIDUALS))
+        yield Batch(forms.compressed(y, INDIVIDUALS))
     for r in _steps(groups - individuals, len(forms.design[GROUPS].X)):
         y = _draw(scenario, GROUPS, streams, r)
-        yield Drawn(forms.compressed(y, GROUPS))
+        yield Batch(forms.compressed(y, GROUPS))
     for r in _steps(size - max(groups, individuals), len(forms.design[KINDS].X)):
-        yield Drawn({KINDS: _draw_kinds(scenario, streams, r)})
+        yield Batch({KINDS: _draw_kinds(scenario, streams, r)})
 
 
 def _steps(total: int, width: int) -> Iterator[int]:

@@ -18,20 +18,10 @@ from scipy import stats
 
 from groupwise import tidy
 from groupwise.catalogue.methods import method_order, method_phrase
+from groupwise.catalogue.processes import PROCESSES
 from groupwise.verdict.disagreements import Disagreement, disagreements
 from groupwise.verdict.rules import EXCLUDED, VALID, Evidence, Rules, judge, percent
 from groupwise.words import capital
-
-PROCESSES = {
-    "normal": "outcomes are as the mixed model has them",
-    "t_residuals": "residuals have heavy tails (t with 3 degrees of freedom)",
-    "t_groups": "group effects have heavy tails (t with 3 degrees of freedom)",
-    "skewed_groups": "group effects are skewed (exponential)",
-    "unequal_variance": "arms differ in spread (by a factor of 2 in standard deviation)",
-    "varying_effects": "the effect differs between groups (standard deviation .3 of the outcome's)",
-    "informative_sizes": "group effects go with group sizes (correlation .7)",
-}
-"""Processes of the simulations, as the end of a sentence that begins with "if"."""
 
 
 @dataclass(frozen=True)
