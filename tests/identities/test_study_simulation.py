@@ -69,7 +69,7 @@ def test_the_lectures_cell_is_what_simulating_and_analysing_gives() -> None:
             assert row["n_replicates"] == 500 and row["n_failed"] == 0
     assert found.loc[(0.0, "ols_wild_bootstrap"), "n_replicates"] == 5
     assert found.loc[(0.0, "dummy"), "judgement"] == "no answer"
-    assert found.loc[(0.0, "ols_classical"), "judgement"] == "liberal"
+    assert found.loc[(0.0, "ols_classical"), "judgement"] == "invalid"
     assert set(found.loc[0.5, "judgement"]) == {""}
 
 
