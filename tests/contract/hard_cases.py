@@ -219,9 +219,9 @@ def calibrate(
         )
         parts = [workload.run_share(1, 1)]
     results["calibration"], overview = gathered(
-        understood, process, options, "estimated", parts, methods=NAMES
+        understood, process, options, "detectable", parts, methods=NAMES
     )
-    rules = rules_for(sample.conf_level)
+    rules = rules_for(sample.conf_level, sample.design.kind)
     found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
     results["verdict"] = found.methods
     results["planning"] = planned(

@@ -105,6 +105,8 @@ def profile(
     ratio, low, high = np.full((3, *estimate.shape), np.nan)
     for j, row in enumerate(L):
         ratio[:, j] = _Row.of(fit, ml, fitted, row).rise(np.zeros(len(fitted)))
+        if not len(wanted):
+            continue
         deviance = _Row.of(fit, ml, fitted[wanted], row)
         some = (estimate[wanted, j], step[wanted, j], deviance.minimum)
         low[wanted, j], high[wanted, j] = both_sides(deviance, *some, conf_level)
