@@ -243,7 +243,7 @@ def test_headline_is_the_preferred_methods_until_the_verdict_leads() -> None:
     auto, chosen = analyse(**given), analyse(**given, headline="ols_classical")
     assert auto.headline == "group_means" and chosen.headline == "ols_classical"
     assert "Call calibrate() to simulate it" in repr(auto) and "by default" in repr(auto)
-    found = auto.calibrate(replicates=3000)
+    found = auto.calibrate()
     assert found.verdict.calibrated and not found.verdict.chosen
     assert auto.headline == found.verdict.headline == found.content["lead"]
     judged = auto.verdict.set_index("method")["judgement"]
