@@ -19,7 +19,7 @@ SNAKEFILES = Snakefile workflow/rules
 EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report examples study describe archive verify validator test test-long bench \
+.PHONY: help env quarto report examples study describe archive verify validator test test-long test-all bench \
 	scaling screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
@@ -95,6 +95,9 @@ test: $(STAMP) ## Run the tests, but for those that take long
 
 test-long: $(STAMP) ## Run the tests that take long: archives, Slurm, browser, lint, simulations
 	@$(PYTEST) -m slow $(ARGS)
+
+test-all: $(STAMP) ## Run all tests, which takes less than one after the other
+	@$(PYTEST) $(ARGS)
 
 bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small sizes; --write: into docs/)
 	@$(IN_ENV) python benchmarks/run.py $(ARGS)

@@ -133,13 +133,26 @@ def test_classes_differ_in_name() -> None:
 
 def test_house_words_name_nothing() -> None:
     """What has a term in the field is called by it."""
+    words = {"found", "own", "said", "known", "told"}
     named = {
-        f"{path.name}: {node.id}"
+        f"{path.name}: {name}"
         for path in MODULES
         for node in ast.walk(tree(path))
-        if isinstance(node, ast.Name) and node.id in ("found", "own", "said", "known", "told")
+        if (name := given_name(node)) in words
+        or (isinstance(node, DEFINITIONS) and words & set(name.lower().split("_")))
     }
     assert not named
+
+
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
+
+
+def given_name(node: ast.AST) -> str:
+    """The name of a variable, an argument, an attribute, a function or a class."""
+    for kind, name in ((ast.Name, "id"), (ast.arg, "arg"), (ast.Attribute, "attr")):
+        if isinstance(node, kind):
+            return str(getattr(node, name))
+    return node.name if isinstance(node, DEFINITIONS) else ""
 
 
 # Rules name the files of the package that they run -------------------------------------------------

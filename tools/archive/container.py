@@ -13,9 +13,10 @@ import io
 import os
 import shutil
 import stat
+import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -29,8 +30,8 @@ MODE = stat.S_IFREG | 0o644
 CHUNK = 1 << 20
 UNIX = 3  # the system that a zip's modes belong to
 UNREADABLE = (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError)
-"""What zipfile raises as it opens a file: the last for entries of a later zip version, which we never
-write, so that a byte is wrong."""
+"""What zipfile raises as it opens a file, the last of them for an entry of a later version of zip: none
+is written here, so that a byte is wrong."""
 DAMAGED = "the archive is damaged"
 AGAIN = "fetch it again from where it was deposited"
 
@@ -70,13 +71,18 @@ def read_names(path: Path) -> list[str]:
     Raises
     ------
     ArchiveError
-        For what is no zip, and for a name that leads out of the folder it is unpacked in.
+        For what is no zip, and for names that lead out of the folder they are unpacked in, or clash.
     """
     with _reader(path) as archive:
         names = [_safe(path, info) for info in archive.infolist()]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise ArchiveError(str(path), f"it holds '{twice[0]}' twice", "do not use it")
+    folders = {str(folder) for name in names for folder in PurePosixPath(name).parents}
+    both = [name for name in names if name in folders]
+    if both:
+        problem = f"it holds '{both[0]}' as a file and as a folder"
+        raise ArchiveError(str(path), problem, "do not use it")
     return names
 
 
@@ -215,23 +221,28 @@ def _listed_sums(archive: zipfile.ZipFile) -> dict[str, str]:
 
 def _other_bytes(path: Path, scratch: Path) -> list[str]:
     """What differs from the zip as it is written from its own contents, by the entry concerned."""
-    with _reader(path) as archive:
+    with _reader(path) as archive, tempfile.TemporaryDirectory(dir=scratch) as folder:
         infos = archive.infolist()
-        moment = Counter(info.date_time for info in infos).most_common(1)[0][0]
-        contents = scratch / "contents"
+        try:
+            moment = datetime(*_usual_time(infos), tzinfo=UTC)
+        except ValueError:
+            return ["the zip's directory: the time of its entries is none"]
+        contents, again = Path(folder) / "contents", Path(folder) / "again.zip"
         unpack(path, contents)
-        again = scratch / "again.zip"
         entries: dict[str, Content] = {info.filename: contents / info.filename for info in infos}
-        write_zip(again, entries, datetime(*moment, tzinfo=UTC))
+        write_zip(again, entries, moment)
         offset = _first_difference(path, again)
-        shutil.rmtree(contents)
-        again.unlink()
         if offset is None:
             return []
         before = [info for info in infos if info.header_offset <= offset]
         inside = offset < archive.start_dir and before
         place = f"the zip's header of {before[-1].filename}" if inside else "the zip's directory"
     return [f"{place}: byte {offset} is not what was written"]
+
+
+def _usual_time(infos: Sequence[zipfile.ZipInfo]) -> tuple[int, int, int, int, int, int]:
+    """What most entries have as year to second; all of them, where no byte is wrong."""
+    return Counter(info.date_time for info in infos).most_common(1)[0][0]
 
 
 def _first_difference(one: Path, other: Path) -> int | None:

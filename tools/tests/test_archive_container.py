@@ -94,6 +94,28 @@ def test_entry_of_a_later_version_is_a_damage(archive: Path, scratch: Path) -> N
         find_damage(archive, scratch)
 
 
+@pytest.mark.parametrize("field", ["hour", "month"])
+def test_time_that_is_none_is_a_damage(field: str, archive: Path, scratch: Path) -> None:
+    """In all entries: the time of the archive is read off them."""
+    whole = bytearray(archive.read_bytes())
+    offset, value = {"hour": (13, 0xF8), "month": (14, 0x00)}[field]
+    place = whole.find(b"PK\x01\x02")
+    while place >= 0:
+        whole[place + offset] = value
+        place = whole.find(b"PK\x01\x02", place + 1)
+    archive.write_bytes(bytes(whole))
+    assert find_damage(archive, scratch) == ["the zip's directory: the time of its entries is none"]
+    assert list(scratch.iterdir()) == []
+
+
+def test_name_of_a_file_and_of_a_folder_is_refused(tmp_path: Path, scratch: Path) -> None:
+    write_zip(tmp_path / "bad.zip", summed({"a": b"1", "a/b": b"2"}), MOMENT)
+    with pytest.raises(
+        ArchiveError, match=r"it holds 'a' as a file and as a folder; do not use it"
+    ):
+        find_damage(tmp_path / "bad.zip", scratch)
+
+
 @pytest.mark.parametrize("name", [name for name, content in FILES.items() if content])
 def test_file_with_a_flipped_byte_is_named(name: str, archive: Path, scratch: Path) -> None:
     content = FILES[name]

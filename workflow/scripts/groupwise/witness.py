@@ -53,8 +53,8 @@ LARGEST_GROUP, MOST_WORK = 4_000, 1e11
 
 
 @dataclass(frozen=True)
-class Said:
-    """What statsmodels says: values and standard errors of contrasts, (k,), further numbers by name."""
+class WitnessFit:
+    """statsmodels' fit: values and standard errors of contrasts, (k,), further numbers by name."""
 
     method: str
     estimate: np.ndarray
@@ -81,7 +81,7 @@ def agreement(sample: Sample, tables: Mapping[str, pd.DataFrame]) -> pd.DataFram
 
 
 def _rows(
-    sample: Sample, specification: str, fit: Said, tables: Mapping[str, pd.DataFrame]
+    sample: Sample, specification: str, fit: WitnessFit, tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, Any]]:
     """A row per contrast, standard error and standard deviation that both have."""
     estimates = tables["estimates"]
@@ -137,7 +137,7 @@ def _std_dev(
 # ---- least squares -------------------------------------------------------------------------------
 
 
-def _pooled(sample: Sample) -> list[Said]:
+def _pooled(sample: Sample) -> list[WitnessFit]:
     """Ordinary least squares."""
     design = sample.design
     if design.n_obs > MANY_ROWS:
@@ -145,7 +145,7 @@ def _pooled(sample: Sample) -> list[Said]:
     return [_least_squares("ols_classical", design.X, sample.y, design.L)]
 
 
-def _dummies(sample: Sample) -> list[Said]:
+def _dummies(sample: Sample) -> list[WitnessFit]:
     """The same with an indicator for every group but the first, by a pseudo-inverse."""
     design = sample.design
     if design.n_obs * (design.X.shape[1] + design.n_groups) > MOST_CELLS:
@@ -155,7 +155,7 @@ def _dummies(sample: Sample) -> list[Said]:
     return [_least_squares("dummy", np.hstack([design.X, indicators]), sample.y, L)]
 
 
-def _least_squares(method: str, X: np.ndarray, y: np.ndarray, L: np.ndarray) -> Said:
+def _least_squares(method: str, X: np.ndarray, y: np.ndarray, L: np.ndarray) -> WitnessFit:
     with warnings.catch_warnings():
         # Dependent columns are expected of the dummy model.
         warnings.simplefilter("ignore", SingularMatrixWarning)
@@ -163,7 +163,7 @@ def _least_squares(method: str, X: np.ndarray, y: np.ndarray, L: np.ndarray) -> 
     variance = float(fit.ssr) / float(fit.df_resid) if fit.df_resid > 0 else np.nan
     vcov = variance * fit.normalized_cov_params
     std_error = np.sqrt(np.maximum(np.einsum("ki,ij,kj->k", L, vcov, L), 0))
-    return Said(method, L @ fit.params, std_error, {"residual": float(np.sqrt(variance))})
+    return WitnessFit(method, L @ fit.params, std_error, {"residual": float(np.sqrt(variance))})
 
 
 GEE_WARNINGS = (
@@ -178,7 +178,7 @@ GEE_WARNINGS = (
 # ---- estimating equations ------------------------------------------------------------------------
 
 
-def _gee(sample: Sample) -> list[Said]:
+def _gee(sample: Sample) -> list[WitnessFit]:
     """Exchangeable errors, bias-reduced covariance; nothing where the iterations do not end well.
 
     Stopping rules know no units: it sees what least squares leaves, in units of its own sd.
@@ -202,13 +202,13 @@ def _gee(sample: Sample) -> list[Said]:
         return []
     L, vcov = design.L, scale**2 * fit.cov_params()
     std_error = np.sqrt(np.einsum("ki,ij,kj->k", L, vcov, L))
-    return [Said("gee_bias_reduced", L @ (beta + scale * fit.params), std_error)]
+    return [WitnessFit("gee_bias_reduced", L @ (beta + scale * fit.params), std_error)]
 
 
 # ---- mixed models --------------------------------------------------------------------------------
 
 
-def _mixed(sample: Sample) -> list[Said]:
+def _mixed(sample: Sample) -> list[WitnessFit]:
     """REML by MixedLM, which has effects of one grouping, or groups in blocks."""
     design = sample.design
     if design.n_obs > MANY_ROWS or design.n_groups > MANY_GROUPS or design.second is not None:
@@ -224,10 +224,10 @@ def _mixed(sample: Sample) -> list[Said]:
     theirs = _mixed_lm(design, left / scale, terms)
     if theirs is None:
         failed = "statsmodels met a singular matrix and gives no fit."
-        return [Said("mixed_wald", np.full(len(design.L), np.nan), message=failed)]
+        return [WitnessFit("mixed_wald", np.full(len(design.L), np.nan), message=failed)]
     effects, std_dev, theta = theirs
     return [
-        Said(
+        WitnessFit(
             method="mixed_wald",
             estimate=design.L @ (beta + scale * effects),
             std_dev={name: scale * value for name, value in std_dev.items()},
@@ -335,7 +335,7 @@ def _independent(term: RandomTerm) -> VCSpec:
     return VCSpec(names, labels, matrices)
 
 
-WITNESSES: Mapping[str, Callable[[Sample], list[Said]]] = {
+WITNESSES: Mapping[str, Callable[[Sample], list[WitnessFit]]] = {
     "pooled": _pooled,
     "dummy": _dummies,
     "mixed": _mixed,

@@ -112,7 +112,7 @@ def ingest(
     table, roles, dropped = chosen(raw, roles, where=where, recode=recode, baseline=baseline)
     table, warnings = _typed(table[roles.columns], roles, categorical, numeric)
     if ungrouped == "own_group":
-        table, remark = prepare.own_groups(table, roles)
+        table, remark = prepare.group_ungrouped(table, roles)
         warnings += remark
     if isinstance(levels, Mapping):
         table[roles.treatment], levels = _relabel(table[roles.treatment], levels)

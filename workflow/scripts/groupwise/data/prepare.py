@@ -100,7 +100,7 @@ def with_baseline(
     return after.assign(**{name: values}), replace(roles, covariates=(*roles.covariates, name))
 
 
-def own_groups(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
+def group_ungrouped(table: pd.DataFrame, roles: Roles) -> tuple[pd.DataFrame, list[str]]:
     """The table with each ungrouped row, or individual, as its own group; and a warning.
 
     `table` has its labels as categoricals, and rows numbered from 0.

@@ -20,12 +20,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg, stats
+from scipy import linalg
 from scipy.special import comb
 
 from groupwise.algebra import RANK_TOLERANCE, sum_by
 from groupwise.design import Design
 from groupwise.inference.assignments import AssignmentPlan, Assignments, Effort
+from groupwise.inference.binomial import exact_limits
 from groupwise.rows import Rows
 
 TIE = 1e-10
@@ -601,14 +602,11 @@ def _p_value(exceed: np.ndarray, plan: AssignmentPlan) -> np.ndarray:
 
 
 def _monte_carlo(exceed: np.ndarray, plan: AssignmentPlan) -> tuple[np.ndarray, np.ndarray]:
-    """Clopper-Pearson interval of the share of all assignments that are as extreme."""
+    """Exact interval of the share of all assignments that are as extreme."""
     if plan.exact:
         p_value = _p_value(exceed, plan)
         return p_value, p_value
-    tail, m = (1 - MONTE_CARLO_LEVEL) / 2, plan.size
-    low = stats.beta.ppf(tail, exceed, m - exceed + 1)
-    high = stats.beta.isf(tail, exceed + 1, m - exceed)
-    return np.where(exceed == 0, 0.0, low), np.where(exceed == m, 1.0, high)
+    return exact_limits(exceed, plan.size, MONTE_CARLO_LEVEL)
 
 
 def _outermost(quartic: np.ndarray, base: int, needed: int) -> tuple[float, bool]:

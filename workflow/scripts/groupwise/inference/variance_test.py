@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
+from groupwise.inference.binomial import exact_limits
 from groupwise.models.lmm import LinearMixedModel, LmmFit, search
 from groupwise.models.lmm_likelihood import objective
 from groupwise.models.random_intercept import (
@@ -151,7 +152,7 @@ def tail_probability(
         return GroupVarianceTest(statistic, p_mixture, no_draws, no_draws, no_draws, 0, null)
     n = len(drawn)
     reached = n - np.searchsorted(drawn, statistic - 1e-9, side="left")
-    low, high = _clopper_pearson(np.asarray(reached), n, level=0.99)
+    low, high = exact_limits(np.asarray(reached), n, level=0.99)
     p_drawn = np.asarray((1 + reached) / (1 + n))
     return GroupVarianceTest(statistic, p_mixture, p_drawn, low, high, n, null)
 
@@ -176,11 +177,3 @@ def null_distribution(model: RandomIntercept, *, n_draws: int, seed: int) -> np.
         gain = deviance_at(profile, np.zeros(len(lam))) - deviance_at(profile, lam)
         parts.append(gain[: n_draws - start])
     return np.sort(np.maximum(np.concatenate(parts), 0))
-
-
-def _clopper_pearson(count: np.ndarray, n: int, *, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Exact limits of a proportion, each of the shape of `count`."""
-    tail, inverse = (1 - level) / 2, special.betaincinv
-    low = np.where(count > 0, inverse(np.maximum(count, 1), n - count + 1, tail), 0.0)
-    high = np.where(count < n, inverse(count + 1, np.maximum(n - count, 1), 1 - tail), 1.0)
-    return low, high

@@ -56,7 +56,7 @@ def predict(
         F = FR[:, segment.slots].reshape(len(FR), segment.levels, segment.q, -1)
         b = scale * F[..., -1] @ G[segment.factor]
         rest[:, segment.slots] = b.reshape(len(b), -1)
-        covariance = _own_blocks(NR[:, segment.slots, segment.slots], segment)
+        covariance = _diagonal_blocks(NR[:, segment.slots, segment.slots], segment)
         reduction = _variance_reduction(G[segment.factor] @ F[..., :-1], Phi)
         by_factor[segment.factor] = (
             b[home, place],
@@ -74,7 +74,7 @@ def _variance_reduction(GF: np.ndarray, Phi: np.ndarray) -> np.ndarray:
     return reduction
 
 
-def _own_blocks(N: np.ndarray, segment: Segment) -> np.ndarray:
+def _diagonal_blocks(N: np.ndarray, segment: Segment) -> np.ndarray:
     """The block of each level with itself: (levels, K, q, q)."""
     blocks = N.reshape(len(N), segment.levels, segment.q, segment.levels, segment.q)
     each = np.arange(segment.levels)

@@ -218,10 +218,10 @@ def traces(x: CrossProducts, e: Eliminated, w: Weighted) -> tuple[np.ndarray, np
     E = np.array([x.parameters.pattern[r] for r in lead])
     t, T = np.empty((len(w.D), k)), np.zeros((len(w.D), k, k))
     t[:, lead] = np.einsum("rij,bji->br", E, (w.D - w.Y).sum(axis=1))
-    T[:, lead[:, None], lead] = own_traces(E, w.D, w.D)
+    T[:, lead[:, None], lead] = level_traces(E, w.D, w.D)
     if not x.segments:
         return t, T
-    DY = own_traces(E, w.D, w.Y)
+    DY = level_traces(E, w.D, w.Y)
     T[:, lead[:, None], lead] -= DY + DY.swapaxes(-1, -2)
     parts = [_trace_part(x, e, r) for r in range(k)]
     for r, part in enumerate(parts):
@@ -233,8 +233,8 @@ def traces(x: CrossProducts, e: Eliminated, w: Weighted) -> tuple[np.ndarray, np
     return t, T
 
 
-def own_traces(E: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Sums over levels of tr(E_r left E_s right), (B, k, k), of E (k, q, q) and (B, G, q, q)."""
+def level_traces(E: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Sums over lead levels of tr(E_r left E_s right), (B, k, k), of E (k, q, q) and (B, G, q, q)."""
     k, (B, G, q, _) = len(E), left.shape
     sums = left.reshape(B, G, -1).swapaxes(-1, -2) @ right.reshape(B, G, -1)
     # Of left_jh right_li, to be multiplied by (E_r)_ij and (E_s)_hl.
