@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from scipy import linalg
 
@@ -106,6 +109,50 @@ def sweep(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         A[:, :, k] = -column / pivot[:, None]
         A[:, k, k] = 1 / pivot
     return A, pivots
+
+
+@dataclass(frozen=True)
+class Bordered:
+    """Positive definite matrices (R, b + r, b + r) whose first b rows and columns are diagonal.
+
+    Attributes
+    ----------
+    diagonal : (R, b)
+    edge : (R, b, r)
+    rest : (R, r, r)
+    """
+
+    diagonal: np.ndarray
+    edge: np.ndarray
+    rest: np.ndarray
+
+    @cached_property
+    def scaled(self) -> np.ndarray:
+        """(R, b, r): `edge` over `diagonal`."""
+        return np.asarray(self.edge / self.diagonal[..., None])
+
+    @cached_property
+    def inner(self) -> np.ndarray:
+        """(R, r, r): the inverse's part for the last r rows and columns."""
+        return invert(self.rest - self.scaled.swapaxes(-1, -2) @ self.edge)
+
+    def solve(self, right: np.ndarray) -> np.ndarray:
+        """Their inverses times `right`, (R, b + r, c) or of all of them (b + r, c)."""
+        b = self.diagonal.shape[-1]
+        first, last = right[..., :b, :], right[..., b:, :]
+        inner = self.inner @ (last - self.scaled.swapaxes(-1, -2) @ first)
+        outer = first / self.diagonal[..., None] - self.scaled @ inner
+        return np.concatenate([outer, inner], axis=1)
+
+    def inverse_by_row(self) -> np.ndarray:
+        """(R, b, 1 + r, 1 + r): of the inverses what is of each of the first b rows and the last r."""
+        b, r = self.edge.shape[-2:]
+        inverse = np.empty((len(self.rest), b, 1 + r, 1 + r))
+        across = -self.scaled @ self.inner
+        inverse[..., 0, 0] = 1 / self.diagonal - (across * self.scaled).sum(axis=-1)
+        inverse[..., 0, 1:] = inverse[..., 1:, 0] = across
+        inverse[..., 1:, 1:] = self.inner[:, None]
+        return inverse
 
 
 def pairwise_differences(values: np.ndarray) -> np.ndarray:

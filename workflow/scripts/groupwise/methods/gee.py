@@ -49,7 +49,7 @@ def prepare(design: Design) -> Equations:
             f"Does not apply: {design.n_groups} groups leave no degrees of freedom for "
             f"{p} coefficients."
         )
-    clusters = cluster_design(design.X, design.group, rows=design.rows)
+    clusters = cluster_design(design.X, design.group, design.nesting_block, design.rows)
     pairs = pairs_of_members(clusters.size, clusters.frequency)
     if 0 < pairs <= p:
         raise DoesNotApply(

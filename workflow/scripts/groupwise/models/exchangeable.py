@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from groupwise.algebra import invert
+from groupwise.algebra import Bordered, sum_by
 from groupwise.models.clusters import Clusters, Projected
 
 TOLERANCE = 1e-13
@@ -49,15 +49,18 @@ def pairs_of_members(size: np.ndarray, frequency: np.ndarray | float = 1.0) -> i
 
 @dataclass(frozen=True)
 class Exchangeable:
-    """A design for GEE: what does not depend on outcomes. G groups, p columns, r the largest rank.
+    """A design for GEE: what does not depend on outcomes. G groups, w columns that each touches.
 
     Attributes
     ----------
-    S : (G, p) group sums of Q, scaled as outcomes are
-    P : (G, r, p) orthonormal rows, of groups of smaller rank filled with zeros
+    S : (G, w) sums of Q_g, scaled as outcomes are
+    P : (G, r, w) orthonormal rows, of groups of smaller rank than r filled with zeros
     square, t : (G, r)
     root : (G,) of the number of groups that each stands for
     size : (G,)
+    level, n_levels
+        (G,) the absorbed indicator that each group touches, and how many there are: its column stands
+        first in S and P. Without any, None and 0.
     n_obs, pairs : individuals, and pairs of them within groups
     """
 
@@ -67,15 +70,17 @@ class Exchangeable:
     t: np.ndarray
     root: np.ndarray
     size: np.ndarray
+    level: np.ndarray | None
+    n_levels: int
     n_obs: int
     pairs: int
 
     @classmethod
     def of(cls, clusters: Clusters) -> Exchangeable:
-        """The model of the clusters of a design without an absorbed factor."""
-        G, p = len(clusters.starts), clusters.Q.shape[1]
+        """The model of the clusters of a design."""
+        G, w = len(clusters.starts), clusters.Q.shape[1]
         r = max(stack.leverage.shape[1] for stack in clusters.stacks)
-        P, square = np.zeros((G, r, p)), np.zeros((G, r))
+        P, square = np.zeros((G, r, w)), np.zeros((G, r))
         for stack in clusters.stacks:
             most = np.maximum(stack.leverage.max(axis=1, keepdims=True), 1e-300)
             values = np.where(stack.leverage > NOTHING * most, stack.leverage, 0.0)
@@ -86,24 +91,67 @@ class Exchangeable:
             square[stack.member, :k] = values[:, ::-1]
         r = int(square.any(axis=0).sum())
         P, square = np.ascontiguousarray(P[:, :r]), square[:, :r]
-        S, root = clusters.sums(clusters.basis.Q.T).T, np.sqrt(clusters.frequency)
-        t = np.einsum("grp,gp->gr", P, S / root[:, None])
-        pairs = pairs_of_members(clusters.size, clusters.frequency)
-        return cls(S, P, square, t, root, clusters.size, clusters.n_obs, pairs)
+        ones, root = clusters.basis.rows.ones[clusters.order], np.sqrt(clusters.frequency)
+        of_one = np.add.reduceat(clusters.Q * ones[:, None], clusters.starts)
+        return cls(
+            S=of_one * root[:, None],
+            P=P,
+            square=square,
+            t=np.einsum("grw,gw->gr", P, of_one),
+            root=root,
+            size=clusters.size,
+            level=clusters.level,
+            n_levels=len(clusters.basis.size),
+            n_obs=clusters.n_obs,
+            pairs=pairs_of_members(clusters.size, clusters.frequency),
+        )
+
+    @property
+    def p(self) -> int:
+        """Columns of the model matrix."""
+        return self.n_levels + self.shared.shape[1]
+
+    @property
+    def shared(self) -> np.ndarray:
+        """(G, p - n_levels): S of the columns that are not absorbed."""
+        return self.S if self.level is None else self.S[:, 1:]
+
+    def local(self, values: np.ndarray) -> np.ndarray:
+        """Coordinates (R, p) as each group sees them: (R, G, w)."""
+        rest = values[:, None, self.n_levels :]
+        if self.level is None:
+            return rest
+        rest = np.broadcast_to(rest, (len(values), len(self.S), rest.shape[-1]))
+        return np.concatenate([values[:, self.level, None], rest], axis=-1)
+
+    def fitted(self, gamma: np.ndarray) -> np.ndarray:
+        """(R, G): group sums at effects gamma (R, p)."""
+        sums = gamma[:, self.n_levels :] @ self.shared.T
+        if self.level is not None:
+            sums += gamma[:, self.level] * self.S[:, 0]
+        return np.asarray(sums)
+
+    def project(self, sums: np.ndarray) -> np.ndarray:
+        """(R, p): the sums (R, G) of groups, times S."""
+        shared = sums @ self.shared
+        if self.level is None:
+            return np.asarray(shared)
+        levels = sum_by(sums * self.S[:, 0], self.level, self.n_levels)
+        return np.concatenate([levels, shared], axis=-1)
 
     def fit(self, outcomes: Projected) -> ExchangeableFit:
         """Alternate between correlation and coefficients, from least squares, until both stay."""
         total = outcomes.clusters.sums(outcomes.residual)
         squares = np.einsum("ri,ri->r", outcomes.residual, outcomes.residual)
-        gamma = np.zeros((len(total), self.S.shape[1]))
+        gamma = np.zeros((len(total), self.p))
         rho = self._correlation(total, squares, gamma)
         active = np.flatnonzero(np.isfinite(rho))
         for _ in range(MOST_STEPS):
             if not len(active):
                 break
             c = self._shrinkage(rho[active])
-            right = (c * total[active]) @ self.S
-            gamma[active] = -np.einsum("rij,rj->ri", self._bread(c), right)
+            right = self.project(c * total[active])
+            gamma[active] = -self._inverse_bread(c).solve(right[..., None])[..., 0]
             new = self._correlation(total[active], squares[active], gamma[active])
             changed = np.abs(new - rho[active]) > TOLERANCE
             rho[active] = new
@@ -114,9 +162,9 @@ class Exchangeable:
 
     def _correlation(self, total: np.ndarray, squares: np.ndarray, gamma: np.ndarray) -> np.ndarray:
         """Mean product of two residuals of a group over their mean square, p taken off both counts."""
-        n, p = self.n_obs, self.S.shape[1]
+        n, p = self.n_obs, self.p
         ssr = squares + (gamma**2).sum(axis=1)
-        products = (((total - gamma @ self.S.T) ** 2).sum(axis=1) - ssr) / 2
+        products = (((total - self.fitted(gamma)) ** 2).sum(axis=1) - ssr) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
             rho: np.ndarray = products / (ssr / (n - p)) / (self.pairs - p)
         return rho
@@ -127,11 +175,16 @@ class Exchangeable:
             c: np.ndarray = rho[:, None] / (1 + (self.size - 1) * rho[:, None])
         return c
 
-    def _bread(self, c: np.ndarray) -> np.ndarray:
-        """(Q'V^-1 Q)^-1 without its factor 1 - rho, shape (R, p, p)."""
-        G, p = self.S.shape
-        outer = (self.S[:, :, None] * self.S[:, None, :]).reshape(G, p * p)
-        return invert(np.eye(p) - (c @ outer).reshape(-1, p, p))
+    def _inverse_bread(self, c: np.ndarray) -> Bordered:
+        """Q'V^-1 Q, times 1 - rho, of R outcomes."""
+        G, q = self.shared.shape
+        outer = (self.shared[:, :, None] * self.shared[:, None, :]).reshape(G, q * q)
+        rest = np.eye(q) - (c @ outer).reshape(-1, q, q)
+        if self.level is None:
+            return Bordered(np.empty((len(c), 0)), np.empty((len(c), 0, q)), rest)
+        first = (self.S[:, :1] * self.S).T
+        edge = sum_by(c[:, None, :] * first, self.level, self.n_levels).swapaxes(-1, -2)
+        return Bordered(1 - edge[..., 0], -edge[..., 1:], rest)
 
 
 @dataclass(frozen=True)
@@ -160,7 +213,8 @@ class ExchangeableFit:
 
     def vcov(self, Lambda: np.ndarray) -> np.ndarray:
         """Their bias-reduced covariances (R, k, k), some outcomes at a time; NaN without an answer."""
-        step = max(1, MOST_NUMBERS // max(self.model.P.size, 1))
+        G, r, w = self.model.P.shape
+        step = max(1, MOST_NUMBERS // max(G * w * max(w, r), 1))
         parts = [
             self._vcov(slice(start, start + step), Lambda)
             for start in range(0, len(self.correlation), step)
@@ -171,18 +225,24 @@ class ExchangeableFit:
         """The factor 1 - rho cancels between bread and meat."""
         model, gamma = self.model, self.gamma[some]
         c = model._shrinkage(np.where(self.answered, self.correlation, 0.0)[some])
-        group = self.total[some] - gamma @ model.S.T
+        group = self.total[some] - model.fitted(gamma)
         scores = self.outcomes.scores[some]
-        z = np.einsum("grp,xgp->xgr", model.P, scores, optimize=True)
-        fitted = np.einsum("grp,xp->xgr", model.P, gamma, optimize=True)
+        z = np.einsum("grw,xgw->xgr", model.P, scores, optimize=True)
+        fitted = np.einsum("grw,xgw->xgr", model.P, model.local(gamma), optimize=True)
         z = z - model.square * model.root[:, None] * fitted
         d = z - (c * group)[..., None] * model.t
-        BP = np.einsum("xij,grj->xgir", model._bread(c), model.P, optimize=True)
+        inverse = model._inverse_bread(c)
+        if model.level is None:
+            BP = np.einsum("xij,grj->xgir", inverse.inner, model.P, optimize=True)
+        else:
+            BP = inverse.inverse_by_row()[:, model.level] @ model.P.swapaxes(-1, -2)
         PBP = np.einsum("gsi,xgir->xgsr", model.P, BP, optimize=True)
         diagonal = np.eye(model.t.shape[1])
         a = model.square[..., None] * diagonal
         a = a - c[..., None, None] * (model.t[:, :, None] * model.t[:, None, :])
         v = np.linalg.solve(diagonal - a @ PBP, d[..., None])[..., 0]
-        contribution = np.einsum("ki,xgir,xgr->xgk", Lambda, BP, v, optimize=True)
-        vcov: np.ndarray = np.swapaxes(contribution, 1, 2) @ contribution
+        LB = inverse.solve(Lambda.T).swapaxes(-1, -2)
+        of_group = np.stack([model.local(row) for row in LB.swapaxes(0, 1)], axis=1)
+        contribution = np.einsum("xkgw,grw,xgr->xkg", of_group, model.P, v, optimize=True)
+        vcov: np.ndarray = contribution @ np.swapaxes(contribution, 1, 2)
         return vcov

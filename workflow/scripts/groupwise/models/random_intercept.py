@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
-from groupwise.algebra import chi_squared, invert, semidefinite_cholesky
+from groupwise.algebra import Bordered, chi_squared, invert, semidefinite_cholesky
 from groupwise.models.information import Information, bordered, for_last_combinations
 from groupwise.models.least_squares import orthonormal_basis
 from groupwise.rows import Rows
@@ -621,19 +621,13 @@ class RandomIntercept:
         """(Q'H^-1 Q)^-1 `right` for weights (..., d) of the sizes: (..., p, c), blocks eliminated."""
         b, r = self.n_blocks, self.p - self.n_blocks
         flat = weight.reshape(-1, len(self.size))
-        right = np.broadcast_to(right, (*weight.shape[:-1], *right.shape[-2:]))
-        right = right.reshape(len(flat), *right.shape[-2:])
+        if right.ndim > 2:
+            right = right.reshape(len(flat), *right.shape[-2:])
         rest = (flat @ self.between[:, b:, b:].reshape(len(self.size), -1)).reshape(-1, r, r)
-        rest = rest + self.within[b:, b:]
-        if not b:
-            return np.linalg.solve(rest, right).reshape(*weight.shape[:-1], *right.shape[-2:])
         diagonal = flat @ np.diagonal(self.between, axis1=1, axis2=2)[:, :b]
-        edge = (flat @ self.between[:, :b, b:].reshape(len(self.size), -1)).reshape(-1, b, r)
-        scaled = edge / diagonal[..., None]
-        inner = right[:, b:] - scaled.swapaxes(-1, -2) @ right[:, :b]
-        inner = invert(rest - scaled.swapaxes(-1, -2) @ edge) @ inner
-        outer = right[:, :b] / diagonal[..., None] - scaled @ inner
-        solved = np.concatenate([outer, inner], axis=1)
+        edge = flat @ self.between[:, :b, b:].reshape(len(self.size), b * r)
+        bordered = Bordered(diagonal, edge.reshape(len(flat), b, r), rest + self.within[b:, b:])
+        solved = bordered.solve(right)
         return solved.reshape(*weight.shape[:-1], *solved.shape[-2:])
 
     def weigh(self, weights: np.ndarray) -> np.ndarray:
