@@ -23,6 +23,7 @@ from groupwise.design import make_design
 from groupwise.methods import Request
 from groupwise.sample import Resampling
 from groupwise.simulation.blocks import blocks, run_block
+from groupwise.simulation.options import Amount
 from groupwise.simulation.processes import Process
 from groupwise.simulation.scenarios import Background, Scenario, simulate
 from groupwise.simulation.sums import gather
@@ -108,7 +109,7 @@ def timed(made: Scenario, n: int, methods: tuple[str, ...], slow: bool = False) 
 
 
 def run(made: Scenario, n: int, methods: tuple[str, ...], slow: bool) -> pd.DataFrame:
-    wanted = blocks(n, n if slow else 0)
+    wanted = blocks(Amount.of(n, n if slow else 0))
     request = Request(resampling=Resampling(1, 999, 999, 999, max_assignments=1), searched=0)
     asked = costs(methods)
     return gather(run_block(made, block, methods=asked, request=request) for block in wanted)

@@ -38,6 +38,7 @@ from groupwise.catalogue.methods import costs  # noqa: E402
 from groupwise.methods import Request  # noqa: E402
 from groupwise.sample import Resampling  # noqa: E402
 from groupwise.simulation.blocks import blocks, run_block  # noqa: E402
+from groupwise.simulation.options import Amount  # noqa: E402
 from groupwise.simulation.scenarios import BLOCK  # noqa: E402
 from groupwise.simulation.sums import gather  # noqa: E402
 
@@ -176,12 +177,13 @@ def replicates(numbers: Sequence[int]) -> Iterator[Measured]:
     request = Request(resampling=Resampling(1, 999, 999, 999, max_assignments=1), searched=0)
     for series, methods in SERIES.items():
         slow = BLOCK if series in RESAMPLING else 0
-        run_block(made, blocks(BLOCK, slow)[0], methods=costs(methods), request=request)  # warms up
+        warm = blocks(Amount.of(BLOCK, slow))[0]
+        run_block(made, warm, methods=costs(methods), request=request)
         for n in numbers:
             if n > AT_MOST.get(series, n):
                 continue
             cpu, wall = time.process_time(), time.perf_counter()
-            wanted = blocks(n, n if slow else 0)
+            wanted = blocks(Amount.of(n, n if slow else 0))
             parts = [
                 run_block(made, each, methods=costs(methods), request=request) for each in wanted
             ]

@@ -27,6 +27,7 @@ from groupwise.planning.sample_size import groups_needed
 from groupwise.simulation.blocks import blocks, run_block
 from groupwise.simulation.grid import between_design
 from groupwise.simulation.measures import measures
+from groupwise.simulation.options import Amount
 from groupwise.simulation.processes import Process
 from groupwise.simulation.scenarios import Background, Scenario, simulate
 from groupwise.simulation.sums import gather
@@ -43,8 +44,8 @@ def normal(design: Design, icc: float, effects: np.ndarray | None = None) -> Sce
 
 def outcomes(made: Scenario, replicates: int) -> np.ndarray:
     """(replicates, n)"""
-    wanted = blocks(replicates, 0)
-    return np.concatenate([simulate(made, block.number, block.size) for block in wanted])
+    wanted = blocks(Amount.of(replicates, 0))
+    return np.concatenate([simulate(made, block.number, block.sizes.fast) for block in wanted])
 
 
 def answers(made: Scenario, methods: tuple[str, ...], replicates: int) -> dict[str, Inference]:
@@ -55,7 +56,7 @@ def answers(made: Scenario, methods: tuple[str, ...], replicates: int) -> dict[s
 
 def rates(made: Scenario, methods: tuple[str, ...], replicates: int, **options: Any) -> pd.Series:
     """Rejection rates at .05 of the first contrast, by method, through the tables of the workflow."""
-    wanted = blocks(replicates, replicates)
+    wanted = blocks(Amount.of(replicates, replicates))
     parts = [run_block(made, block, methods=costs(methods), **options) for block in wanted]
     table = measures(gather(parts), [made.setting], methods=methods)
     first = table["contrast"] == made.design.contrast_labels[0]

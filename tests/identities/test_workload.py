@@ -131,13 +131,19 @@ def test_replicates_are_rationed(most: int, replicates: int, slow: int) -> None:
             work(options)
         return
     budget = work(options).budgets[0]
-    assert (budget.most, budget.most_slow) == (replicates, slow)
+    assert (budget.most.fast, budget.most.slow) == (replicates, slow)
 
 
 def test_slow_methods_are_rationed_first() -> None:
     options = replace(FEW, slow_replicates=1000, most_outcomes=13 * 2000)
     budget = work(options).budgets[0]
-    assert (budget.most, budget.most_slow) == (1100, 200)
+    assert (budget.most.fast, budget.most.slow) == (1100, 200)
+
+
+def test_methods_that_draw_go_on_where_that_is_cheap() -> None:
+    few, many = (Options().budget(numbers, numbers).most for numbers in (20, 2892))
+    assert (few.fast, few.slow, few.slowest) == (10_000, 6000, 1000)
+    assert (many.fast, many.slow, many.slowest) == (10_000, 1034, 1000)
 
 
 def test_departures_without_room_are_left_out() -> None:
@@ -164,7 +170,7 @@ def test_replicates_end_when_every_rate_is_settled() -> None:
     assert n.loc[middle, "ols_cr2"] == 2000
 
 
-@pytest.mark.parametrize(("slopes", "kenward_roger", "profile"), [(False, 30, 30), (True, 9, 5)])
+@pytest.mark.parametrize(("slopes", "kenward_roger", "profile"), [(False, 30, 30), (True, 9, 9)])
 def test_mixed_models_that_are_fitted_one_by_one_are_rationed(
     slopes: bool, kenward_roger: int, profile: int
 ) -> None:

@@ -29,6 +29,7 @@ from groupwise.methods import answer
 from groupwise.models.clusters import Projected, cluster_design
 from groupwise.simulation.blocks import blocks
 from groupwise.simulation.grid import between_design
+from groupwise.simulation.options import Amount
 from groupwise.simulation.processes import Process
 from groupwise.simulation.scenarios import Background, Scenario, simulate
 from groupwise.tidy import Inference
@@ -64,7 +65,7 @@ def answers(
     background = Background.plain(design)
     effects = np.zeros(len(design.arm_labels))
     made = Scenario(name, design, background, effects, icc, Process(), "normal", seed)
-    parts = [simulate(made, block.number, block.size) for block in blocks(replicates, 0)]
+    parts = [simulate(made, block.number, block.sizes.fast) for block in blocks(Amount.of(replicates, 0))]
     found = answer(design, np.concatenate(parts), methods)
     assert not any(each.failed.any() for each in found.values())
     return {method: each.inference for method, each in found.items()}

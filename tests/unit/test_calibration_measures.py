@@ -25,6 +25,7 @@ from groupwise.simulation.grid import (
     study_scenarios,
 )
 from groupwise.simulation.measures import MEASURES, measures
+from groupwise.simulation.options import Amount
 from groupwise.simulation.processes import (
     PROCESSES,
     Process,
@@ -90,14 +91,14 @@ def test_large_designs_are_drawn_and_analysed_in_parts(
     methods = costs(("ols_cr2", "group_means", "ols_wild_bootstrap"))
     request = request_for(19)
     whole, y = (
-        run_block(made, Block(0, 50, 20), methods=methods, request=request),
+        run_block(made, Block(0, Amount.of(50, 20)), methods=methods, request=request),
         simulate(made, 0, 50),
     )
     monkeypatch.setattr(scenarios, "MOST_NUMBERS", 48 * 7)
     assert [len(part) for part in outcomes(made, 0, 50, individuals=50)] == [7] * 7 + [1]
     assert [len(part) for part in outcomes(made, 0, 50)] == [25, 25]  # 12 groups, and the remainder
     np.testing.assert_array_equal(simulate(made, 0, 50), y)
-    parts = run_block(made, Block(0, 50, 20), methods=methods, request=request)
+    parts = run_block(made, Block(0, Amount.of(50, 20)), methods=methods, request=request)
     pd.testing.assert_frame_equal(parts, whole, rtol=1e-9)
 
 
@@ -203,18 +204,18 @@ def test_icc_grid_is_sorted_bounded_and_without_repetitions() -> None:
 @given(n=st.integers(1, 3000), share=st.floats(0, 1))
 def test_blocks_hold_every_replicate_once(n: int, share: float) -> None:
     slow = int(share * n)
-    made = blocks(n, slow)
-    assert sum(block.size for block in made) == n
-    assert sum(block.slow_size for block in made) == slow
-    assert all(block.size == BLOCK for block in made[:-1])
+    made = blocks(Amount.of(n, slow))
+    assert sum(block.sizes.fast for block in made) == n
+    assert sum(block.sizes.slow for block in made) == slow
+    assert all(block.sizes.fast == BLOCK for block in made[:-1])
     assert [block.number for block in made] == list(range(len(made)))
 
 
 def test_slow_methods_are_asked_of_fewer() -> None:
     request = request_for(19)
-    part = run_block(scenario(), Block(1, 12, 5), methods=costs(), request=request)
+    part = run_block(scenario(), Block(1, Amount(12, 5, 3)), methods=costs(), request=request)
     n = part.groupby("method")["n"].first()
-    assert (n[list(RESAMPLING)] == 5).all()
+    assert (n["mixed_bootstrap"], n["ols_wild_bootstrap"], n["randomization"]) == (3, 5, 5)
     assert (n.drop(list(RESAMPLING)) == 12).all()
     assert set(n.index) == set(NAMES)
 
@@ -245,7 +246,7 @@ def test_replicates_do_not_share_what_is_drawn() -> None:
 
 def test_gathering_knows_no_order_and_refuses_what_was_counted_twice() -> None:
     made = scenario()
-    parts = [run_block(made, block, methods=costs(FAST)) for block in blocks(1100, 0)]
+    parts = [run_block(made, block, methods=costs(FAST)) for block in blocks(Amount.of(1100, 0))]
     forwards, backwards = gather(parts), gather(reversed(parts))
     pd.testing.assert_frame_equal(forwards, backwards)
     pd.testing.assert_frame_equal(gather([gather(parts[1:]), parts[0]]), forwards)
@@ -256,7 +257,7 @@ def test_gathering_knows_no_order_and_refuses_what_was_counted_twice() -> None:
 
 def test_measures_are_those_of_all_replicates_together() -> None:
     made = scenario(effects=np.array([0.0, 0.7, 0.0]))
-    parts = [run_block(made, block, methods=costs(FAST)) for block in blocks(700, 0)]
+    parts = [run_block(made, block, methods=costs(FAST)) for block in blocks(Amount.of(700, 0))]
     table = measured(gather(parts), made)
     assert list(table.columns) == list(TABLES["calibration"])
     drawn = [*outcomes(made, 0), *outcomes(made, 1, 200)]
@@ -346,7 +347,7 @@ def test_the_test_of_the_true_value_says_what_the_interval_says(effect: float) -
 
 
 def test_sums_of_an_unknown_scenario_are_an_error() -> None:
-    part = run_block(scenario(), Block(0, 4, 0), methods=costs(FAST))
+    part = run_block(scenario(), Block(0, Amount.of(4, 0)), methods=costs(FAST))
     with pytest.raises(ValueError, match="not known: null"):
         measured(part, scenario(name="other"))
     assert len(totals(part)) == len(FAST) * 3
@@ -357,7 +358,7 @@ def test_no_replicates_at_all_is_an_empty_table() -> None:
 
 
 def test_partial_sums_survive_parquet(tmp_path) -> None:
-    part = run_block(scenario(), Block(0, 9, 0), methods=costs(FAST))
+    part = run_block(scenario(), Block(0, Amount.of(9, 0)), methods=costs(FAST))
     part.to_parquet(tmp_path / "part.parquet")
     pd.testing.assert_frame_equal(gather([pd.read_parquet(tmp_path / "part.parquet")]), part)
 

@@ -58,12 +58,13 @@ from calibration import FAST, scenario
 from experiments import experiment
 from groupwise.catalogue.methods import costs
 from groupwise.simulation.blocks import Block, run_block
+from groupwise.simulation.options import Amount
 from groupwise.simulation.sums import gather
 if what == "gather":
     gather(pd.read_parquet(part) for part in given[1:]).to_parquet(given[0])
 else:
     made = scenario(experiment(60, 6, covariate=False, balanced=True))
-    run_block(made, Block(int(given[0]), 20, 0), methods=costs(FAST)).to_parquet(given[1])
+    run_block(made, Block(int(given[0]), Amount.of(20, 0)), methods=costs(FAST)).to_parquet(given[1])
 """
 
 

@@ -18,7 +18,7 @@ DESIGN_KINDS = ("between", "blocked", "within", "mixed")
 """Kinds of designs: arms of whole groups, in blocks or not; arms that meet in all groups, or in some."""
 
 FAST, SLOW, SLOWEST = "fast", "slow", "slowest"
-"""Costs of a replicate: slow methods are asked of fewer replicates, the slowest of half of these."""
+"""Costs of a replicate: slow methods are asked of fewer replicates, the slowest of fewer still."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ METHODS = {
         phrase="the bootstrap of the mixed model",
         assumption="As above; the model itself draws the data the estimate is compared with.",
         panel=MIXED,
-        cost=SLOW,
+        cost=SLOWEST,
         general_cost=SLOWEST,
     ),
     "gee_bias_reduced": Method(

@@ -70,24 +70,31 @@ def simulated(facts: Facts) -> str:
             if arm != facts.arms[0]
         ]
     )
-    slow_methods = "methods that draw at random"
-    slow_draws = f", with {simulation['draws']:,} draws each"
-    if not facts.has_one_intercept:
-        slow_methods += " and mixed models, which are fitted one by one"
-        slow_draws = ", profile likelihood and bootstrap half as often"
-    slow = ""
-    if simulation["slow_replicates"]["most"] == 0:
-        slow = f" (the design is too large for {slow_methods})"
-    elif simulation["slow_replicates"] != simulation["replicates"]:
-        slow = f" ({slow_methods}: {_amount(simulation['slow_replicates'])}{slow_draws})"
     return (
         f"The design was held fixed ({kept[0]}), new values of {outcome} were drawn by the mixed "
         f"model, and every method answered by the code that answered for the data: "
-        f"{_amount(simulation['replicates'])} times in each scenario{slow}. Scenarios are intraclass "
+        f"{_amount(simulation['replicates'])} times in each scenario"
+        f"{_amounts_of_slow(simulation, facts.has_one_intercept)}. Scenarios are intraclass "
         f"correlations of {values} (0, the estimate and the ends of its interval), each without any "
         f"effect and with {SOURCES[simulation['effects_are']]} ({effects}). {_rule(facts)}"
         f"{_left_out(simulation['left_out'])}"
     )
+
+
+def _amounts_of_slow(simulation: Mapping[str, Any], one_intercept: bool) -> str:
+    """How often methods were asked whose replicates cost more."""
+    slow = "methods that draw at random"
+    slowest = "the bootstrap of the mixed model"
+    if not one_intercept:
+        slow += " and mixed models"
+        slowest = f"profile likelihood and {slowest}"
+    first, last = simulation["slow_replicates"], simulation["slowest_replicates"]
+    if first["most"] == 0:
+        return f" (the design is too large for {slow})"
+    if simulation["replicates"] == first == last:
+        return ""
+    among = "" if first == last else f", {slowest} {_amount(last)}"
+    return f" ({slow}: {_amount(first)}{among}; draws: {simulation['draws']:,} each)"
 
 
 def _amount(replicates: Mapping[str, int]) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from groupwise.design import Design
 from groupwise.methods import Replicates, Request, answer, method_of
 from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
+from groupwise.simulation.options import Amount
 from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
 from groupwise.simulation.sums import KEYS, LEVELS, PARTIAL, gather, typed
 
@@ -22,25 +23,20 @@ where it has other terms: fast, slow or slowest."""
 
 @dataclass(frozen=True)
 class Block:
-    """Replicates that share a random stream: `size` of them, the first `slow_size` for slow methods.
-
-    The slowest methods see half of these.
-    """
+    """Replicates that share a random stream; methods that are not fast see the first of them."""
 
     number: int
-    size: int
-    slow_size: int
+    sizes: Amount
 
 
-def blocks(replicates: int, slow_replicates: int) -> list[Block]:
-    """The blocks of a scenario; slow methods are asked of the first `slow_replicates`."""
-    if not 0 <= slow_replicates <= replicates:
+def blocks(replicates: Amount) -> list[Block]:
+    """The blocks of a scenario."""
+    if max(replicates.slow, replicates.slowest) > replicates.fast:
         raise ValueError("Slow methods cannot be asked of more replicates than there are.")
-    blocks = []
-    for number, start in enumerate(range(0, replicates, BLOCK)):
-        size = min(BLOCK, replicates - start)
-        blocks.append(Block(number, size, int(np.clip(slow_replicates - start, 0, size))))
-    return blocks
+    return [
+        Block(number, replicates.between(start, start + BLOCK))
+        for number, start in enumerate(range(0, replicates.fast, BLOCK))
+    ]
 
 
 def run_block(
@@ -57,7 +53,7 @@ def run_block(
     serves all methods of `drawn_for`, so that they are the same for some of them.
     """
     request = request or Request(searched=0)
-    sizes = {"fast": block.size, "slow": block.slow_size, "slowest": (block.slow_size + 1) // 2}
+    sizes = vars(block.sizes)
     by_cost = _by_cost(scenario.design, methods)
     cost_of = costs_in(scenario.design, drawn_for or methods)
     parts, start = [], 0
@@ -70,7 +66,7 @@ def run_block(
     drawn = outcomes(
         scenario,
         block.number,
-        block.size,
+        block.sizes.fast,
         individuals=first_of[INDIVIDUALS],
         groups=max(first_of.values()),
     )

@@ -62,8 +62,9 @@ def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, An
     return {
         "simulated": True,
         "message": "",
-        "replicates": _least_and_most(plan, "least", "most"),
-        "slow_replicates": _least_and_most(plan, "least_slow", "most_slow"),
+        "replicates": _least_and_most(plan, "fast"),
+        "slow_replicates": _least_and_most(plan, "slow"),
+        "slowest_replicates": _least_and_most(plan, "slowest"),
         "left_out": list(plan.left_out),
         "draws": options.draws,
         "seed": options.seed,
@@ -83,10 +84,10 @@ def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, An
     }
 
 
-def _least_and_most(plan: Outline, least: str, most: str) -> dict[str, int]:
+def _least_and_most(plan: Outline, cost: str) -> dict[str, int]:
     """The least and the greatest number of replicates of a scenario without effects."""
     budgets = [budget for case, budget in zip(plan.cases, plan.budgets, strict=True) if case.null]
     return {
-        "least": min(getattr(each, least) for each in budgets),
-        "most": max(getattr(each, most) for each in budgets),
+        "least": min(vars(each.least)[cost] for each in budgets),
+        "most": max(vars(each.most)[cost] for each in budgets),
     }

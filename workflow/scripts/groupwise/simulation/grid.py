@@ -14,7 +14,7 @@ from groupwise import tidy
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.simulation.blocks import Costs
-from groupwise.simulation.options import Budget
+from groupwise.simulation.options import Amount, Budget
 from groupwise.simulation.processes import Process
 from groupwise.simulation.scenarios import Background, Scenario
 from groupwise.simulation.workload import Workload, request_of
@@ -79,10 +79,10 @@ def study_workload(
 ) -> Workload:
     """Every scenario of the study, and how often each is simulated; tests at 5%, intervals of 95%."""
     scenarios = tuple(study_scenarios(grid, seed=seed))
-    slow = min(slow_replicates, replicates)
+    amount = Amount.of(replicates, slow_replicates)
     return Workload(
         scenarios=scenarios,
-        budgets=(Budget(replicates, replicates, slow, slow),) * len(scenarios),
+        budgets=(Budget(amount, amount),) * len(scenarios),
         rates=(1,) * len(scenarios),
         criterion=None,
         request=request_of(draws, seed, searched=0),

@@ -18,6 +18,9 @@ LEAST, LEAST_SLOW = 1000, 500
 CHEAP, LEAST_CHEAP = 100_000, 3000
 """Up to so many numbers, more replicates are made before: up to the latter."""
 
+MOST_SLOW = 1000
+"""Replicates of the slowest methods at most; of slow ones, besides as many as are cheap."""
+
 POWER, FEW_SLOW = 2000, 250
 """Replicates of the scenario in which powers are compared; of slow methods in others with an effect."""
 
@@ -30,13 +33,33 @@ class NotSimulated(Exception):
 
 
 @dataclass(frozen=True)
-class Budget:
-    """Replicates of one scenario: at least and at most, of all methods and of those that are slow."""
+class Amount:
+    """Numbers of replicates, by what one of them costs a method (`catalogue.methods`)."""
 
-    least: int
-    most: int
-    least_slow: int
-    most_slow: int
+    fast: int
+    slow: int
+    slowest: int
+
+    @classmethod
+    def of(cls, replicates: int, slow: int) -> Amount:
+        """So many, and of methods that are not fast so many at most."""
+        return cls(replicates, min(slow, replicates), min(slow, replicates))
+
+    def atmost(self, other: Amount) -> Amount:
+        """The smaller of both."""
+        return Amount(*map(min, vars(self).values(), vars(other).values()))
+
+    def between(self, start: int, end: int) -> Amount:
+        """How many of them have a number from `start` to `end`, counting from 0."""
+        return Amount(*(int(np.clip(n - start, 0, end - start)) for n in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Replicates of one scenario: at least and at most."""
+
+    least: Amount
+    most: Amount
 
 
 @dataclass(frozen=True)
@@ -46,8 +69,8 @@ class Options:
     Attributes
     ----------
     replicates, slow_replicates
-        Of every scenario at most, and of the slow methods; of the slowest half of these. Methods
-        stop earlier where their rates of errors are settled.
+        Of every scenario at most, and of methods that are not fast. Methods stop earlier where
+        their rates of errors are settled.
     draws : that methods which draw at random make for each replicate
     most_outcomes
         Replicates are fewer where those of a scenario would have more numbers than this; for slow
@@ -58,7 +81,7 @@ class Options:
     """
 
     replicates: int = 10_000
-    slow_replicates: int = 1_000
+    slow_replicates: int = 10_000
     draws: int = 199
     most_outcomes: int = 40_000_000
     iccs: tuple[float, ...] = ()
@@ -71,8 +94,8 @@ class Options:
     ) -> Budget:
         """Replicates of a scenario with so many numbers in each, and in each of a slow method.
 
-        `wanted` of them, and of slow methods, are made whatever they say; None goes on while judgements
-        are open.
+        `wanted` of them, and of methods that are not fast, are made whatever they say; None goes on
+        while judgements are open.
 
         Raises
         ------
@@ -87,13 +110,15 @@ class Options:
                 f"{LEAST_REPLICATES} replicates of {numbers:,} numbers each are more than "
                 f"`calibration.most_outcomes` allows ({self.most_outcomes:,})."
             )
-        affordable = self.most_outcomes // SLOW_SHARE // slow_numbers
-        most_slow = min(self.slow_replicates, affordable, most)
+        slow = min(self.slow_replicates, self.most_outcomes // SLOW_SHARE // slow_numbers)
+        affordable = Amount.of(most, slow).atmost(
+            Amount(most, MOST_SLOW + CHEAP // slow_numbers, MOST_SLOW)
+        )
         if wanted is not None:
-            most, most_slow = min(most, wanted[0]), min(most_slow, wanted[1])
-            return Budget(most, most, most_slow, most_slow)
-        least = min(max(LEAST, min(CHEAP // numbers, LEAST_CHEAP)), most)
-        return Budget(least, most, min(LEAST_SLOW, most_slow), most_slow)
+            exactly = affordable.atmost(Amount.of(*wanted))
+            return Budget(exactly, exactly)
+        least = Amount.of(max(LEAST, min(CHEAP // numbers, LEAST_CHEAP)), LEAST_SLOW)
+        return Budget(least.atmost(affordable), affordable)
 
     def effects_of(self, arm_labels: Sequence[str]) -> np.ndarray | None:
         """(J,) the assumed effects of arms; None where they are to be estimated.

@@ -6,6 +6,8 @@ neither on the number of jobs nor on which other methods there are.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -34,20 +36,18 @@ def run_scenario(
     """
     by_cost = costs_in(scenario.design, methods)
     active, parts = dict(methods), []
-    for number, start in enumerate(range(0, budget.most, BLOCK)):
-        size, slow = (int(np.clip(n - start, 0, BLOCK)) for n in (budget.most, budget.most_slow))
-        active = {name: each for name, each in active.items() if by_cost[name] == "fast" or slow}
+    for number, start in enumerate(range(0, budget.most.fast, BLOCK)):
+        sizes = budget.most.between(start, start + BLOCK)
+        left = vars(sizes)
+        active = {name: each for name, each in active.items() if left[by_cost[name]]}
         if not active:
             break
-        if not any(by_cost[name] == "fast" for name in active):
-            size = slow
-        block = Block(number, size, slow)
+        block = Block(number, replace(sizes, fast=max(left[by_cost[name]] for name in active)))
         parts.append(run_block(scenario, block, methods=active, request=request, drawn_for=methods))
         counts, done = totals(gather(parts)), start + BLOCK
         for name in tuple(active):
-            enough = budget.least if by_cost[name] == "fast" else budget.least_slow
             rows = counts[counts["method"] == name]
-            if done >= enough and settled(rows, criterion, rates):
+            if done >= vars(budget.least)[by_cost[name]] and settled(rows, criterion, rates):
                 del active[name]
     return gather(parts)
 

@@ -57,7 +57,7 @@ class Workload:
         """
         if self.criterion is not None:
             return [(i, None) for i in range(len(self.scenarios))]
-        of_each = [blocks(budget.most, budget.most_slow) for budget in self.budgets]
+        of_each = [blocks(budget.most) for budget in self.budgets]
         in_order = chain.from_iterable(zip_longest(*of_each))
         return [(k % len(of_each), block) for k, block in enumerate(in_order) if block is not None]
 
