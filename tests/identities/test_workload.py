@@ -18,7 +18,7 @@ from groupwise.simulation.measures import measures
 from groupwise.simulation.options import LEAST_REPLICATES, NotSimulated, Options
 from groupwise.simulation.processes import EstimatedProcess, outline
 from groupwise.simulation.rates import Criterion
-from groupwise.simulation.sequential import settled
+from groupwise.simulation.sequential import Tally, count, settled
 from groupwise.simulation.sums import gather, totals
 from groupwise.simulation.workload import SEARCHED, Workload, dataset_workload
 
@@ -163,7 +163,9 @@ def test_replicates_end_when_every_rate_is_settled() -> None:
     for scenario, rows in sums[sums["scenario"].str.startswith("null")].groupby("scenario"):
         for method, counts in rows.groupby("method"):
             stopped = counts["n"].iloc[0]
-            done = settled(counts, Criterion(), workload.rates[0])
+            tally: Tally = {}
+            count(tally, counts, 0.05)
+            done = settled(tally[method], Criterion(), workload.rates[0])
             assert done or stopped in (4000, 3), (scenario, method)
     middle = f"effect, icc {PROCESS.icc:.3f}"
     assert (n.loc[[name for name in n.index if name.startswith("effect")], "ols_cr2"] >= 1000).all()

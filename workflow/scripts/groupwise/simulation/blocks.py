@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,10 @@ from groupwise.methods import Replicates, Request, answer, method_of
 from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
 from groupwise.simulation.options import Amount
 from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
-from groupwise.simulation.sums import KEYS, LEVELS, PARTIAL, gather, typed
+from groupwise.simulation.sums import LEVELS, PARTIAL, gather
+
+Sums = dict[str, dict[str, np.ndarray]]
+"""By method, every sum of its replicates by name, each (k,)."""
 
 Costs = Mapping[str, tuple[str, str]]
 """Methods by name with what a replicate costs, where the mixed model has one random intercept, and
@@ -56,7 +59,8 @@ def run_block(
     sizes = vars(block.sizes)
     by_cost = _by_cost(scenario.design, methods)
     cost_of = costs_in(scenario.design, drawn_for or methods)
-    parts, start = [], 0
+    sums: Sums = {}
+    start = 0
     needs = {name: method_of(name).needs(scenario.design) for name in cost_of}
     first_of = {
         form: max((sizes[cost_of[name]] for name in cost_of if needs[name] == form), default=0)
@@ -83,9 +87,10 @@ def run_block(
                     request=replace(request, first=first, searched=searched),
                     prepared=prepared[form],
                 )
-                parts.append(partial_sums(answers, scenario, block.number))
+                for name, replicates in answers.items():
+                    _add(sums, name, _sums(replicates, scenario.truth))
         start += len(batch)
-    return _added(parts)
+    return _table(sums, scenario, block.number)
 
 
 def costs_in(design: Design, methods: Costs) -> dict[str, str]:
@@ -106,15 +111,32 @@ def partial_sums(
     answers: Mapping[str, Replicates], scenario: Scenario, block: int = 0
 ) -> pd.DataFrame:
     """The sums of one block of replicates, by method and contrast."""
-    rows = []
-    for method, replicates in answers.items():
-        sums = _sums(replicates, scenario.truth)
-        for c, contrast in enumerate(scenario.design.contrast_labels):
-            who = {"scenario": scenario.name, "block": block, "method": method}
-            rows.append(
-                who | {"contrast": contrast} | {name: values[c] for name, values in sums.items()}
-            )
-    return typed(pd.DataFrame(rows, columns=list(PARTIAL)))
+    sums = {name: _sums(replicates, scenario.truth) for name, replicates in answers.items()}
+    return _table(sums, scenario, block)
+
+
+def _add(sums: Sums, method: str, more: Mapping[str, np.ndarray]) -> None:
+    """Add a part of a method's replicates to the sums of the others."""
+    before = sums.get(method)
+    sums[method] = {
+        name: values if before is None else before[name] + values for name, values in more.items()
+    }
+
+
+def _table(sums: Sums, scenario: Scenario, block: int) -> pd.DataFrame:
+    """A table `PARTIAL` of one block."""
+    if not sums:
+        return gather([])
+    contrasts, methods = scenario.design.contrast_labels, list(sums)
+    keys = {
+        "scenario": scenario.name,
+        "block": block,
+        "method": np.repeat(methods, len(contrasts)),
+        "contrast": np.tile(contrasts, len(methods)),
+    }
+    names = [name for name in PARTIAL if name not in keys]
+    values = {name: np.concatenate([sums[each][name] for each in methods]) for name in names}
+    return gather([pd.DataFrame(keys | values)])
 
 
 def _sums(answers: Replicates, truth: np.ndarray) -> dict[str, np.ndarray]:
@@ -144,11 +166,3 @@ def _sums(answers: Replicates, truth: np.ndarray) -> dict[str, np.ndarray]:
     for name, level in LEVELS.items():
         sums[f"reject_{name}"] = (rows.p_value < level).sum(axis=0)
     return sums
-
-
-def _added(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The sums of parts of one block, one row per method and contrast."""
-    if not parts:
-        return gather(parts)
-    sums = pd.concat(parts, ignore_index=True).groupby(list(KEYS), sort=False).sum()
-    return gather([sums.reset_index()])

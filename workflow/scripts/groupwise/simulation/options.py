@@ -12,7 +12,7 @@ from groupwise.data.validate import check_effects
 LEAST_REPLICATES = 100
 """Fewer tell nothing; then nothing is simulated."""
 
-LEAST, LEAST_SLOW = 1000, 500
+LEAST = 1000
 """Replicates before a method may stop."""
 
 CHEAP, LEAST_CHEAP = 100_000, 3000
@@ -117,7 +117,7 @@ class Options:
         if wanted is not None:
             exactly = affordable.atmost(Amount.of(*wanted))
             return Budget(exactly, exactly)
-        least = Amount.of(max(LEAST, min(CHEAP // numbers, LEAST_CHEAP)), LEAST_SLOW)
+        least = Amount.of(max(LEAST, min(CHEAP // numbers, LEAST_CHEAP)), LEAST)
         return Budget(least.atmost(affordable), affordable)
 
     def effects_of(self, arm_labels: Sequence[str]) -> np.ndarray | None:

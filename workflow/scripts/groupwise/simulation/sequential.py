@@ -6,6 +6,7 @@ neither on the number of jobs nor on which other methods there are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,10 @@ from groupwise.simulation.blocks import Block, Costs, costs_in, run_block
 from groupwise.simulation.options import Budget
 from groupwise.simulation.rates import Criterion
 from groupwise.simulation.scenarios import BLOCK, Scenario
-from groupwise.simulation.sums import LEVELS, gather, totals
+from groupwise.simulation.sums import LEVELS, gather
+
+Tally = dict[str, dict[str, np.ndarray]]
+"""By method and contrast: wrong rejections of true nulls, and out of how many answers."""
 
 
 def run_scenario(
@@ -36,6 +40,7 @@ def run_scenario(
     """
     by_cost = costs_in(scenario.design, methods)
     active, parts = dict(methods), []
+    tally: Tally = {}
     for number, start in enumerate(range(0, budget.most.fast, BLOCK)):
         sizes = budget.most.between(start, start + BLOCK)
         left = vars(sizes)
@@ -44,25 +49,27 @@ def run_scenario(
             break
         block = Block(number, replace(sizes, fast=max(left[by_cost[name]] for name in active)))
         parts.append(run_block(scenario, block, methods=active, request=request, drawn_for=methods))
-        counts, done = totals(gather(parts)), start + BLOCK
+        count(tally, parts[-1], criterion.level)
         for name in tuple(active):
-            rows = counts[counts["method"] == name]
-            if done >= vars(budget.least)[by_cost[name]] and settled(rows, criterion, rates):
+            enough = start + BLOCK >= vars(budget.least)[by_cost[name]]
+            if enough and settled(tally[name], criterion, rates):
                 del active[name]
     return gather(parts)
 
 
-def settled(counts: pd.DataFrame, criterion: Criterion, rates: int) -> bool:
-    """Whether a method's rates in a scenario, a row of sums per contrast, can change no judgement.
+def settled(tally: Mapping[str, np.ndarray], criterion: Criterion, rates: int) -> bool:
+    """Whether a method's rates in a scenario can change no judgement.
 
     A contrast that it never answers has no rate.
     """
-    count, n = errors(counts, criterion.level)
-    return criterion.settled(count[n > 0], n[n > 0], rates)
+    errors, n = np.array(list(tally.values())).T
+    return criterion.settled(errors[n > 0], n[n > 0], rates)
 
 
-def errors(counts: pd.DataFrame, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Wrong rejections of true nulls, by contrast, and out of how many answers."""
-    name = next(name for name, each in LEVELS.items() if each == level)
-    n = (counts["n"] - counts["failed"]).to_numpy()
-    return counts[f"reject_{name}"].to_numpy(), n
+def count(tally: Tally, part: pd.DataFrame, level: float) -> None:
+    """Add the counts of a table `PARTIAL` to those of earlier blocks."""
+    rejected = next(f"reject_{name}" for name, each in LEVELS.items() if each == level)
+    columns = [part[name].tolist() for name in ("method", "contrast", "n", "failed", rejected)]
+    for method, contrast, n, failed, errors in zip(*columns, strict=True):
+        counts = tally.setdefault(method, {}).setdefault(contrast, np.zeros(2, dtype=int))
+        counts += (errors, n - failed)
