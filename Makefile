@@ -20,7 +20,7 @@ EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
 .PHONY: help env quarto report examples study describe archive verify validator test test-long test-all bench \
-	scaling screenshots lint format lock clean FORCE
+	scaling stability screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
 	@echo "make TARGET, where TARGET is one of"
@@ -104,6 +104,9 @@ bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small size
 
 scaling: $(STAMP) ## Measure how cost grows with rows and replicates (an hour; ARGS=--write: into docs/)
 	@$(IN_ENV) python benchmarks/scaling.py $(ARGS)
+
+stability: $(STAMP) ## Count how often verdicts depend on the seed (an hour; ARGS=--write: into docs/)
+	@$(IN_ENV) python benchmarks/stability.py $(ARGS)
 
 screenshots: $(STAMP) ## Show every page at three widths, light and dark: reports/rendered/screenshots/
 	@$(IN_ENV) python tests/browser/screenshots.py

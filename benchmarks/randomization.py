@@ -44,7 +44,9 @@ def units(arms: list[int], n_blocks: int = 1) -> Units:
     """Groups of one value each: arms[j] of them in arm j of every block."""
     arm = np.tile(np.repeat(np.arange(len(arms)), arms), n_blocks)
     block = np.repeat(np.arange(n_blocks), sum(arms))
-    return Units(arm, block, np.empty((len(arm), 0)), np.arange(len(arm)), Rows.individuals(len(arm)))
+    return Units(
+        arm, block, np.empty((len(arm), 0)), np.arange(len(arm)), Rows.individuals(len(arm))
+    )
 
 
 def everything(some: Units, y: np.ndarray) -> None:

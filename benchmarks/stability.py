@@ -4,8 +4,8 @@
 
 For every seed the scenarios that judgements are made from are simulated anew: all without an effect,
 and the one with effects in which powers are compared. Methods that draw at random take most of the
-time; they are asked for the first `--drawn` seeds. Results are kept in benchmarks/stability.csv.gz as
-they come, and seeds that are there already are not run again.
+time; they are asked for the first `--drawn` seeds. Results are kept in benchmarks/jobs/ as they
+come, and seeds that are there already are not run again.
 """
 
 from __future__ import annotations
@@ -40,9 +40,14 @@ from groupwise.simulation.workload import Workload, dataset_workload  # noqa: E4
 from groupwise.verdict.decision import verdict  # noqa: E402
 from groupwise.verdict.judgement import rules_for  # noqa: E402
 
-KEPT = ROOT / "benchmarks" / "stability.csv.gz"
+KEPT = ROOT / "benchmarks" / "jobs" / "stability.csv.gz"
 PAGE = ROOT / "docs" / "stability.md"
-QUICK = {"wild_draws": 199, "bootstrap_draws": 199, "randomization_draws": 199, "max_assignments": 199}
+QUICK = {
+    "wild_draws": 199,
+    "bootstrap_draws": 199,
+    "randomization_draws": 199,
+    "max_assignments": 199,
+}
 FAST = tuple(name for name, method in METHODS.items() if method.cost == "fast")
 
 
@@ -104,8 +109,14 @@ DESIGNS: dict[str, tuple[Callable[[], pd.DataFrame], dict[str, Any]]] = {
         lecture,
         {"outcome": "score", "treatment": "style", "group": "professor", "reference": "No flip"},
     ),
-    "3 + 3 groups of 3": (partial(grouped, [3] * 6, ["A", "B"], icc=0.2, seed=2), Y | {"reference": "A"}),
-    "20 pairs": (partial(grouped, [2] * 20, ["A", "B"], icc=0.3, seed=3, within=True), Y | {"reference": "A"}),
+    "3 + 3 groups of 3": (
+        partial(grouped, [3] * 6, ["A", "B"], icc=0.2, seed=2),
+        Y | {"reference": "A"},
+    ),
+    "20 pairs": (
+        partial(grouped, [2] * 20, ["A", "B"], icc=0.3, seed=3, within=True),
+        Y | {"reference": "A"},
+    ),
     "split plot (oats)": (
         partial(shipped, "oats.csv"),
         OATS,
@@ -158,9 +169,7 @@ def relevant(workload: Workload, icc: float) -> Workload:
         scenarios=tuple(workload.scenarios[i] for i in kept),
         budgets=tuple(workload.budgets[i] for i in kept),
         rates=tuple(workload.rates[i] for i in kept),
-        request=Request(
-            workload.request.conf_level, workload.request.resampling, searched=0
-        ),
+        request=Request(workload.request.conf_level, workload.request.resampling, searched=0),
     )
 
 
@@ -170,6 +179,7 @@ def tasks(designs: Sequence[str], seeds: int, drawn: int) -> Iterator[tuple[str,
 
 
 def run(options: argparse.Namespace) -> pd.DataFrame:
+    options.kept.parent.mkdir(exist_ok=True)
     kept = pd.read_csv(options.kept) if options.kept.exists() else pd.DataFrame()
     done = set(zip(kept["design"], kept["seed"], strict=True)) if len(kept) else set()
     wanted = [
@@ -222,7 +232,8 @@ def judgements(rows: pd.DataFrame) -> pd.DataFrame:
     usual = rows.groupby(["method", "design"], sort=False)["judgement"].agg(
         lambda each: f"{each.mode()[0]} ({(each == each.mode()[0]).sum()}/{len(each)})"
     )
-    wide = usual.unstack("design").reindex([name for name in METHODS if name in usual.index])
+    names = [name for name in METHODS if name in usual.index]
+    wide = usual.unstack("design").reindex(names)  # noqa: PD010 - a pivot of a Series
     return wide[list(rows["design"].unique())].fillna("").rename(index=method_label).reset_index()
 
 

@@ -49,6 +49,18 @@ def test_every_benchmark_runs_and_prints_its_rows() -> None:
     assert re.search(r"\d+ of \d+ targets missed\.", done.stdout)
 
 
+def test_stability_counts_verdicts_that_differ(tmp_path: Path) -> None:
+    """Again it reads what it kept."""
+    few = ["--seeds", "3", "--drawn", "1", "--replicates", "100", "--designs", "20 pairs"]
+    first, again = (run("stability.py", *few, "--kept", str(tmp_path / "kept.csv")) for _ in "ab")
+    assert first.returncode == 0, first.stderr
+    assert re.search(r"\| 20 pairs \| 3 \| .+ \| [0-3] \| .+ \|", first.stdout)
+    assert "| Mixed model, bootstrap | open (1/1) |" in first.stdout
+    assert again.stdout == first.stdout
+    kept = pd.read_csv(tmp_path / "kept.csv")
+    assert len(kept) == kept.groupby(["seed", "method"]).ngroups > 3 * 10
+
+
 # The command from Parquet to p-values ---------------------------------------------------------------
 
 

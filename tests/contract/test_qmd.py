@@ -384,7 +384,9 @@ def test_report_says_which_methods_are_simulated_less(case: str, fitted: bool) -
     said = calibration.simulated(facts(case))
     assert "methods that draw at random" in said
     assert ("methods that draw at random and mixed models:" in said) == fitted
-    assert "the bootstrap of the mixed model" not in said  # with so few replicates all are asked alike
+    assert (
+        "the bootstrap of the mixed model" not in said
+    )  # with so few replicates all are asked alike
 
 
 def test_every_figure_is_in_the_report() -> None:

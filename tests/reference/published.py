@@ -65,7 +65,9 @@ def answers(
     background = Background.plain(design)
     effects = np.zeros(len(design.arm_labels))
     made = Scenario(name, design, background, effects, icc, Process(), "normal", seed)
-    parts = [simulate(made, block.number, block.sizes.fast) for block in blocks(Amount.of(replicates, 0))]
+    parts = [
+        simulate(made, block.number, block.sizes.fast) for block in blocks(Amount.of(replicates, 0))
+    ]
     found = answer(design, np.concatenate(parts), methods)
     assert not any(each.failed.any() for each in found.values())
     return {method: each.inference for method, each in found.items()}

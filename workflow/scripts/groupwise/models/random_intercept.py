@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
-from groupwise.algebra import Bordered, chi_squared, invert, semidefinite_cholesky
+from groupwise.algebra import Bordered, chi_squared, semidefinite_cholesky
 from groupwise.models.information import Information, bordered, for_last_combinations
 from groupwise.models.least_squares import orthonormal_basis
 from groupwise.rows import Rows

@@ -110,8 +110,8 @@ def _rule(facts: Facts) -> str:
         f"A method is valid if it rejects a true null hypothesis {percent(level)} of the time or "
         f"less: the simulation of a scenario goes on until the rate is shown to be above "
         f"{fixed(100 * (level + rules['allowance']), 1)}% (not valid) or below "
-        f"{fixed(100 * (level + rules['tolerance']), 1)}% (valid); each of the two errs in at most one of "
-        f"{once:,} runs. Where the replicates end before that, the judgement is open, which does not "
+        f"{fixed(100 * (level + rules['tolerance']), 1)}% (valid); each of the two errs in at most one "
+        f"of {once:,} runs. Where the replicates end before that, the judgement is open, which does not "
         f"count against a method. Rates are given as intervals that allow for the number of "
         f"replicates, of scenarios and of comparisons."
     )
