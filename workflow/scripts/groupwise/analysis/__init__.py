@@ -81,8 +81,8 @@ def analyse(
         Those to ask, all if not given. The wild bootstrap, the parametric bootstrap, profile
         likelihood and randomisation take longest.
     headline
-        The method the summary leads with. With auto it is mixed_kenward_roger, or if that has no
-        answer the next that usually holds its level; after `calibrate` the verdict's.
+        The method the summary leads with. With auto it is the first in the order for this kind of
+        design that has an answer; after `calibrate` the verdict's.
     resampling
         Seed and effort of the methods that draw, as in config.yaml.
     assumed_effects, effect_to_find

@@ -114,7 +114,7 @@ class Analysis:
 
     @property
     def verdict(self) -> pd.DataFrame:
-        """Which methods hold their level; no rows before `calibrate` was called."""
+        """Which methods are valid here; no rows before `calibrate` was called."""
         return as_written(self._judged.verdict.methods)
 
     @property

@@ -136,7 +136,7 @@ def _alt(tables: Tables, answered: pd.DataFrame, silent: pd.DataFrame) -> str:
     text = "Estimates with intervals by method, one panel per comparison. " + " ".join(parts)
     off = [method_label(method) for method in sorted(_off_level(tables), key=method_order)]
     if off:
-        text += f" Crosses mark methods that do not hold their level here: {', '.join(off)}."
+        text += f" Crosses mark methods that are not valid here: {', '.join(off)}."
     if len(silent):
         names = dict.fromkeys(method_label(method) for method in silent["method"])
         text += f" No estimate: {', '.join(names)}."
