@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from timing import Cost, Row, best
 from groupwise.catalogue.methods import costs
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
-from groupwise.methods import Request
+from groupwise.methods import Request, answer
 from groupwise.sample import Resampling
 from groupwise.simulation.blocks import blocks, run_block
 from groupwise.simulation.options import Amount
@@ -58,16 +59,14 @@ def rows(sizes: Sizes, r: R) -> Iterator[Row]:
         yield from every_method(scenario(some), some, label, target, sizes, r)
     many = scenario(experiment(525, 21, covariate=False, balanced=True))
     yield resampling("21 groups of 25", many, "ols_wild_bootstrap", 10, "999 Webb draws", sizes)
+    yield from many_groups(sizes)
 
 
 def scenario(some: Experiment) -> Scenario:
     """The null, with an intraclass correlation of .2."""
     table = pd.DataFrame({"group": some.group, "arm": pd.Categorical(some.arm)})
     covariates = ("x",) if some.X.shape[1] == 4 else ()
-    table = table.assign(**dict.fromkeys(covariates, some.X[:, -1]))
-    design = make_design(table, Roles("y", "arm", "group", None, covariates))
-    background = Background.plain(design)
-    return Scenario("null", design, background, np.zeros(3), 0.2, Process(), "normal", 1)
+    return of_individuals(table.assign(**dict.fromkeys(covariates, some.X[:, -1])), 3)
 
 
 def every_method(
@@ -89,6 +88,50 @@ def every_method(
         yield Row(f"{label}: {rate(n, cost)} by {method}", cost.cpu, cost.wall)
     for method, (seconds, what) in RESAMPLING.items():
         yield resampling(label, made, method, seconds, what, sizes)
+
+
+def many_groups(sizes: Sizes) -> Iterator[Row]:
+    """Outcomes drawn as the sums that methods need, beside the same drawn as individuals."""
+    made, n = of_individuals(customers(), 2), sizes.replicates
+    names = tuple(name for name, cost in costs().items() if cost[0] == "fast")
+    cost = timed(made, n, names)
+    few = min(n, 4 * sizes.few)
+    beside = best(partial(individuals, made, few, names), 1).cpu * n / few
+    task = f"2,892 groups of 1 to 12: {rate(n, cost)} by {len(names)} methods, as sums"
+    least = 20 if sizes.targets else None
+    yield Row(task, cost.cpu, cost.wall, "the same as individuals", beside, at_least=least)
+    for method in RESAMPLING:
+        cost = timed(made, sizes.draws, (method,), slow=True)
+        task = f"2,892 groups of 1 to 12: {rate(sizes.draws, cost)} by {method}, 999 draws"
+        yield Row(task, cost.cpu, cost.wall)
+
+
+def customers() -> pd.DataFrame:
+    """10,000 orders of 2,892 customers, 1 to 12 each, few of whom have many; two arms in turn."""
+    rng = np.random.default_rng(5)
+    share = 1 / np.arange(1, 13)
+    size = rng.choice(np.arange(1, 13), 2892, p=share / share.sum())
+    while (missing := 10_000 - size.sum()) != 0:
+        one = rng.integers(len(size))
+        size[one] = np.clip(size[one] + np.sign(missing), 1, 12)
+    group = np.repeat(np.arange(2892), size)
+    return pd.DataFrame({"group": group, "arm": pd.Categorical(group % 2)})
+
+
+def of_individuals(table: pd.DataFrame, arms: int) -> Scenario:
+    """The null in the design of these rows, with an intraclass correlation of .2."""
+    covariates = ("x",) if "x" in table else ()
+    design = make_design(table, Roles("y", "arm", "group", None, covariates))
+    background = Background.plain(design)
+    return Scenario("null", design, background, np.zeros(arms), 0.2, Process(), "normal", 1)
+
+
+def individuals(made: Scenario, n: int, methods: tuple[str, ...]) -> None:
+    """So many outcomes of individuals, drawn and answered."""
+    prepared: dict[Any, Any] = {}
+    for block in blocks(Amount.of(n, 0)):
+        y = simulate(made, block.number, block.sizes.fast)
+        answer(made.design, y, methods, request=Request(searched=0), prepared=prepared)
 
 
 def resampling(

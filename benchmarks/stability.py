@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import yaml  # noqa: E402
+from calibration import customers  # noqa: E402
 
 import groupwise  # noqa: E402
 from groupwise.analysis.result import Analysis  # noqa: E402
@@ -66,15 +67,9 @@ def grouped(
     return pd.DataFrame({"y": y, "group": group, "arm": np.array(arms)[arm % len(arms)]})
 
 
-def customers() -> pd.DataFrame:
-    """10,000 orders of 2,892 customers, 1 to 12 each, few of whom have many."""
-    rng = np.random.default_rng(5)
-    share = 1 / np.arange(1, 13)
-    sizes = rng.choice(np.arange(1, 13), 2892, p=share / share.sum())
-    while (missing := 10_000 - sizes.sum()) != 0:
-        one = rng.integers(len(sizes))
-        sizes[one] = np.clip(sizes[one] + np.sign(missing), 1, 12)
-    return grouped(sizes, ["old", "new"], icc=0.19, seed=5)
+def orders() -> pd.DataFrame:
+    """10,000 orders of 2,892 customers."""
+    return grouped(np.bincount(customers()["group"]), ["old", "new"], icc=0.19, seed=5)
 
 
 def lecture() -> pd.DataFrame:
@@ -122,7 +117,7 @@ DESIGNS: dict[str, tuple[Callable[[], pd.DataFrame], dict[str, Any]]] = {
         OATS,
     ),
     "STAR, mathematics": (partial(shipped, "star_kindergarten.csv"), STAR),
-    "10,000 orders of 2,892 customers": (customers, Y | {"reference": "old"}),
+    "10,000 orders of 2,892 customers": (orders, Y | {"reference": "old"}),
 }
 
 

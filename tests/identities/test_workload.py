@@ -20,7 +20,7 @@ from groupwise.simulation.processes import EstimatedProcess, outline
 from groupwise.simulation.rates import Criterion
 from groupwise.simulation.sequential import Tally, count, settled
 from groupwise.simulation.sums import gather, totals
-from groupwise.simulation.workload import SEARCHED, Workload, dataset_workload
+from groupwise.simulation.workload import SEARCHED, Workload, dataset_workload, searches
 
 DESIGN = between_design(3, 4, 6)
 Y = np.random.default_rng(5).normal(size=4)[DESIGN.group % 4] + np.random.default_rng(6).normal(
@@ -61,6 +61,12 @@ def test_every_method_has_a_width_and_says_of_how_many_replicates(whole: pd.Data
     workload = work(replace(FEW, slow_replicates=SEARCHED + 10))
     few = replace(workload, methods=costs(inverted)).run(*workload.tasks()[0])
     assert (few["n"] == SEARCHED + 10).all() and few["known_width"].between(1, SEARCHED).all()
+
+
+@pytest.mark.parametrize(("numbers", "searched"), [(13, 40), (400, 20), (2892, 5)])
+def test_intervals_are_searched_less_often_in_large_designs(numbers: int, searched: int) -> None:
+    assert isinstance(PROCESS, EstimatedProcess)
+    assert searches(replace(PROCESS, numbers=dict.fromkeys(NUMBERS, numbers))) == searched
 
 
 def test_more_jobs_than_tasks_leave_some_without_work() -> None:

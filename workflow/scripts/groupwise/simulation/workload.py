@@ -18,8 +18,9 @@ from groupwise.simulation.scenarios import Scenario, dataset_scenarios
 from groupwise.simulation.sequential import run_scenario
 from groupwise.simulation.sums import gather, level_of
 
-SEARCHED = 40
-"""Replicates of a scenario for which methods that search their intervals give them."""
+SEARCHED, FEWEST_SEARCHED, SEARCHED_NUMBERS = 40, 5, 8000
+"""Replicates of a scenario for which methods that search their intervals give them; fewer where these
+have more numbers, since intervals of many groups are all about as wide."""
 
 MAX_ASSIGNMENTS = 1_000
 """With more assignments, or sign vectors, a test of a replicate draws some."""
@@ -29,6 +30,12 @@ def request_of(draws: int, seed: int, *, conf_level: float = 0.95, searched: int
     """What is asked of every replicate; each method that draws makes `draws`."""
     resampling = Resampling(seed, draws, draws, draws, MAX_ASSIGNMENTS)
     return Request(conf_level, resampling, searched=searched)
+
+
+def searches(process: EstimatedProcess) -> int:
+    """Replicates of a scenario for which intervals are searched."""
+    affordable = SEARCHED_NUMBERS // process.numbers[process.slow_form]
+    return max(FEWEST_SEARCHED, min(SEARCHED, affordable))
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,8 @@ def dataset_workload(
         budgets=plan.budgets,
         rates=tuple(plan.rates(case) for case in plan.cases),
         criterion=criterion or Criterion(level_of(conf_level)),
-        request=request_of(options.draws, options.seed, conf_level=conf_level, searched=SEARCHED),
+        request=request_of(
+            options.draws, options.seed, conf_level=conf_level, searched=searches(plan.process)
+        ),
         methods=methods,
     )
