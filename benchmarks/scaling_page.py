@@ -68,8 +68,10 @@ LIMITS = {
         residuals is kept, so that these stop growing but for reading columns of the data""",
     "sensitivity": """fitting all of the rows again without a group, 200 times at most and of very
         many rows less often, and with other covariates and blocks""",
-    "calibration": """replicates are rationed (`calibration.most_outcomes`, four million individuals in
-        a scenario); beyond 40,000 rows fewer than a hundred would be left, and none are made""",
+    "calibration": """outcomes are drawn as the sums that methods need, so that groups count, not rows,
+        and are rationed (`calibration.most_outcomes`, forty million numbers in a scenario). Its row
+        was measured when individuals were drawn, and beyond 40,000 of them nothing was simulated:
+        there it takes minutes now""",
     "report": "starting a notebook's kernel; it reads tables only",
 }
 SMALLEST = 0.3

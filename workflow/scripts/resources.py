@@ -49,7 +49,7 @@ NEEDS = {
     "check_sensitivity": Need(400, 10, 600, 10),
     "check_effects": Need(120, 1),
     "estimate_process": Need(300, 3, 350, 2),
-    "simulate_calibration": Need(400, 20, 350, 2),
+    "simulate_calibration": Need(550, 30, 440, 10),
     "gather_calibration": Need(300, 5, 350, 2),
     "judge_methods": Need(250, 2),
     "plan_experiment": Need(300, 10, 350, 5),
