@@ -12,6 +12,7 @@ import pytest
 
 from groupwise import figures
 from groupwise.report import (
+    calibration,
     overview,
     prose,
     quotable,
@@ -211,3 +212,9 @@ def test_no_sentence_takes_an_odd_name_for_a_noun() -> None:
     text = words_of_page(known) + plain(prose.answer(known) + tables.omnibus(known))
     taken = r"\b(?:[Tt]he|an?|each|every|of|within|in) (?:any|got|does|g_id|g id)\b"
     assert re.findall(taken, text) == []
+
+
+def test_simulations_of_an_outcome_that_has_two_values_are_of_a_normal_one() -> None:
+    said = calibration.simulated(facts("usual", outcome={"as": "raw", "two_values": True}))
+    assert "Simulated outcomes are normal, and score has two values only" in plain(said)
+    assert "two values" not in calibration.simulated(facts("usual"))

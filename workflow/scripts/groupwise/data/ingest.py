@@ -136,9 +136,12 @@ def ingest(
         table[column] = table[column].cat.remove_unused_categories()
     check_groups(table, roles)
     check_varies(table[roles.outcome])
-    warnings += _two_values(table[roles.outcome])
+    two_values = _two_values(table[roles.outcome])
+    warnings += two_values
     warnings += suspect.steady_columns(table[[roles.outcome, *roles.covariates]])
     table[roles.outcome], outcome = _transformed(table[roles.outcome], outcome_as)
+    if two_values:
+        outcome["two_values"] = True
     dropped = {reason: n for reason, n in dropped.items() if n}
     return Ingested(table, roles, n_read, dropped, counted, outcome, warnings, alerts)
 

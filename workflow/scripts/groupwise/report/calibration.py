@@ -77,7 +77,17 @@ def simulated(facts: Facts) -> str:
         f"{_amounts_of_slow(simulation, facts.has_one_intercept)}. Scenarios are intraclass "
         f"correlations of {values} (0, the estimate and the ends of its interval), each without any "
         f"effect and with {SOURCES[simulation['effects_are']]} ({effects}). {_rule(facts)}"
-        f"{_left_out(simulation['left_out'])}"
+        f"{_left_out(simulation['left_out'])}{_two_values(facts)}"
+    )
+
+
+def _two_values(facts: Facts) -> str:
+    """What the rates are not about, where the outcome happened or did not."""
+    if not facts.design["outcome"].get("two_values"):
+        return ""
+    return (
+        f" Simulated outcomes are normal, and {escape(facts.outcome)} has two values only: these rates "
+        f"are those of a normal outcome with the same variances."
     )
 
 
