@@ -26,6 +26,8 @@ OVERVIEW: dict[str, Any] = {
         "level": 0.05,
         "allowance": 0.01,
         "tolerance": 0.025,
+        "invalid_above": 0.06,
+        "valid_below": 0.075,
         "error": 0.001,
         "most_failed": 0.05,
     },

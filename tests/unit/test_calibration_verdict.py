@@ -176,8 +176,8 @@ def test_the_first_of_the_preference_leads() -> None:
     assert found.headline == "mixed_kenward_roger" and not found.chosen
     assert set(found.most_powerful) == {"group_means", "mixed_kenward_roger"}
     assert found.sentences == (
-        "The mixed model with Kenward-Roger df is valid for this design: its type I error rate is "
-        "between 4.1% and 6.0% (nominal: 5.0%).",
+        "The mixed model with Kenward-Roger df is valid for this design: in the worst scenario its type "
+        "I error rate is between 4.1% and 6.0% (nominal: 5.0%).",
         "Its power to find the simulated effects is 70.5%; no valid method is shown to have more.",
     )
 
@@ -235,9 +235,9 @@ def test_a_method_chosen_beforehand_stays(method: str) -> None:
     assert "chosen beforehand" in found.sentences[0]
     text = " ".join(found.sentences)
     if method == "ols_classical":
-        assert " and 48.9% (" in text and "not valid" in text and "is 0.20" in text
+        assert " and 48.9% (" in text and "not valid" in text and "of 0.20)" in text
     if method == "ols_cr2":
-        assert text.endswith("is 60.0%, that of the t test of group means 70.0%.")
+        assert text.endswith("is 60.0%, that of the mixed model with Kenward-Roger df 70.5%.")
 
 
 def test_a_chosen_method_that_was_not_simulated_is_said_so() -> None:
@@ -253,7 +253,41 @@ def test_methods_without_an_answer_to_the_data_are_no_headline() -> None:
 
 def test_where_all_are_invalid_none_is_recommended() -> None:
     found = verdict(calibration({"ols_classical": METHODS["ols_classical"]}), estimates())
-    assert found.headline is None and "none is recommended" in found.sentences[0]
+    assert found.headline is None and "No method is recommended" in found.sentences[0]
+
+
+def test_a_valid_method_leads_before_an_open_one_where_the_whole_preference_is_invalid() -> None:
+    """Not the one that tables begin with."""
+    rates = {
+        "ols_classical": {"rates": (0.05, 0.066)},
+        "ols_cr2": {"rates": (0.2, 0.2)},
+        "gee_bias_reduced": {},
+    }
+    answered = estimates(**dict.fromkeys(rates, 0.2))
+    found = verdict(calibration(rates), answered, Rules(preference=("ols_cr2",)))
+    assert found.headline == "gee_bias_reduced"
+
+
+def test_a_method_that_was_not_simulated_is_not_passed_over() -> None:
+    answered = estimates(mixed_kenward_roger=0.3, ols_cr2=0.3)
+    found = verdict(calibration({"ols_cr2": {}}), answered)
+    assert found.headline == "mixed_kenward_roger"
+    assert found.sentences == (
+        "The mixed model with Kenward-Roger df usually leads for designs of this kind; it was not "
+        "simulated.",
+    )
+
+
+def test_power_is_compared_with_every_valid_method() -> None:
+    """Also where the one with most power has so few replicates that nothing is shown of it."""
+    powers = {
+        "group_means": {"power": 0.50},
+        "mixed_kenward_roger": {"power": 0.57},
+        "ols_cr2": {"power": 0.574, "n": 100},
+    }
+    answered = estimates(**dict.fromkeys(powers, 0.2))
+    found = verdict(calibration(powers), answered, chosen="group_means")
+    assert found.sentences[-1].endswith("that of the mixed model with Kenward-Roger df 57.0%.")
 
 
 def test_without_effects_preference_decides() -> None:
@@ -355,7 +389,8 @@ def test_departures_are_judged_and_do_not_count() -> None:
     assert found.headline == "mixed_kenward_roger"
     assert found.departures == (
         "If group effects are skewed (exponential), 1 of 2 methods is shown to be invalid. The mixed "
-        "model with Kenward-Roger df is not valid for this design: where the intraclass correlation is "
-        "0.00 its type I error rate is between 18.3% and 22.6% (nominal: 5.0%).",
+        "model with Kenward-Roger df is not valid for this design: in the worst scenario its type I "
+        "error rate is between 18.3% and 22.6% (nominal: 5.0%; simulated highest at an intraclass "
+        "correlation of 0.00).",
     )
     assert found.methods.groupby("dgp").size().to_dict() == {"normal": 2, "skewed_groups": 2}

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from groupwise.simulation.rates import PRIOR, Criterion, evidence_above, evidence_below
+from groupwise.simulation.rates import (
+    PRIOR,
+    Criterion,
+    criterion_at,
+    evidence_above,
+    evidence_below,
+)
 
 CRITERION = Criterion()
 BLOCKS = 500 * np.arange(1, 21)
@@ -104,3 +110,20 @@ def test_a_scenario_is_settled_by_one_rate_that_is_too_high_or_by_all_that_are_n
     assert CRITERION.settled(np.array([500, 670, 900]), n, 3)
     assert not CRITERION.settled(np.array([500, 500, 670]), n, 3)
     assert CRITERION.settled(np.zeros(0), np.zeros(0), 3)
+
+
+def test_a_rate_far_below_the_level_is_simulated_until_it_is_shown_to_be() -> None:
+    """So that a method is not called conservative by luck."""
+    n = np.full(1, 1000)
+    assert not CRITERION.settled(np.array([25]), n, 4)
+    assert CRITERION.settled(np.array([5]), n, 4) and CRITERION.settled(np.array([90]), 2 * n, 4)
+    assert CRITERION.conservative(np.array([5]), n, 4).all()
+    assert not CRITERION.not_conservative(np.array([25]), n).any()
+
+
+@pytest.mark.parametrize(("level", "valid"), [(0.1, 0.15), (0.05, 0.075), (0.01, 0.015)])
+def test_thresholds_are_in_proportion_to_the_level(level: float, valid: float) -> None:
+    criterion = criterion_at(level)
+    assert criterion.least_invalid == pytest.approx(valid)
+    assert criterion.most_valid == pytest.approx(1.2 * level)
+    assert criterion.conservative_below == pytest.approx(0.6 * level)

@@ -27,7 +27,7 @@ def test_answer_names_who_holds_and_the_worst_of_the_others() -> None:
     assert said.startswith(
         "**Pooled OLS with CR2, pooled OLS with CR3, the wild cluster bootstrap, "
     )
-    assert "hold their level of 5% in all 24 designs, within Monte Carlo error.**" in said
+    assert "hold their level of 5% in all 24 designs, as far as these simulations show.**" in said
     assert "Of the others 3 do not and 1 has too often no answer in some design." in said
     assert said.endswith(
         "At worst pooled OLS rejects a true null 42.5% of the time (3 groups of 25 an arm, ICC 0.2)."
@@ -41,8 +41,8 @@ def test_answer_where_all_or_none_hold() -> None:
     )
     assert study.answer(facts("no answer")) == "No method gave an answer."
     assert study.answer(facts("one design")) == (
-        "**The t test of group means holds its level of 5% in the one design simulated, within Monte "
-        "Carlo error.** No method fails."
+        "**The t test of group means holds its level of 5% in the one design simulated, as far as "
+        "these simulations show.** No method fails."
     )
 
 

@@ -262,8 +262,14 @@ def test_another_number_of_jobs_simulates_anew_and_changes_nothing_else(copied: 
 
 
 def test_rules_of_the_verdict_simulate_nothing(copied: Project) -> None:
-    copied.edit("config.yaml", "headline: mixed_wald", "verdict: {allowance: 0.02}")
+    copied.edit("config.yaml", "headline: mixed_wald", "verdict: {as_powerful: 0.02}")
     assert set(plan(copied)) == JUDGED
+
+
+def test_rates_that_decide_are_simulated_until_they_are_settled(copied: Project) -> None:
+    copied.edit("config.yaml", "headline: mixed_wald", "verdict: {allowance: 0.02}")
+    jobs = plan(copied)
+    assert set(jobs) == JUDGED | {"simulate_calibration", "gather_calibration"}
 
 
 def test_assumed_effects_are_simulated_anew_for_their_dataset(copied: Project) -> None:

@@ -52,7 +52,7 @@ def check_configuration(config: Mapping[str, Any], files: Sequence[str | Path]) 
         written = _written(path, given, of_key=of_key)
         if as_value(written) != as_value(value):
             raise _at(path[:-1] if of_key else path, given, *_unquoted(written, value))
-    for path, problem, fix in _mistakes(config["datasets"]):
+    for path, problem, fix in (*_verdict_mistakes(config), *_mistakes(config["datasets"])):
         raise _at(path, given, problem, fix)
 
 
@@ -314,6 +314,14 @@ def file_with(path: Sequence[Any], files: Sequence[str]) -> str:
         if matched >= max(depth, 1):
             best, depth = file, matched
     return best
+
+
+def _verdict_mistakes(config: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A rate cannot be too high for a valid method and low enough for it."""
+    rules = config.get("verdict", {})
+    if rules.get("tolerance", 1) <= rules.get("allowance", 0):
+        problem = f"{rules['tolerance']:g} is not above `verdict.allowance`, {rules['allowance']:g}"
+        yield ("verdict", "tolerance"), problem, "make it greater"
 
 
 def _mistakes(datasets: Mapping[str, Any]) -> Iterator[Mistake]:

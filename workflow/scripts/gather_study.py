@@ -1,7 +1,6 @@
 """Put the shares of the general study together: how every method behaved in every design."""
 
 import platform
-from dataclasses import asdict
 from importlib.metadata import version
 
 import pandas as pd
@@ -30,7 +29,7 @@ def overview(options, work, rules):
         "power_of": design.contrast_labels[options["arms"] - 2],
         "example": shown,
         "example_is_lecture": shown == LECTURE and options["arms"] == Grid.arms,
-        "rules": asdict(rules),
+        "rules": rules.content(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "code": commit(),

@@ -7,7 +7,7 @@ from sample_data import read_sample
 
 from groupwise.simulation.options import NotSimulated, Options
 from groupwise.simulation.processes import read_process
-from groupwise.simulation.rates import Criterion
+from groupwise.simulation.rates import criterion_at
 from groupwise.simulation.sums import gather, level_of
 from groupwise.simulation.workload import dataset_workload
 
@@ -36,7 +36,7 @@ if __name__ == "__main__":
                 read_process(read_json(snakemake.input.process)),
                 Options(**params.options),
                 conf_level=sample.conf_level,
-                criterion=Criterion(level=level_of(sample.conf_level), **params.criterion),
+                criterion=criterion_at(level_of(sample.conf_level), **params.criterion),
                 methods=params.methods,
             )
         except NotSimulated as reason:

@@ -27,7 +27,7 @@ from groupwise import tidy
 from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.design import Design
 from groupwise.inference.multiplicity import adjusted
-from groupwise.rows import KINDS
+from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
 from groupwise.sample import Resampling, Sample
 from groupwise.tidy import Answers, Inference, JointTest
 
@@ -95,6 +95,21 @@ def _no_message(sample: Sample, fit: Any, answers: Answers) -> str:
     return ""
 
 
+def of_individuals(design: Design) -> str:
+    """Every outcome of an individual matters."""
+    return INDIVIDUALS
+
+
+def of_groups(design: Design) -> str:
+    """Sums of groups are enough, and what varies within them."""
+    return GROUPS
+
+
+def of_kinds(design: Design) -> str:
+    """Means and spreads of groups of one kind are enough."""
+    return KINDS
+
+
 @dataclass(frozen=True)
 class Procedure:
     """The functions of one method; R outcomes, rows L (k, p) on the coefficients of X.
@@ -112,7 +127,7 @@ class Procedure:
     terms : (sample, fit) -> names of the coefficients that `answers` gives
     message : (sample, fit, answers) -> what a reader of the rows has to know, for one outcome
     skips_blocks : whether coefficients of blocks, of which there can be many, are left out
-    needs : (design) -> the most compressed form of a design that it answers in
+    needs : (design) -> the most compressed form of a design that it answers in, see `rows`
     """
 
     about: Callable[[Any, Request], About]
@@ -125,7 +140,7 @@ class Procedure:
     terms: Callable[[Sample, Any], tuple[str, ...]] = _terms_of_design
     message: Callable[[Sample, Any, Answers], str] = _no_message
     skips_blocks: bool = False
-    needs: Callable[[Design], str] = lambda design: KINDS
+    needs: Callable[[Design], str] = of_individuals
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.design import Design
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import About, DoesNotApply, Fits, Procedure, Request
+from groupwise.methods import About, DoesNotApply, Fits, Procedure, Request, of_kinds
 from groupwise.models.absorbed import AbsorbedFit, Combination, Conventions, GroupParameters
 from groupwise.models.least_squares import normal_loglik
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -251,6 +251,7 @@ METHODS: Mapping[str, Procedure] = {
         answers=_answers,
         terms=_terms,
         message=_message,
+        needs=of_kinds,
     ),
     "dummy_nested": Procedure(
         about=_about("group-average, these groups only"),
@@ -259,6 +260,7 @@ METHODS: Mapping[str, Procedure] = {
         infer=_infer_nested,
         joint=_joint_nested,
         message=_message_nested,
+        needs=of_kinds,
     ),
 }
 

@@ -15,7 +15,7 @@ import numpy as np
 from groupwise.design import Design
 from groupwise.inference.sandwich import make_contrasts
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import About, DoesNotApply, Procedure, Request
+from groupwise.methods import About, DoesNotApply, Procedure, Request, of_kinds
 from groupwise.models.clusters import Clusters, Projected, cluster_design
 from groupwise.models.exchangeable import (
     ALIKE,
@@ -115,6 +115,12 @@ def _about(prepared: Any, request: Request) -> About:
 
 METHODS: Mapping[str, Procedure] = {
     "gee_bias_reduced": Procedure(
-        about=_about, prepare=prepare, fit=fit, infer=_infer, joint=_joint, message=_message
+        about=_about,
+        prepare=prepare,
+        fit=fit,
+        infer=_infer,
+        joint=_joint,
+        message=_message,
+        needs=of_kinds,
     )
 }

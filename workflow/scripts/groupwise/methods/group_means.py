@@ -16,7 +16,7 @@ import numpy as np
 
 from groupwise.design import Design
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import About, DoesNotApply, Procedure, Request
+from groupwise.methods import About, DoesNotApply, Procedure, Request, of_kinds
 from groupwise.models.least_squares import Basis, orthonormal_basis
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
@@ -112,6 +112,7 @@ def _method(estimand: str, vcov_type: str, *, weighted: bool) -> Procedure:
         infer=_infer,
         joint=_joint,
         message=_message,
+        needs=of_kinds,
     )
 
 

@@ -14,7 +14,7 @@ from groupwise.design import Design
 from groupwise.inference import mixed
 from groupwise.inference.mixed import MixedFit, MixedModel
 from groupwise.inference.variance_intervals import RESIDUAL, TOTAL, Component
-from groupwise.methods import About, Fits, Procedure, Request
+from groupwise.methods import About, Fits, Procedure, Request, of_kinds
 from groupwise.models.blups import RandomEffects
 from groupwise.models.random_intercept import RandomInterceptFit
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -151,6 +151,7 @@ def _method(
         singular=_singular,
         message=_message(name),
         skips_blocks=skips_blocks,
+        needs=of_kinds,
     )
 
 

@@ -13,10 +13,9 @@ import pandas as pd
 from groupwise.inference import wild_bootstrap as wild
 from groupwise.inference.sandwich import cr_inference, cr_joint, design_clusters
 from groupwise.inference.wald import f_test, t_inference
-from groupwise.methods import About, Fits, Procedure, Request
+from groupwise.methods import About, Fits, Procedure, Request, of_groups, of_kinds
 from groupwise.models.clusters import Clusters, Projected
 from groupwise.models.least_squares import normal_loglik, without_rounding
-from groupwise.rows import GROUPS
 from groupwise.sample import Sample, fit_statistics, residual_table
 from groupwise.tidy import Answers, Inference, JointTest
 
@@ -189,6 +188,7 @@ CLASSICAL = Procedure(
     infer=_classical,
     joint=_classical_joint,
     message=_explained,
+    needs=of_kinds,
 )
 
 METHODS: Mapping[str, Procedure] = {
@@ -203,7 +203,7 @@ METHODS: Mapping[str, Procedure] = {
         joint=_wild_joint,
         message=_wild_message,
         skips_blocks=True,
-        needs=lambda design: GROUPS,
+        needs=of_groups,
     ),
 }
 

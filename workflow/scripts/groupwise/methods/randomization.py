@@ -23,8 +23,7 @@ from groupwise.inference.randomization import (
     compare_pair,
     shift_curve,
 )
-from groupwise.methods import About, Fits, Procedure, Request
-from groupwise.rows import GROUPS, INDIVIDUALS
+from groupwise.methods import About, Fits, Procedure, Request, of_groups, of_individuals
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
 from groupwise.words import article, capital, role_word
@@ -298,6 +297,11 @@ def _monte_carlo(tests: list[tuple[str, PairTest | OmnibusTest]]) -> list[str]:
     return [f"Random draws leave these 95% intervals of the p-values: {'; '.join(drawn)}."]
 
 
+def _needs(design: Design) -> str:
+    """Where individuals were assigned within groups, they are permuted."""
+    return of_groups(design) if design.assigns_groups else of_individuals(design)
+
+
 METHODS: Mapping[str, Procedure] = {
     "randomization": Procedure(
         about=_about,
@@ -308,7 +312,7 @@ METHODS: Mapping[str, Procedure] = {
         answers=_answers,
         terms=_terms,
         message=_message,
-        needs=lambda design: GROUPS if design.assigns_groups else INDIVIDUALS,
+        needs=_needs,
     )
 }
 

@@ -73,8 +73,9 @@ def simulated(facts: Facts) -> str:
     return (
         f"The design was held fixed ({kept[0]}), new values of {outcome} were drawn by the mixed "
         f"model, and every method answered by the code that answered for the data: "
-        f"{_amount(simulation['replicates'])} times in each scenario"
-        f"{_amounts_of_slow(simulation, facts.has_one_intercept)}. Scenarios are intraclass "
+        f"{_amount(simulation['replicates'])} times in each scenario without an effect"
+        f"{_amounts_of_slow(simulation, facts.has_one_intercept)}, up to "
+        f"{simulation['effect_replicates']['most']:,} times with one. Scenarios are intraclass "
         f"correlations of {values} (0, the estimate and the ends of its interval), each without any "
         f"effect and with {SOURCES[simulation['effects_are']]} ({effects}). {_rule(facts)}"
         f"{_left_out(simulation['left_out'])}{_two_values(facts)}"
@@ -100,7 +101,7 @@ def _amounts_of_slow(simulation: Mapping[str, Any], one_intercept: bool) -> str:
         slowest = f"profile likelihood and {slowest}"
     first, last = simulation["slow_replicates"], simulation["slowest_replicates"]
     if first["most"] == 0:
-        return f" (the design is too large for {slow})"
+        return f" ({slow} were not simulated)"
     if simulation["replicates"] == first == last:
         return ""
     among = "" if first == last else f", {slowest} {_amount(last)}"
@@ -118,10 +119,10 @@ def _rule(facts: Facts) -> str:
     level, once = rules["level"], round(1 / rules["error"])
     return (
         f"A method is valid if it rejects a true null hypothesis {percent(level)} of the time or "
-        f"less: the simulation of a scenario goes on until the rate is shown to be above "
-        f"{fixed(100 * (level + rules['allowance']), 1)}% (not valid) or below "
-        f"{fixed(100 * (level + rules['tolerance']), 1)}% (valid); each of the two errs in at most one "
-        f"of {once:,} runs. Where the replicates end before that, the judgement is open, which does not "
+        f"less: a scenario without an effect is simulated until the rate is shown to be above "
+        f"{fixed(100 * rules['invalid_above'], 1)}% (not valid) or below "
+        f"{fixed(100 * rules['valid_below'], 1)}% (valid); each of the two errs in at most one of "
+        f"{once:,} runs. Where the replicates end before that, the judgement is open, which does not "
         f"count against a method. Rates are given as intervals that allow for the number of "
         f"replicates, of scenarios and of comparisons."
     )

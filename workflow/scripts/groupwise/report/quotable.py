@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -78,11 +81,18 @@ def _calibration(facts: Facts) -> list[str]:
         return []
     row, simulation = headline.iloc[0], facts.calibration
     return [
-        f"In simulations of this design (up to {simulation['replicates']['most']:,} replicates in each "
-        f"of {len(simulation['scenarios'])} scenarios), the type I error rate of "
-        f"{method_phrase(facts.headline)} was between {100 * row['rate_low']:.1f}% and "
-        f"{100 * row['rate_high']:.1f}% at a nominal {100 * facts.verdict['rules']['level']:g}%."
+        f"In simulations of this design without an effect (up to "
+        f"{simulation['replicates']['most']:,} replicates at each of {_iccs(simulation)}), the "
+        f"greatest type I error rate of {method_phrase(facts.headline)} was between "
+        f"{100 * row['rate_low']:.1f}% and {100 * row['rate_high']:.1f}% at a nominal "
+        f"{100 * facts.verdict['rules']['level']:g}%."
     ]
+
+
+def _iccs(simulation: Mapping[str, Any]) -> str:
+    """How many intraclass correlations were simulated: `4 intraclass correlations`."""
+    scenarios = [each for each in simulation["scenarios"] if each["dgp"] == "normal"]
+    return count(len({each["icc"] for each in scenarios}), "intraclass correlation")
 
 
 def _italic_p(value: float) -> str:

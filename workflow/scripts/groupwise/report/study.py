@@ -75,7 +75,7 @@ class StudyFacts:
 
     @property
     def sound(self) -> list[str]:
-        """Methods that hold their level in every design, within Monte Carlo error."""
+        """Methods that no design shows to be invalid."""
         bad = self.null.loc[self.null["judgement"].isin(("invalid", "fails")), "method"]
         return [method for method in self.methods if method not in set(bad)]
 
@@ -118,7 +118,7 @@ def answer(facts: StudyFacts) -> str:
         return f"**No method holds its level of {_level(facts)} {designs}.** {_worst(facts)}"
     names = capital(listing([method_phrase(method) for method in sound]))
     verb = "hold their level" if len(sound) > 1 else "holds its level"
-    text = f"**{names} {verb} of {_level(facts)} {designs}, within Monte Carlo error.**"
+    text = f"**{names} {verb} of {_level(facts)} {designs}, as far as these simulations show.**"
     if len(sound) == len(facts.methods):
         return f"{text} No method fails."
     return f"{text} {_others(facts)} {_worst(facts)}"
@@ -177,8 +177,8 @@ def simulated(facts: StudyFacts) -> str:
         f"{signed(study['effect'])} standard deviations between the arms that differ most. Outcomes are "
         f"normal, by the mixed model, and drawn {study['replicates']:,} times for each{slow}. A method "
         f"is valid in a design if its type I error rate is shown to be below "
-        f"{percent(facts.level + rules['tolerance'])}, and invalid if it is shown to be above "
-        f"{percent(facts.level + rules['allowance'])}; each of the two errs in at most one of "
+        f"{percent(rules['valid_below'])}, and invalid if it is shown to be above "
+        f"{percent(rules['invalid_above'])}; each of the two errs in at most one of "
         f"{round(1 / rules['error']):,} runs, and what is not shown is open. Without an effect rates "
         f"are means over comparisons; their standard errors, {_noise(facts)}, are those of a single "
         f"comparison, so rather too large."

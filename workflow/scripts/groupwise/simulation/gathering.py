@@ -45,8 +45,17 @@ def gathered(
         return tidy.table("calibration", []), not_simulated(str(reason))
     contrasts = tuple(understood["contrasts"])
     settings = [ScenarioSetting(case, contrasts, n_obs, n_groups) for case in plan.cases]
-    table = measures(gather(parts), settings, methods=methods)
+    sums = gather(parts)
+    if not len(sums):
+        return tidy.table("calibration", []), not_simulated(NONE_ASKED)
+    table = measures(sums, settings, methods=methods)
     return table, simulated(plan, options, effects_are)
+
+
+NONE_ASKED = (
+    "The methods that were asked draw at random, and no replicates are asked of those "
+    "(`calibration.slow_replicates`), or can be afforded for a design of this size."
+)
 
 
 def not_simulated(message: str) -> dict[str, Any]:
@@ -63,6 +72,7 @@ def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, An
         "simulated": True,
         "message": "",
         "replicates": _least_and_most(plan, "fast"),
+        "effect_replicates": _least_and_most(plan, "fast", null=False),
         "slow_replicates": _least_and_most(plan, "slow"),
         "slowest_replicates": _least_and_most(plan, "slowest"),
         "left_out": list(plan.left_out),
@@ -84,9 +94,10 @@ def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, An
     }
 
 
-def _least_and_most(plan: Outline, cost: str) -> dict[str, int]:
-    """The least and the greatest number of replicates of a scenario without effects."""
-    budgets = [budget for case, budget in zip(plan.cases, plan.budgets, strict=True) if case.null]
+def _least_and_most(plan: Outline, cost: str, *, null: bool = True) -> dict[str, int]:
+    """The least and the greatest number of replicates of a scenario without effects, or with."""
+    planned = zip(plan.cases, plan.budgets, strict=True)
+    budgets = [budget for case, budget in planned if case.name.startswith("null") == null]
     return {
         "least": min(vars(each.least)[cost] for each in budgets),
         "most": max(vars(each.most)[cost] for each in budgets),

@@ -77,7 +77,7 @@ class Options:
         methods, more than a tenth of it.
     iccs : besides 0, the estimate and the ends of its interval
     departures : names of `processes.PROCESSES`
-    effects : of arms, by label, an arm not named has 0; None takes the estimated ones
+    effects : of arms, by label, an arm not named has 0; None takes `processes.detectable` ones
     """
 
     replicates: int = 10_000
@@ -90,9 +90,17 @@ class Options:
     seed: int = 1
 
     def budget(
-        self, numbers: int, slow_numbers: int, wanted: tuple[int, int] | None = None
+        self,
+        numbers: int,
+        slow_numbers: int,
+        wanted: tuple[int, int] | None = None,
+        *,
+        of_groups: int | None = None,
     ) -> Budget:
         """Replicates of a scenario with so many numbers in each, and in each of a slow method.
+
+        `of_groups` are the numbers of the sums of groups, by which more replicates are cheap; if left
+        out, those of slow methods.
 
         `wanted` of them, and of methods that are not fast, are made whatever they say; None goes on
         while judgements are open.
@@ -112,7 +120,7 @@ class Options:
             )
         slow = min(self.slow_replicates, self.most_outcomes // SLOW_SHARE // slow_numbers)
         affordable = Amount.of(most, slow).atmost(
-            Amount(most, MOST_SLOW + CHEAP // slow_numbers, MOST_SLOW)
+            Amount(most, MOST_SLOW + CHEAP // (of_groups or slow_numbers), MOST_SLOW)
         )
         if wanted is not None:
             exactly = affordable.atmost(Amount.of(*wanted))
@@ -121,7 +129,7 @@ class Options:
         return Budget(least.atmost(affordable), affordable)
 
     def effects_of(self, arm_labels: Sequence[str]) -> np.ndarray | None:
-        """(J,) the assumed effects of arms; None where they are to be estimated.
+        """(J,) the assumed effects of arms; None where none are assumed.
 
         Raises
         ------

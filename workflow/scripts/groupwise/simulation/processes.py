@@ -269,7 +269,9 @@ def outline(
         slow = max(process.numbers[form], process.numbers[process.slow_form])
         try:
             numbers = process.numbers[form]
-            budgets.append(options.budget(numbers, slow, None if case.null else wanted))
+            amounts = None if case.null else wanted
+            groups = process.numbers[GROUPS]
+            budgets.append(options.budget(numbers, slow, amounts, of_groups=groups))
         except NotSimulated:
             if case.dgp == "normal":
                 raise

@@ -31,7 +31,9 @@ class Criterion:
     level : nominal rate
     allowance : a rate up to level + allowance is called too high with probability `error` at most
     tolerance : one of level + tolerance or more is called acceptable with probability `error` at most
-    careful : a rate that is shown to be below level - careful is conservative
+    careful
+        A rate that is shown to be below level - careful is conservative; up to level - careful -
+        allowance it is simulated until that is shown.
     error : of a judgement over all numbers of replicates, and over all rates it is made from
     """
 
@@ -41,9 +43,24 @@ class Criterion:
     careful: float = 0.02
     error: float = 0.001
 
+    @property
+    def most_valid(self) -> float:
+        """The highest rate that is not called too high."""
+        return self.level + self.allowance
+
+    @property
+    def least_invalid(self) -> float:
+        """The lowest rate that is not called acceptable."""
+        return self.level + self.tolerance
+
+    @property
+    def conservative_below(self) -> float:
+        """The rate below which a method is conservative."""
+        return self.level - self.careful
+
     def too_high(self, count: np.ndarray, n: np.ndarray, rates: int) -> np.ndarray:
         """Which of several rates, whose number is `rates`, are shown to be above level + allowance."""
-        evidence = evidence_above(count, n, self.level + self.allowance, self.level)
+        evidence = evidence_above(count, n, self.most_valid, self.level)
         return np.asarray(evidence >= np.log(rates / self.error))
 
     def acceptable(self, count: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -52,12 +69,31 @@ class Criterion:
         A method is acceptable where all its rates are: if one is not, that one decides, so errors
         need not be divided by the number of rates.
         """
-        evidence = evidence_below(count, n, self.level + self.tolerance, self.level)
+        evidence = evidence_below(count, n, self.least_invalid, self.level)
         return np.asarray(evidence >= -np.log(self.error))
 
+    def conservative(self, count: np.ndarray, n: np.ndarray, rates: int) -> np.ndarray:
+        """Which of several rates, whose number is `rates`, are shown to be below level - careful."""
+        evidence = evidence_below(count, n, self.conservative_below, self.level)
+        return np.asarray(evidence >= np.log(rates / self.error))
+
+    def not_conservative(self, count: np.ndarray, n: np.ndarray) -> np.ndarray:
+        """Which are shown to be above level - careful - allowance."""
+        least = self.conservative_below - self.allowance
+        if least <= 0:
+            return np.full(np.shape(count), True)
+        return np.asarray(evidence_above(count, n, least, self.level) >= -np.log(self.error))
+
     def settled(self, count: np.ndarray, n: np.ndarray, rates: int) -> bool:
-        """Whether more replicates can change no judgement of a method with these rates."""
-        return bool(self.too_high(count, n, rates).any() or self.acceptable(count, n).all())
+        """Whether these rates are done with: one is too high; or all are acceptable, and it is
+        shown whether one of them is conservative.
+        """
+        if self.too_high(count, n, rates).any():
+            return True
+        careful = self.conservative(count, n, rates).any()
+        return bool(
+            self.acceptable(count, n).all() and (careful or self.not_conservative(count, n).all())
+        )
 
     def bounds(self, count: np.ndarray, n: np.ndarray, rates: int) -> tuple[np.ndarray, np.ndarray]:
         """Bounds of the rates above and below which no judgement puts them: those of its errors.
@@ -71,6 +107,19 @@ class Criterion:
     def highest(self, count: np.ndarray, n: np.ndarray, rates: int) -> np.ndarray:
         """Upper bounds of rates, each missed with probability `error` / `rates`."""
         return _bound(evidence_below, count, n, np.log(rates / self.error), self.level)
+
+
+def criterion_at(
+    level: float,
+    *,
+    allowance: float = Criterion.allowance,
+    tolerance: float = Criterion.tolerance,
+    careful: float = Criterion.careful,
+    error: float = Criterion.error,
+) -> Criterion:
+    """The criterion at a level, from thresholds for a level of .05, which are in proportion to it."""
+    share = level / Criterion.level
+    return Criterion(level, share * allowance, share * tolerance, share * careful, error)
 
 
 def evidence_below(

@@ -1,7 +1,7 @@
 """A scenario is simulated block by block, every method until its rate of errors is settled.
 
-What is drawn depends on the block alone, and when a method stops on its counts alone: results depend
-neither on the number of jobs nor on which other methods there are.
+What is drawn depends on the block and on which methods are asked, and when a method stops on its
+counts alone: results do not depend on the number of jobs.
 """
 
 from __future__ import annotations

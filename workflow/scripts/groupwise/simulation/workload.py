@@ -13,7 +13,7 @@ from groupwise.sample import Resampling
 from groupwise.simulation.blocks import Block, Costs, blocks, run_block
 from groupwise.simulation.options import Budget, Options
 from groupwise.simulation.processes import EstimatedProcess, NoProcess, outline
-from groupwise.simulation.rates import Criterion
+from groupwise.simulation.rates import Criterion, criterion_at
 from groupwise.simulation.scenarios import Scenario, dataset_scenarios
 from groupwise.simulation.sequential import run_scenario
 from groupwise.simulation.sums import gather, level_of
@@ -118,7 +118,7 @@ def dataset_workload(
         scenarios=dataset_scenarios(design, plan.process, plan.cases, seed=options.seed),
         budgets=plan.budgets,
         rates=tuple(plan.rates(case) for case in plan.cases),
-        criterion=criterion or Criterion(level_of(conf_level)),
+        criterion=criterion or criterion_at(level_of(conf_level)),
         request=request_of(
             options.draws, options.seed, conf_level=conf_level, searched=searches(plan.process)
         ),

@@ -73,8 +73,9 @@ def verdict(
     """
     rules = rules or Rules()
     table = _judged(calibration, rules, icc)
-    candidates = table[table["method"].isin(answering(estimates))]
-    first = _preferred(_names(candidates, ~candidates["judgement"].isin(EXCLUDED)), rules)
+    answers = answering(estimates)
+    candidates = table[table["method"].isin(answers)]
+    first = _first(candidates, answers, rules)
     leading = _giving_way(candidates, first, rules)
     headline = chosen if chosen is not None else leading
     others = [name for name in dict.fromkeys(calibration["dgp"]) if name not in rules.dgps]
@@ -87,7 +88,7 @@ def verdict(
         most_powerful=best,
         methods=tidy.concat("verdict", [table, *departed]),
         disagreements=disagreements(estimates, invalid, headline, rules),
-        sentences=_sentences(table, headline, chosen is not None, best, first, rules),
+        sentences=_sentences(table, headline, chosen is not None, answers, first, rules),
         departures=tuple(departure(rows, headline) for rows in departed),
     )
 
@@ -122,7 +123,7 @@ def departure(rows: pd.DataFrame, headline: str | None) -> str:
     """What becomes of the headline, and of the others, under one process that is not the models'."""
     name = str(rows["dgp"].iloc[0])
     judged = rows[rows["judgement"] != "no answer"]
-    invalid = int(judged["judgement"].isin(EXCLUDED).sum())
+    invalid = int((judged["judgement"] == "invalid").sum())
     sentences = [
         f"If {PROCESSES.get(name, name)}, {invalid or 'none'} of {len(judged)} methods "
         f"{'is' if invalid == 1 else 'are'} shown to be invalid."
@@ -230,10 +231,22 @@ def _ahead(table: pd.DataFrame, row: pd.Series, rules: Rules) -> pd.Series:
     return table["power"] - row["power"] > rules.as_powerful + noise
 
 
+def _first(candidates: pd.DataFrame, answers: Sequence[str], rules: Rules) -> str | None:
+    """The first of the preference that is not excluded, simulated or not.
+
+    If all of these are, the first other method that is shown to be valid, then one that is open.
+    """
+    excluded = _names(candidates, candidates["judgement"].isin(EXCLUDED))
+    left = [method for method in answers if method not in excluded]
+    valid = _names(candidates, candidates["judgement"].isin(VALID))
+    preferred = next((method for method in rules.preference if method in left), None)
+    return preferred or _preferred(valid, rules) or _preferred(left, rules)
+
+
 def _giving_way(candidates: pd.DataFrame, first: str | None, rules: Rules) -> str | None:
     """The first of the preference, or what it gives way to: valid methods shown to be more powerful."""
     valid, leading = candidates[candidates["judgement"].isin(VALID)], first
-    while leading is not None:
+    while leading is not None and (candidates["method"] == leading).any():
         row = candidates[candidates["method"] == leading].iloc[0]
         stronger = _preferred(_names(valid, _ahead(valid, row, rules)), rules)
         if stronger is None:
@@ -264,22 +277,25 @@ def _sentences(
     table: pd.DataFrame,
     headline: str | None,
     chosen: bool,
-    best: tuple[str, ...],
+    answers: Sequence[str],
     first: str | None,
     rules: Rules,
 ) -> tuple[str, ...]:
     if headline is None:
-        return ("Every method is shown to be invalid for this design; none is recommended.",)
+        return (
+            "No method is recommended: each is shown to be invalid for this design, or gives no answer.",
+        )
     rows = table.set_index("method")
     label = capital(method_phrase(headline))
     if headline not in rows.index:
-        return (f"{label} was chosen beforehand; it was not simulated.",)
+        why = "was chosen beforehand" if chosen else "usually leads for designs of this kind"
+        return (f"{label} {why}; it was not simulated.",)
     sentences = [str(rows.loc[headline, "sentence"])]
     if chosen:
         sentences.insert(0, f"{label} was chosen beforehand, and stays the headline.")
     else:
         sentences += _why_not_first(rows, headline, first, rules)
-    return (*sentences, *_about_power(rows, headline, best))
+    return (*sentences, *_about_power(table[table["method"].isin(answers)], rows, headline, rules))
 
 
 def _why_not_first(rows: pd.DataFrame, headline: str, first: str | None, rules: Rules) -> list[str]:
@@ -298,14 +314,17 @@ def _why_not_first(rows: pd.DataFrame, headline: str, first: str | None, rules: 
     return [f"{usually}; it has no answer to these data."]
 
 
-def _about_power(rows: pd.DataFrame, headline: str, best: tuple[str, ...]) -> list[str]:
+def _about_power(
+    candidates: pd.DataFrame, rows: pd.DataFrame, headline: str, rules: Rules
+) -> list[str]:
     """The power of the headline, and whether a valid method is shown to have more."""
     power = rows.loc[headline, "power"]
-    others = [method for method in best if method != headline]
     if not np.isfinite(power):
         return []
     first = f"Its power to find the simulated effects is {percent(power)}"
-    if headline in best or not others:
+    valid = candidates[candidates["judgement"].isin(VALID)]
+    stronger = valid[_ahead(valid, rows.loc[headline], rules)]
+    if stronger.empty:
         return [f"{first}; no valid method is shown to have more."]
-    other = method_phrase(others[0])
-    return [f"{first}, that of {other} {percent(rows.loc[others[0], 'power'])}."]
+    other = stronger.loc[stronger["power"].idxmax()]
+    return [f"{first}, that of {method_phrase(other['method'])} {percent(other['power'])}."]

@@ -59,5 +59,5 @@ def verdict_content(reached: Verdict, estimates: pd.DataFrame, rules: Rules) -> 
         "sentences": list(reached.sentences),
         "departures": list(reached.departures),
         "disagreements": [asdict(each) for each in reached.disagreements],
-        "rules": asdict(rules),
+        "rules": rules.content(),
     }

@@ -8,10 +8,11 @@ not hang on the seed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from groupwise.catalogue.methods import PREFERENCES, method_phrase
-from groupwise.simulation.rates import Criterion
+from groupwise.simulation.rates import Criterion, criterion_at
 from groupwise.words import capital
 
 
@@ -23,7 +24,8 @@ class Rules:
     ----------
     level : of the tests: .10, .05 or .01
     conf_level : of the intervals that were simulated
-    allowance, tolerance, careful, error : see `Criterion`
+    allowance, tolerance, careful : see `Criterion`, for a level of .05; in proportion at others
+    error : see `Criterion`
     most_failed : largest share of outcomes without an answer
     as_powerful : powers that differ by no more than this are equal
     dgps : processes the level is to hold under
@@ -44,7 +46,23 @@ class Rules:
     @property
     def criterion(self) -> Criterion:
         """The thresholds for rates of errors."""
-        return Criterion(self.level, self.allowance, self.tolerance, self.careful, self.error)
+        return criterion_at(
+            self.level,
+            allowance=self.allowance,
+            tolerance=self.tolerance,
+            careful=self.careful,
+            error=self.error,
+        )
+
+    def content(self) -> dict[str, Any]:
+        """As JSON, with the rates above and below which methods are judged."""
+        criterion = self.criterion
+        thresholds = {
+            "invalid_above": criterion.most_valid,
+            "valid_below": criterion.least_invalid,
+            "conservative_below": criterion.conservative_below,
+        }
+        return asdict(self) | thresholds
 
 
 @dataclass(frozen=True)
@@ -86,15 +104,15 @@ def _fails(e: Evidence, rules: Rules) -> bool:
 
 
 def _invalid(e: Evidence, rules: Rules) -> bool:
-    return e.rate_low > rules.level + rules.allowance
+    return e.rate_low > rules.criterion.most_valid
 
 
 def _open(e: Evidence, rules: Rules) -> bool:
-    return not e.rate_high < rules.level + rules.tolerance
+    return not e.rate_high < rules.criterion.least_invalid
 
 
 def _conservative(e: Evidence, rules: Rules) -> bool:
-    return e.lowest_high < rules.level - rules.careful
+    return e.lowest_high < rules.criterion.conservative_below
 
 
 def _valid(e: Evidence, rules: Rules) -> bool:
@@ -103,31 +121,36 @@ def _valid(e: Evidence, rules: Rules) -> bool:
 
 JUDGEMENTS: tuple[tuple[str, Callable[[Evidence, Rules], bool], str], ...] = (
     ("no answer", _no_answer, "{method} does not apply to this design."),
-    ("fails", _fails, "{method} gives no answer to {failed} of outcomes in one scenario."),
+    (
+        "fails",
+        _fails,
+        "{method} gives no answer to {failed} of the outcomes of a scenario, for one comparison.",
+    ),
     (
         "invalid",
         _invalid,
-        "{method} is not valid for this design: where the intraclass correlation is {icc_highest} its "
-        "type I error rate is between {low} and {high} (nominal: {nominal}).",
+        "{method} is not valid for this design: in the worst scenario its type I error rate is between "
+        "{low} and {high} (nominal: {nominal}; simulated highest at an intraclass correlation of "
+        "{icc_highest}).",
     ),
     (
         "open",
         _open,
-        "Whether {method} is valid for this design is open: its type I error rate is between {low} and "
-        "{high} (nominal: {nominal}).",
+        "Whether {method} is valid for this design is open: in the worst scenario its type I error rate "
+        "is between {low} and {high} (nominal: {nominal}).",
     ),
     (
         "conservative",
         _conservative,
         "{method} is valid for this design, and conservative: its type I error rate is between {low} "
-        "and {high} at most (nominal: {nominal}), and {lowest} where the intraclass correlation is "
-        "{icc_lowest}.",
+        "and {high} in the worst scenario (nominal: {nominal}), and {lowest} where the intraclass "
+        "correlation is {icc_lowest}.",
     ),
     (
         "valid",
         _valid,
-        "{method} is valid for this design: its type I error rate is between {low} and {high} "
-        "(nominal: {nominal}).",
+        "{method} is valid for this design: in the worst scenario its type I error rate is between "
+        "{low} and {high} (nominal: {nominal}).",
     ),
 )
 """Name, rule, sentence; in order: the first that is true is the judgement."""
