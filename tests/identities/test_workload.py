@@ -13,6 +13,7 @@ from groupwise.data.errors import InputError
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
 from groupwise.simulation.estimation import estimate_process
+from groupwise.simulation.gathering import gathered
 from groupwise.simulation.grid import between_design
 from groupwise.simulation.measures import measures
 from groupwise.simulation.options import LEAST_REPLICATES, NotSimulated, Options
@@ -198,3 +199,22 @@ def test_mixed_models_that_are_fitted_one_by_one_are_rationed(
 def test_nothing_is_simulated_where_nothing_is_asked_for() -> None:
     with pytest.raises(NotSimulated, match=r"calibration\.replicates"):
         work(replace(FEW, replicates=0))
+
+
+def test_nothing_is_judged_where_no_method_that_was_asked_is_simulated() -> None:
+    understood = {
+        "n_obs": 72,
+        "n_groups": 12,
+        "arms": list(DESIGN.arm_labels),
+        "contrasts": list(DESIGN.contrast_labels),
+    }
+    options = replace(FEW, slow_replicates=0)
+    asked = dataset_workload(DESIGN, PROCESS, options, methods=costs(["randomization"]))
+    parts = [asked.run_share(1, 1)]
+    for methods, simulated in ((["randomization"], False), (["ols_cr2"], True)):
+        parts = parts if not simulated else [work(options).run(0, None)]
+        table, overview = gathered(
+            understood, PROCESS, options, "detectable", parts, methods=methods
+        )
+        assert overview["simulated"] is simulated and table.empty is not simulated
+        assert simulated or "calibration.slow_replicates" in overview["message"]
