@@ -104,6 +104,8 @@ def test_right_configuration_passes(config: dict[str, Any]) -> None:
         (changed("measured", levels=["a", ["b"]]), "datasets.measured.levels[1]"),
         (changed("measured", levels={1: "a", 2: 3}), "datasets.measured.levels[2]"),
         (CONFIG | {"verdict": {"allowance": 0.03, "tolerance": 0.03}}, "verdict.tolerance"),
+        (CONFIG | {"verdict": {"allowance": 0.03}}, "verdict.tolerance"),
+        (CONFIG | {"verdict": {"tolerance": 0.005}}, "verdict.tolerance"),
         (changed("measured", conf_level=1), "datasets.measured.conf_level"),
         (changed("measured", conf_level="0,95"), "datasets.measured.conf_level"),
         (changed("measured", file=7), "datasets.measured.file"),

@@ -318,10 +318,16 @@ def file_with(path: Sequence[Any], files: Sequence[str]) -> str:
 
 def _verdict_mistakes(config: Mapping[str, Any]) -> Iterator[Mistake]:
     """A rate cannot be too high for a valid method and low enough for it."""
-    rules = config.get("verdict", {})
-    if rules.get("tolerance", 1) <= rules.get("allowance", 0):
-        problem = f"{rules['tolerance']:g} is not above `verdict.allowance`, {rules['allowance']:g}"
-        yield ("verdict", "tolerance"), problem, "make it greater"
+    settings, given = (
+        load_schema()["properties"]["verdict"]["properties"],
+        config.get("verdict", {}),
+    )
+    tolerance, allowance = (
+        given.get(name, settings[name]["default"]) for name in ("tolerance", "allowance")
+    )
+    if tolerance <= allowance:
+        problem = f"{tolerance:g} is not above `verdict.allowance`, {allowance:g}"
+        yield ("verdict", "tolerance"), problem, "make it greater, or the other smaller"
 
 
 def _mistakes(datasets: Mapping[str, Any]) -> Iterator[Mistake]:
