@@ -293,7 +293,7 @@ def test_monte_carlo_errors_are_the_spread_of_the_measures() -> None:
     sums = []
     for made in studies:
         found = analyse(design, simulate(made, 0, 120), methods=("mixed_kenward_roger",))
-        sums.append(partial_sums(found, made))
+        sums.append(partial_sums([found], made))
     table = measured(gather(sums), *studies).set_index("measure")
     for measure in ("bias", "empirical_se", "model_se", "rejection_10", "coverage", "width"):
         ratio = table.loc[measure, "value"].std() / table.loc[measure, "mcse"].mean()
@@ -307,7 +307,7 @@ def test_failures_are_counted_and_never_dropped() -> None:
     y[4, 0] = np.nan
     with np.errstate(invalid="ignore"):
         found = analyse(made.design, y, methods=FAST)
-    table = measured(partial_sums(found, made), made)
+    table = measured(partial_sums([found], made), made)
     answered = table[table["method"] != "dummy"]
     assert (answered["n_failed"] == 2).all() and (answered["n_replicates"] == 40).all()
     share = answered.loc[answered["measure"] == "failed", "value"]
@@ -323,7 +323,7 @@ def test_widths_of_inverted_tests_count_the_replicates_they_are_of() -> None:
     made, request = scenario(), request_for(39, searched=4)
     methods = ("ols_wild_bootstrap", "randomization")
     found = analyse(made.design, simulate(made, 0, 30), methods=methods, request=request)
-    table = measured(partial_sums(found, made), made).set_index("measure")
+    table = measured(partial_sums([found], made), made).set_index("measure")
     assert (table.loc["width", "n_replicates"] <= 4).all()
     assert (table.loc["coverage", "n_replicates"] == 30).all()
     answers = found["ols_wild_bootstrap"]

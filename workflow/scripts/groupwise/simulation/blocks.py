@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,9 +15,6 @@ from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
 from groupwise.simulation.options import Amount
 from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
 from groupwise.simulation.sums import LEVELS, PARTIAL, gather
-
-Sums = dict[str, dict[str, np.ndarray]]
-"""By method, every sum of its replicates by name, each (k,)."""
 
 Costs = Mapping[str, tuple[str, str]]
 """Methods by name with what a replicate costs, where the mixed model has one random intercept, and
@@ -59,7 +56,7 @@ def run_block(
     sizes = vars(block.sizes)
     by_cost = _by_cost(scenario.design, methods)
     cost_of = costs_in(scenario.design, drawn_for or methods)
-    sums: Sums = {}
+    batches: list[dict[str, Replicates]] = []
     start = 0
     needs = {name: method_of(name).needs(scenario.design) for name in cost_of}
     first_of = {
@@ -87,10 +84,9 @@ def run_block(
                     request=replace(request, first=first, searched=searched),
                     prepared=prepared[form],
                 )
-                for name, replicates in answers.items():
-                    _add(sums, name, _sums(replicates, scenario.truth))
+                batches.append(answers)
         start += len(batch)
-    return _table(sums, scenario, block.number)
+    return partial_sums(batches, scenario, block.number)
 
 
 def costs_in(design: Design, methods: Costs) -> dict[str, str]:
@@ -108,23 +104,14 @@ def _by_cost(design: Design, methods: Costs) -> dict[str, tuple[str, ...]]:
 
 
 def partial_sums(
-    answers: Mapping[str, Replicates], scenario: Scenario, block: int = 0
+    batches: Iterable[Mapping[str, Replicates]], scenario: Scenario, block: int = 0
 ) -> pd.DataFrame:
-    """The sums of one block of replicates, by method and contrast."""
-    sums = {name: _sums(replicates, scenario.truth) for name, replicates in answers.items()}
-    return _table(sums, scenario, block)
-
-
-def _add(sums: Sums, method: str, more: Mapping[str, np.ndarray]) -> None:
-    """Add a part of a method's replicates to the sums of the others."""
-    before = sums.get(method)
-    sums[method] = {
-        name: values if before is None else before[name] + values for name, values in more.items()
-    }
-
-
-def _table(sums: Sums, scenario: Scenario, block: int) -> pd.DataFrame:
-    """A table `PARTIAL` of one block."""
+    """The sums of one block of replicates, some of each method after the others: a table `PARTIAL`."""
+    sums: dict[str, dict[str, np.ndarray]] = {}
+    for answers in batches:
+        for method, replicates in answers.items():
+            more, before = _sums(replicates, scenario.truth), sums.get(method)
+            sums[method] = more if before is None else {k: before[k] + more[k] for k in more}
     if not sums:
         return gather([])
     contrasts, methods = scenario.design.contrast_labels, list(sums)
