@@ -400,7 +400,7 @@ def _role_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _roles(roles: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
     """(key, column) of the columns in use; an identifier of several columns is a tuple."""
-    for role in ("outcome", "treatment", "group", "block", "second_group", "individual"):
+    for role in ("outcome", "treatment", "group", "block", "second_group", "period", "individual"):
         if roles.get(role) is not None:
             column = roles[role]
             yield ("roles", role), tuple(column) if isinstance(column, list) else column

@@ -134,7 +134,7 @@ def role_lines(layout, columns):
         also = "" if guess.name is None else "also, or in a list with it: "
         for name, why in guess.either:
             yield from comment(6, f"{also}{name}: {why}")
-    adjusted = {layout.period: "see below", layout.pretest: "the outcome as it was before"}
+    adjusted = {layout.pretest: "the outcome as it was before"}
     adjusted.pop(None, None)
     why = f"guess: {', '.join(adjusted.values())}" if adjusted else ""
     yield entry(6, "covariates", [*adjusted], why)

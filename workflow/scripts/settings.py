@@ -35,10 +35,10 @@ class Settings:
         block = self.datasets[wildcards.dataset]
         arms = list(block.get("simulate", {}).get("groups_per_arm", [])) or None
         design = ("blocks_as", "random_slopes", "rank_deficient")
-        as_written = ("where", "recode", "baseline", "missing_codes")
+        as_written = ("where", "recode", "baseline", "missing_codes", "periods")
         with_default = (
             *("reference", "missing", "outcome_as", "categorical", "numeric"),
-            *("singletons", "one_arm_blocks", "ungrouped", "most_dropped"),
+            *("singletons", "one_arm_blocks", "ungrouped", "most_dropped", "untreated_periods"),
         )
         return {
             "roles": plain_names(block["roles"]),

@@ -1,6 +1,6 @@
 """A design in fewer rows: what least squares and normal mixed models need of its individuals.
 
-Individuals alike in group, arm, block and second group form a cell. In each cell an orthonormal basis
+Individuals alike in group, arm, period and every other grouping form a cell. In each cell an orthonormal basis
 U_c of the vector of ones and of the columns of X that vary there takes the place of individuals: X
 becomes U'X, an outcome U'y, and one more row holds the length of what U leaves of it. Every inner
 product of outcomes, columns of X and indicators is what it was, so every method that needs nothing else
@@ -21,7 +21,7 @@ import numpy as np
 from scipy import sparse
 
 from groupwise.algebra import RANK_TOLERANCE, sum_by
-from groupwise.design import Design
+from groupwise.design import GROUPINGS, Design
 from groupwise.rows import GROUPS, INDIVIDUALS, KINDS, Rows
 
 AT_A_TIME = 2**22
@@ -76,8 +76,8 @@ class Compression:
 
 
 def _codes(design: Design) -> dict[str, Any]:
-    """Codes (n,) of the groupings of a design; None where it has no blocks, no second group."""
-    return {name: getattr(design, name) for name in ("group", "arm", "block", "second")}
+    """Codes (n,) of the groupings of a design; None for those that it does not have."""
+    return {name: getattr(design, name) for name in ("group", "arm", *GROUPINGS)}
 
 
 def _with_first(codes: np.ndarray | None) -> np.ndarray | None:

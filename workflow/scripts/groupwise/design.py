@@ -12,12 +12,35 @@ import pandas as pd
 
 from groupwise.algebra import independent_columns, pivoted_rank, sum_by
 from groupwise.data.errors import InputError
-from groupwise.data.labels import labels
+from groupwise.data.labels import combined, labels
 from groupwise.data.validate import Roles
 from groupwise.rows import Rows
+from groupwise.sequences import PARALLEL, Sequences, cohort, written
 
 FEW_GROUPS = 5
 """An arm with fewer groups has a warning."""
+
+GROUPINGS = ("block", "second", "period", "individual")
+"""Groupings of rows beside groups and arms, which a design may have: attributes of `Design`."""
+
+PERIODS = "periods"
+"""The kind of a design in which whole groups change their arm from period to period."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What chance assigned to arms.
+
+    Attributes
+    ----------
+    unit
+        `group`; `sequence`, the arms that a group or an individual goes through; `group_period`, a
+        group in one period; `individual`; `row`, a row of the data; `unknown`.
+    bearer : whose arms these are: `group`, `cell`, `individual`, `row`
+    """
+
+    unit: str
+    bearer: str
 
 
 @dataclass(frozen=True)
@@ -27,11 +50,13 @@ class Design:
     Attributes
     ----------
     X : (n, p)
-        Intercept, one indicator per arm but the reference, blocks, covariates.
+        Intercept, one indicator per arm but the reference, periods, blocks, covariates.
     rows : what the n rows are: individuals, unless the design is compressed (see `compression`)
     terms : p names
-    role : p of intercept, treatment, block, covariate
-    arm, group, block, second : (n,) integer codes; None where there are no blocks, no second group
+    role : p of intercept, treatment, period, block, covariate
+    arm, group, block, second, period, individual : (n,)
+        Integer codes, periods in their order; None for what a design does not have. Individuals,
+        who have several rows, lie in groups: one id in two groups has two codes.
     L : (k, p)
         One row per pair of arms, those against the reference first.
     contrasts : k pairs (B, A), read B - A
@@ -42,6 +67,9 @@ class Design:
     assigned_with
         The column that the treatment goes with inside groups, where rows were not assigned one by
         one; then nothing is known of what was.
+    assigned
+        What chance assigned to arms, as the configuration has it: individual, group, group_period,
+        sequence; None where nothing says so.
     L_means : (J, p)
         Reference grid: numeric covariates at their mean, blocks and categories equally weighted.
     """
@@ -62,9 +90,14 @@ class Design:
     contrasts: tuple[tuple[str, str], ...]
     second: np.ndarray | None = None
     second_labels: tuple[str, ...] = ()
+    period: np.ndarray | None = None
+    period_labels: tuple[str, ...] = ()
+    individual: np.ndarray | None = None
+    individual_labels: tuple[str, ...] = ()
     random_slopes: str = "none"
     aliased: tuple[str, ...] = ()
     assigned_with: str | None = None
+    assigned: str | None = None
 
     @property
     def n_obs(self) -> int:
@@ -103,10 +136,15 @@ class Design:
 
     @cached_property
     def kind(self) -> str:
-        """`between`, `blocked`, `within`, or `mixed` when only some groups hold several arms."""
+        """`between`, `blocked`, `periods`, `within`, or `mixed` if only some groups hold several arms.
+
+        With `periods` the treatment is constant in a group's period and changes from one to another.
+        """
         constant = self.arm_of_group >= 0
         if constant.all():
             return "between" if self.block is None else "blocked"
+        if self.group_sequences is not None:
+            return PERIODS
         return "mixed" if constant.any() else "within"
 
     @property
@@ -135,7 +173,74 @@ class Design:
     def has_one_intercept(self) -> bool:
         """Is the groups' intercept all that is random in the mixed model?"""
         fixed_blocks = self.block is None or self.blocks_as == "fixed"
-        return self.random_slopes == "none" and self.second is None and fixed_blocks
+        one = self.second is None and self.individual is None and not self.has_cells
+        return self.random_slopes == "none" and fixed_blocks and one
+
+    @property
+    def n_periods(self) -> int:
+        """Periods; 1 where nothing says when a row was measured."""
+        return max(len(self.period_labels), 1)
+
+    @cached_property
+    def cell(self) -> np.ndarray:
+        """(n,) codes of groups by periods, those that have rows, in the order of the groups."""
+        period = np.zeros_like(self.group) if self.period is None else self.period
+        cells = np.unique(self.group * self.n_periods + period, return_inverse=True)[1]
+        return np.asarray(cells.reshape(-1))
+
+    @cached_property
+    def cell_size(self) -> np.ndarray:
+        """(C,) rows of individuals in each cell."""
+        return self.rows.sizes(self.cell, int(self.cell.max()) + 1)
+
+    @cached_property
+    def first_of_cell(self) -> np.ndarray:
+        """(C,) index of one row of each cell."""
+        return np.unique(self.cell, return_index=True)[1]
+
+    @cached_property
+    def has_cells(self) -> bool:
+        """Whether the mixed model has an effect of each group in each period.
+
+        There have to be groups of several periods, and cells of several rows.
+        """
+        n_cells = len(self.cell_size)
+        return self.n_periods > 1 and len(self.group_labels) < n_cells < self.n_obs
+
+    @cached_property
+    def cell_labels(self) -> tuple[str, ...]:
+        """Group and period of each cell."""
+        first = self.first_of_cell
+        assert self.period is not None
+        return tuple(
+            f"{self.group_labels[g]} / {self.period_labels[t]}"
+            for g, t in zip(self.group[first], self.period[first], strict=True)
+        )
+
+    def grouping(self, name: str) -> tuple[np.ndarray | None, tuple[str, ...]]:
+        """Codes (n,) and labels of `group`, `block`, `second`, `cell` or `individual`."""
+        if name == "cell":
+            return self.cell, self.cell_labels
+        return getattr(self, name), getattr(self, f"{name}_labels")
+
+    @cached_property
+    def group_sequences(self) -> Sequences | None:
+        """The arms of groups by period; None without periods, or where a cell holds several arms."""
+        if self.period is None or self.n_periods == 1:
+            return None
+        return Sequences.of(self.arm, self.group, self.period, self.n_periods)
+
+    @cached_property
+    def individual_sequences(self) -> Sequences | None:
+        """The arms of individuals by period, who lie in groups; None as for groups."""
+        if self.period is None or self.n_periods == 1 or self.individual is None:
+            return None
+        return Sequences.of(self.arm, self.individual, self.period, self.n_periods)
+
+    @cached_property
+    def assignment(self) -> Assignment:
+        """What was assigned to arms: as it was declared, else as the data have it."""
+        return _assignment(self)
 
     def group_means(self, values: np.ndarray) -> np.ndarray:
         """Means (..., G) over the members of each group of values (..., n)."""
@@ -154,6 +259,7 @@ def make_design(
     random_slopes: bool | str = False,
     rank_deficient: str = "error",
     assigned_with: str | None = None,
+    assigned: str | None = None,
 ) -> Design:
     """The design of an ingested table (see `data.ingest`); its columns must be complete.
 
@@ -165,7 +271,7 @@ def make_design(
         True (or "unstructured") or "diagonal": groups differ in the effect of the treatment.
     rank_deficient
         `error` refuses terms that others already say; `drop` leaves them out, the later first.
-    assigned_with
+    assigned_with, assigned
         See `Design`.
 
     Raises
@@ -181,8 +287,13 @@ def make_design(
     second, second_labels = (
         (None, ()) if roles.second_group is None else _codes(table[roles.second_group])
     )
+    period, period_labels = _periods(table, roles)
+    individual, individual_labels = _individuals(table, roles)
 
     parts = [_Part.intercept(len(table)), _Part.factor("treatment", arm, arm_labels)]
+    if period is not None:
+        _check_meeting(arm, period, roles)
+        parts.append(_Part.factor("period", period, period_labels, prefix=f"{roles.period}: "))
     if block is not None and blocks_as == "fixed":
         parts.append(_Part.factor("block", block, block_labels, prefix=f"{roles.block}: "))
     parts += [_covariate(table[name]) for name in roles.covariates]
@@ -210,12 +321,75 @@ def make_design(
         contrasts=tuple((arm_labels[b], arm_labels[a]) for a, b in pairs),
         second=second,
         second_labels=second_labels,
+        period=period,
+        period_labels=period_labels,
+        individual=individual,
+        individual_labels=individual_labels,
         random_slopes=_slopes(random_slopes),
         aliased=tuple(np.array(terms, dtype=object)[~kept]),
         assigned_with=assigned_with,
+        assigned=assigned,
     )
     _check_slopes(design)
     return design
+
+
+def _periods(table: pd.DataFrame, roles: Roles) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Codes and labels of the periods, which the table has in order; None for one period only."""
+    if roles.period is None or len(table[roles.period].cat.categories) < 2:
+        return None, ()
+    period = table[roles.period].cat
+    return period.codes.to_numpy(dtype=int), tuple(map(str, period.categories))
+
+
+def _individuals(table: pd.DataFrame, roles: Roles) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Codes and labels of individuals in groups; None where they are the groups, or each has one row."""
+    if roles.individual is None or roles.individual == roles.group:
+        return None, ()
+    ids, group = table[roles.individual], table[roles.group]
+    alone, labels_alone = _codes(ids)
+    together = combined([group, ids])
+    several = len(together.cat.categories) > len(labels_alone)
+    codes, names = _codes(together) if several else (alone, labels_alone)
+    return (None, ()) if len(names) in (len(table), table[roles.group].nunique()) else (codes, names)
+
+
+def _check_meeting(arm: np.ndarray, period: np.ndarray, roles: Roles) -> None:
+    """Some period holds several arms: else nothing tells the treatment from time."""
+    pairs = np.unique(np.column_stack([period, arm]), axis=0)
+    if np.bincount(pairs[:, 0]).max() > 1:
+        return
+    problem = f"no '{roles.period}' holds two arms, so an effect of the treatment and a change over time are one"
+    fix = (
+        "no analysis can tell them apart without groups that are in different arms at one time: add "
+        "such groups, or name another column of periods"
+    )
+    raise InputError("roles.period", problem, fix)
+
+
+def _assignment(design: Design) -> Assignment:
+    """See `Design.assignment`; `check_assigned` holds what is declared against the data."""
+    if design.assigns_groups:
+        return Assignment("group", "group")
+    if design.kind == PERIODS:
+        if design.assigned == "group_period":
+            return Assignment("group_period", "cell")
+        return Assignment("sequence", "group")
+    if design.individual is not None:
+        if _constant(design.arm, design.individual):
+            return Assignment("individual", "individual")
+        if design.individual_sequences is not None:
+            return Assignment("sequence", "individual")
+    if design.assigned_with is not None:
+        return Assignment("unknown", "row")
+    return Assignment("individual", "row")
+
+
+def _constant(arm: np.ndarray, unit: np.ndarray) -> bool:
+    """Whether each unit, by codes (n,), is in one arm."""
+    some = np.zeros(int(unit.max()) + 1, dtype=int)
+    some[unit] = arm
+    return bool((some[unit] == arm).all())
 
 
 def describe(design: Design) -> dict[str, Any]:
@@ -241,6 +415,9 @@ def describe(design: Design) -> dict[str, Any]:
         "groups_in_several_arms": int((design.arm_of_group < 0).sum()),
         "constant_within_groups": _constant_within_groups(design),
         "second_group": _second_group(design),
+        "unit": vars(design.assignment),
+        "periods": _described_periods(design),
+        "individual_level": design.individual is not None,
         "random_slopes": design.random_slopes,
         "left_out": list(design.aliased),
         "balanced": bool(np.ptp(size) == 0 and len({v["n_groups"] for v in arms.values()}) == 1),
@@ -275,6 +452,36 @@ def _second_group(design: Design) -> dict[str, Any] | None:
     elif len(pairs) == design.n_groups:
         relation = "holds the groups"
     return {"n_levels": n_second, "relation": relation}
+
+
+def _described_periods(design: Design) -> dict[str, Any] | None:
+    """Periods, sequences and cells; None without periods."""
+    if design.period is None:
+        return None
+    content: dict[str, Any] = {
+        "labels": list(design.period_labels),
+        "n_cells": len(design.cell_size),
+        "cell_size": _sizes(design.cell_size),
+        "cohort": cohort(design.individual, design.group, design.period),
+        "cell_effects": design.has_cells,
+    }
+    sequences = design.group_sequences
+    bearer = "group"
+    if sequences is None or sequences.layout == PARALLEL:
+        of_individuals = design.individual_sequences
+        if design.assignment.bearer == "individual" and of_individuals is not None:
+            sequences, bearer = of_individuals, "individual"
+    if sequences is None:
+        return content | {"layout": None, "bearer": None, "complete": None, "sequences": []}
+    return content | {
+        "layout": sequences.layout,
+        "bearer": bearer,
+        "complete": sequences.complete,
+        "sequences": [
+            {"arms": [design.arm_labels[a] for a in arms], "n_units": int(n)}
+            for arms, n in zip(sequences.arms, sequences.n_units, strict=True)
+        ],
+    }
 
 
 @dataclass(frozen=True)
@@ -356,25 +563,53 @@ def _check_slopes(design: Design) -> None:
         raise InputError("random_slopes", problem, "remove it: it is for treatments within groups")
 
 
-def check_assigned(design: Design, assigned: str | None) -> None:
+def check_assigned(design: Design, period: str | None = None) -> None:
     """What is said to have been assigned can be reconciled with the data.
+
+    `period` is the name of the column of periods, for messages.
 
     Raises
     ------
     InputError
-        For groups in which the treatment varies though groups were assigned, and for individuals
-        that were assigned though all of a group are in one arm.
+        For groups in which the treatment varies though groups were assigned; for individuals that
+        were assigned though all of a group, or of a group's period, are in one arm; for sequences and
+        group-periods without periods, or where these hold several arms.
     """
-    whole = design.kind in ("between", "blocked")
+    assigned, whole = design.assigned, design.assigns_groups
+    if assigned is None:
+        return
+    if assigned in ("group_period", "sequence") and design.period is None:
+        problem = "nothing says in which period a row was measured"
+        raise InputError("assigned", problem, "name the column as `period` under `roles`")
     if assigned == "group" and not whole:
         g = int(np.flatnonzero(design.arm_of_group < 0)[0])
         problem = (
             f"group '{design.group_labels[g]}' holds several arms, so groups were not assigned"
         )
-        raise InputError("assigned", problem, "write `assigned: individual`, or name another group")
-    if assigned == "individual" and whole:
-        problem = "every group holds one arm, so individuals were not assigned within groups"
-        raise InputError("assigned", problem, "write `assigned: group`, or name another group")
+        fix = "write `assigned: individual`, or name another group"
+        if design.kind == PERIODS:
+            fix = f"its arm changes with '{period}': write `assigned: sequence`"
+        raise InputError("assigned", problem, fix)
+    if assigned == "individual":
+        if whole:
+            problem = "every group holds one arm, so individuals were not assigned within groups"
+            raise InputError("assigned", problem, "write `assigned: group`, or name another group")
+        if design.kind == PERIODS:
+            problem = (
+                f"all of a group in one '{period}' are in one arm, so individuals were not assigned "
+                "within groups"
+            )
+            fix = "write `assigned: sequence`, or `assigned: group_period`"
+            raise InputError("assigned", problem, fix)
+    if assigned == "sequence" and whole:
+        problem = "every group is in one arm in all periods, so there are no sequences of arms"
+        raise InputError("assigned", problem, "write `assigned: group`, or leave it out")
+    if assigned in ("group_period", "sequence") and not whole:
+        of_individuals = assigned == "sequence" and design.individual_sequences is not None
+        if design.kind != PERIODS and not of_individuals:
+            problem = f"some group holds several arms in one '{period}'"
+            fix = "write `assigned: individual`, or name another column of periods"
+            raise InputError("assigned", problem, fix)
 
 
 def _warnings(design: Design) -> list[str]:
@@ -398,6 +633,7 @@ def _warnings(design: Design) -> list[str]:
     if design.aliased:
         names = ", ".join(f"'{name}'" for name in design.aliased)
         sentences.append(f"Left out, because other terms of the model already say it: {names}.")
+    sentences += _on_periods(design)
     if design.kind == "mixed":
         n = int((design.arm_of_group < 0).sum())
         sentences.append(f"{n} of {design.n_groups} groups hold several arms, the others one.")
@@ -408,4 +644,32 @@ def _warnings(design: Design) -> list[str]:
         if partial:
             verb = "does" if partial == 1 else "do"
             sentences.append(f"{partial} of {len(arms)} blocks {verb} not hold every arm.")
+    return sentences
+
+
+def _on_periods(design: Design) -> list[str]:
+    """Sentences on sequences that go back, and cells without rows."""
+    sentences: list[str] = []
+    sequences = design.group_sequences
+    if sequences is None:
+        return sentences
+    empty = int((~sequences.present).sum())
+    if empty:
+        verb = "has" if empty == 1 else "have"
+        sentences.append(
+            f"{empty} of {sequences.present.size} cells of a group and a period {verb} no rows."
+        )
+    arms = sequences.arms
+    back = (np.diff((arms != 0).astype(int), axis=1) < 0).any(axis=1)
+    forth = (np.diff((arms != 0).astype(int), axis=1) > 0).any(axis=1)
+    n = int(sequences.n_units[back].sum())
+    if len(design.arm_labels) == 2 and forth.any() and 0 < n <= 0.2 * len(sequences.sequence):
+        some = np.flatnonzero(np.isin(sequences.sequence, np.flatnonzero(back)))[0]
+        verb = "goes" if n == 1 else "go"
+        sentences.append(
+            f"{n} of {design.n_groups} groups {verb} back to '{design.arm_labels[0]}' "
+            f"('{design.group_labels[some]}': "
+            f"{written(arms[sequences.sequence[some]], design.arm_labels)}): if that is an error, "
+            "correct the file."
+        )
     return sentences

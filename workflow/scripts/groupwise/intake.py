@@ -49,7 +49,9 @@ def take_in(
     Parameters
     ----------
     reading, modelling : settings of `data.ingest.ingest` and of `design.make_design`
-    assigned : what was assigned to arms, `individual` or `group`; None where nothing says so
+    assigned
+        What was assigned to arms: `individual`, `group`, `group_period`, `sequence`; None where
+        nothing says so.
     looks : what was seen of all columns of the file; if None it is looked for
     everything : the raw table with all columns, if `raw` has only those in use
 
@@ -62,9 +64,9 @@ def take_in(
     whole = raw if everything is None else everything
     seen = _look(whole, roles, reading, assigned) if looks is None else looks
     roles = ingested.roles
-    modelling = dict(modelling) | {"assigned_with": seen.assigned_with}
+    modelling = dict(modelling) | {"assigned_with": seen.assigned_with, "assigned": assigned}
     design = make_design(ingested.table, roles, **modelling)
-    check_assigned(design, assigned)
+    check_assigned(design, roles.period)
     described = describe(design)
     understood = {
         "roles": _listed_roles(roles),
@@ -109,6 +111,7 @@ def _listed_roles(roles: Roles) -> dict[str, Any]:
     return {
         "block": roles.block,
         "second_group": roles.second_group,
+        "period": roles.period,
         "covariates": list(roles.covariates),
         "outcome": roles.outcome,
         "treatment": roles.treatment,

@@ -51,6 +51,8 @@ class Sample:
     block_name: str | None
     conf_level: float = 0.95
     second_name: str | None = None
+    period_name: str | None = None
+    individual_name: str | None = None
     resampling: Resampling = Resampling()
     methods: tuple[str, ...] | None = None
     response: Response = CONTINUOUS
@@ -58,6 +60,12 @@ class Sample:
     def asks(self, method: str) -> bool:
         """Is a method wanted? Those that take long are left out where they are not."""
         return self.methods is None or method in self.methods
+
+    def level_name(self, grouping: str) -> str:
+        """What tables call the levels of `group`, `block`, `second`, `cell` or `individual`."""
+        if grouping == "cell":
+            return f"{self.group_name} by {self.period_name}"
+        return str(getattr(self, f"{grouping}_name"))
 
     def who(self, specification: str, method: str) -> dict[str, str]:
         """The columns that say whose a row is."""
@@ -82,6 +90,7 @@ def sample_of(
         random_slopes=understood["random_slopes"],
         rank_deficient=understood["rank_deficient"],
         assigned_with=understood.get("assigned_with"),
+        assigned=understood.get("assigned"),
     )
     return Sample(
         design=design,
@@ -91,6 +100,8 @@ def sample_of(
         block_name=roles.block,
         conf_level=understood["conf_level"],
         second_name=roles.second_group,
+        period_name=roles.period,
+        individual_name=roles.individual,
         resampling=Resampling(**(resampling or {})),
         methods=methods,
     )

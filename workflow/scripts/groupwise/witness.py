@@ -126,7 +126,7 @@ def _std_dev(
         return {"residual": float(rows["value"].iloc[0])} if len(rows) else {}
     table = tables["variance_components"]
     names = {sample.group_name: "group", "Residual": "residual"}
-    names |= {str(sample.block_name): "block", str(sample.second_name): "second"}
+    names |= {sample.level_name(each): each for each in ("block", "second", "cell", "individual")}
     reml = table[(table["estimator"] == "reml") & table["group"].isin(list(names))]
     return {
         names[group] + (f": {term}" if term not in ("", "Intercept") else ""): float(value)
@@ -264,11 +264,13 @@ def _mixed_lm(
 ) -> tuple[np.ndarray, dict[str, float], np.ndarray] | None:
     """Effects (p,), standard deviations by name, and theta in the order of our terms."""
     term = terms[0]
+    outer, inner = term, terms[1:]
     if len(terms) > 1:
         ones = np.ones((design.n_obs, 1))
-        assert design.block is not None
-        nested = _nested(design.group, design.block)
-        model = MixedLM(y, design.X, groups=design.block, exog_re=ones, exog_vc=nested)
+        outer = next((each for each in terms if each.name == "block"), term)
+        inner = [each for each in terms if each is not outer]
+        nested = _nested([(each.name, each.codes) for each in inner], outer.codes)
+        model = MixedLM(y, design.X, groups=outer.codes, exog_re=ones, exog_vc=nested)
     elif term.correlated:
         model = MixedLM(y, design.X, groups=term.codes, exog_re=term.Zcols)
     else:
@@ -282,7 +284,8 @@ def _mixed_lm(
             return None
     residual, effects = float(fit.scale), np.asarray(fit.fe_params)
     if len(terms) > 1:
-        variances = {"group": float(fit.vcomp[0]), "block": float(np.asarray(fit.cov_re)[0, 0])}
+        variances = dict(zip([each.name for each in inner], map(float, fit.vcomp), strict=True))
+        variances[outer.name] = float(np.asarray(fit.cov_re)[0, 0])
         cov = None
     else:
         cov = np.asarray(fit.cov_re) if term.correlated else np.diag(fit.vcomp)
@@ -315,15 +318,18 @@ def _factor(term: RandomTerm, relative: np.ndarray) -> np.ndarray:
     return np.array([Lambda[i, j] for i, j in term.entries])
 
 
-def _nested(group: np.ndarray, block: np.ndarray) -> VCSpec:
-    """statsmodels' description of groups nested in blocks: an indicator matrix per block."""
+def _nested(inner: list[tuple[str, np.ndarray]], outer: np.ndarray) -> VCSpec:
+    """statsmodels' description of groupings nested in an outer one: an indicator matrix per level."""
+    rows = [np.flatnonzero(outer == each) for each in range(outer.max() + 1)]
     names, matrices = [], []
-    for each in range(block.max() + 1):
-        members = group[block == each]
-        groups = np.unique(members)
-        names.append([str(g) for g in groups])
-        matrices.append((members[:, None] == groups).astype(float))
-    return VCSpec(["group"], [names], [matrices])
+    for _, codes in inner:
+        members = [codes[some] for some in rows]
+        levels = [np.unique(each) for each in members]
+        names.append([list(map(str, each)) for each in levels])
+        matrices.append(
+            [(m[:, None] == each).astype(float) for m, each in zip(members, levels, strict=True)]
+        )
+    return VCSpec([name for name, _ in inner], names, matrices)
 
 
 def _independent(term: RandomTerm) -> VCSpec:

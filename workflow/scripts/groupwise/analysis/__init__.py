@@ -34,9 +34,12 @@ def analyse(
     reference: str | float | None = None,
     block: str | Sequence[str] | None = None,
     second_group: str | Sequence[str] | None = None,
+    period: str | None = None,
     individual: str | Sequence[str] | None = None,
     covariates: Sequence[str] = (),
     levels: Sequence[str | float] | Mapping[Any, str] | None = None,
+    periods: Sequence[str | float] | None = None,
+    untreated_periods: Sequence[str | float] = (),
     where: Mapping[str, Any] | None = None,
     recode: Mapping[str, Mapping[Any, Any]] | None = None,
     missing_codes: Codes | None = None,
@@ -70,13 +73,17 @@ def analyse(
     ----------
     table
         One row per individual, or per measurement of one; it is not changed.
-    outcome, treatment, group, block, second_group, individual, covariates
+    outcome, treatment, group, block, second_group, period, individual, covariates
         Names of its columns; lists of them where several make one identifier of a group, block,
         second group or individual.
     reference
         The arm the others are compared with; the first of `levels` if not given.
     levels
         The arms in order, or a mapping from the values in the data to labels.
+    periods
+        The labels of the periods in order, where these do not tell it.
+    untreated_periods
+        Periods in which no group had its treatment yet: their rows are in the reference arm.
     methods
         Those to ask, all if not given. The wild bootstrap, the parametric bootstrap, profile
         likelihood and randomisation take longest.

@@ -27,7 +27,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "one_arm_blocks": ("keep", "drop"),
     "missing": ("drop", "error"),
     "ungrouped": ("drop", "own_group"),
-    "assigned": ("individual", "group"),
+    "assigned": ("individual", "group", "group_period", "sequence"),
 }
 CONDITIONS = ("min", "max", "not", "missing")
 LEAST = {
@@ -41,7 +41,8 @@ LEAST = {
 
 READING = (
     *("missing", "missing_codes", "where", "recode", "baseline", "ungrouped", "outcome_as"),
-    *("singletons", "one_arm_blocks", "most_dropped", "reference", "levels"),
+    *("singletons", "one_arm_blocks", "most_dropped", "reference", "levels", "periods"),
+    "untreated_periods",
 )
 MODELLING = ("blocks_as", "random_slopes", "rank_deficient")
 PLACES = {"file": "table", "roles": "table"}

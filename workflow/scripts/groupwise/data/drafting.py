@@ -68,25 +68,26 @@ def settings(
     if layout.ungrouped:
         why = "guess: each row without a group is a group of its own, independent of all others"
         drafted.append(DraftSetting("ungrouped", "own_group", why))
-    if layout.period is not None:
-        drafted.append(
-            DraftSetting("categorical", [layout.period], "guess: each period has its own mean")
-        )
+    if layout.untreated is not None:
+        time, value = layout.untreated
+        why = f"guess: at {time} {value} no group had its treatment yet"
+        drafted.append(DraftSetting("untreated_periods", [as_plain(value)], why))
     return drafted
 
 
 def remarks(layout: GuessedLayout) -> list[str]:
     """Sentences on what the draft cannot settle: periods, and who is a row."""
+    period = layout.roles["period"].name if "period" in layout.roles else None
     sentences = [
         f"{name}: looks like a period; it is no group, no block and no outcome"
         for name in layout.times
-        if name != layout.period
+        if name != period
     ]
     if layout.period is not None:
         sentences.append(
             f"{layout.period}: whole groups change their arm with it, as in a stepped wedge or a "
             "crossover of groups. Rows were not randomised within groups, and what changes over time "
-            "must not count as an effect: this is why it is a covariate"
+            "must not count as an effect"
         )
     who = layout.individual
     if who is not None:

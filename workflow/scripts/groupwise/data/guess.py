@@ -31,8 +31,6 @@ LEAST_OUTCOME = 0.7
 MOST_LETTERS = 3
 """Arms that are letters stand for words where they are few."""
 LEAST_TWO_VALUED = 1.0
-LEAST_TOGETHER = 1.5
-"""So many rows of a group at one time on average share something that others do not."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ class GuessedLayout:
     baseline : the time and its value before the treatment, if rows of that time are a pretest
     empty_group : the column of groups and its label for rows without one, as `none`
     period : the time with which whole groups change their arm
+    untreated : the time and its value before the treatment, where groups were measured at both
     ungrouped : whether the rows of whole arms have no group
     pretest : the column with the outcome as it was before the treatment
     """
@@ -69,6 +68,7 @@ class GuessedLayout:
     individual: Individual | None = None
     baseline: tuple[str, object] | None = None
     period: str | None = None
+    untreated: tuple[str, object] | None = None
     ungrouped: bool = False
     outcome_values: Mapping[str, int] | None = field(default=None)
     pretest: str | None = None
@@ -100,8 +100,14 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     if who is not None and sure:
         roles["individual"] = Guess(who.key, f"each has {rows_each(who)}")
     period = _period(structure, treatment.name, group.name, times)
-    if period is not None and group.name is not None:
-        roles |= _shared_at_one_time(structure, group.name, period)
+    untreated = None
+    if period is not None:
+        why = "whole groups change their arm with it; each period has its own mean"
+        roles["period"] = Guess(period, why)
+    else:
+        untreated = _untreated(structure, treatment.name, group.name, who, times)
+    if untreated is not None:
+        roles["period"] = Guess(untreated[0], "groups were measured before the treatment and after")
     values = two_values(structure, str(outcome.name)) if outcome.name in structure.columns else None
     return GuessedLayout(
         roles=roles,
@@ -109,6 +115,7 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
         individual=who,
         baseline=_baseline(structure, treatment.name, who),
         period=period,
+        untreated=untreated,
         ungrouped=ungrouped,
         outcome_values=values,
         pretest=_pretest(structure, outcome.name, roles),
@@ -316,10 +323,26 @@ def _period(
     return period_of_treatment(structure, treatment, group, times)
 
 
-def _shared_at_one_time(structure: Structure, group: Key, period: str) -> dict[str, Guess]:
-    """The members of a group at one time as second group, where several rows are of one time."""
-    cell = (*(group if isinstance(group, tuple) else (group,)), period)
-    if structure.counts(cell).mean() < LEAST_TOGETHER:
-        return {}
-    why = f"what members of one {sized(group)} share at one time"
-    return {"second_group": Guess(cell, why)}
+def _untreated(
+    structure: Structure,
+    treatment: Key | None,
+    group: Key | None,
+    who: Individual | None,
+    times: Sequence[str],
+) -> tuple[str, object] | None:
+    """The time and its value before the treatment, where groups in one arm each were measured at both.
+
+    Where individuals are known it is a covariate instead (`_baseline`).
+    """
+    if not isinstance(treatment, str) or group is None or (who is not None and who.sure):
+        return None
+    if not one_arm_each(structure, group, treatment):
+        return None
+    for time in times:
+        early = before(structure, time)
+        keys = group if isinstance(group, tuple) else (group,)
+        cells = structure.n_levels((*keys, time))
+        everywhere = cells >= 0.8 * structure.n_levels(group) * structure.columns[time].levels
+        if early is not None and everywhere and not structure.follows(group, time):
+            return time, early
+    return None

@@ -11,9 +11,10 @@ import pandas as pd
 
 from groupwise.data import prepare, suspect
 from groupwise.data.codes import Codes
-from groupwise.data.errors import InputError
+from groupwise.data.errors import InputError, nearest
 from groupwise.data.labels import labels, relabelled
 from groupwise.data.losses import Losses, check_losses
+from groupwise.data.period_order import ordered_periods
 from groupwise.data.undeclared import check_undeclared
 from groupwise.data.validate import (
     Roles,
@@ -62,6 +63,8 @@ def ingest(
     *,
     reference: str | None = None,
     levels: Sequence[str] | Mapping[str, str] | None = None,
+    periods: Sequence[object] | None = None,
+    untreated_periods: Sequence[object] = (),
     missing: str = "drop",
     missing_codes: Codes | None = None,
     where: Mapping[str, Any] | None = None,
@@ -86,6 +89,10 @@ def ingest(
         The arm the others are compared with; the first of `levels` by default.
     levels
         The arms in order, or a mapping from the values in the data to labels.
+    periods
+        The labels of the periods in order, where these do not tell it.
+    untreated_periods
+        Periods in which no group had its treatment yet: their rows are in the reference arm.
     missing
         `drop` drops rows with a missing value in any role; `error` refuses them.
     missing_codes
@@ -134,6 +141,16 @@ def ingest(
     table[roles.treatment] = table[roles.treatment].cat.set_categories(order, ordered=True)
     for column in table.columns[table.dtypes == "category"].drop(roles.treatment):
         table[column] = table[column].cat.remove_unused_categories()
+    if roles.period is not None:
+        order = ordered_periods(list(table[roles.period].cat.categories), periods)
+        table[roles.period] = table[roles.period].cat.set_categories(order, ordered=True)
+        if len(order) == 1:
+            warnings.append(
+                f"All rows are of one '{roles.period}', '{order[0]}': nothing changes over time here."
+            )
+    if untreated_periods:
+        before = _untreated(table, roles, untreated_periods)
+        table.loc[before, roles.treatment] = table[roles.treatment].cat.categories[0]
     check_groups(table, roles)
     check_varies(table[roles.outcome])
     two_values = _two_values(table[roles.outcome])
@@ -144,6 +161,26 @@ def ingest(
         outcome["two_values"] = True
     dropped = {reason: n for reason, n in dropped.items() if n}
     return Ingested(table, roles, n_read, dropped, counted, outcome, warnings, alerts)
+
+
+def _untreated(table: pd.DataFrame, roles: Roles, periods: Sequence[object]) -> pd.Series:
+    """Which rows are from before the treatment."""
+    if roles.period is None:
+        problem = "nothing says in which period a row was measured"
+        fix = "name the column as `period` under `roles`"
+        raise InputError("untreated_periods", problem, fix)
+    labelled = list(table[roles.period].cat.categories)
+    found = []
+    for each in periods:
+        label = matching(each, labelled)
+        if label is None:
+            problem = f"no row has the period '{each}'"
+            raise InputError("untreated_periods", problem, nearest(str(each), labelled))
+        found.append(label)
+    if len(set(found)) == len(labelled):
+        problem = "every period is listed, so no row would have a treatment"
+        raise InputError("untreated_periods", problem, "list those before the treatment only")
+    return table[roles.period].isin(found)
 
 
 def chosen(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise.data import suspect
+from groupwise.data.errors import InputError
 from groupwise.data.labels import labels
 from groupwise.data.prepare import baseline_name
 from groupwise.data.repeats import before, restarted
@@ -48,7 +49,12 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
     Parameters
     ----------
     assigned
-        What the configuration says was assigned: `individual`, `group`, or nothing.
+        What the configuration says was assigned, or nothing.
+
+    Raises
+    ------
+    InputError
+        For individuals that were assigned, it says, where all of a group at one time are in one arm.
     """
     structure = Structure(table)
     used = {*roles.columns, *roles.columns_read}
@@ -56,14 +62,15 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
     person = _individual(structure, roles, others)
     row, warnings = _row(structure, roles, person)
     alerts = _before_and_after(structure, roles, person, others)
-    goes_with = _measured_again(structure, roles)
-    if goes_with is None and assigned != "individual":
+    goes_with = None
+    if not _is_explained(structure, roles):
         goes_with = treatment_goes_with(structure, roles, [*roles.covariates, *others])
+    if goes_with is not None and assigned == "individual":
+        if is_time(structure, goes_with):
+            raise InputError("assigned", *_contradiction(roles, goes_with))
+        goes_with = None
     if goes_with is not None:
-        if _is_settled(structure, roles, goes_with):
-            warnings.append(_goes_with(structure, roles, goes_with))
-        else:
-            alerts.append(_goes_with(structure, roles, goes_with))
+        alerts.append(_goes_with(structure, roles, goes_with))
     elif outer := restarts_in(structure, roles.group, others):
         alerts.append(_restarts(roles, outer))
     alerts += [*_spellings(table, roles), *_strays(structure, roles)]
@@ -71,14 +78,21 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
     return Looks(row, goes_with, tuple(alerts), tuple(warnings))
 
 
-def _measured_again(structure: Structure, roles: Roles) -> str | None:
-    """The individual, where groups hold several arms, and each individual several rows of one."""
-    person, arm = roles.individual, roles.treatment
-    if person is None or person == roles.group or structure.follows(roles.group, arm):
-        return None
-    pairs = (roles.group, person)
-    several = structure.n_levels(pairs) < int((structure.codes(pairs) >= 0).sum())
-    return person if several and structure.follows(pairs, arm) else None
+def _is_explained(structure: Structure, roles: Roles) -> bool:
+    """Whether the roles say what was assigned: a group in a period, an individual, or one in a period."""
+    arm, group, period, person = roles.treatment, roles.group, roles.period, roles.individual
+    units: list[tuple[str, ...]] = []
+    if period is not None:
+        units.append((group, period))
+    if person is not None and person != group:
+        units.append((group, person))
+        units += [(group, person, period)] if period is not None else []
+    return any(_repeats(structure, unit) and structure.follows(unit, arm) for unit in units)
+
+
+def _repeats(structure: Structure, unit: tuple[str, ...]) -> bool:
+    """Whether some unit has several rows, or it is an individual in a period."""
+    return len(unit) > 2 or structure.n_levels(unit) < int((structure.codes(unit) >= 0).sum())
 
 
 def shared_id(structure: Structure, group: str, columns: Iterable[str]) -> Key | None:
@@ -193,17 +207,6 @@ def _before_and_after(
     return []
 
 
-def _is_settled(structure: Structure, roles: Roles, column: str) -> bool:
-    """Whether a time is a covariate, and group by time is the second group."""
-    cell = dict(roles.parts).get(str(roles.second_group))
-    named = cell is not None and set(cell) == {roles.group, column}
-    same = roles.second_group is not None and (
-        structure.follows((roles.group, column), roles.second_group)
-        and structure.follows(roles.second_group, column)
-    )
-    return column in roles.covariates and (named or same)
-
-
 def _last(key: Key) -> str:
     return key[-1] if isinstance(key, tuple) else key
 
@@ -216,7 +219,7 @@ def _goes_with(structure: Structure, roles: Roles, column: str) -> str:
         "together: rows were not assigned to arms one by one"
     )
     if is_time(structure, column):
-        return f"{start}. {_with_time(structure, roles, column)} The randomisation test gives no answer."
+        return f"{start}. {_with_time(roles, column)}"
     if rank(column) > rank(group) and not structure.follows(column, group):
         what = f"the labels of '{group}' begin anew in each '{column}'"
         roles_are = f"`group: {_together(roles, column, group)}` under `roles`"
@@ -285,22 +288,24 @@ def _together(roles: Roles, *names: str) -> str:
     return in_yaml(columns if len(columns) > 1 else columns[0])
 
 
-def _with_time(structure: Structure, roles: Roles, column: str) -> str:
+def _with_time(roles: Roles, column: str) -> str:
     """The advice on a treatment that changes with time."""
-    cell = f"`second_group: {_together(roles, roles.group, column)}` under `roles`"
-    if _is_settled(structure, roles, column):
-        return f"'{column}' is adjusted for, and so is what a '{roles.group}' shares at one time."
-    if column in roles.covariates:
-        return (
-            f"'{column}' is adjusted for; what else the members of one '{roles.group}' share at one "
-            f"time is not: {cell} adds it to the mixed model."
-        )
+    instead = " in place of the covariate" if column in roles.covariates else ""
     return (
-        f"It changes with time, and '{column}' has to be adjusted for: "
-        f"`covariates: {in_yaml([*roles.covariates, column])}` under `roles`, `categorical: "
-        f"{in_yaml([column])}`, and "
-        f"{cell} for what members of one '{roles.group}' share at one time."
+        f"It changes with time, and what changes over time counts as an effect here: write "
+        f"`period: {in_yaml(column)}` under `roles`{instead}. Then each '{column}' has its own mean, the "
+        f"members of one '{roles.group}' share more at one time, and what is randomised again is which "
+        f"'{roles.group}' went through which arms."
     )
+
+
+def _contradiction(roles: Roles, column: str) -> tuple[str, str]:
+    """What contradicts that individuals were assigned, and the fix."""
+    problem = (
+        f"all rows of a '{roles.group}' that have one '{column}' are in one arm, so individuals were not "
+        "assigned"
+    )
+    return problem, f"write `period: {in_yaml(column)}` under `roles` and `assigned: sequence`"
 
 
 def _restarts(roles: Roles, outer: str) -> str:

@@ -14,7 +14,7 @@ from groupwise.data.labels import combined, in_order
 from groupwise.data.remedies import why_text
 from groupwise.data.values import as_plain, in_yaml, matching
 
-ROLES = ("outcome", "treatment", "group", "block", "second_group", "individual")
+ROLES = ("outcome", "treatment", "group", "block", "second_group", "period", "individual")
 """Roles that one column plays."""
 IDENTIFIERS = ("group", "block", "second_group", "individual")
 """Roles that several columns together may play: a patient's number within a center."""
@@ -25,6 +25,7 @@ class Roles:
     """Which column plays which part.
 
     `individual` names individuals where rows are several measurements of each; it may be the group.
+    `period` says when a row was measured.
     `parts` lists the columns of each identifier that several columns make together.
     """
 
@@ -34,6 +35,7 @@ class Roles:
     block: str | None = None
     covariates: tuple[str, ...] = ()
     second_group: str | None = None
+    period: str | None = None
     individual: str | None = None
     parts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 

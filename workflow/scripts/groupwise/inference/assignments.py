@@ -110,10 +110,11 @@ class Assignments:
         return labels
 
     def drawn(self, m: int, rng: np.random.Generator) -> np.ndarray:
-        """m assignments at random, int8 of shape (m, n)."""
+        """m assignments at random, of shape (m, n), in the shortest integers that hold the labels."""
         order = np.argsort(rng.random((m, len(self.arm))) + self.block, axis=1)
-        template = self.arm[np.lexsort((self.arm, self.block))].astype(np.int8)
-        labels = np.empty(order.shape, dtype=np.int8)
+        template = self.arm[np.lexsort((self.arm, self.block))]
+        template = template.astype(np.min_scalar_type(-int(self.arm.max()) - 1))
+        labels = np.empty(order.shape, dtype=template.dtype)
         np.put_along_axis(labels, order, np.broadcast_to(template, order.shape), axis=1)
         return labels
 

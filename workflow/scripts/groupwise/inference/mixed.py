@@ -95,9 +95,10 @@ def fit_one(design: Design, y: np.ndarray) -> MixedFit:
 
 
 def random_terms(design: Design) -> list[RandomTerm]:
-    """`group` with an intercept (and the arms' effects where there are slopes), `block`, `second`.
+    """`group` with an intercept (and the arms' effects where there are slopes), and further groupings.
 
-    Blocks have a term where they are random, a second grouping where there is one.
+    `cell` is of groups by periods, `individual` of individuals with several rows; blocks have a term
+    where they are random, a second grouping where there is one.
     """
     ones = design.rows.ones[:, None]
     Z, names = ones, design.arm_labels[:0]
@@ -113,6 +114,11 @@ def random_terms(design: Design) -> list[RandomTerm]:
         terms.append(RandomTerm(design.block, ones, name="block", labels=design.block_labels))
     if design.second is not None:
         terms.append(RandomTerm(design.second, ones, name="second", labels=design.second_labels))
+    if design.has_cells:
+        terms.append(RandomTerm(design.cell, ones, name="cell", labels=design.cell_labels))
+    if design.individual is not None:
+        labels = design.individual_labels
+        terms.append(RandomTerm(design.individual, ones, name="individual", labels=labels))
     return terms
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import linalg
@@ -61,7 +62,7 @@ class Units:
     Attributes
     ----------
     arm, block : (u,) codes from 0
-    covariates : (u, c)
+    covariates : (u, c) periods included
     unit : (n,) the unit of each row
     rows : what the rows are
     problem : why these units were not assigned; empty where they may have been
@@ -76,15 +77,31 @@ class Units:
 
     @classmethod
     def of(cls, design: Design) -> Units:
-        """Groups in their blocks; where the treatment varies in groups, individuals in groups."""
-        X = design.X[:, design.columns("covariate")]
-        if design.kind not in ("between", "blocked"):
-            unit = np.arange(design.n_obs)
+        """What the design assigned, whole: groups, groups in one period, individuals, or rows.
+
+        Groups are permuted in their blocks, all others in their groups.
+        """
+        X = design.X[:, design.columns("covariate", "period")]
+        bearer = design.assignment.bearer
+        if bearer == "row":
+            unit = np.arange(len(design.X))
             return cls(design.arm, design.group, X, unit, design.rows, _problem(design))
-        block = np.zeros_like(design.group) if design.block is None else design.block
-        first = design.first_of_group
-        covariates = design.group_means(X.T).T
-        return cls(design.arm[first], block[first], covariates, design.group, design.rows)
+        unit, first = design.group, design.first_of_group
+        block = np.zeros_like(unit) if design.block is None else design.block
+        if bearer != "group":
+            unit, block = design.grouping(bearer)[0], design.group
+            first = np.unique(unit, return_index=True)[1]
+        size = design.rows.sizes(unit, len(first))
+        covariates = sum_by(X.T * design.rows.ones, unit, len(first)) / size
+        return cls(design.arm[first], block[first], covariates.T, unit, design.rows)
+
+    def relabelled(self, places: np.ndarray) -> Units:
+        """The same units with arm j called places[j]."""
+        return replace(self, arm=places[self.arm])
+
+    def comparison(self, arms: tuple[int, ...]) -> Comparison:
+        """The fixed part of a test between these arms."""
+        return Comparison.of(self, arms)
 
     def values(self, y: np.ndarray) -> np.ndarray:
         """Outcomes of the units, shape (..., u), from those in the rows, shape (..., n)."""
@@ -194,6 +211,19 @@ class Comparison:
         return np.array(
             [self._without_covariates((labels == j) - share[:, j]) for j in range(1, self.q + 1)]
         )
+
+    @property
+    def observed_labels(self) -> np.ndarray:
+        """(1, m): the assignment that was made."""
+        return self.assignments.arm[None]
+
+    def curve(self, values: np.ndarray, effort: Effort) -> ShiftCurve:
+        """See `shift_curve`."""
+        return shift_curve(self, values, effort)
+
+    def wald(self, labels: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """Wald statistics (R, a) of outcomes (R, m) under a assignments."""
+        return _wald(Forms.of(self, labels), Y)
 
     @property
     def _block(self) -> np.ndarray:
@@ -421,6 +451,52 @@ class OmnibusTest:
     p_high: np.ndarray
 
 
+class Compared(Protocol):
+    """What a test asks of the fixed part of a comparison: `Comparison` has it, and that of sequences."""
+
+    @property
+    def assignments(self) -> Assignments: ...
+    @property
+    def problem(self) -> str:
+        """Why there can be no test; empty when there can."""
+
+    @property
+    def q(self) -> int:
+        """Arms that are compared with the first."""
+
+    @property
+    def observed_labels(self) -> np.ndarray:
+        """(1, m): the assignment that was made."""
+
+    def outcome(self, values: np.ndarray) -> np.ndarray:
+        """(R, ...) what blocks, periods and covariates leave of the outcomes of units, (R, u)."""
+
+    def curve(self, values: np.ndarray, effort: Effort) -> ShiftCurve:
+        """The statistic of a pair of arms under every assignment."""
+
+    def wald(self, labels: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """Wald statistics (R, a) of outcomes (R, ...) under a assignments."""
+
+
+class Randomized(Protocol):
+    """What a test asks of units: `Units` and `sequence_permutation.SequenceUnits` have it."""
+
+    @property
+    def arm(self) -> np.ndarray: ...
+
+    def values(self, y: np.ndarray) -> np.ndarray:
+        """Outcomes of the units, (..., u), from those of rows (..., n)."""
+
+    def sorted(self, values: np.ndarray) -> tuple[Any, np.ndarray]:
+        """Units and outcomes (u,) in an order that neither rows nor names nor scale determine."""
+
+    def relabelled(self, places: np.ndarray) -> Any:
+        """The same units with arm j called places[j]."""
+
+    def comparison(self, arms: tuple[int, ...]) -> Compared:
+        """The fixed part of a test between these arms."""
+
+
 def shift_curve(comparison: Comparison, values: np.ndarray, effort: Effort) -> ShiftCurve:
     """Go through the assignments of two arms once; `values` (R, u) are the outcomes of the units.
 
@@ -430,10 +506,10 @@ def shift_curve(comparison: Comparison, values: np.ndarray, effort: Effort) -> S
     W f g are expanded in e, D and g.
     """
     plan = AssignmentPlan.of(comparison.assignments, effort)
-    y = _cleaned(comparison.outcome(values), values)
+    y = without_rounding(comparison.outcome(values), values)
     o, W = comparison.observed.D[0, 0], comparison.observed.W[0, 0]
     estimate = y @ comparison.observed.B[0, 0]
-    e = _cleaned(y - estimate[:, None] * o, values)
+    e = without_rounding(y - estimate[:, None] * o, values)
     chunks = [_curve_chunk(Forms.of(comparison, labels), e, o) for labels in plan.chunks()]
     a, v0, v1, r, v2 = (np.concatenate(part, axis=-1) for part in zip(*chunks, strict=True))
     return ShiftCurve(estimate, e**2 @ W, a, v0, v1, r, v2, plan)
@@ -452,7 +528,7 @@ def _curve_chunk(forms: Forms, e: np.ndarray, o: np.ndarray) -> tuple[np.ndarray
 
 
 def compare_pair(
-    units: Units,
+    units: Randomized,
     values: np.ndarray,
     pair: tuple[int, int],
     *,
@@ -480,11 +556,11 @@ def compare_pair(
             units, values, other_way, effort=effort, conf_level=conf_level, histogram=histogram
         )
         return test.reversed()
-    shape, comparison = values.shape[:-1], Comparison.of(units, pair)
+    shape, comparison = values.shape[:-1], units.comparison(pair)
     if comparison.problem:
         no, gaps = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
         return PairTest(None, comparison.problem, gaps, *[no] * 8)
-    curve = shift_curve(comparison, values.reshape(-1, values.shape[-1]), effort.apart(*pair))
+    curve = comparison.curve(values.reshape(-1, values.shape[-1]), effort.apart(*pair))
     test = _pair_test(curve, shape, conf_level)
     if not histogram:
         return test
@@ -512,21 +588,21 @@ def _pair_test(curve: ShiftCurve, shape: tuple[int, ...], conf_level: float | No
     return PairTest(curve.plan, "", *(each.reshape(shape) for each in results))
 
 
-def compare_all(units: Units, values: np.ndarray, *, effort: Effort) -> OmnibusTest:
+def compare_all(units: Randomized, values: np.ndarray, *, effort: Effort) -> OmnibusTest:
     """Test that no arm has an effect on any unit; `values` (..., u) are the units' outcomes."""
     shape, arms = values.shape[:-1], tuple(range(units.arm.max() + 1))
-    q, comparison = len(arms) - 1, Comparison.of(units, arms)
+    q, comparison = len(arms) - 1, units.comparison(arms)
     if comparison.problem:
         return OmnibusTest(None, comparison.problem, q, *[np.full(shape, np.nan)] * 4)
     values = values.reshape(-1, values.shape[-1])
-    Y = _cleaned(comparison.outcome(values), values)
-    observed = _wald(comparison.observed, Y)[:, 0]
+    Y = without_rounding(comparison.outcome(values), values)
+    observed = comparison.wald(comparison.observed_labels, Y)[:, 0]
     plan, exceed = (
         AssignmentPlan.of(comparison.assignments, effort.apart(*arms)),
         np.zeros(len(Y), dtype=int),
     )
     for labels in plan.chunks():
-        exceed += _as_large(observed[:, None], _wald(Forms.of(comparison, labels), Y)).sum(axis=1)
+        exceed += _as_large(observed[:, None], comparison.wald(labels, Y)).sum(axis=1)
     results = (observed / q, _p_value(exceed, plan), *_monte_carlo(exceed, plan))
     return OmnibusTest(plan, "", q, *(each.reshape(shape) for each in results))
 
@@ -537,12 +613,12 @@ def _wald(forms: Forms, Y: np.ndarray) -> np.ndarray:
     for y in Y:
         effects = forms.effects(y)
         e = forms.residuals(y, effects)
-        statistics.append(_quadratic_form(forms.covariance(e, e), effects))
+        statistics.append(quadratic_form(forms.covariance(e, e), effects))
     wald = np.array(statistics)
     return np.where(wald > FAR**4, np.inf, wald)  # residuals that are rounding errors
 
 
-def _quadratic_form(V: np.ndarray, b: np.ndarray) -> np.ndarray:
+def quadratic_form(V: np.ndarray, b: np.ndarray) -> np.ndarray:
     """b' V^-1 b for V (q, q, a) and b (q, a), by elimination; infinite where V has no inverse."""
     V, b, total = V.copy(), b.copy(), np.zeros(b.shape[1])
     for p in range(len(b)):
@@ -703,8 +779,9 @@ def _means(values: np.ndarray, code: np.ndarray) -> np.ndarray:
     return means
 
 
-def _cleaned(residual: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Rows of residuals, with those that are rounding errors of `values` set to 0."""
+def without_rounding(residual: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Residuals (R, ...), those of an outcome set to 0 that are rounding errors of values (R, u)."""
     scale = np.abs(values).max(axis=-1, initial=0)
-    rounding = np.abs(residual).max(axis=-1, initial=0) <= CONSTANT * scale
-    return np.where(rounding[:, None], 0.0, residual)
+    largest = np.abs(residual.reshape(len(residual), -1)).max(axis=-1, initial=0)
+    rounding = (largest <= CONSTANT * scale).reshape(-1, *(1,) * (residual.ndim - 1))
+    return np.where(rounding, 0.0, residual)

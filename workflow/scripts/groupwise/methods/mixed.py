@@ -261,18 +261,22 @@ def _component_row(sample: Sample, each: Component, estimator: str) -> dict[str,
 
 def _level_name(sample: Sample, level: str) -> str:
     """The column that a random term is of; for all together their names with a plus."""
-    names = {"group": sample.group_name}
-    if sample.design.block is not None and sample.design.blocks_as == "random":
-        names["block"] = str(sample.block_name)
-    if sample.design.second is not None:
-        names["second"] = str(sample.second_name)
+    design = sample.design
+    there = {
+        "group": True,
+        "block": design.block is not None and design.blocks_as == "random",
+        "second": design.second is not None,
+        "cell": design.has_cells,
+        "individual": design.individual is not None,
+    }
+    names = {name: sample.level_name(name) for name, is_there in there.items() if is_there}
     return (names | {RESIDUAL: "Residual", TOTAL: " + ".join(names.values())})[level]
 
 
 def _random_effects(sample: Sample, fit: MixedFit) -> pd.DataFrame:
     """BLUPs beside the raw deviation: what the fixed effects leave, unshrunken; groups first."""
     residual = sample.y - sample.design.X @ fit.beta
-    order = ["group", "block", "second"].index
+    order = ["group", "block", "second", "cell", "individual"].index
     effects = sorted(mixed.random_effects(fit, sample.design), key=lambda each: order(each.name))
     parts = [_level(sample, each, residual) for each in effects]
     return tidy.concat("random_effects", parts)
@@ -282,12 +286,7 @@ def _level(sample: Sample, effects: RandomEffects, residual: np.ndarray) -> pd.D
     """The effects of one grouping: all levels of a term, then the next term."""
     design, name = sample.design, effects.name
     estimate, std_error = effects.estimate, effects.std_error
-    codes = {"group": design.group, "block": design.block, "second": design.second}[name]
-    labels = {
-        "group": design.group_labels,
-        "block": design.block_labels,
-        "second": design.second_labels,
-    }[name]
+    codes, labels = design.grouping(name)
     assert codes is not None
     arm = np.array([*design.arm_labels, ""], dtype=object)[design.arm_of_group]
     q, size = estimate.shape[1], np.bincount(codes)

@@ -15,14 +15,15 @@ from groupwise.algebra import estimable, row_space
 from groupwise.design import Design
 from groupwise.inference.assignments import AssignmentPlan, Effort, sharing
 from groupwise.inference.randomization import (
-    Comparison,
+    Compared,
     OmnibusTest,
     PairTest,
+    Randomized,
     Units,
     compare_all,
     compare_pair,
-    shift_curve,
 )
+from groupwise.inference.sequence_permutation import SequenceUnits
 from groupwise.methods import About, Fits, Procedure, Request, of_groups, of_individuals
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
@@ -35,6 +36,7 @@ ESTIMANDS = {
     "blocked": "group-average, precision-weighted over blocks",
 }
 WITHIN = "individual-average, precision-weighted over groups"
+SEQUENCES = "cell-average, weighted within periods and within {}s"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Randomization:
     """A design and the units that it randomised."""
 
     design: Design
-    units: Units
+    units: Randomized
 
     @cached_property
     def arms(self) -> list[tuple[int, int]]:
@@ -56,9 +58,9 @@ class Randomization:
         return np.argsort(np.argsort(self.design.arm_labels))
 
     @cached_property
-    def comparisons(self) -> list[Comparison]:
+    def comparisons(self) -> list[Compared]:
         """The comparison, hence the units that are permuted, of each contrast."""
-        return [Comparison.of(self.units, arms) for arms in self.arms]
+        return [self.units.comparison(arms) for arms in self.arms]
 
     def contrasts_in(self, L: np.ndarray) -> list[int]:
         """Which contrasts of the design the rows L (k, p) are; ValueError for any other row."""
@@ -76,10 +78,9 @@ class RandomizationFit:
     y: np.ndarray
     _tests: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def sorted_units(self, i: int) -> tuple[Units, np.ndarray]:
+    def sorted_units(self, i: int) -> tuple[Randomized, np.ndarray]:
         """Units and values of outcome i in an order that neither rows nor names determine."""
-        units = self.prepared.units
-        units = replace(units, arm=self.prepared.places[units.arm])
+        units: Randomized = self.prepared.units.relabelled(self.prepared.places)
         return units.sorted(units.values(self.y[i]))
 
     def pair(self, c: int, i: int, request: Request) -> PairTest:
@@ -112,7 +113,30 @@ class RandomizationFit:
 
 def prepare(design: Design) -> Randomization:
     """The design with its randomised units."""
-    return Randomization(design, Units.of(design))
+    return Randomization(design, units_of(design))
+
+
+def units_of(design: Design) -> Randomized:
+    """What the design assigned: sequences of arms, or arms, to groups, individuals or rows."""
+    assigned = design.assignment
+    if assigned.unit != "sequence":
+        return Units.of(design)
+    by_group = assigned.bearer == "group"
+    sequences = design.group_sequences if by_group else design.individual_sequences
+    assert sequences is not None and design.period is not None
+    unit = design.grouping(assigned.bearer)[0]
+    assert unit is not None
+    unit_first = np.unique(unit, return_index=True)[1]
+    outer = design.block if by_group else design.group
+    block = np.zeros(len(unit_first), dtype=int) if outer is None else outer[unit_first]
+    T = design.n_periods
+    cell = unit * T + design.period
+    X = design.X[:, design.columns("covariate")]
+    units = SequenceUnits(
+        sequences, block, np.zeros((*sequences.observed.shape, 0)), cell, design.rows
+    )
+    covariates = units.values(X.T).T.reshape(*sequences.observed.shape, -1)
+    return replace(units, covariates=covariates)
 
 
 def _effort(request: Request, i: int) -> Effort:
@@ -155,7 +179,7 @@ def _batches(
         return
     values = fit.prepared.units.values(fit.y)
     for batch, effort in _shared(fit, comparison, request):
-        curve = shift_curve(comparison, values[batch], effort.apart(*fit.prepared.arms[c]))
+        curve = comparison.curve(values[batch], effort.apart(*fit.prepared.arms[c]))
         std_error = np.sqrt(curve.variance)
         test_columns = {
             "estimate": curve.estimate,
@@ -170,7 +194,7 @@ def _batches(
 
 
 def _shared(
-    fit: RandomizationFit, comparison: Comparison, request: Request
+    fit: RandomizationFit, comparison: Compared, request: Request
 ) -> list[tuple[slice, Effort]]:
     """Which outcomes share their assignments: all of them where these are all there are."""
     exact = AssignmentPlan.of(comparison.assignments, _effort(request, 0)).exact
@@ -209,7 +233,7 @@ def _means(fit: RandomizationFit, request: Request) -> Inference:
     """Means of the arms by least squares on the units; randomisation gives them no interval."""
     design, units = fit.prepared.design, fit.prepared.units
     X, rows = units.values(design.X.T).T, design.L_means
-    values = units.values(fit.y)
+    X, values = X[X[:, 0] > 0], units.values(fit.y)[:, X[:, 0] > 0]  # cells without rows are 0
     estimate = np.linalg.lstsq(X, values.T, rcond=None)[0].T @ rows.T
     estimate = np.where(estimable(row_space(X), rows), estimate, np.nan)
     missing = Inference.missing(len(rows), request.conf_level).repeated(len(fit.y))
@@ -225,12 +249,16 @@ def _about(prepared: Randomization, request: Request) -> About:
     pairs = [_assignments(each, effort) for each in prepared.comparisons]
     omnibus = pairs[0]
     if len(pairs) > 1:
-        arms = Comparison.of(prepared.units, tuple(range(len(design.arm_labels))))
+        arms = prepared.units.comparison(tuple(range(len(design.arm_labels))))
         omnibus = _assignments(arms, effort)
-    return About(ESTIMANDS.get(design.kind, WITHIN), "HC2", _reference(pairs, omnibus))
+    reference = _reference(pairs, omnibus)
+    assigned = design.assignment
+    if assigned.unit == "sequence":
+        return About(SEQUENCES.format(assigned.bearer), f"sandwich by {assigned.bearer}", reference)
+    return About(ESTIMANDS.get(design.kind, WITHIN), "HC2", reference)
 
 
-def _assignments(comparison: Comparison, effort: Effort) -> AssignmentPlan | None:
+def _assignments(comparison: Compared, effort: Effort) -> AssignmentPlan | None:
     """The assignments that a test goes through, if there is a test."""
     return None if comparison.problem else AssignmentPlan.of(comparison.assignments, effort)
 
@@ -298,8 +326,8 @@ def _monte_carlo(tests: list[tuple[str, PairTest | OmnibusTest]]) -> list[str]:
 
 
 def _needs(design: Design) -> str:
-    """Where individuals were assigned within groups, they are permuted."""
-    return of_groups(design) if design.assigns_groups else of_individuals(design)
+    """Where rows were assigned within groups, they are permuted."""
+    return of_individuals(design) if design.assignment.bearer == "row" else of_groups(design)
 
 
 METHODS: Mapping[str, Procedure] = {

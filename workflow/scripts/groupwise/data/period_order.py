@@ -1,0 +1,141 @@
+"""The order of periods, from their labels: numbers, dates, months, numbered and named stages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from groupwise.data import vocabulary as say
+from groupwise.data.errors import InputError, nearest
+from groupwise.data.labels import natural
+from groupwise.data.units import is_start
+from groupwise.data.values import in_yaml, matching
+
+MOST_PERIODS = 120
+"""A column of more values than this says when a row was measured, and not in which period."""
+
+DATE_FORMS = (
+    *("%Y-%m-%d", "%Y-%m", "%Y/%m/%d", "%Y/%m"),
+    *("%d.%m.%Y", "%d.%m.%y", "%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%m/%Y"),
+    *("%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%Y-%b", "%d %B %Y", "%d %b %Y"),
+)
+"""Ways of writing dates, as `strptime` names them."""
+
+MONTHS = tuple(
+    "january february march april may june july august september october november december".split()
+)
+
+NUMBERED = re.compile(r"(.*?)[ _-]?(\d+(?:\.\d+)?)[ ._-]?(\D*)")
+
+
+def ordered_periods(labels: Sequence[str], levels: Sequence[object] | None = None) -> list[str]:
+    """The labels of periods, the earliest first.
+
+    Parameters
+    ----------
+    labels : those that occur
+    levels : all of them in order, where the configuration lists them
+
+    Raises
+    ------
+    InputError
+        For labels whose order cannot be told, for more labels than periods there can be, and for
+        `levels` that are not the labels.
+    """
+    if levels is not None:
+        return _listed(labels, levels)
+    if len(labels) > MOST_PERIODS:
+        problem = f"it has {len(labels):,} values, which are no periods"
+        fix = "name a column that says in which week, month or wave a row was measured"
+        raise InputError("roles.period", problem, fix)
+    for order in (_numbers, _dates, _months, _numbered, _stages):
+        keys = order(labels)
+        if keys is not None and len(set(keys)) == len(labels):
+            return [label for _, label in sorted(zip(keys, labels, strict=True))]
+    problem = f"the order of the periods {_some(labels)} cannot be told from their labels"
+    fix = f"list them in order, as `periods: {in_yaml(sorted(labels, key=natural))}`"
+    raise InputError("roles.period", problem, fix)
+
+
+def _some(labels: Sequence[str]) -> str:
+    return ", ".join(f"'{each}'" for each in labels[:4]) + (", ..." if len(labels) > 4 else "")
+
+
+def _listed(labels: Sequence[str], levels: Sequence[object]) -> list[str]:
+    listed = []
+    for level in levels:
+        label = matching(level, labels)
+        if label is None:
+            problem = f"no row has the period '{level}'"
+            raise InputError("periods", problem, nearest(str(level), labels))
+        listed.append(label)
+    for label in labels:
+        if label not in listed:
+            problem = f"the data have a period '{label}' that is not listed"
+            raise InputError("periods", problem, "list every period, or leave `periods` out")
+    return listed
+
+
+Keys = list[tuple[float, ...]] | None
+
+
+def _numbers(labels: Sequence[str]) -> Keys:
+    try:
+        return [(float(label),) for label in labels]
+    except ValueError:
+        return None
+
+
+def _dates(labels: Sequence[str]) -> Keys:
+    """Dates in one form; None where two forms fit and give different orders."""
+    fitting = []
+    for form in DATE_FORMS:
+        try:
+            fitting.append([(datetime.strptime(label, form).timestamp(),) for label in labels])  # noqa: DTZ007
+        except (ValueError, OverflowError):
+            continue
+    orders = {tuple(sorted(range(len(labels)), key=keys.__getitem__)) for keys in fitting}
+    return fitting[0] if len(orders) == 1 else None
+
+
+def _months(labels: Sequence[str]) -> Keys:
+    places = []
+    for label in labels:
+        text = label.strip().casefold().removesuffix(".")
+        fits = [i for i, month in enumerate(MONTHS) if len(text) >= 3 and month.startswith(text)]
+        if len(fits) != 1:
+            return None
+        places.append((float(fits[0]),))
+    return places
+
+
+def _numbered(labels: Sequence[str]) -> Keys:
+    """Labels that differ in one number: T1, week 10, 3 months; one may say that it is the start."""
+    keys: list[tuple[float, ...]] = []
+    around = set()
+    for label in labels:
+        match = NUMBERED.fullmatch(label.strip())
+        if match:
+            around.add((match[1].casefold().strip(), _singular(match[3])))
+            keys.append((float(match[2]),))
+        elif is_start(label):
+            keys.append((-1.0,))
+        else:
+            return None
+    return keys if len(around) == 1 else None
+
+
+def _singular(word: str) -> str:
+    return word.casefold().strip().removesuffix("s")
+
+
+def _stages(labels: Sequence[str]) -> Keys:
+    """Before and after, and nothing else."""
+    early = [is_start(label) for label in labels]
+    late = [say.folded(label) in say.AFTER_VALUES for label in labels]
+    if len(labels) != 2 or sum(early) != 1 or not any(late):
+        return None
+    return [(0.0,) if each else (1.0,) for each in early]
+
+

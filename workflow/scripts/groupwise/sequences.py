@@ -1,0 +1,138 @@
+"""The arms that a unit goes through, period by period, and the kinds of designs that they make.
+
+A cell is a unit in a period. Its arm is taken over into periods in which the unit has no rows: from
+both neighbours where they agree, else from the later one, and at the ends from the nearest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+STEPPED_WEDGE = "stepped_wedge"
+BASELINE = "baseline"
+CROSSOVER = "crossover"
+PARALLEL = "parallel"
+LAYOUTS = (STEPPED_WEDGE, BASELINE, CROSSOVER, PARALLEL)
+"""Units that change from the reference to another arm at different times, never back; at one time, or
+never; units that change in both directions, or back; units that stay in one arm."""
+
+NO_ROWS = -1
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The arms of U units in T periods.
+
+    Attributes
+    ----------
+    observed : (U, T) arm of each cell, -1 where it has no rows
+    sequence : (U,) number of the sequence of each unit, from 0, in the order of their arms
+    arms : (S, T) of each sequence, in every period
+    """
+
+    observed: np.ndarray
+    sequence: np.ndarray
+    arms: np.ndarray
+
+    @classmethod
+    def of(
+        cls, arm: np.ndarray, unit: np.ndarray, period: np.ndarray, n_periods: int
+    ) -> Sequences | None:
+        """The sequences of units, from codes (n,) of rows; None where a cell has rows of two arms."""
+        n_units = int(unit.max()) + 1
+        cell = unit * n_periods + period
+        observed = np.full(n_units * n_periods, NO_ROWS)
+        observed[cell] = arm
+        if (observed[cell] != arm).any():
+            return None
+        observed = observed.reshape(n_units, n_periods)
+        arms, sequence = np.unique(completed(observed), axis=0, return_inverse=True)
+        # The units that change last come last in a picture: those with the most early reference.
+        order = np.lexsort(arms.T[::-1])[::-1]
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        return cls(observed, place[sequence.reshape(-1)], arms[order])
+
+    @property
+    def present(self) -> np.ndarray:
+        """(U, T) which cells have rows."""
+        return self.observed != NO_ROWS
+
+    @cached_property
+    def n_units(self) -> np.ndarray:
+        """(S,) units of each sequence."""
+        return np.bincount(self.sequence, minlength=len(self.arms))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every unit has rows in every period."""
+        return bool(self.present.all())
+
+    @cached_property
+    def arm_of_unit(self) -> np.ndarray:
+        """(U, T) arm of every cell, with or without rows."""
+        return np.asarray(self.arms[self.sequence])
+
+    @cached_property
+    def layout(self) -> str:
+        """One of `LAYOUTS`."""
+        changes = np.diff(self.arms, axis=1)
+        moving = (changes != 0).any(axis=1)
+        if not moving.any():
+            return PARALLEL
+        one_way = (np.count_nonzero(changes, axis=1) <= 1).all() and (
+            self.arms[moving, 0] == 0
+        ).all()
+        if not one_way:
+            return CROSSOVER
+        starts = {int(np.flatnonzero(row)[0]) for row in changes[moving]}
+        stays_treated = (~moving & (self.arms[:, 0] != 0)).any()
+        if len(starts) == 1 and not stays_treated:
+            return BASELINE
+        return STEPPED_WEDGE
+
+    @cached_property
+    def exposure(self) -> np.ndarray:
+        """(U, T) periods since a unit left the reference, itself counted; 0 in the reference.
+
+        By position: a period without rows counts.
+        """
+        treated = self.arm_of_unit != 0
+        time = np.zeros(treated.shape, dtype=int)
+        for t in range(treated.shape[1]):
+            before = time[:, t - 1] if t else 0
+            time[:, t] = np.where(treated[:, t], before + 1, 0)
+        return time
+
+
+def completed(observed: np.ndarray) -> np.ndarray:
+    """(U, T) arms of all cells, from those that have rows (see the module)."""
+    arms = observed.copy()
+    for t in range(arms.shape[1] - 2, -1, -1):  # from the later neighbour
+        arms[:, t] = np.where(arms[:, t] == NO_ROWS, arms[:, t + 1], arms[:, t])
+    for t in range(1, arms.shape[1]):  # at the end from the earlier one
+        arms[:, t] = np.where(arms[:, t] == NO_ROWS, arms[:, t - 1], arms[:, t])
+    return arms
+
+
+def cohort(individual: np.ndarray | None, group: np.ndarray, period: np.ndarray) -> str:
+    """`cross-sectional`, or a `closed` or `open` cohort, from codes (n,) of rows.
+
+    In a closed cohort every individual was measured in each period in which its group was.
+    """
+    if individual is None:
+        return "cross-sectional"
+    seen = Counter(map(tuple, np.unique(np.column_stack([group, individual, period]), axis=0)[:, :2]))
+    periods = Counter(np.unique(np.column_stack([group, period]), axis=0)[:, 0])
+    full = all(n == periods[g] for (g, _), n in seen.items())
+    return "closed" if full else "open"
+
+
+def written(arms: Sequence[int], labels: Sequence[str]) -> str:
+    """A sequence as text: `control, control, new`."""
+    return ", ".join(labels[arm] for arm in arms)
