@@ -23,6 +23,9 @@ never; units that change in both directions, or back; units that stay in one arm
 
 NO_ROWS = -1
 
+MOSTLY = 0.8
+"""Share of the individuals of a closed cohort who miss no period."""
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -123,14 +126,14 @@ def completed(observed: np.ndarray) -> np.ndarray:
 def cohort(individual: np.ndarray | None, group: np.ndarray, period: np.ndarray) -> str:
     """`cross-sectional`, or a `closed` or `open` cohort, from codes (n,) of rows.
 
-    In a closed cohort every individual was measured in each period in which its group was.
+    In a closed cohort individuals were measured in each period in which their group was, but for few.
     """
     if individual is None:
         return "cross-sectional"
     seen = Counter(map(tuple, np.unique(np.column_stack([group, individual, period]), axis=0)[:, :2]))
     periods = Counter(np.unique(np.column_stack([group, period]), axis=0)[:, 0])
-    full = all(n == periods[g] for (g, _), n in seen.items())
-    return "closed" if full else "open"
+    full = np.mean([n == periods[g] for (g, _), n in seen.items()])
+    return "closed" if full >= MOSTLY else "open"
 
 
 def written(arms: Sequence[int], labels: Sequence[str]) -> str:

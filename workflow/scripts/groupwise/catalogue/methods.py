@@ -14,8 +14,9 @@ MEANS, OTHERS = "Group means and dummies", "GEE and randomisation"
 PANELS = (POOLED, MIXED, MEANS, OTHERS)
 """Panels of the general study's figures, from top to bottom."""
 
-DESIGN_KINDS = ("between", "blocked", "within", "mixed")
-"""Kinds of designs: arms of whole groups, in blocks or not; arms that meet in all groups, or in some."""
+DESIGN_KINDS = ("between", "blocked", "periods", "within", "mixed")
+"""Kinds of designs: arms of whole groups, in blocks or not; arms of whole groups that change from period
+to period; arms that meet in all groups, or in some."""
 
 FAST, SLOW, SLOWEST = "fast", "slow", "slowest"
 """Costs of a replicate: slow methods are asked of fewer replicates, the slowest of fewer still."""
@@ -103,7 +104,7 @@ METHODS = {
         phrase="the t test of group means",
         assumption="Each {group} is one observation; the means of {groups} have one variance.",
         panel=MEANS,
-        leads={"between": 2, "blocked": 2},
+        leads={"between": 2, "blocked": 2, "periods": 2},
     ),
     "group_means_weighted": Method(
         specification="group_means",
@@ -177,6 +178,34 @@ METHODS = {
         panel=MIXED,
         cost=SLOWEST,
         general_cost=SLOWEST,
+    ),
+    "mixed_decay": Method(
+        specification="mixed",
+        label="Mixed model, decay",
+        phrase="the mixed model with decay",
+        assumption=(
+            "What members of {a_group} share in two periods is correlated the less, the longer the time "
+            "between them."
+        ),
+        panel=MIXED,
+        cost=SLOW,
+        general_cost=SLOW,
+    ),
+    "mixed_exposure": Method(
+        specification="mixed",
+        label="Mixed model, by exposure time",
+        phrase="the mixed model by exposure time",
+        assumption="The effect may differ with the time since {a_group} began its treatment.",
+        panel=MIXED,
+        cost=SLOW,
+        general_cost=SLOW,
+    ),
+    "mixed_no_periods": Method(
+        specification="mixed",
+        label="Mixed model, periods left out",
+        phrase="the mixed model without periods",
+        assumption="Nothing changes over time, and {a_group} is the same in all periods.",
+        panel=MIXED,
     ),
     "gee_bias_reduced": Method(
         specification="gee",

@@ -95,6 +95,10 @@ def _no_message(sample: Sample, fit: Any, answers: Answers) -> str:
     return ""
 
 
+def _everywhere(design: Design) -> bool:
+    return True
+
+
 def of_individuals(design: Design) -> str:
     """Every outcome of an individual matters."""
     return INDIVIDUALS
@@ -128,6 +132,9 @@ class Procedure:
     message : (sample, fit, answers) -> what a reader of the rows has to know, for one outcome
     skips_blocks : whether coefficients of blocks, of which there can be many, are left out
     needs : (design) -> the most compressed form of a design that it answers in, see `rows`
+    concerns
+        (design) -> whether the method is one of those that a report of such a design lists; not to be
+        listed is not to apply, which has a row with the reason.
     """
 
     about: Callable[[Any, Request], About]
@@ -141,6 +148,7 @@ class Procedure:
     message: Callable[[Sample, Any, Answers], str] = _no_message
     skips_blocks: bool = False
     needs: Callable[[Design], str] = of_individuals
+    concerns: Callable[[Design], bool] = _everywhere
 
 
 @dataclass(frozen=True)
@@ -298,6 +306,11 @@ def method_of(name: str) -> Procedure:
     return all_methods()[name]
 
 
+def concerning(design: Design, names: Iterable[str]) -> list[str]:
+    """Those of some methods that a report of the design lists."""
+    return [name for name in names if method_of(name).concerns(design)]
+
+
 # ---- the tables of one dataset -------------------------------------------------------------------
 
 
@@ -306,7 +319,11 @@ def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
     module = importlib.import_module(f"{__name__}.{specification}")
     request = Request(sample.conf_level, sample.resampling)
     fits = Fits(sample.design, sample.y[None])
-    requested = {name: m for name, m in methods_in(specification).items() if sample.asks(name)}
+    requested = {
+        name: method
+        for name, method in methods_in(specification).items()
+        if sample.asks(name) and method.concerns(sample.design)
+    }
     results = [method_result(sample, specification, name, fits, request) for name in requested]
     tables = tidy.method_tables(
         results,

@@ -20,7 +20,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.design import Design
-from groupwise.inference.wald import f_test, t_inference
+from groupwise.inference.absorbed import absorbed_f, absorbed_t
 from groupwise.methods import About, DoesNotApply, Fits, Procedure, Request, of_kinds
 from groupwise.models.absorbed import AbsorbedFit, Combination, Conventions, GroupParameters
 from groupwise.models.least_squares import normal_loglik
@@ -108,16 +108,6 @@ def fit(prepared: Dummies, y: np.ndarray) -> DummyFit:
     return DummyFit(prepared, prepared.model.fit(y))
 
 
-def _t(fit: AbsorbedFit, rows: Combination, request: Request) -> Inference:
-    """t tests (R, k) with n - rank degrees of freedom."""
-    std_error = np.sqrt(fit.variance)[:, None] * rows.length
-    return t_inference(fit.estimate(rows), std_error, fit.df, request.conf_level)
-
-
-def _f(fit: AbsorbedFit, rows: Combination) -> JointTest:
-    return f_test(fit.estimate(rows), fit.variance[:, None, None] * rows.vcov, fit.df)
-
-
 # ---- comparisons within groups -------------------------------------------------------------------
 
 
@@ -128,11 +118,11 @@ def _within(fit: DummyFit, L: np.ndarray) -> Combination:
 
 
 def _infer(fit: DummyFit, L: np.ndarray, request: Request) -> Inference:
-    return _t(fit.model, _within(fit, L), request)
+    return absorbed_t(fit.model, _within(fit, L), request.conf_level)
 
 
 def _joint(fit: DummyFit, L: np.ndarray, request: Request) -> JointTest:
-    return _f(fit.model, _within(fit, L))
+    return absorbed_f(fit.model, _within(fit, L))
 
 
 def _answers(fit: DummyFit, design: Design, request: Request) -> Answers:
@@ -145,8 +135,8 @@ def _answers(fit: DummyFit, design: Design, request: Request) -> Answers:
         joint = tidy.JointTest.missing(len(contrasts.estimate))
     return Answers(
         contrasts=contrasts,
-        means=_t(fit.model, means, request),
-        coefficients=_t(fit.model, prepared.coefficients(), request),
+        means=absorbed_t(fit.model, means, request.conf_level),
+        coefficients=absorbed_t(fit.model, prepared.coefficients(), request.conf_level),
         omnibus=joint,
     )
 
@@ -226,11 +216,11 @@ def fit_nested(prepared: Nested, y: np.ndarray) -> NestedFit:
 
 
 def _infer_nested(fit: NestedFit, L: np.ndarray, request: Request) -> Inference:
-    return _t(fit.model, fit.prepared.combination(L), request)
+    return absorbed_t(fit.model, fit.prepared.combination(L), request.conf_level)
 
 
 def _joint_nested(fit: NestedFit, L: np.ndarray, request: Request) -> JointTest:
-    return _f(fit.model, fit.prepared.combination(L))
+    return absorbed_f(fit.model, fit.prepared.combination(L))
 
 
 def _message_nested(sample: Sample, fit: NestedFit, answers: Answers) -> str:

@@ -11,8 +11,9 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.design import Design
-from groupwise.inference import mixed
+from groupwise.inference import mixed, period_models
 from groupwise.inference.mixed import MixedFit, MixedModel
+from groupwise.inference.period_models import PeriodFit, PeriodModel
 from groupwise.inference.variance_intervals import RESIDUAL, TOTAL, Component
 from groupwise.methods import About, Fits, Procedure, Request, of_kinds
 from groupwise.models.blups import RandomEffects
@@ -155,6 +156,55 @@ def _method(
     )
 
 
+# ---- further models of designs with periods --------------------------------------------------------
+
+
+def fit_periods(prepared: PeriodModel, y: np.ndarray) -> PeriodFit:
+    """REML fits of outcomes y (R, n)."""
+    return prepared.fit(y)
+
+
+def _infer_periods(fit: PeriodFit, L: np.ndarray, request: Request) -> Inference:
+    return fit.kenward_roger(L, request.conf_level)
+
+
+def _joint_periods(fit: PeriodFit, L: np.ndarray, request: Request) -> JointTest:
+    return fit.kenward_roger_joint(L)
+
+
+def _message_periods(sample: Sample, fit: PeriodFit, answers: Answers) -> str:
+    single = mixed.single(fit.fitted)
+    parts = [single.message if not single.converged or single.singular else ""]
+    if fit.correlation is not None and single.converged:
+        r = float(fit.correlation[0])
+        parts.append(f"Effects of {sample.group_name} in neighbouring periods: correlation {r:.3f}.")
+    return " ".join(filter(None, parts))
+
+
+def _singular_periods(fit: PeriodFit) -> np.ndarray:
+    return fit.singular
+
+
+def _period_method(
+    prepare: Callable[[Design], PeriodModel],
+    estimand: str,
+    concerns: Callable[[Design], bool],
+) -> Procedure:
+    return Procedure(
+        about=lambda model, request: About(
+            estimand, "REML, Kenward-Roger adjusted", "Kenward-Roger"
+        ),
+        prepare=prepare,
+        fit=fit_periods,
+        infer=_infer_periods,
+        joint=_joint_periods,
+        singular=_singular_periods,
+        message=_message_periods,
+        needs=of_kinds,
+        concerns=concerns,
+    )
+
+
 MODEL_BASED = "REML, model-based"
 
 METHODS: Mapping[str, Procedure] = {
@@ -185,6 +235,13 @@ METHODS: Mapping[str, Procedure] = {
     ),
     "mixed_bootstrap": _method(
         "mixed_bootstrap", _about_bootstrap, _bootstrap, _bootstrap_joint, skips_blocks=True
+    ),
+    "mixed_decay": _period_method(period_models.with_decay, ESTIMAND, period_models.has_periods),
+    "mixed_exposure": _period_method(
+        period_models.by_exposure, "average over exposure times", period_models.changes_arms
+    ),
+    "mixed_no_periods": _period_method(
+        period_models.without_periods, ESTIMAND, period_models.has_periods
     ),
 }
 

@@ -50,6 +50,9 @@ from groupwise.rows import Rows
 STARTS = (0.05, 0.25, 1.0, 4.0)
 """Multiples of the identity among which the best Lambda is where the search begins."""
 
+ANGLES = (0.3, 0.9)
+"""With decay, angles among which it begins: correlations of .91 and .39."""
+
 INVISIBLE = 1e-9
 """Relative sds below this add nothing to 1 in double precision when squared: they are 0."""
 
@@ -257,7 +260,12 @@ def search(sums: Outcomes, reml: bool, near: np.ndarray | None = None) -> Minima
 
 def _search(y: Outcomes, reml: bool, near: np.ndarray | None) -> Minima:
     parameters, B = y.x.parameters, len(y)
-    starts = [np.tile(c * parameters.diagonal, (B, 1)) for c in STARTS]
+    angles = ANGLES if parameters.angles.any() else (0.0,)
+    starts = [
+        np.tile(c * parameters.diagonal + a * parameters.angles, (B, 1))
+        for c in STARTS
+        for a in angles
+    ]
     starts = starts if near is None else [near, *starts]
     best = np.argmin([objective(y, theta, reml) for theta in starts], axis=0)
     minima = minimise(_within_reach(y, reml), np.array(starts)[best, np.arange(B)])
@@ -550,7 +558,7 @@ def _information(
     _, hessian = in_theta(x, theta, gradient, 2 * c.u2 / relative[:, None, None] - c.trace2)
     chain = x.parameters.jacobian(theta)
     edge = (chain.swapaxes(-1, -2) @ (c.u / relative[:, None])[..., None])[..., 0]
-    return Information(
+    at = Information(
         vcov=s2 * (turned @ turned.swapaxes(-1, -2)),
         slopes=s2[:, None] * P,
         curvature=s2[:, None, None] * (Q - PP),
@@ -558,6 +566,36 @@ def _information(
         observed=bordered(hessian, edge, N),
         chain=chain,
     )
+    natural = x.parameters.natural(theta)
+    return at if natural is None else _in_fewer(at, natural)
+
+
+def _in_fewer(at: Information, J: np.ndarray) -> Information:
+    """The same in variances and correlations, of which omega is a function with derivatives J.
+
+    Second derivatives of V are left out of the curvature, as by SAS's DDFM=KR(FIRSTORDER): with them
+    the adjusted covariance would depend on which functions of the variances are the parameters.
+    """
+    Jt, r = J.swapaxes(-1, -2), J.shape[-1]
+    inner = Jt @ at.expected[..., :-1, :-1] @ J
+    edge = (Jt @ at.expected[..., :-1, -1:])[..., 0]
+    # d omega / d theta = J times this, by least squares: columns that are 0 in J are 0 here.
+    chain = np.linalg.pinv(J) @ at.chain
+    return Information(
+        vcov=at.vcov,
+        slopes=np.einsum("...rm,...rij->...mij", J, at.slopes),
+        curvature=np.einsum("...rm,...rsij,...sn->...mnij", J, at.curvature, J),
+        expected=bordered(inner, edge, 0.0) + at.expected[..., -1:, -1:] * _corner(r),
+        observed=at.observed,
+        chain=chain,
+    )
+
+
+def _corner(r: int) -> np.ndarray:
+    """(r + 1, r + 1): 1 in the last place."""
+    corner = np.zeros((r + 1, r + 1))
+    corner[-1, -1] = 1
+    return corner
 
 
 def _assemble(
@@ -609,6 +647,8 @@ def _is_flat(sums: Outcomes, theta: np.ndarray, hessian: np.ndarray, reml: bool)
     A criterion that is flat in the logarithm of a sd is so too next to a variance of 0, where only
     curvature in the variance tells: what seems flat is looked at again.
     """
+    if sums.x.parameters.angles.any():
+        return np.zeros(len(theta), dtype=bool)
     variance = _variances(sums.x.parameters, theta)
     flat = np.asarray(_least_curvature(hessian, np.sqrt(variance)) < FLAT)
     for i in map(int, np.flatnonzero(flat)):

@@ -214,7 +214,7 @@ class _Trace:
 
 def traces(x: CrossProducts, e: Eliminated, w: Weighted) -> tuple[np.ndarray, np.ndarray]:
     """t (B, k) and T (B, k, k)."""
-    k, lead = x.parameters.k, np.flatnonzero(x.parameters.factor == x.lead)
+    k, lead = x.parameters.n_omega, np.flatnonzero(x.parameters.factor == x.lead)
     E = np.array([x.parameters.pattern[r] for r in lead])
     t, T = np.empty((len(w.D), k)), np.zeros((len(w.D), k, k))
     t[:, lead] = np.einsum("rij,bji->br", E, (w.D - w.Y).sum(axis=1))
@@ -301,7 +301,7 @@ def forms(
 
     F are (B, G, q, c) and (B, K, m, c); `over_levels` gives all of Q, `by_column` its diagonal.
     """
-    k = x.parameters.k
+    k = x.parameters.n_omega
     parts = [_form_part(x, e, w, F, r) for r in range(k)]
     P = np.stack([_quadratic_form(part, F) for part in parts], axis=1)
     shape = pairing(F[0][:, :0], F[0][:, :0]).shape[1:]
@@ -328,10 +328,12 @@ def _form_part(
 
 
 def _pattern_times(E: np.ndarray, M: np.ndarray) -> np.ndarray:
-    """E M for M (..., q, b) and E (q, q) of zeros with at most one 1 a row."""
+    """E M for M (..., q, b) and E (q, q); where E has one 1 a row at most, without products."""
     if E.shape == (1, 1):
         return M
     rows, columns = np.nonzero(E)
+    if len(rows) != len(np.unique(rows)) or (E[rows, columns] != 1).any():
+        return np.asarray(E @ M)
     out = np.zeros_like(M)
     out[..., rows, :] = M[..., columns, :]
     return out
@@ -415,4 +417,4 @@ def in_theta(
     """Gradient (B, k) and Hessian (B, k, k) with respect to theta, from those in omega."""
     J, Jt = x.parameters.jacobian(theta), x.parameters.jacobian(theta).swapaxes(-1, -2)
     slope = (Jt @ gradient[..., None])[..., 0]
-    return slope, Jt @ hessian @ J + np.tensordot(gradient, x.parameters.T, 1)
+    return slope, Jt @ hessian @ J + x.parameters.second(theta, gradient)

@@ -108,7 +108,7 @@ class LmmStructure:
                 raise ValueError(f"'{term.name}' has {len(term.codes)} rows, X has {n}.")
             if term.n_levels < 2:
                 raise ValueError(f"'{term.name}' has one level only: nothing varies over it.")
-            if term.n_levels * term.q >= self.rows.n_obs:
+            if term.n_levels * term.q >= self.rows.n_obs and not term.decay:
                 raise ValueError(
                     f"'{term.name}' has {term.n_levels * term.q} random effects for "
                     f"{self.rows.n_obs} rows: "

@@ -26,6 +26,9 @@ class RandomTerm:
         A column of ones for an intercept, a covariate for a slope.
     correlated : bool
         Unstructured covariance of the q effects, or (False) diagonal: lme4's `||`.
+    decay : bool
+        The q columns are successive periods: their effects have one variance, and the correlation
+        r^lag (discrete-time decay: Kasza, Hemming, Hooper, Matthews and Forbes 2019), 0 <= r <= 1.
     name, labels, colnames
         Of the grouping factor, its L levels and the q columns; numbered where left empty.
     """
@@ -33,6 +36,7 @@ class RandomTerm:
     codes: np.ndarray
     Zcols: np.ndarray
     correlated: bool = True
+    decay: bool = field(default=False, kw_only=True)
     name: str = "group"
     labels: tuple[str, ...] = ()
     colnames: tuple[str, ...] = ()
@@ -61,7 +65,9 @@ class RandomTerm:
 
     @property
     def entries(self) -> list[tuple[int, int]]:
-        """(row, column) of the free entries of Lambda, column by column."""
+        """(row, column) of the free entries of Lambda, column by column; of decay: sd, and r."""
+        if self.decay:
+            return [(0, 0), (1, 0)]
         if not self.correlated:
             return [(i, i) for i in range(self.q)]
         return [(i, j) for j in range(self.q) for i in range(j, self.q)]
@@ -158,7 +164,18 @@ class Parameters:
 
     @property
     def k(self) -> int:
+        """Number of parameters theta."""
         return len(self.term)
+
+    @property
+    def n_omega(self) -> int:
+        """Number of entries omega."""
+        return len(self.pattern)
+
+    @property
+    def angles(self) -> np.ndarray:
+        """(k,) mask of the parameters that are no entries of a Lambda."""
+        return np.zeros(self.k, dtype=bool)
 
     @property
     def diagonal(self) -> np.ndarray:
@@ -173,6 +190,14 @@ class Parameters:
         """(..., k, k): d omega_r / d theta_m."""
         return np.tensordot(theta, self.T, (-1, 2))
 
+    def second(self, theta: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """(..., k, k): sums over r of gradient_r times the second derivatives of omega_r in theta."""
+        return np.asarray(np.tensordot(gradient, self.T, 1))
+
+    def natural(self, theta: np.ndarray) -> np.ndarray | None:
+        """(..., n_omega, k): derivatives of omega in variances and correlations; None: omega itself."""
+        return None
+
     def covariance(self, omega: np.ndarray) -> list[np.ndarray]:
         """Relative covariance (..., q_f, q_f) of the effects of each factor."""
         G = [np.zeros((*omega.shape[:-1], width, width)) for width in self.widths]
@@ -181,8 +206,92 @@ class Parameters:
         return G
 
 
+@dataclass(frozen=True)
+class DecayParameters(Parameters):
+    """Parameters of which two are of a term with decay: theta_s^2 is its relative variance, and
+    r = cos^2 theta_a the correlation of neighbours.
+
+    omega of that term are its covariances by lag, theta_s^2 r^lag; the cosine makes r = 0 and r = 1
+    interior points, as the square does a variance of 0.
+
+    Attributes
+    ----------
+    sd, angle : which of the k they are
+    lags : (T,) places of its covariances among omega
+    simple : (m, 2) pairs (omega, theta) of all others, omega = theta^2
+    """
+
+    sd: int
+    angle: int
+    lags: np.ndarray
+    simple: np.ndarray
+
+    @property
+    def angles(self) -> np.ndarray:
+        return np.arange(self.k) == self.angle
+
+    def correlation(self, theta: np.ndarray) -> np.ndarray:
+        """(...) r at theta (..., k)."""
+        return np.asarray(np.cos(theta[..., self.angle]) ** 2)
+
+    def _powers(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """r^lag (..., T) and its first two derivatives in r."""
+        r, lag = self.correlation(theta)[..., None], np.arange(len(self.lags))
+        first = lag * r ** np.maximum(lag - 1, 0)
+        second = lag * (lag - 1) * r ** np.maximum(lag - 2, 0)
+        return r**lag, first, second
+
+    def omega(self, theta: np.ndarray) -> np.ndarray:
+        omega = np.empty((*theta.shape[:-1], self.n_omega))
+        omega[..., self.simple[:, 0]] = theta[..., self.simple[:, 1]] ** 2
+        omega[..., self.lags] = theta[..., self.sd, None] ** 2 * self._powers(theta)[0]
+        return omega
+
+    def jacobian(self, theta: np.ndarray) -> np.ndarray:
+        J = np.zeros((*theta.shape[:-1], self.n_omega, self.k))
+        J[..., self.simple[:, 0], self.simple[:, 1]] = 2 * theta[..., self.simple[:, 1]]
+        (power, first, _), s = self._powers(theta), theta[..., self.sd, None]
+        J[..., self.lags, self.sd] = 2 * s * power
+        J[..., self.lags, self.angle] = s**2 * first * self._slope(theta)[0][..., None]
+        return J
+
+    def _slope(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(...) first two derivatives of r in its angle."""
+        twice = 2 * theta[..., self.angle]
+        return -np.sin(twice), -2 * np.cos(twice)
+
+    def second(self, theta: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        H = np.zeros((*theta.shape[:-1], self.k, self.k))
+        H[..., self.simple[:, 1], self.simple[:, 1]] = 2 * gradient[..., self.simple[:, 0]]
+        power, first, second = self._powers(theta)
+        slope, curve = (each[..., None] for each in self._slope(theta))
+        g, s = gradient[..., self.lags], theta[..., self.sd, None]
+        H[..., self.sd, self.sd] = (2 * g * power).sum(axis=-1)
+        mixed = (2 * g * s * first * slope).sum(axis=-1)
+        H[..., self.sd, self.angle] = H[..., self.angle, self.sd] = mixed
+        bend = second * slope**2 + first * curve
+        H[..., self.angle, self.angle] = (g * s**2 * bend).sum(axis=-1)
+        return H
+
+    def natural(self, theta: np.ndarray) -> np.ndarray | None:
+        J = np.zeros((*theta.shape[:-1], self.n_omega, self.k))
+        J[..., self.simple[:, 0], self.simple[:, 1]] = 1
+        power, first, _ = self._powers(theta)
+        J[..., self.lags, self.sd] = power
+        J[..., self.lags, self.angle] = theta[..., self.sd, None] ** 2 * first
+        return J
+
+
 def parameters_of(terms: Sequence[RandomTerm], factors: Sequence[Factor]) -> Parameters:
-    """The parameters of terms in this order, column by column within each: lme4's theta."""
+    """The parameters of terms in this order, column by column within each: lme4's theta.
+
+    Raises
+    ------
+    ValueError
+        For a term with decay beside another, or beside terms with several effects.
+    """
+    if any(term.decay for term in terms):
+        return _with_decay(terms, factors)
     place = {
         t: (f, offset)
         for f, factor in enumerate(factors)
@@ -208,6 +317,45 @@ def parameters_of(terms: Sequence[RandomTerm], factors: Sequence[Factor]) -> Par
     )
 
 
+def _with_decay(terms: Sequence[RandomTerm], factors: Sequence[Factor]) -> DecayParameters:
+    """The parameters of one term with decay and of intercepts."""
+    if sum(term.decay for term in terms) > 1 or any(t.q > 1 and not t.decay for t in terms):
+        raise ValueError("A term with decay can stand beside random intercepts only.")
+    place = {t: f for f, factor in enumerate(factors) for t in factor.terms}
+    if len(set(place.values())) < len(terms):
+        raise ValueError("A term with decay needs a grouping factor that no other term has.")
+    theta, patterns, factor_of, simple = [], [], [], []
+    for t, term in enumerate(terms):
+        factor = factors[place[t]]
+        if term.decay:
+            sd, lags = len(theta), np.arange(term.q) + len(patterns)
+            theta += [(t, 0, 0, 1.0), (t, 1, 0, 1.0)]
+            apart = np.abs(np.subtract.outer(np.arange(term.q), np.arange(term.q)))
+            units = np.outer(factor.scale, factor.scale)
+            patterns += [(apart == lag) * units for lag in range(term.q)]
+            factor_of += [place[t]] * term.q
+        else:
+            simple.append((len(patterns), len(theta)))
+            theta.append((t, 0, 0, float(factor.scale[0])))
+            patterns.append(np.ones((1, 1)))
+            factor_of.append(place[t])
+    term_of, row, column, scale = (np.array(each) for each in zip(*theta, strict=True))
+    return DecayParameters(
+        term=term_of,
+        factor=np.array(factor_of),
+        row=row,
+        column=column,
+        pattern=tuple(patterns),
+        T=np.zeros((0, 0, 0)),
+        scale=scale,
+        widths=tuple(factor.q for factor in factors),
+        sd=sd,
+        angle=sd + 1,
+        lags=lags,
+        simple=np.array(simple, dtype=int).reshape(-1, 2),
+    )
+
+
 def _second_derivatives(entries: list[tuple[int, int, int]]) -> np.ndarray:
     """T: (Lambda Lambda')_ij = sum_l Lambda_il Lambda_jl, so T_(ij),(il),(jl) is 1 (2 if i = j)."""
     index = {entry: r for r, entry in enumerate(entries)}
@@ -229,7 +377,7 @@ def factor_of_covariance(parameters: Parameters, theta: np.ndarray) -> np.ndarra
     """
     theta = theta.copy()
     for t in np.unique(parameters.term):
-        mine = np.flatnonzero(parameters.term == t)
+        mine = np.flatnonzero((parameters.term == t) & ~parameters.angles)
         i, j = parameters.row[mine], parameters.column[mine]
         diagonal = mine[i == j]  # one a column, in order
         theta[:, mine] *= np.where(theta[:, diagonal] < 0, -1.0, 1.0)[:, j]

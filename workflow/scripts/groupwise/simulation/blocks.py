@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise.design import Design
-from groupwise.methods import Replicates, Request, answer, method_of
+from groupwise.methods import Replicates, Request, answer, concerning, method_of
 from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
 from groupwise.simulation.options import Amount
 from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
@@ -92,7 +92,7 @@ def run_block(
 def costs_in(design: Design, methods: Costs) -> dict[str, str]:
     """What a replicate of each method costs in this design."""
     general = not design.has_one_intercept
-    return {name: costs[general] for name, costs in methods.items()}
+    return {name: methods[name][general] for name in concerning(design, methods)}
 
 
 def _by_cost(design: Design, methods: Costs) -> dict[str, tuple[str, ...]]:

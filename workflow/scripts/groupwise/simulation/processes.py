@@ -20,6 +20,12 @@ from groupwise.simulation.options import (
     Options,
 )
 
+MUCH_CAC = 0.25
+"""A cluster autocorrelation is a departure if it differs from the estimate by more than this."""
+
+DECAY = 0.8
+"""Correlation of a group's effects in neighbouring periods under decay, where the estimate is 0 or 1."""
+
 GREATEST_ICC = 0.95
 """An interval's upper end beyond this is simulated here: nothing is left within groups above it."""
 
@@ -41,6 +47,10 @@ class Process:
     size_correlation
         Correlation of group effects with group sizes, within each arm: unweighted means of groups
         keep their expectation, means of individuals do not.
+    cac
+        Cluster autocorrelation: share of the variance between groups that lasts from period to period;
+        None takes the estimate.
+    decay : effects of a group in two periods have the correlation r^lag
     """
 
     residual_df: float = np.inf
@@ -49,6 +59,8 @@ class Process:
     sd_ratio: float = 1.0
     sd_effect: float = 0.0
     size_correlation: float = 0.0
+    cac: float | None = None
+    decay: bool = False
 
     @property
     def form(self) -> str:
@@ -60,7 +72,16 @@ class Process:
     @property
     def normal_groups(self) -> bool:
         """Whether groups alike in size and arm have normal effects of one mean."""
-        return np.isinf(self.group_df) and not self.skewed_groups and self.size_correlation == 0
+        one_mean = self.size_correlation == 0 and self.cac is None and not self.decay
+        return np.isinf(self.group_df) and not self.skewed_groups and one_mean
+
+    def concerns(self, process: EstimatedProcess) -> bool:
+        """Whether it differs from the estimated process: of other than periods every one does."""
+        if self.decay:
+            return process.n_periods > 2
+        if self.cac is None:
+            return True
+        return process.has_cells and abs(self.cac - process.cac) > MUCH_CAC
 
 
 PROCESSES = {
@@ -71,6 +92,9 @@ PROCESSES = {
     "unequal_variance": Process(sd_ratio=2),
     "varying_effects": Process(sd_effect=0.3),
     "informative_sizes": Process(size_correlation=0.7),
+    "lasting_groups": Process(cac=1.0),
+    "changing_groups": Process(cac=0.5),
+    "decay": Process(decay=True),
 }
 """Departures from the model by the name under which they are configured."""
 
@@ -85,14 +109,16 @@ class EstimatedProcess:
     terms, coefficients : names (p) and estimates (p,) of the fixed effects
     effects : (J,) of the arms, 0 for the reference
     std_dev
-        By random term: `group`, `residual`, and where the model has them `block`, `second` and the
-        slopes, as in `group: small`.
-    icc, icc_low, icc_high : group variance over group and residual variance; NaN is not known
+        By random term: `group`, `residual`, and where the model has them `cell` (groups by periods),
+        `individual`, `block`, `second` and the slopes, as in `group: small`.
+    icc, icc_low, icc_high
+        Variance between groups in a period over that of groups and individuals; NaN is not known.
     conf_level : of the limits of the ICC
     std_error : (J - 1,) of the effects of the arms, by the design and these variances
     numbers
         How many numbers an outcome has in each form of the design (`rows`).
     slow_form : the form that methods which draw need
+    n_periods : 1 without periods
     """
 
     arms: tuple[str, ...]
@@ -107,11 +133,41 @@ class EstimatedProcess:
     std_error: np.ndarray
     numbers: Mapping[str, int]
     slow_form: str
+    n_periods: int = 1
+
+    @property
+    def variance_between(self) -> float:
+        """Of groups in one period."""
+        return self._variance("group", "cell")
 
     @property
     def variance(self) -> float:
-        """Of groups and residuals together."""
-        return self.std_dev["group"] ** 2 + self.std_dev["residual"] ** 2
+        """Of groups in one period and of what varies in them."""
+        return self._variance("group", "cell", "individual", "residual")
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether the model has effects of groups in periods."""
+        return "cell" in self.std_dev
+
+    @property
+    def cac(self) -> float:
+        """Cluster autocorrelation; 1 where nothing varies between groups, or from period to period."""
+        between = self.variance_between
+        return self._variance("group") / between if between > 0 else 1.0
+
+    @property
+    def iac(self) -> float:
+        """Individual autocorrelation: share of individuals in the variance within groups."""
+        return self._variance("individual") / self._variance("individual", "residual")
+
+    @property
+    def decay(self) -> float:
+        """Correlation of neighbouring periods that is simulated under decay."""
+        return self.cac if 0 < self.cac < 1 else DECAY
+
+    def _variance(self, *names: str) -> float:
+        return float(sum(self.std_dev.get(name, 0.0) ** 2 for name in names))
 
     @property
     def sd_slope(self) -> np.ndarray:
@@ -142,6 +198,7 @@ class EstimatedProcess:
             "std_error": dict(zip(self.arms[1:], map(float, self.std_error), strict=True)),
             "numbers": dict(self.numbers),
             "slow_form": self.slow_form,
+            "n_periods": self.n_periods,
         }
 
 
@@ -174,6 +231,7 @@ def read_process(content: Mapping[str, Any]) -> EstimatedProcess | NoProcess:
         std_error=np.array(list(content["std_error"].values())),
         numbers=content["numbers"],
         slow_form=content["slow_form"],
+        n_periods=content["n_periods"],
     )
 
 
@@ -304,7 +362,9 @@ def dataset_cases(
         cases.append(Case(f"null, icc {icc:.3f}", icc, none))
         cases.append(Case(f"effect, icc {icc:.3f}", icc, effects))
     middle = icc_grid((process.icc,))[-1]
-    departures = [name for name in processes if name != "normal"]
+    departures = [
+        name for name in processes if name != "normal" and PROCESSES[name].concerns(process)
+    ]
     return (*cases, *(Case(f"null, {name}", middle, none, name) for name in departures))
 
 

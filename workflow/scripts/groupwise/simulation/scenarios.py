@@ -2,6 +2,9 @@
 
     y = mean + effect of the arm + scale of the arm (group effect + residual) [+ block, second group]
 
+With periods the mean has a value for each, a group's effect a part that lasts and a part of each period
+(or, under decay, one that changes gradually), and residuals a part of an individual.
+
 Group effects have the share `icc` of the variance and residuals the rest, whatever their shape, so
 that scenarios differ in one thing at a time. Random numbers come from SeedSequence(seed, spawn_key =
 (scenario, block)), a block being `BLOCK` replicates: what is drawn depends neither on how blocks are
@@ -35,6 +38,7 @@ BLOCK = 500
 STREAMS = (
     *("groups", INDIVIDUALS, "slopes", "blocks", "second"),
     *("rows", "remainder", "means", "squares"),
+    *("cells", "individual"),
 )
 """What is drawn for a block, each with random numbers of its own."""
 
@@ -51,7 +55,9 @@ class Background:
     Attributes
     ----------
     coefficients : (p,) of the columns of X, those of the arms 0
-    variance : of groups and individuals together
+    variance : of groups in a period and individuals together
+    cac, decay : autocorrelations of group effects; 1 without periods (see `EstimatedProcess`)
+    iac : share of individuals, who have several rows, in the variance within groups
     sd_block, sd_second : of random blocks and of a second grouping
     sd_slope : (J,) over groups, of the effect of every arm, where slopes are random
     """
@@ -61,6 +67,9 @@ class Background:
     sd_block: float
     sd_second: float
     sd_slope: np.ndarray
+    cac: float = 1.0
+    decay: float = 1.0
+    iac: float = 0.0
 
     @classmethod
     def plain(cls, design: Design, variance: float = 1.0) -> Background:
@@ -78,6 +87,9 @@ class Background:
             sd_block=process.std_dev.get("block", 0.0),
             sd_second=process.std_dev.get("second", 0.0),
             sd_slope=process.sd_slope,
+            cac=process.cac,
+            decay=process.decay,
+            iac=process.iac,
         )
 
 
@@ -192,12 +204,15 @@ def _draw(scenario: Scenario, form: str, streams: Streams, size: int) -> np.ndar
     """The next `size` replicates, of individuals or groups."""
     design, process, background = scenario.forms.design[form], scenario.process, scenario.background
     ones = design.rows.ones
-    u = _group_effects(scenario, streams["groups"], size)
-    y = np.sqrt(background.variance * scenario.icc) * u[:, design.group] * ones
+    y = _between(scenario, design, streams, size) * ones
     e = _standardised_t(
         streams[form if form == INDIVIDUALS else "rows"], process.residual_df, y.shape
     )
-    y += np.sqrt(background.variance * (1 - scenario.icc)) * e
+    y += np.sqrt(background.variance * (1 - scenario.icc) * (1 - background.iac)) * e
+    if background.iac > 0 and design.individual is not None:
+        lasting = streams["individual"].standard_normal((size, design.individual.max() + 1))
+        sd = np.sqrt(background.variance * (1 - scenario.icc) * background.iac)
+        y += sd * lasting[:, design.individual] * ones
     if process.sd_ratio != 1:
         y *= scenario.spread[design.arm]
     y += design.X @ background.coefficients + scenario.effects[design.arm] * ones
@@ -218,7 +233,8 @@ def _remainder(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
     """(size,) lengths of what varies within cells, which in each arm is of one variance."""
     remaining = scenario.forms.compression.remaining
     squares = chi_squared(streams["remainder"], remaining, size) @ scenario.spread**2
-    return np.sqrt(scenario.background.variance * (1 - scenario.icc) * squares)
+    background = scenario.background
+    return np.sqrt(background.variance * (1 - scenario.icc) * (1 - background.iac) * squares)
 
 
 def _draw_kinds(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
@@ -238,6 +254,25 @@ def _draw_kinds(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
     if design.rows.remainder:
         remainder = _remainder(scenario, streams, size)[:, None]
     return kinds.rows(mean, squares, remainder)
+
+
+def _between(scenario: Scenario, design: Design, streams: Streams, size: int) -> np.ndarray:
+    """(size, n) effects of the groups of rows, in their periods."""
+    process, background = scenario.process, scenario.background
+    sd = np.sqrt(background.variance * scenario.icc)
+    cac = background.cac if process.cac is None else process.cac
+    if process.decay and design.period is not None:
+        T = design.n_periods
+        u = streams["cells"].standard_normal((size, len(design.group_labels), T))
+        for t in range(1, T):
+            r = background.decay
+            u[..., t] = r * u[..., t - 1] + np.sqrt(1 - r**2) * u[..., t]
+        return np.asarray(sd * u[:, design.group, design.period])
+    y: np.ndarray = _group_effects(scenario, streams["groups"], size)[:, design.group]
+    if cac == 1:
+        return sd * y
+    v = streams["cells"].standard_normal((size, len(design.cell_size)))
+    return np.asarray(sd * (np.sqrt(cac) * y + np.sqrt(1 - cac) * v[:, design.cell]))
 
 
 def _group_effects(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:
