@@ -263,6 +263,37 @@ def test_groups_that_differ_without_end_are_blocks() -> None:
     assert np.isnan(model_df(planned(np.array([[0, 1], [0, 1]]), icc=0.1)))
 
 
+def simulated(plan: PeriodPlan, effect: float, dfs: list[float], n: int = 2000) -> list[float]:
+    """How often REML of n experiments rejects, by t tests on so many df."""
+    T, G, arms = plan.n_periods, plan.n_groups, rows_of_groups(plan).ravel()
+    X = np.column_stack([np.tile(np.eye(T), (G, 1)), arms])
+    root = np.linalg.cholesky(plan.cell_cov)
+    errors = np.random.default_rng(0).normal(size=(n, G, T)) @ root.T
+    y = errors.reshape(n, -1) + effect * arms
+    left, same = len(arms) - T - 1, np.kron(np.eye(G), np.ones((T, T)))
+    best, statistic = np.full(n, -np.inf), np.empty(n)
+    for ratio in (0, *np.geomspace(0.01, 100, 50)):
+        W = np.linalg.inv(ratio * same + np.eye(len(arms)))
+        information = X.T @ W @ X
+        B = np.linalg.solve(information, X.T @ W)
+        rss = np.einsum("ni,ij,nj->n", y, W - W @ X @ B, y)
+        logdet = np.linalg.slogdet(W)[1] - np.linalg.slogdet(information)[1]
+        likelihood = logdet / 2 - left / 2 * np.log(rss)
+        t = y @ B[-1] / np.sqrt(rss / left * np.linalg.inv(information)[-1, -1])
+        statistic = np.where(likelihood > best, t, statistic)
+        best = np.maximum(best, likelihood)
+    return [float((np.abs(statistic) > stats.t.isf(0.025, df)).mean()) for df in dfs]
+
+
+def test_power_of_the_mixed_model_is_what_simulation_gives() -> None:
+    plan = planned(stepped_wedge(4), 4, icc=0.115, cac=0.69)
+    effect, dfs = plan.detectable(0.7), [plan.df, model_df(plan)]
+    expected = [plan.power(effect, df=df) for df in dfs]
+    assert_allclose(simulated(plan, effect, dfs), expected, atol=0.025)
+    cautious, as_modelled = simulated(plan, 0.0, dfs)
+    assert cautious < 0.05 and as_modelled == pytest.approx(0.05, abs=0.015)
+
+
 # ---- what must not matter, and what must ---------------------------------------------------------
 
 plans = st.builds(

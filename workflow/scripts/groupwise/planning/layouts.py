@@ -72,3 +72,17 @@ def share_out(n_groups: int, n_sequences: int) -> np.ndarray:
     )
     groups[order[: n_groups % n_sequences]] += 1
     return groups
+
+
+def measured(arms: np.ndarray, sequence: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """(S, T) arms, -1 in periods in which no group of a sequence is measured.
+
+    Parameters
+    ----------
+    arms : (S, T) of each sequence
+    sequence : (G,) of each group
+    present : (G, T) whether a group is measured in a period
+    """
+    groups = np.zeros(arms.shape, dtype=int)
+    np.add.at(groups, sequence, present)
+    return np.where(groups > 0, arms, -1)

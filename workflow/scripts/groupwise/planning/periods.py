@@ -8,8 +8,8 @@ adds its information, a matrix over the periods: nothing is as large as the numb
 Tests compare with t on the number of groups less 2. In parallel designs and in crossovers of two
 periods that is exact: the estimate is a difference of two means of independent groups. In others the
 mixed model has more df if the correlations are what it takes them for (`period_df`), and fewer are
-cautious. For stepped wedges Ouyang et al. (2026) found coverage most consistent with this number,
-by robust standard errors, where random effects are not what the model says.
+cautious. For stepped wedges Ouyang et al. (2026, arXiv 2604.18323) found coverage most consistent
+with this number and robust standard errors, where random effects are not what the model says.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from groupwise.planning.power import NoncentralF, detectable
 from groupwise.planning.sample_size import LARGEST_SIZE, MOST_GROUPS, smallest
 
 NOT_MEASURED = -1
+
+MOST_SEQUENCES = 12
+"""A stepped wedge of more has as many periods, of which few trials have more."""
 
 VANISHES = 1e-10
 """An effect with this share of its information left, given the periods, is not identified."""
@@ -129,9 +132,9 @@ class PeriodPlan:
             information += groups * (X.T @ np.linalg.solve(self.cell_cov[np.ix_(at, at)], X))
         seen = np.diag(information)[:T] > 0
         periods, cross = information[:T, :T][np.ix_(seen, seen)], information[:T, T][seen]
-        own = information[T, T]
-        left = own - cross @ np.linalg.solve(periods, cross)
-        return float(1 / left) if left > VANISHES * own else np.inf
+        alone = information[T, T]
+        left = alone - cross @ np.linalg.solve(periods, cross)
+        return float(1 / left) if left > VANISHES * alone else np.inf
 
     @property
     def std_error(self) -> float:
@@ -214,14 +217,14 @@ def size_needed(
 
 
 def stepped_wedges(plan: PeriodPlan, members: float | None = None) -> list[PeriodPlan]:
-    """Stepped wedges of 2 and more sequences, each of whose numbers divides that of the groups.
+    """Stepped wedges of 2 to `MOST_SEQUENCES` sequences, numbers that divide that of the groups.
 
     S sequences have S + 1 periods. Cells are as large as those of `plan`; or of each group there are
     `members` altogether, in equal parts. Correlations do not depend on how long a period is.
     """
     G = plan.n_groups
     plans = []
-    for n_sequences in (S for S in range(2, G + 1) if G % S == 0):
+    for n_sequences in (S for S in range(2, MOST_SEQUENCES + 1) if G % S == 0):
         size = plan.cell_size if members is None else members / (n_sequences + 1)
         arms = stepped_wedge(n_sequences + 1)
         groups = share_out(G, n_sequences)
