@@ -13,8 +13,11 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from statsmodels.stats.power import FTestAnovaPower, TTestIndPower
 
+from groupwise.planning import periods
 from groupwise.planning.experiments import plan_experiment
+from groupwise.planning.layouts import stepped_wedge
 from groupwise.planning.noncentral import noncentral_f_sf, two_sided_power
+from groupwise.planning.periods import PeriodPlan
 from groupwise.planning.plans import Plan, Variation
 from groupwise.planning.power import omnibus_power, power
 from groupwise.planning.sample_size import groups_needed
@@ -98,3 +101,29 @@ def test_published_example() -> None:
     assert found is not None and found.groups == 16
     made = plan_experiment(found, variation)
     assert_allclose(power(made, "mixed_kenward_roger", 1.0), 0.801766, atol=2e-6)
+
+
+def test_published_stepped_wedge_with_cluster_autocorrelation() -> None:
+    """The example in the manual of clusterPower, `cpa.sw.normal`: formulas of Hooper et al. (2016).
+
+    50 members in each of 6 periods, difference 1.5, ICC .2, autocorrelation .8, variance 16: "nclusters
+    = 1.288772, suggests 2 clusters switching per time point". By the normal, without the far tail, and
+    with a root that R's `uniroot` finds to 1e-4.
+    """
+    plan = PeriodPlan(stepped_wedge(6), np.ones(5, dtype=int), 50, sd=4.0, icc=0.2, cac=0.8)
+    quantiles = stats.norm.isf(0.025) + stats.norm.ppf(0.8)
+    assert_allclose(quantiles**2 * plan.variance / 1.5**2, 1.288772, atol=1e-4)
+    found = periods.groups_needed(plan, 1.5, df=np.inf)
+    assert found is not None and found.groups_per_sequence.tolist() == [2] * 5
+
+
+def test_published_stepped_wedge_of_proportions() -> None:
+    """The example in the README of swCRTdesign (Hughes, Hakhu, Voldal and Xia), `swPwr`.
+
+    24 clusters in 4 sequences, 120 members in each of 5 periods, proportions .05 and .035, sd between
+    clusters .01: power 0.7861896, by the normal and the variance of the mean proportion.
+    """
+    within, between = 0.0425 * 0.9575, 0.01**2
+    total = within + between
+    plan = PeriodPlan(stepped_wedge(5), np.full(4, 6), 120, np.sqrt(total), between / total)
+    assert_allclose(plan.power(0.015, df=np.inf), 0.7861896, atol=5e-8)

@@ -95,14 +95,14 @@ def _search(
     def enough(n_draws: int, number: int) -> bool:
         return ask(make(number), n_draws=n_draws) >= power
 
-    number = _smallest(partial(enough, 0), most)
+    number = smallest(partial(enough, 0), most)
     if number is not None and n_draws:
         number = _nearby(partial(enough, n_draws), number, most)
     return None if number is None else make(number)
 
 
-def _smallest(enough: Callable[[int], bool], most: int) -> int | None:
-    """The smallest number from 1 to `most` that is enough, where more of a number is never less."""
+def smallest(enough: Callable[[int], bool], most: int) -> int | None:
+    """The smallest number from 1 to `most` that is enough, where more is never less; None: none is."""
     high = 1
     while not enough(high):
         if high >= most:

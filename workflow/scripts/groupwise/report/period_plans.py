@@ -1,0 +1,159 @@
+"""Sentences on what a trial with periods can find, from the table of `planning.period_tables`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from groupwise.words import article, count, listing, number, percent, plural, signed
+
+LAYOUT_NAMES = {
+    "parallel": "parallel design",
+    "baseline": "parallel design with a baseline period",
+    "stepped_wedge": "stepped wedge",
+    "crossover": "crossover",
+    "": "design",
+}
+"""Layouts as nouns; without a name, one that is none of the standard ones."""
+
+SCENARIO_NAMES = {
+    "one": "it were 1, groups not changing over time",
+    "half": "it were 0.5",
+    "decay": "it held between neighbouring periods and fell with the time between them",
+}
+
+
+def period_plan_sentences(
+    table: pd.DataFrame, *, group: str = "group", individual: str = "individual"
+) -> list[str]:
+    """Sentences in the order of the questions; none from an empty table.
+
+    `group` and `individual` are the nouns for units, escaped where they are a user's words.
+    """
+    if table.empty:
+        return []
+    first = table[table["scenario"] == "estimate"]
+    here = _one(first, "at_hand")
+    if np.isnan(here["detectable"]):
+        reason = (
+            "two arms never meet in a period" if np.isinf(here["std_error"]) else "too few groups"
+        )
+        return [f"No power is computed for this design: {reason}."]
+    sentences = [
+        _at_hand(here, group, individual),
+        _calculation(here, group),
+        _autocorrelations(table),
+        _groups_needed(_one(first, "groups_needed"), here, group),
+        _size_needed(first, here, group, individual),
+        _designs(first, group, individual),
+        _sequences(first, group, individual),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _one(rows: pd.DataFrame, question: str) -> pd.Series:
+    return rows[rows["question"] == question].iloc[0]
+
+
+def _effect(row: pd.Series) -> str:
+    return signed(float(f"{row['effect']:.4g}"))
+
+
+def _at_hand(here: pd.Series, group: str, individual: str) -> str:
+    shape = (
+        f"{count(int(here['n_groups']), group)} in {count(int(here['n_sequences']), 'sequence')} and "
+        f"{count(int(here['n_periods']), 'period')}"
+    )
+    cells = (
+        f"{here['cell_size']:.3g} {plural(individual)} per cell ({article(group)} in one period)"
+    )
+    return (
+        f"This {LAYOUT_NAMES[here['design']]}, {shape} with {cells}, finds a difference of "
+        f"{_effect(here)} with a power of {percent(here['power'])}, and one of "
+        f"{number(here['detectable'])} with a power of {percent(here['wanted_power'])} (the minimum "
+        f"detectable effect)."
+    )
+
+
+def _calculation(here: pd.Series, group: str) -> str:
+    correlations = [f"a within-period intraclass correlation of {number(here['icc'], 2)}"]
+    if here["icc"] > 0:
+        correlations.append(f"a cluster autocorrelation of {number(here['cac'], 2)}")
+    if here["iac"] > 0:
+        correlations.append(f"an individual autocorrelation of {number(here['iac'], 2)}")
+    text = (
+        f"That is computed for generalised least squares with {listing(correlations)}, as estimated, "
+        f"and a t test with {here['df']:,.0f} degrees of freedom, the number of {plural(group)} less 2"
+    )
+    if here["df_model"] < here["df"] + 0.5:
+        return f"{text}, which are those of the mixed model, too."
+    return (
+        f"{text}. The mixed model has {here['df_model']:,.0f} if its correlations are the true ones, "
+        f"and then the power is {percent(here['power_model'])}; whether it holds its level is simulated."
+    )
+
+
+def _autocorrelations(table: pd.DataFrame) -> str:
+    rows = table[(table["question"] == "at_hand") & (table["scenario"] != "estimate")]
+    cases = [
+        f"{percent(row['power'])} if {SCENARIO_NAMES[row['scenario']]}"
+        for _, row in rows.iterrows()
+    ]
+    if not cases:
+        return ""
+    return f"The cluster autocorrelation is seldom well known: the power would be {listing(cases)}."
+
+
+def _groups_needed(needed: pd.Series, here: pd.Series, group: str) -> str:
+    power = percent(needed["wanted_power"])
+    if needed["message"]:
+        return f"A power of {power} is out of reach with these periods: {_lower(needed['message'])}"
+    of_each = count(int(needed["groups_per_sequence"]), group)
+    return (
+        f"A power of {power} takes {of_each} in every sequence, {int(needed['n_groups']):,} in all; "
+        f"there are {int(here['n_groups']):,}."
+    )
+
+
+def _size_needed(first: pd.DataFrame, here: pd.Series, group: str, individual: str) -> str:
+    needed = _one(first, "size_needed")
+    if here["power"] >= here["wanted_power"]:
+        return ""
+    if not needed["message"]:
+        return (
+            f"With as many {plural(group)} as now, {count(int(needed['cell_size']), individual)} per "
+            f"cell would do."
+        )
+    larger = first[first["question"] == "larger_cells"].iloc[0]
+    factor = number(larger["cell_size"] / here["cell_size"], 1)
+    return (
+        f"Larger cells would not do it: with {factor} times as many {plural(individual)} in each the "
+        f"power is {percent(larger['power'])}."
+    )
+
+
+def _designs(first: pd.DataFrame, group: str, individual: str) -> str:
+    rows = first[(first["question"] == "design") & first["power"].notna()]
+    cases = [
+        f"{percent(row['power'])} in {article(LAYOUT_NAMES[row['design']])}"
+        for _, row in rows.iterrows()
+    ]
+    if not cases:
+        return ""
+    same = f"as many {plural(group)}, periods and {plural(individual)}"
+    return f"With {same} the power would be {listing(cases)}."
+
+
+def _sequences(first: pd.DataFrame, group: str, individual: str) -> str:
+    rows = first[first["question"] == "sequences"]
+    if len(rows) < 2:
+        return ""
+    cases = [f"{percent(row['power'])} with {row['n_sequences']:.0f}" for _, row in rows.iterrows()]
+    return (
+        f"By the number of sequences, with as many {plural(individual)} of each {group} in all, a "
+        f"stepped wedge of these {plural(group)} has a power of {listing(cases)}."
+    )
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
