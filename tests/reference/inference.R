@@ -188,6 +188,25 @@ DATASETS <- list(
     sandwich = list(blocked = list(formula = yield ~ shade + block, cluster = "plot")),
     means = list(formula = yield ~ shade + block)
   ),
+  speeding_signs = list(
+    file = "data/raw/speeding_signs.csv", outcome = "speed", treatment = "sign",
+    levels = c("no sign", "sign"), group = "site", factors = c("site", "period", "pair"),
+    models = list(
+      period = list(
+        formula = speed ~ sign + period + (1 | site) + (1 | site:period), thetas = TWO,
+        profile = "root"
+      ),
+      period_paired = list(
+        formula = speed ~ sign + period + pair + (1 | site) + (1 | site:period), thetas = TWO,
+        profile = "root"
+      )
+    ),
+    sandwich = list(
+      period = list(formula = speed ~ sign + period, cluster = "site"),
+      period_paired = list(formula = speed ~ sign + period + pair, cluster = "site"),
+      period_paired_by_pair = list(formula = speed ~ sign + period + pair, cluster = "pair")
+    )
+  ),
   penicillin = list(
     file = local_csv("penicillin.csv"), outcome = "diameter", group = "plate",
     factors = c("plate", "sample"),

@@ -50,6 +50,13 @@ CASES = [
         ("group_means", "unweighted"),
         CLOSED_FORM,
     ),
+    Case("speeding_signs", "mixed", "mixed_kenward_roger", ("mixed", "period", "kenward_roger")),
+    Case(
+        *("speeding_signs", "mixed", "mixed_satterthwaite"),
+        ("mixed", "period", "satterthwaite"),
+        NUMERICAL,
+    ),
+    Case("speeding_signs", "pooled", "ols_cr2", ("sandwich", "period", "CR2"), CLOSED_FORM),
 ]
 
 

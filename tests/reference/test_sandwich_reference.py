@@ -72,8 +72,11 @@ def columns(name: str, model: str) -> pd.DataFrame:
         parts.append(pd.DataFrame({"intercept": np.ones(len(data))}))
     if about["treatment"]:
         parts.append(indicators(data[about["treatment"]], about["levels"]))
-    for word in {about["block"], given["cluster"]} & set(words):
+    factors = {term.split("=")[0] for term in given["coefficients"] if "=" in term}
+    for word in words:
         prefix = "block=" if word == about["block"] else f"{word}="
+        if prefix[:-1] not in factors:
+            continue
         parts.append(indicators(data[word], sorted(data[word].unique()), prefix))
     parts += [data[[word]].astype(float) for word in about["covariates"] if word in words]
     return pd.concat(parts, axis=1)
