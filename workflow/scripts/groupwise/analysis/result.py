@@ -16,7 +16,6 @@ from groupwise.analysis.studies import Calibration, Studies, calibrated, not_cal
 from groupwise.catalogue.methods import method_label
 from groupwise.catalogue.tables import OF_DATASETS
 from groupwise.data.errors import InputError, nearest
-from groupwise.data.validate import ROLES
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
@@ -69,6 +68,7 @@ class Analysis:
     variance_components: pd.DataFrame
     random_effects: pd.DataFrame
     aliasing: pd.DataFrame
+    exposure: pd.DataFrame
     fit_statistics: pd.DataFrame
     randomization: pd.DataFrame
     residuals: pd.DataFrame
@@ -155,7 +155,8 @@ class Analysis:
         if name == "randomization_distribution" and not self.sample.asks("randomization"):
             problem = f"the figure '{name}' is of a method that was not asked"
             raise InputError("name", problem, "add 'randomization' to `methods` of analyse")
-        columns = [self.design["roles"][role] for role in ROLES[:4]]
+        shown = ("outcome", "treatment", "group", "block", "period", "individual")
+        columns = dict.fromkeys(self.design["roles"][role] for role in shown)
         tables = Tables(
             data=self.data[list(filter(None, columns))],
             design=self.design,
