@@ -1,4 +1,4 @@
-"""The sentences of a report that are about periods: what was assigned, who changed when, what it means."""
+"""Sentences of a report about periods: what was assigned, who changed when, what it means."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from groupwise.sequences import BASELINE, CROSSOVER, PARALLEL, STEPPED_WEDGE
 from groupwise.words import article, count, decimals_for, equals_p, fixed, listing, plural
 
 COHORTS = {
-    "cross-sectional": "No {who} is told apart over time: {rows} of different periods count as different.",
+    "cross-sectional": "No {who} is followed over time: {rows} of two periods are of different {whos}.",
     "closed": "The same {whos} were measured in all periods, but for few (a closed cohort).",
     "open": "Some {whos} were measured in several periods, others in one (an open cohort).",
 }
@@ -48,7 +48,7 @@ def assigned(facts: Facts) -> str:
             "with one another"
         )
         return _stated(what, f"{facts.rows} within {groups}", declared)
-    who, whos = (person, plural(person)) if bearer == "individual" else (group, groups)
+    who = person if bearer == "individual" else group
     same = (
         f"The arm of {article(who)} is the same for all its {facts.rows} of one period, and changes"
     )
@@ -98,8 +98,8 @@ def _named(facts: Facts, periods: Mapping[str, Any], who: str) -> str:
     if periods["layout"] == STEPPED_WEDGE:
         complete = "" if periods["complete"] else ", incomplete: some cells have no rows"
         return (
-            f"This is a stepped wedge with {count(n, 'sequence')}{complete}: {whos} leave {reference} at "
-            "different times and do not go back. "
+            f"This is a stepped wedge with {count(n, 'sequence')}{complete}: {whos} leave {reference} "
+            "at different times and do not go back. "
         )
     if periods["layout"] == BASELINE:
         return (
@@ -145,8 +145,8 @@ def carried(facts: Facts) -> str:
     )
     if periods["layout"] == CROSSOVER:
         text += (
-            " An arm is taken to have no effect in later periods (no carry-over): the data cannot tell it "
-            "from the effect itself."
+            " An arm is taken to have no effect in later periods (no carry-over): the data cannot tell "
+            "it from the effect itself."
         )
     return text
 
@@ -158,15 +158,15 @@ def autocorrelation(facts: Facts) -> str:
     group, cac = escape(facts.role("group")), facts.cac
     between = fixed(facts.icc * cac, 2)
     text = (
-        f"Of that, {fixed(100 * cac, 0)}% lasts from period to period (the cluster autocorrelation, CAC, "
-        f"is {fixed(cac, 2)}): two {facts.rows} of one {group} in different periods correlate by about "
+        f"Of that, {fixed(100 * cac, 0)}% lasts from period to period (the cluster autocorrelation, "
+        f"CAC, is {fixed(cac, 2)}): two {facts.rows} of one {group} in different periods correlate by about "
         f"{between}."
     )
     decay = facts.statistic("mixed_decay", "correlation of neighbouring periods")
     if np.isfinite(decay):
         text += (
-            f" If it falls with the time between them instead, neighbouring periods of one {group} "
-            f"correlate by {fixed(decay, 2)} (the method with decay)."
+            f" If the correlation of {article(group)}'s effects falls with the time between them "
+            f"instead, it is {fixed(decay, 2)} from one period to the next (the method with decay)."
         )
     return text
 

@@ -17,7 +17,6 @@ from groupwise.words import (
     equals_p,
     fixed,
     listing,
-    noun,
     number,
     p_value,
     percent,
@@ -258,8 +257,8 @@ def ignored(facts: Facts) -> str:
     group = escape(facts.role("group"))
     if facts.changes:
         return (
-            f"{periods.carried(facts)} A standard error that ignores the effects of {plural(group)}, and "
-            f"of {plural(group)} in periods, counts {facts.rows} where it should count these."
+            f"{periods.carried(facts)} A standard error that ignores the effects of {plural(group)}, "
+            f"and of {plural(group)} in periods, counts {facts.rows} where it should count these."
         )
     return (
         f"A standard error that ignores the group effect is too large here, for it counts as noise "
@@ -509,10 +508,10 @@ def trap(facts: Facts) -> str:
     group = escape(facts.role("group"))
     if facts.changes:
         return (
-            f"There is no trap here: {plural(group)} change their arm from period to period, so the dummy "
-            f"model compares periods of the same {group}, less what changes over time for all. Its "
-            f"standard error knows only the spread of {facts.rows}: what {article(group)} has in one "
-            "period alone counts as an effect."
+            f"There is no trap here: {plural(group)} change their arm from period to period, so the "
+            f"dummy model compares periods of the same {group}, less what changes over time for all. "
+            f"Its standard error knows only the spread of {facts.rows}: what {article(group)} has in "
+            "one period alone counts as an effect."
         )
     if not facts.between:
         return (
