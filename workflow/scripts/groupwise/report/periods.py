@@ -159,8 +159,8 @@ def autocorrelation(facts: Facts) -> str:
     between = fixed(facts.icc * cac, 2)
     text = (
         f"Of that, {fixed(100 * cac, 0)}% lasts from period to period (the cluster autocorrelation, "
-        f"CAC, is {fixed(cac, 2)}): two {facts.rows} of one {group} in different periods correlate by about "
-        f"{between}."
+        f"CAC, is {fixed(cac, 2)}): two {facts.rows} of one {group} in different periods correlate by "
+        f"about {between}."
     )
     decay = facts.statistic("mixed_decay", "correlation of neighbouring periods")
     if np.isfinite(decay):
