@@ -16,7 +16,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import yaml
-from configuration import load_schema
+from configuration import ConfigError, load_schema
 from one_dataset import Read, advised, led_on, read_dataset_of
 
 from groupwise.data.errors import InputError
@@ -180,6 +180,17 @@ def individuals_that_were_not_assigned(folder: Path) -> dict[str, Any]:
     return csv(folder, classes()) | {"assigned": "individual"}
 
 
+def periods_without_an_order(folder: Path) -> dict[str, Any]:
+    block = a_stepped_wedge(folder)
+    names = {1: "Spring", 2: "Summer", 3: "Autumn", 4: "Winter"}
+    table = pd.read_csv(block["file"]).assign(season=lambda t: t["period"].map(names))
+    return csv(folder, table) | {"roles": block["roles"] | {"period": "season"}}
+
+
+def members_of_a_stepped_wedge(folder: Path) -> dict[str, Any]:
+    return a_stepped_wedge(folder) | {"assigned": "individual"}
+
+
 def a_logarithm_of_nothing(folder: Path) -> dict[str, Any]:
     return csv(folder, classes(score=np.arange(48))) | {"outcome_as": "log"}
 
@@ -223,6 +234,11 @@ REFUSED: dict[Callable[[Path], dict[str, Any]], tuple[list[str], Callable[[Read]
     said_twice: (["`rank_deficient: drop`"], lambda r: r.design["left_out"] == ["months"]),
     group_that_was_not_assigned: (["`assigned: individual`"], lambda r: r.design["assigned"]),
     individuals_that_were_not_assigned: (["`assigned: group`"], lambda r: r.design["assigned"]),
+    periods_without_an_order: (["`periods: "], lambda r: r.design["periods"]["n_cells"] == 48),
+    members_of_a_stepped_wedge: (
+        ["`period: period`", "`assigned: sequence`"],
+        lambda r: r.design["unit"]["unit"] == "sequence",
+    ),
     a_logarithm_of_nothing: (["`outcome_as: raw`"], lambda r: r.design["outcome"]["as"] == "raw"),
     missing_as_an_error: (["`missing: drop`"], lambda r: r.design["dropped"]),
     labels_of_one_name: (["`format: {labels: false}`"], lambda r: len(r.table) == 48),
@@ -278,13 +294,15 @@ def test_a_setting_is_added_to_those_that_are_given(tmp_path: Path) -> None:
     assert read_dataset_of(tmp_path, block | yaml.safe_load(setting)).table["score"].max() == 47.5
 
 
-def test_a_covariate_is_added_to_those_that_are_given(tmp_path: Path) -> None:
+def test_a_period_takes_the_place_of_a_covariate(tmp_path: Path) -> None:
     block = a_stepped_wedge(tmp_path)
-    table = pd.read_csv(block["file"]).assign(age=lambda t: np.arange(len(t)) % 37)
-    block = csv(tmp_path, table) | {"roles": block["roles"] | {"covariates": ["age"]}}
+    block["roles"]["covariates"] = ["period"]
     said = " ".join(read_dataset_of(tmp_path, block).design["alerts"])
-    after = advised(block, said, 0, 1, 2)
-    assert after["roles"]["covariates"] == ["age", "period"]
+    assert "`period: period` under `roles` in place of the covariate." in said
+    after = advised(block, said, 0)
+    with pytest.raises(ConfigError, match="column 'period' already is roles.period"):
+        read_dataset_of(tmp_path, after)
+    del after["roles"]["covariates"]
     assert not read_dataset_of(tmp_path, after).design["alerts"]
 
 
@@ -350,7 +368,7 @@ def a_group_in_two_spellings(folder: Path) -> dict[str, Any]:
 NOTICED: dict[Callable[[Path], dict[str, Any]], tuple[str, tuple[int, ...], str]] = {
     pupils_twice: ("alerts", (0, 1), "individual baseline"),
     pupils_of_many_days: ("warnings", (0,), "individual"),
-    a_stepped_wedge: ("alerts", (0, 1, 2), "covariates categorical second_group"),
+    a_stepped_wedge: ("alerts", (0,), "period"),
     patients_that_restart: ("alerts", (0,), "group"),
     classes_in_schools: ("alerts", (0, 1), "group block"),
     a_last_row_of_means: ("alerts", (0,), "format.skip_last"),
@@ -442,6 +460,8 @@ SETTINGS: dict[str, tuple[str, Callable[[Read], Any]]] = {
     "random_slopes": ("true", lambda r: r.design["random_slopes"] == "unstructured"),
     "rank_deficient": ("drop", lambda r: r.design["left_out"] == ["months"]),
     "assigned": ("group", lambda r: r.design["assigned"] == "group"),
+    "periods": ("[3, 1, 2]", lambda r: r.design["periods"]["labels"] == ["3", "1", "2"]),
+    "untreated_periods": ("[1]", lambda r: r.design["arms"]["new"]["n_obs"] == 16),
     "ungrouped": ("own_group", lambda r: r.design["n_groups"] == 9),
     "singletons": ("drop", lambda r: r.design["dropped"] == {"in groups of one member": 1}),
     "one_arm_blocks": ("drop", lambda r: r.design["dropped"] == {"in blocks with one arm": 6}),
@@ -458,6 +478,8 @@ NEEDS: dict[str, Mapping[str, Any]] = {
     "baseline": {"individual": "pupil"},
     "categorical": {"covariates": ["stage"]},
     "numeric": {"covariates": ["stage"]},
+    "periods": {"period": "stage"},
+    "untreated_periods": {"period": "stage"},
     "rank_deficient": {"covariates": ["age", "months"]},
     "blocks_as": {"block": "school"},
     "one_arm_blocks": {"block": "school"},
@@ -502,6 +524,7 @@ ROLES_TRIED: dict[str, tuple[Any, Callable[[Read], Any]]] = {
     "group": (["school", "class"], lambda r: r.design["n_groups"] == 8),
     "block": (["school"], lambda r: r.design["n_blocks"] == 2),
     "second_group": (["school", "stage"], lambda r: r.design["second_group"]["n_levels"] == 6),
+    "period": ("stage", lambda r: r.design["periods"]["labels"] == ["1", "2", "3"]),
     "individual": ("age", lambda r: r.design["n_individuals"] == 48),
     "covariates": (["age"], lambda r: "age" in r.table),
 }

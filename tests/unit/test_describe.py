@@ -363,17 +363,45 @@ def test_groupings_leave_out_numbers_keys_and_constants() -> None:
     assert groupings(profile(table)) == ["g"]
 
 
-def test_draft_of_a_stepped_wedge_has_what_a_cluster_shares_at_one_time(tmp_path: Path) -> None:
+def test_draft_of_a_stepped_wedge_has_its_periods(tmp_path: Path) -> None:
     cluster, period = np.repeat(np.arange(1, 13), 20), np.tile(np.repeat(np.arange(1, 5), 5), 12)
     score = np.random.default_rng(4).normal(50, 9, 240).round(1)
     table = pd.DataFrame({"cluster": cluster, "period": period, "score": score})
     table["intervention"] = (period > 1 + (cluster - 1) // 4).astype(int)
     page = described(table, tmp_path)
     roles = block_of(page)["datasets"]["a"]["roles"]
-    assert roles["second_group"] == ["cluster", "period"] and roles["covariates"] == ["period"]
-    assert "# guess: what members of one cluster share at one time" in page
+    assert roles["period"] == "period" and not roles["covariates"] and "second_group" not in roles
+    assert "whole groups change their arm with it; each period has its own mean" in page
+    assert "what changes over time must not count as an effect" in " ".join(page.replace("#", "").split())
     alone = table.groupby(["cluster", "period"], as_index=False).first()
-    assert "second_group" not in described(alone, tmp_path)
+    assert block_of(described(alone, tmp_path))["datasets"]["a"]["roles"]["period"] == "period"
+
+
+def before_and_after(first: Any, second: Any, name: str = "time") -> pd.DataFrame:
+    """12 practices, ten patients of each before and other ten after; whole practices are treated."""
+    practice = np.repeat(np.arange(1, 13), 20)
+    table = pd.DataFrame({"practice": practice, "arm": np.array(["usual", "new"])[practice % 2]})
+    table[name] = np.tile(np.repeat(np.array([first, second], dtype=object), 10), 12)
+    table["score"] = np.random.default_rng(4).normal(50, 9, 240).round(1)
+    return table.infer_objects()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "name"), [("pre", "post", "time"), (0, 1, "wave"), ("T0", "T1", "time")]
+)
+def test_draft_of_groups_measured_before_and_after_has_untreated_periods(
+    tmp_path: Path, first: Any, second: Any, name: str
+) -> None:
+    page = described(before_and_after(first, second, name), tmp_path)
+    block = block_of(page)["datasets"]["a"]
+    assert block["roles"]["period"] == name and block["untreated_periods"] == [first]
+    assert f"at {name} {first} no group had its treatment yet" in " ".join(page.split())
+
+
+def test_first_of_two_periods_is_untreated_only_if_it_says_so(tmp_path: Path) -> None:
+    """Sessions 1 and 2 may both be under the treatment."""
+    block = block_of(described(before_and_after(1, 2, "session"), tmp_path))["datasets"]["a"]
+    assert "untreated_periods" not in block and "period" not in block["roles"]
 
 
 def described(table: pd.DataFrame, folder: Path) -> str:

@@ -145,7 +145,7 @@ def test_draft_runs_or_says_what_is_to_be_filled_in(
         assert is_open or FILL_IN in str(block["recode"])
         assert all(block["roles"][role].startswith("FILL IN") for role in is_open)
         return
-    names = ("reference", "recode", "baseline", "ungrouped", "categorical", "missing_codes")
+    names = ("reference", "recode", "baseline", "ungrouped", "untreated_periods", "missing_codes")
     given = {key: block[key] for key in names if key in block}
     table = without_codes(read_raw(Path(block["file"]), None).table, given.get("missing_codes"))
     taken = ingest(table, Roles.from_settings(block["roles"]), **given)

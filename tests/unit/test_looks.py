@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from groupwise.data.errors import InputError
 from groupwise.data.looks import Looks, look
 from groupwise.data.validate import Roles, composed
 from groupwise.intake import Intake, take_in
@@ -113,25 +114,32 @@ def test_treatment_that_goes_with_time_is_told_first() -> None:
     assert said.startswith(
         "The treatment 'on' varies within 'cluster', but not within 'cluster' and"
     )
-    assert (
-        "`covariates: [period]` under `roles`, `categorical: [period]`, and `second_group: ["
-        in said
-    )
+    assert "write `period: period` under `roles`. Then each 'period' has its own mean" in said
 
 
 def test_adjusting_for_time_does_not_make_rows_assigned() -> None:
     roles = Roles("y", "on", "cluster", covariates=("period",))
     found = look(stepped_wedge(), roles)
-    assert found.assigned_with == "period" and "'period' is adjusted for" in found.alerts[0]
-    assert look(stepped_wedge(), roles, "individual") == Looks(), "config.yaml knows better"
+    assert found.assigned_with == "period" and "in place of the covariate" in found.alerts[0]
+    with pytest.raises(InputError, match="individuals were not assigned; write `period: period` "):
+        look(stepped_wedge(), roles, "individual")
 
 
-def test_what_a_cluster_shares_at_one_time_settles_it() -> None:
+def test_a_second_group_of_times_does_not_settle_it() -> None:
     settings = {"outcome": "y", "treatment": "on", "group": "cluster", "covariates": ["period"]}
     roles = Roles.from_settings(settings | {"second_group": ["cluster", "period"]})
     found = look(composed(stepped_wedge(), roles), roles)
-    assert not found.alerts and found.assigned_with == "period"
-    assert found.warnings[0].endswith("The randomisation test gives no answer.")
+    assert found.assigned_with == "period" and "`period: period` under `roles`" in found.alerts[0]
+
+
+def test_naming_the_period_settles_it() -> None:
+    assert look(stepped_wedge(), Roles("y", "on", "cluster", period="period")) == Looks()
+
+
+def test_a_period_that_the_treatment_does_not_go_with_settles_nothing() -> None:
+    table = stepped_wedge().assign(wave=np.tile([1, 2, 3, 4, 5], 48))
+    found = look(table, Roles("y", "on", "cluster", period="wave"))
+    assert found.assigned_with == "period" and len(found.alerts) == 1
 
 
 def test_ids_that_restart_are_told_with_what_to_write() -> None:
@@ -168,10 +176,7 @@ def test_individuals_that_were_measured_again_were_assigned_as_such() -> None:
         {"outcome": "y", "treatment": "arm", "group": "center", "individual": ["center", "patient"]}
     )
     for assigned in (None, "individual"):
-        found = look(composed(two_centers(), roles), roles, assigned)
-        assert found.assigned_with == "center_patient" and found.row == "measurement"
-        pair, block = "`group: [center, patient]` under `roles`", "`block: center` under `roles`"
-        assert found.alerts[0].endswith(f"write {pair} and {block}.")
+        assert look(composed(two_centers(), roles), roles, assigned) == Looks("measurement")
 
 
 def test_a_dose_received_is_no_unit() -> None:

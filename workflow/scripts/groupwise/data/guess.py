@@ -17,7 +17,7 @@ from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
 from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_time, name_marks
+from groupwise.data.units import is_start, is_time, name_marks
 from groupwise.data.vocabulary import says
 
 CLOSE = 0.75
@@ -332,7 +332,8 @@ def _untreated(
 ) -> tuple[str, object] | None:
     """The time and its value before the treatment, where groups in one arm each were measured at both.
 
-    Where individuals are known it is a covariate instead (`_baseline`).
+    The value must say that it is before: all of the sessions 1 and 2 may be under the treatment. Where
+    individuals are known it is a covariate instead (`_baseline`).
     """
     if not isinstance(treatment, str) or group is None or (who is not None and who.sure):
         return None
@@ -340,9 +341,11 @@ def _untreated(
         return None
     for time in times:
         early = before(structure, time)
+        if early is None or not (early == 0 or is_start(early)):
+            continue
         keys = group if isinstance(group, tuple) else (group,)
         cells = structure.n_levels((*keys, time))
         everywhere = cells >= 0.8 * structure.n_levels(group) * structure.columns[time].levels
-        if early is not None and everywhere and not structure.follows(group, time):
+        if everywhere and not structure.follows(group, time):
             return time, early
     return None
