@@ -300,7 +300,7 @@ def test_a_period_takes_the_place_of_a_covariate(tmp_path: Path) -> None:
     said = " ".join(read_dataset_of(tmp_path, block).design["alerts"])
     assert "`period: period` under `roles` in place of the covariate." in said
     after = advised(block, said, 0)
-    with pytest.raises(ConfigError, match="column 'period' already is roles.period"):
+    with pytest.raises(ConfigError, match=r"column 'period' already is roles\.period"):
         read_dataset_of(tmp_path, after)
     del after["roles"]["covariates"]
     assert not read_dataset_of(tmp_path, after).design["alerts"]

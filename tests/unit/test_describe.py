@@ -372,7 +372,9 @@ def test_draft_of_a_stepped_wedge_has_its_periods(tmp_path: Path) -> None:
     roles = block_of(page)["datasets"]["a"]["roles"]
     assert roles["period"] == "period" and not roles["covariates"] and "second_group" not in roles
     assert "whole groups change their arm with it; each period has its own mean" in page
-    assert "what changes over time must not count as an effect" in " ".join(page.replace("#", "").split())
+    assert "what changes over time must not count as an effect" in " ".join(
+        page.replace("#", "").split()
+    )
     alone = table.groupby(["cluster", "period"], as_index=False).first()
     assert block_of(described(alone, tmp_path))["datasets"]["a"]["roles"]["period"] == "period"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -19,6 +20,9 @@ from groupwise.sequences import PARALLEL, Sequences, cohort, written
 
 FEW_GROUPS = 5
 """An arm with fewer groups has a warning."""
+
+MANY_PERIODS = 20
+"""Of so many periods that most groups miss a warning says that they may be dates."""
 
 GROUPINGS = ("block", "second", "period", "individual")
 """Groupings of rows beside groups and arms, which a design may have: attributes of `Design`."""
@@ -285,27 +289,23 @@ def make_design(
     InputError
         For terms that cannot be told apart, and for slopes without arms that meet in groups.
     """
-    treatment = table[roles.treatment]
-    arm_labels = tuple(str(arm) for arm in treatment.cat.categories)
-    arm = treatment.cat.codes.to_numpy(dtype=int)
+    arm_labels = tuple(str(arm) for arm in table[roles.treatment].cat.categories)
+    arm = table[roles.treatment].cat.codes.to_numpy(dtype=int)
     group, group_labels = _codes(table[roles.group])
-    block, block_labels = (None, ()) if roles.block is None else _codes(table[roles.block])
-    second, second_labels = (
-        (None, ()) if roles.second_group is None else _codes(table[roles.second_group])
-    )
-    period, period_labels = _periods(table, roles)
-    individual, individual_labels = _individuals(table, roles)
+    block, block_labels = _codes_if_any(table, roles.block)
+    indicated = block if blocks_as == "fixed" else None
+    others = _other_groupings(table, roles)
+    period, period_labels = others["period"], others["period_labels"]
+    _check_periods(arm, arm_labels, group, period, others["second"], roles)
 
-    parts = [_Part.intercept(len(table)), _Part.factor("treatment", arm, arm_labels)]
-    if period is not None:
-        _check_meeting(arm, period, roles)
-        parts.append(_Part.factor("period", period, period_labels, prefix=f"{roles.period}: "))
-    if block is not None and blocks_as == "fixed":
-        parts.append(_Part.factor("block", block, block_labels, prefix=f"{roles.block}: "))
-    parts += [_covariate(table[name]) for name in roles.covariates]
-    terms = tuple(term for part in parts for term in part.terms)
-    role = tuple(part.role for part in parts for _ in part.terms)
-    X = np.hstack([part.X for part in parts])
+    parts = [
+        _Part.intercept(len(table)),
+        _Part.factor("treatment", arm, arm_labels),
+        *_Part.if_any("period", period, period_labels, prefix=f"{roles.period}: "),
+        *_Part.if_any("block", indicated, block_labels, prefix=f"{roles.block}: "),
+        *(_covariate(table[name]) for name in roles.covariates),
+    ]
+    X, terms, role = _columns(parts)
     kept = _independent(X, terms, role, drop=rank_deficient == "drop")
 
     pairs = list(combinations(range(len(arm_labels)), 2))
@@ -325,12 +325,7 @@ def make_design(
         L=np.array([L_means[b] - L_means[a] for a, b in pairs]),
         L_means=L_means,
         contrasts=tuple((arm_labels[b], arm_labels[a]) for a, b in pairs),
-        second=second,
-        second_labels=second_labels,
-        period=period,
-        period_labels=period_labels,
-        individual=individual,
-        individual_labels=individual_labels,
+        **others,
         random_slopes=_slopes(random_slopes),
         aliased=tuple(np.array(terms, dtype=object)[~kept]),
         assigned_with=assigned_with,
@@ -338,6 +333,19 @@ def make_design(
     )
     _check_slopes(design)
     return design
+
+
+def _other_groupings(table: pd.DataFrame, roles: Roles) -> dict[str, Any]:
+    """Codes and labels of the second group, the period and individuals, as fields of `Design`."""
+    groupings = {
+        "second": _codes_if_any(table, roles.second_group),
+        "period": _periods(table, roles),
+        "individual": _individuals(table, roles),
+    }
+    fields: dict[str, Any] = {}
+    for name, (codes, labelled) in groupings.items():
+        fields |= {name: codes, f"{name}_labels": labelled}
+    return fields
 
 
 def _periods(table: pd.DataFrame, roles: Roles) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -362,20 +370,53 @@ def _individuals(table: pd.DataFrame, roles: Roles) -> tuple[np.ndarray | None, 
     )
 
 
-def _check_meeting(arm: np.ndarray, period: np.ndarray, roles: Roles) -> None:
-    """Some period holds several arms: else nothing tells the treatment from time."""
-    pairs = np.unique(np.column_stack([period, arm]), axis=0)
-    if np.bincount(pairs[:, 0]).max() > 1:
+def _check_periods(
+    arm: np.ndarray,
+    arm_labels: Sequence[str],
+    group: np.ndarray,
+    period: np.ndarray | None,
+    second: np.ndarray | None,
+    roles: Roles,
+) -> None:
+    """Periods tell the treatment from time, and no second group says what they say."""
+    if period is None:
         return
-    problem = (
-        f"no '{roles.period}' holds two arms, so an effect of the treatment and a change over time "
-        "are one"
-    )
+    _check_meeting(arm, period, arm_labels, roles)
+    if second is not None:
+        _check_second(second, group, period, roles)
+
+
+def _check_meeting(arm: np.ndarray, period: np.ndarray, arms: Sequence[str], roles: Roles) -> None:
+    """Arms meet in periods, one by way of another: else nothing tells the treatment from time."""
+    meet = np.zeros((int(period.max()) + 1, len(arms)), dtype=bool)
+    meet[period, arm] = True
+    with_first = np.arange(len(arms)) == 0
+    for _ in arms:
+        with_first |= meet[meet[:, with_first].any(axis=1)].any(axis=0)
+    if with_first.all():
+        return
+    problem = f"no '{roles.period}' holds two arms"
+    if (meet.sum(axis=1) > 1).any():
+        alone = arms[int(np.flatnonzero(~with_first)[0])]
+        problem = f"no '{roles.period}' holds '{alone}' and an arm that leads to '{arms[0]}'"
+    problem += ", so an effect of the treatment and a change over time are one"
     fix = (
         "no analysis can tell them apart without groups that are in different arms at one time: add "
         "such groups, or name another column of periods"
     )
     raise InputError("roles.period", problem, fix)
+
+
+def _check_second(second: np.ndarray, group: np.ndarray, period: np.ndarray, roles: Roles) -> None:
+    """The second group is not a group in a period, of which there is an effect anyway."""
+    cell = group * (int(period.max()) + 1) + period
+    n_pairs = len(np.unique(np.column_stack([second, cell]), axis=0))
+    if n_pairs == len(np.unique(second)) == len(np.unique(cell)):
+        problem = (
+            f"it is each '{roles.group}' in each '{roles.period}', which have an effect of their own "
+            "in any case"
+        )
+        raise InputError("roles.second_group", problem, "remove it")
 
 
 def _assignment(design: Design) -> Assignment:
@@ -521,6 +562,12 @@ class _Part:
         terms = tuple(prefix + label for label in labels[1:])
         return cls(role, terms, X, np.full(len(terms), 1 / len(labels)))
 
+    @classmethod
+    def if_any(
+        cls, role: str, codes: np.ndarray | None, labels: tuple[str, ...], *, prefix: str
+    ) -> list[_Part]:
+        return [] if codes is None else [cls.factor(role, codes, labels, prefix=prefix)]
+
 
 def _covariate(values: pd.Series) -> _Part:
     if pd.api.types.is_numeric_dtype(values):
@@ -533,6 +580,20 @@ def _codes(values: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
     """Integer codes and labels, in natural order."""
     categorical = labels(values).cat
     return categorical.codes.to_numpy(dtype=int), tuple(categorical.categories)
+
+
+def _codes_if_any(
+    table: pd.DataFrame, column: str | None
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """As `_codes`, for a column that a design may have."""
+    return (None, ()) if column is None else _codes(table[column])
+
+
+def _columns(parts: list[_Part]) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    """The matrix that parts make, and the name and the role of each column."""
+    terms = tuple(term for part in parts for term in part.terms)
+    role = tuple(part.role for part in parts for _ in part.terms)
+    return np.hstack([part.X for part in parts]), terms, role
 
 
 def _reference_grid(parts: list[_Part], n_arms: int) -> np.ndarray:
@@ -618,9 +679,16 @@ def check_assigned(design: Design, period: str | None = None) -> None:
     if assigned in ("group_period", "sequence") and not whole:
         of_individuals = assigned == "sequence" and design.individual_sequences is not None
         if design.kind != PERIODS and not of_individuals:
-            problem = f"some group holds several arms in one '{period}'"
+            problem = f"{_mixed_cell(design)} holds several arms"
             fix = "write `assigned: individual`, or name another column of periods"
             raise InputError("assigned", problem, fix)
+
+
+def _mixed_cell(design: Design) -> str:
+    """A group in a period, of which rows are in several arms."""
+    mixed = np.flatnonzero(design.arm != design.arm[design.first_of_cell][design.cell])
+    label = design.cell_labels[design.cell[mixed[0]]]
+    return f"'{label}', a group in a period,"
 
 
 def _warnings(design: Design) -> list[str]:
@@ -667,9 +735,15 @@ def _on_periods(design: Design) -> list[str]:
     empty = int((~sequences.present).sum())
     if empty:
         verb = "has" if empty == 1 else "have"
-        sentences.append(
-            f"{empty} of {sequences.present.size} cells of a group and a period {verb} no rows."
+        sentence = (
+            f"{empty} of {sequences.present.size} cells of a group and a period {verb} no rows"
         )
+        if design.n_periods > MANY_PERIODS and 2 * empty > sequences.present.size:
+            sentence += (
+                f": if the {design.n_periods} periods are dates, a column of weeks, months or waves "
+                "says more about changes over time"
+            )
+        sentences.append(f"{sentence}.")
     arms = sequences.arms
     back = (np.diff((arms != 0).astype(int), axis=1) < 0).any(axis=1)
     forth = (np.diff((arms != 0).astype(int), axis=1) > 0).any(axis=1)

@@ -30,6 +30,12 @@ from groupwise.data.values import matching
 MANY_LEVELS = 20
 """A category with more levels than this may well be a number with a typing error in it."""
 
+NO_PERIOD = (
+    "nothing says in which period a row was measured",
+    "name the column as `period` under `roles`",
+)
+"""Problem and fix of a setting of periods, where there are none."""
+
 
 @dataclass(frozen=True)
 class Ingested:
@@ -141,16 +147,7 @@ def ingest(
     table[roles.treatment] = table[roles.treatment].cat.set_categories(order, ordered=True)
     for column in table.columns[table.dtypes == "category"].drop(roles.treatment):
         table[column] = table[column].cat.remove_unused_categories()
-    if roles.period is not None:
-        order = ordered_periods(list(table[roles.period].cat.categories), periods)
-        table[roles.period] = table[roles.period].cat.set_categories(order, ordered=True)
-        if len(order) == 1:
-            warnings.append(
-                f"All rows are of one '{roles.period}', '{order[0]}': nothing changes over time here."
-            )
-    if untreated_periods:
-        before = _untreated(table, roles, untreated_periods)
-        table.loc[before, roles.treatment] = table[roles.treatment].cat.categories[0]
+    warnings += _set_periods(table, roles, periods, untreated_periods)
     check_groups(table, roles)
     check_varies(table[roles.outcome])
     two_values = _two_values(table[roles.outcome])
@@ -163,24 +160,64 @@ def ingest(
     return Ingested(table, roles, n_read, dropped, counted, outcome, warnings, alerts)
 
 
+def _set_periods(
+    table: pd.DataFrame,
+    roles: Roles,
+    periods: Sequence[object] | None,
+    untreated: Sequence[object],
+) -> list[str]:
+    """Put periods in order, in place, and rows from before the treatment in the reference arm.
+
+    A warning if there is one period only.
+    """
+    if roles.period is None:
+        for key, setting in (("periods", periods), ("untreated_periods", untreated)):
+            if setting:
+                raise InputError(key, *NO_PERIOD)
+        return []
+    order = ordered_periods(list(table[roles.period].cat.categories), periods)
+    table[roles.period] = table[roles.period].cat.set_categories(order, ordered=True)
+    if untreated:
+        before = _untreated(table, roles, untreated)
+        table.loc[before, roles.treatment] = table[roles.treatment].cat.categories[0]
+    if len(order) > 1:
+        return []
+    return [f"All rows are of one '{roles.period}', '{order[0]}': nothing changes over time here."]
+
+
 def _untreated(table: pd.DataFrame, roles: Roles, periods: Sequence[object]) -> pd.Series:
     """Which rows are from before the treatment."""
-    if roles.period is None:
-        problem = "nothing says in which period a row was measured"
-        fix = "name the column as `period` under `roles`"
-        raise InputError("untreated_periods", problem, fix)
+    assert roles.period is not None
     labelled = list(table[roles.period].cat.categories)
-    found = []
+    early = []
     for each in periods:
         label = matching(each, labelled)
         if label is None:
             problem = f"no row has the period '{each}'"
             raise InputError("untreated_periods", problem, nearest(str(each), labelled))
-        found.append(label)
-    if len(set(found)) == len(labelled):
+        early.append(label)
+    if len(set(early)) == len(labelled):
         problem = "every period is listed, so no row would have a treatment"
         raise InputError("untreated_periods", problem, "list those before the treatment only")
-    return table[roles.period].isin(found)
+    before = table[roles.period].isin(early)
+    _check_untreated(table, roles, before)
+    return before
+
+
+def _check_untreated(table: pd.DataFrame, roles: Roles, before: pd.Series) -> None:
+    """No row from before the treatment is in another arm, if groups change their arm with time."""
+    arm, group, period = table[roles.treatment], table[roles.group], table[roles.period]
+    if arm.groupby([group, period], observed=True).nunique().max() > 1:
+        return
+    changing = arm.groupby(group, observed=True).transform("nunique") > 1
+    odd = before & changing & (arm != arm.cat.categories[0])
+    if odd.any():
+        problem = (
+            f"in '{period[odd].iloc[0]}' the group '{group[odd].iloc[0]}' is in the arm "
+            f"'{arm[odd].iloc[0]}', and groups change their arm with time in the data"
+        )
+        fix = "remove the period from the list, or correct the arm in the file"
+        raise InputError("untreated_periods", problem, fix)
 
 
 def chosen(

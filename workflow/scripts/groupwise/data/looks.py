@@ -61,6 +61,7 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
     others = [str(column) for column in table.columns if column not in used]
     person = _individual(structure, roles, others)
     row, warnings = _row(structure, roles, person)
+    warnings += _in_several_groups(structure, roles)
     alerts = _before_and_after(structure, roles, person, others)
     goes_with = None
     if not _is_explained(structure, roles):
@@ -69,8 +70,14 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
         if is_time(structure, goes_with):
             raise InputError("assigned", *_contradiction(roles, goes_with))
         goes_with = None
+    partly = _partly_together(structure, roles)
     if goes_with is not None:
         alerts.append(_goes_with(structure, roles, goes_with))
+    elif partly is not None and assigned != "individual":
+        goes_with = roles.period
+        alerts.append(partly)
+    elif exchanged := _exchanged(structure, roles):
+        alerts.append(exchanged)
     elif outer := restarts_in(structure, roles.group, others):
         alerts.append(_restarts(roles, outer))
     alerts += [*_spellings(table, roles), *_strays(structure, roles)]
@@ -93,6 +100,72 @@ def _is_explained(structure: Structure, roles: Roles) -> bool:
 def _repeats(structure: Structure, unit: tuple[str, ...]) -> bool:
     """Whether some unit has several rows, or it is an individual in a period."""
     return len(unit) > 2 or structure.n_levels(unit) < int((structure.codes(unit) >= 0).sum())
+
+
+def _partly_together(structure: Structure, roles: Roles) -> str | None:
+    """An alert if most groups are in one arm in a period, more than by chance, and some are not."""
+    group, period = roles.group, roles.period
+    if period is None or _is_explained(structure, roles):
+        return None
+    cells = structure.crossed((group, period), roles.treatment)
+    if cells is None or not cells.any() or structure.follows(group, roles.treatment):
+        return None
+    size = cells.sum(axis=1)
+    one = cells.max(axis=1) == size
+    several = size > 1
+    shares = cells.sum(axis=0) / cells.sum()
+    by_chance = (shares ** size[several, None]).sum(axis=1).mean() if several.any() else 1.0
+    mixed, n = int((~one).sum()), int(several.sum())
+    if not 0 < mixed <= n * (1 - by_chance) / 2 or (size[one] - 1).sum() < EVIDENCE:
+        return None
+    first = int(np.flatnonzero(structure.codes((group, period)) == np.argmin(one))[0])
+    some = [as_plain(structure.table[name].iloc[first]) for name in (group, period)]
+    return (
+        f"In {n - mixed} of {n} cases all rows of a '{group}' that have one '{period}' are in one arm, "
+        f"and in {mixed} in several (first '{some[0]}' in '{some[1]}'): rows were not assigned to arms "
+        "one by one, and every p-value here may be far too small. Correct the arms if that is an error, "
+        "leave out rows of a transition by `where`, or name shorter periods; if rows were assigned one "
+        "by one, write `assigned: individual`."
+    )
+
+
+def _exchanged(structure: Structure, roles: Roles) -> str | None:
+    """An alert if the group is a time, and the period is none."""
+    period = roles.period
+    if period is None or is_time(structure, period) or not is_time(structure, roles.group):
+        return None
+    return (
+        f"'{period}' is the period and the group is '{roles.group}', which looks like a time. "
+        f"{_group_is_time(roles, period)}"
+    )
+
+
+def _group_is_time(roles: Roles, column: str) -> str:
+    """What to write where a time is the group, and a column the unit."""
+    return (
+        f"'{roles.group}' says when a row was measured and is no group: write `group: "
+        f"{_together(roles, column)}` under `roles` and `period: {in_yaml(roles.group)}` under `roles`."
+    )
+
+
+def _in_several_groups(structure: Structure, roles: Roles) -> list[str]:
+    """A warning on few individuals who are in several groups, where most are in one."""
+    person, group = roles.individual, roles.group
+    if person is None or person == group or structure.follows(person, group):
+        return []
+    pairs = structure.table[[person, group]].dropna().drop_duplicates()
+    groups = pairs.groupby(person, observed=True)[group].agg(["size", "first", "last"])
+    several = groups[groups["size"] > 1]
+    if not 0 < len(several) <= len(groups) / 2:
+        return []
+    some = several.iloc[0]
+    verb = "is" if len(several) == 1 else "are"
+    return [
+        f"{len(several):,} of {len(groups):,} values of '{person}' {verb} in several groups "
+        f"('{as_plain(several.index[0])}' in '{as_plain(some['first'])}' and "
+        f"'{as_plain(some['last'])}'), and counted as another "
+        "individual in each: correct the file if that is an error."
+    ]
 
 
 def shared_id(structure: Structure, group: str, columns: Iterable[str]) -> Key | None:
@@ -220,6 +293,8 @@ def _goes_with(structure: Structure, roles: Roles, column: str) -> str:
     )
     if is_time(structure, column):
         return f"{start}. {_with_time(roles, column)}"
+    if is_time(structure, group):
+        return f"{start}. {_group_is_time(roles, column)}"
     if rank(column) > rank(group) and not structure.follows(column, group):
         what = f"the labels of '{group}' begin anew in each '{column}'"
         roles_are = f"`group: {_together(roles, column, group)}` under `roles`"

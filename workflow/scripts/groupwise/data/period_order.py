@@ -18,6 +18,7 @@ MOST_PERIODS = 120
 DATE_FORMS = (
     *("%Y-%m-%d", "%Y-%m", "%Y/%m/%d", "%Y/%m"),
     *("%d.%m.%Y", "%d.%m.%y", "%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%m/%Y"),
+    *("%d/%m/%y", "%m/%d/%y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"),
     *("%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%Y-%b", "%d %B %Y", "%d %b %Y"),
 )
 """Ways of writing dates, as `strptime` names them."""
@@ -26,6 +27,12 @@ MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
     *("august", "september", "october", "november", "december"),
 )
+
+BETWEEN = frozenset(["mid", "middle", "midline", "midterm", "during", "interim"])
+LATER = re.compile(r"fup?|follow[ _-]?up|catamnesis|katamnese")
+"""Words for stages between before and after, and after that."""
+
+MONTH_AND_YEAR = re.compile(r"(0?[1-9]|1[0-2])\.((?:19|20)\d\d?)")
 
 NUMBERED = re.compile(r"(.*?)[ _-]?(\d+(?:\.\d+)?)[ ._-]?(\D*)")
 
@@ -70,6 +77,8 @@ def _listed(labels: Sequence[str], levels: Sequence[object]) -> list[str]:
         if label is None:
             problem = f"no row has the period '{level}'"
             raise InputError("periods", problem, nearest(str(level), labels))
+        if label in listed:
+            raise InputError("periods", f"'{label}' is listed twice", "list each period once")
         listed.append(label)
     for label in labels:
         if label not in listed:
@@ -82,6 +91,9 @@ Keys = list[tuple[float, ...]] | None
 
 
 def _numbers(labels: Sequence[str]) -> Keys:
+    months = [MONTH_AND_YEAR.fullmatch(label) for label in labels]
+    if all(months):  # also 2.202, which is what becomes of 02.2020 as a number
+        return [(float(each[2].ljust(4, "0")), float(each[1])) for each in months if each]
     try:
         return [(float(label),) for label in labels]
     except ValueError:
@@ -96,9 +108,13 @@ def _dates(labels: Sequence[str]) -> Keys:
             dates = [datetime.strptime(label, form) for label in labels]
         except ValueError:
             continue
-        fitting.append([(float(each.toordinal()),) for each in dates])
+        fitting.append([(float(each.toordinal()), *_clock(each)) for each in dates])
     orders = {tuple(sorted(range(len(labels)), key=keys.__getitem__)) for keys in fitting}
     return fitting[0] if len(orders) == 1 else None
+
+
+def _clock(each: datetime) -> tuple[float, float, float]:
+    return float(each.hour), float(each.minute), float(each.second)
 
 
 def _months(labels: Sequence[str]) -> Keys:
@@ -133,9 +149,18 @@ def _singular(word: str) -> str:
 
 
 def _stages(labels: Sequence[str]) -> Keys:
-    """Before and after, and nothing else."""
-    early = [is_start(label) for label in labels]
-    late = [say.folded(label) in say.AFTER_VALUES for label in labels]
-    if len(labels) != 2 or sum(early) != 1 or not any(late):
-        return None
-    return [(0.0,) if each else (1.0,) for each in early]
+    """Before, between, after and later, or false and true: whether it is after."""
+    keys: list[tuple[float, ...]] = []
+    for label in labels:
+        text = say.folded(label)
+        if is_start(label) or text == "false":
+            keys.append((0.0,))
+        elif text in BETWEEN:
+            keys.append((1.0,))
+        elif LATER.fullmatch(text):
+            keys.append((3.0,))
+        elif text in say.AFTER_VALUES or text == "true":
+            keys.append((2.0,))
+        else:
+            return None
+    return keys
