@@ -68,6 +68,7 @@ class Analysis:
     variance_components: pd.DataFrame
     random_effects: pd.DataFrame
     aliasing: pd.DataFrame
+    exposure: pd.DataFrame
     fit_statistics: pd.DataFrame
     randomization: pd.DataFrame
     residuals: pd.DataFrame

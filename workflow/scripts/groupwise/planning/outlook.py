@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise.design import Design
+from groupwise.methods import concerning
 from groupwise.planning.at_hand import Goal, planning_table
 from groupwise.simulation.options import Options
 from groupwise.simulation.processes import EstimatedProcess, NoProcess
@@ -54,6 +55,6 @@ def planned(
         {"estimate": process.icc, "low": process.icc_low, "high": process.icc_high},
         Goal(largest, power, round(1 - process.conf_level, 10)),
         sd_effect=float(process.sd_slope[1:].mean()),
-        methods=methods,
+        methods=concerning(design, methods),
         curves=curves,
     )
