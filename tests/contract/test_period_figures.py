@@ -15,6 +15,7 @@ from figure_checks import check_alt, check_svg, check_text
 from figure_list import figures_for, needed_roles
 from plotnine import geom_text
 
+import groupwise
 from groupwise import figures
 from groupwise.data.validate import Roles
 from groupwise.figures import style
@@ -233,6 +234,21 @@ def test_figures_of_periods_say_so_where_there_are_none() -> None:
     assert figures.draw("exposure_effects", given).alt == (
         "No effects by exposure time were estimated from these 9 groups."
     )
+
+
+def test_a_data_frame_with_periods_has_the_figures() -> None:
+    found = groupwise.analyse(
+        pd.read_csv(DATA / "sw_complete.csv"),
+        **COLUMNS,
+        reference="control",
+        methods=["mixed_kenward_roger", "mixed_exposure"],
+    )
+    assert set(found.figures) >= OF_PERIODS
+    alone = figures.draw("design_periods", read("sw_complete"))
+    assert found.alt_text("design_periods") == alone.alt
+    rows = found.tables["exposure"].set_index("exposure_time")
+    shown = found.figure("exposure_effects").data
+    assert list(shown["estimate"]) == list(rows.loc[[1, 2, 3, 0], "estimate"])
 
 
 # Tints ------------------------------------------------------------------------------------------

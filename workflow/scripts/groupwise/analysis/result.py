@@ -151,8 +151,8 @@ class Analysis:
     def _drawn(self, name: str) -> Figure:
         if name in names() and name not in self.figures:
             role = needed_role(name)
-            problem = f"the figure '{name}' is of data with a {role}"
-            raise InputError("name", problem, f"name a column as `{role}` of analyse")
+            problem = f"the figure '{name}' is of data with a column of the role `{role}`"
+            raise InputError("name", problem, f"name it as `{role}`")
         if name not in self.figures:
             hint = nearest(str(name), self.figures)
             raise InputError("name", f"there is no figure '{name}'", hint)
