@@ -20,7 +20,7 @@ from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
-from groupwise.figures import Figure, Tables, draw, names
+from groupwise.figures import Figure, Tables, draw, names, needed_role
 from groupwise.report import calibration, prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
@@ -131,8 +131,8 @@ class Analysis:
 
     @property
     def figures(self) -> list[str]:
-        """Names of the figures there are."""
-        return names()
+        """Names of the figures there are of these data."""
+        return names(self.design["roles"])
 
     def figure(self, name: str) -> ggplot:
         """A figure of the report; it displays itself, and other layers can be added to it.
@@ -149,6 +149,10 @@ class Analysis:
         return self._drawn(name).alt
 
     def _drawn(self, name: str) -> Figure:
+        if name in names() and name not in self.figures:
+            role = needed_role(name)
+            problem = f"the figure '{name}' is of data with a column of the role `{role}`"
+            raise InputError("name", problem, f"name it as `{role}`")
         if name not in self.figures:
             hint = nearest(str(name), self.figures)
             raise InputError("name", f"there is no figure '{name}'", hint)

@@ -41,6 +41,8 @@ CHECKS = {
 
 FIGURE_DATA = {
     "scores_by_group": "data/processed/{dataset}.parquet",
+    "design_periods": "data/processed/{dataset}.parquet",
+    "exposure_effects": "results/{dataset}/exposure.csv",
     "effects_forest": "results/{dataset}/estimates.csv",
     "arm_means": "results/{dataset}/marginal_means.csv",
     "shrinkage": "results/{dataset}/random_effects.csv",
