@@ -10,7 +10,6 @@ import pandas as pd
 from test_make_describe import make_describe
 from tiny_project import ROOT, Project
 
-
 CASE = "data/raw/stepped_wedge_null.csv"
 DATA = ROOT / "tests/reference/periods" / "data/stepped_wedge_null.csv"
 PAGE = "reports/rendered/stepped_wedge_null.html"

@@ -83,7 +83,6 @@ TABLES: dict[str, Table] = {
     "coefficients": Table(
         "fit_specification",
         _METHOD | {"term": str} | INFERENCE | {"message": str},
-        shown=False,
         per_method=True,
     ),
     "omnibus": Table(
