@@ -185,8 +185,8 @@ def trap(facts: Facts) -> str:
     group = escape(facts.role("group"))
     text = (
         f"There is no trap here: {changing(facts)[:1].lower()}{changing(facts)[1:]} change their arm "
-        f"over time, so the dummy model compares periods of the same {group}, less what changes over time "
-        "for all."
+        f"over time, so the dummy model compares periods of the same {group}, less what changes over "
+        "time for all."
     )
     if facts.has_cells:
         text += (
