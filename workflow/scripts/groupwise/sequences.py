@@ -23,6 +23,9 @@ never; units that change in both directions, or back; units that stay in one arm
 
 NO_ROWS = -1
 
+CROSS_SECTIONAL, CLOSED, OPEN = "cross-sectional", "closed", "open"
+"""Other individuals in each period; the same in all; cohorts that some join or leave."""
+
 MOSTLY = 0.8
 """Share of the individuals of a closed cohort who miss no period."""
 
@@ -49,11 +52,11 @@ class Sequences:
         """The sequences of units, from codes (n,) of rows; None where a cell has rows of two arms."""
         n_units = int(unit.max()) + 1
         cell = unit * n_periods + period
-        observed = np.full(n_units * n_periods, NO_ROWS)
-        observed[cell] = arm
-        if (observed[cell] != arm).any():
+        of_cell = np.full(n_units * n_periods, NO_ROWS)
+        of_cell[cell] = arm
+        if (of_cell[cell] != arm).any():
             return None
-        observed = observed.reshape(n_units, n_periods)
+        observed = of_cell.reshape(n_units, n_periods)
         arms, sequence = np.unique(completed(observed), axis=0, return_inverse=True)
         # The units that change last come last in a picture: those with the most early reference.
         order = np.lexsort(arms.T[::-1])[::-1]
@@ -129,11 +132,13 @@ def cohort(individual: np.ndarray | None, group: np.ndarray, period: np.ndarray)
     In a closed cohort individuals were measured in each period in which their group was, but for few.
     """
     if individual is None:
-        return "cross-sectional"
-    seen = Counter(map(tuple, np.unique(np.column_stack([group, individual, period]), axis=0)[:, :2]))
+        return CROSS_SECTIONAL
+    seen = Counter(
+        map(tuple, np.unique(np.column_stack([group, individual, period]), axis=0)[:, :2])
+    )
     periods = Counter(np.unique(np.column_stack([group, period]), axis=0)[:, 0])
     full = np.mean([n == periods[g] for (g, _), n in seen.items()])
-    return "closed" if full >= MOSTLY else "open"
+    return CLOSED if full >= MOSTLY else OPEN
 
 
 def written(arms: Sequence[int], labels: Sequence[str]) -> str:

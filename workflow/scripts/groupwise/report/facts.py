@@ -114,7 +114,13 @@ class Facts:
     @property
     def has_one_intercept(self) -> bool:
         """Whether the groups are the only random effect of the mixed model."""
-        return not (self.slopes or self.random_blocks or self.design["second_group"])
+        others = (self.slopes, self.random_blocks, self.design["second_group"])
+        return not (any(others) or self._has_cells or self.design.get("individual_level"))
+
+    @property
+    def _has_cells(self) -> bool:
+        """Does the mixed model have an effect of each group in each period?"""
+        return bool((self.design.get("periods") or {}).get("cell_effects"))
 
     @property
     def level(self) -> float:
