@@ -28,10 +28,10 @@ from groupwise.planning.sample_size import LARGEST_SIZE, MOST_GROUPS
 from groupwise.sequences import STEPPED_WEDGE
 
 COLUMNS = tidy.TABLES["planning_periods"]
-"""groups_per_sequence: their mean; n_cells: groups by periods that are measured; cell_size: individuals of
-a group in a period; icc: of two individuals of a group in one period; cac, iac: cluster and individual
-autocorrelation; df, power, detectable: with the groups less 2 as df; df_model, power_model: with those
-of the mixed model if its correlations are the true ones."""
+"""groups_per_sequence: their mean; n_cells: groups by periods that are measured; cell_size: individuals
+of a group in a period; icc: of two individuals of a group in one period; cac, iac: cluster and
+individual autocorrelation; df, power, detectable: with the groups less 2 as df; df_model, power_model:
+with those of the mixed model if its correlations are the true ones."""
 
 MORE_GROUPS = (1.5, 2.0)
 """Factors of the groups of every sequence, rounded up."""
