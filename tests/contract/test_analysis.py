@@ -153,7 +153,7 @@ def test_missing_values_are_dropped_and_counted() -> None:
 UNKNOWN = {"calibration_rates", "power_curves"}
 
 
-@pytest.mark.parametrize("name", sorted(set(groupwise.analysis.result.names()) - UNKNOWN))
+@pytest.mark.parametrize("name", sorted(set(groupwise.analysis.result.names({})) - UNKNOWN))
 def test_figure_displays_itself_and_takes_more_layers(
     result: groupwise.Analysis, name: str
 ) -> None:
@@ -169,6 +169,11 @@ def test_figure_displays_itself_and_takes_more_layers(
         ("calibration_rates", "calibration: nothing is simulated yet; call `calibrate()` first."),
         ("power_curves", "planning: nothing is planned yet; call `plan()` first."),
         ("randomization_distribution", "name: the figure 'randomization_distribution' is of a"),
+        (
+            "design_periods",
+            "name: the figure 'design_periods' is of data with a column of the role `period`; name it "
+            "as `period`.",
+        ),
     ],
 )
 def test_figure_of_what_is_not_computed_says_what_to_call(name: str, said: str) -> None:

@@ -29,21 +29,30 @@ def trial(sequences, *, seed=1, missing=(), sizes=(1, 6), periods=None):
                 rows.append((f"g{g}", t, arm, t + u + rng.normal() + (arm == "b")))
     table = pd.DataFrame(rows, columns=["group", "time", "arm", "y"])
     table["arm"] = pd.Categorical(table["arm"], sorted(table["arm"].unique()))
-    table["time"] = pd.Categorical(table["time"].astype(str), sorted(table["time"].astype(str).unique()))
+    table["time"] = pd.Categorical(
+        table["time"].astype(str), sorted(table["time"].astype(str).unique())
+    )
     return table
 
 
 def dense(cells, arms, made):
     """tau and t of one assignment: GLS of the cells' means with a dense working covariance."""
-    V = 0.5 * np.eye(len(cells)) + 0.5 * (cells["group"].to_numpy()[:, None] == cells["group"].to_numpy())
+    V = 0.5 * np.eye(len(cells)) + 0.5 * (
+        cells["group"].to_numpy()[:, None] == cells["group"].to_numpy()
+    )
     W = np.linalg.inv(V)
     X0 = pd.get_dummies(cells["time"]).to_numpy(float)
-    d = np.array([arms[made[g]][int(t)] == "b" for g, t in zip(cells["group"], cells["time"], strict=True)], float)
+    d = np.array(
+        [arms[made[g]][int(t)] == "b" for g, t in zip(cells["group"], cells["time"], strict=True)],
+        float,
+    )
     X = np.column_stack([X0, d])
     inverse = np.linalg.inv(X.T @ W @ X)
     beta = inverse @ X.T @ W @ cells["y"].to_numpy()
     c = (inverse @ X.T @ W)[-1]
-    scores = pd.Series(c * (cells["y"].to_numpy() - X @ beta)).groupby(cells["group"].to_numpy()).sum()
+    scores = (
+        pd.Series(c * (cells["y"].to_numpy() - X @ beta)).groupby(cells["group"].to_numpy()).sum()
+    )
     return beta[-1], beta[-1] / np.sqrt((scores**2).sum())
 
 
@@ -66,7 +75,9 @@ def test_p_value_is_the_share_of_assignments_as_extreme(sequences, missing):
     made = [number[each] for each in sequences]
     tau, t = dense(cells, arms, dict(zip(groups, made, strict=True)))
     every = set(permutations(made))
-    all_t = np.array([dense(cells, arms, dict(zip(groups, each, strict=True)))[1] for each in every])
+    all_t = np.array(
+        [dense(cells, arms, dict(zip(groups, each, strict=True)))[1] for each in every]
+    )
     expected = (np.abs(all_t) >= abs(t) * (1 - 1e-9)).mean()
     replicates = answer(design, table["y"].to_numpy(float)[None], ["randomization"], request=EVERY)
     rows = replicates["randomization"].inference
@@ -83,7 +94,12 @@ def test_interval_holds_the_effects_that_are_not_rejected():
     y, treated = table["y"].to_numpy(float), (table["arm"] == "b").to_numpy(float)
     rows = answer(design, y[None], ["randomization"], request=EVERY)["randomization"].inference
     low, high = rows.conf_low[0, 0], rows.conf_high[0, 0]
-    for effect, inside in ((low - 1e-6, False), (low + 1e-6, True), (high - 1e-6, True), (high + 1e-6, False)):
+    for effect, inside in (
+        (low - 1e-6, False),
+        (low + 1e-6, True),
+        (high - 1e-6, True),
+        (high + 1e-6, False),
+    ):
         shifted = answer(design, (y - effect * treated)[None], ["randomization"], request=EVERY)
         p = shifted["randomization"].inference.p_value[0, 0]
         assert (p > 0.05 - 1e-12) == inside, effect

@@ -94,6 +94,7 @@ rule check_model:
             name: f"results/{{dataset}}/{MODEL_TABLES[name]}"
             for name in (
                 "estimates",
+                "exposure",
                 "fit_statistics",
                 "random_effects",
                 "residuals",

@@ -1,10 +1,10 @@
 """A design in fewer rows: what least squares and normal mixed models need of its individuals.
 
-Individuals alike in group, arm, period and every other grouping form a cell. In each cell an orthonormal basis
-U_c of the vector of ones and of the columns of X that vary there takes the place of individuals: X
-becomes U'X, an outcome U'y, and one more row holds the length of what U leaves of it. Every inner
-product of outcomes, columns of X and indicators is what it was, so every method that needs nothing else
-has the same answer. Without covariates of individuals a cell is one row.
+Individuals alike in group, arm, period and every other grouping form a cell. In each cell an
+orthonormal basis U_c of the vector of ones and of the columns of X that vary there takes the place of
+individuals: X becomes U'X, an outcome U'y, and one more row holds the length of what U leaves of it.
+Every inner product of outcomes, columns of X and indicators is what it was, so every method that needs
+nothing else has the same answer. Without covariates of individuals a cell is one row.
 
 Where each group is one row, groups with the same row of X are of one kind. What is quadratic in the
 outcomes of groups needs the mean and the sum of squares of each kind: two groups that stand for half of

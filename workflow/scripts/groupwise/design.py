@@ -223,6 +223,12 @@ class Design:
             return self.cell, self.cell_labels
         return getattr(self, name), getattr(self, f"{name}_labels")
 
+    def codes_of(self, name: str) -> np.ndarray:
+        """Codes (n,) of a grouping that the design has."""
+        codes, _ = self.grouping(name)
+        assert codes is not None
+        return codes
+
     @cached_property
     def group_sequences(self) -> Sequences | None:
         """The arms of groups by period; None without periods, or where a cell holds several arms."""
@@ -351,7 +357,9 @@ def _individuals(table: pd.DataFrame, roles: Roles) -> tuple[np.ndarray | None, 
     together = combined([group, ids])
     several = len(together.cat.categories) > len(labels_alone)
     codes, names = _codes(together) if several else (alone, labels_alone)
-    return (None, ()) if len(names) in (len(table), table[roles.group].nunique()) else (codes, names)
+    return (
+        (None, ()) if len(names) in (len(table), table[roles.group].nunique()) else (codes, names)
+    )
 
 
 def _check_meeting(arm: np.ndarray, period: np.ndarray, roles: Roles) -> None:
@@ -359,7 +367,10 @@ def _check_meeting(arm: np.ndarray, period: np.ndarray, roles: Roles) -> None:
     pairs = np.unique(np.column_stack([period, arm]), axis=0)
     if np.bincount(pairs[:, 0]).max() > 1:
         return
-    problem = f"no '{roles.period}' holds two arms, so an effect of the treatment and a change over time are one"
+    problem = (
+        f"no '{roles.period}' holds two arms, so an effect of the treatment and a change over time "
+        "are one"
+    )
     fix = (
         "no analysis can tell them apart without groups that are in different arms at one time: add "
         "such groups, or name another column of periods"

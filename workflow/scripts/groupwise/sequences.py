@@ -52,11 +52,11 @@ class Sequences:
         """The sequences of units, from codes (n,) of rows; None where a cell has rows of two arms."""
         n_units = int(unit.max()) + 1
         cell = unit * n_periods + period
-        of_cell = np.full(n_units * n_periods, NO_ROWS)
-        of_cell[cell] = arm
-        if (of_cell[cell] != arm).any():
+        flat = np.full(n_units * n_periods, NO_ROWS)
+        flat[cell] = arm
+        if (flat[cell] != arm).any():
             return None
-        observed = of_cell.reshape(n_units, n_periods)
+        observed = flat.reshape(n_units, n_periods)
         arms, sequence = np.unique(completed(observed), axis=0, return_inverse=True)
         # The units that change last come last in a picture: those with the most early reference.
         order = np.lexsort(arms.T[::-1])[::-1]
@@ -104,16 +104,14 @@ class Sequences:
 
     @cached_property
     def exposure(self) -> np.ndarray:
-        """(U, T) periods since a unit left the reference, itself counted; 0 in the reference.
+        """(U, T) number of the period since a unit was first seen in another arm than the reference.
 
-        By position: a period without rows counts.
+        1 in the first such period with rows, and then by position, whether or not periods have rows; 0
+        before. Of units that do not go back.
         """
-        treated = self.arm_of_unit != 0
-        time = np.zeros(treated.shape, dtype=int)
-        for t in range(treated.shape[1]):
-            before = time[:, t - 1] if t else 0
-            time[:, t] = np.where(treated[:, t], before + 1, 0)
-        return time
+        treated = self.observed > 0
+        first = np.where(treated.any(axis=1), treated.argmax(axis=1), self.observed.shape[1])
+        return np.maximum(np.arange(self.observed.shape[1]) - first[:, None] + 1, 0)
 
 
 def completed(observed: np.ndarray) -> np.ndarray:

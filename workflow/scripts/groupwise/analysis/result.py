@@ -16,12 +16,11 @@ from groupwise.analysis.studies import Calibration, Studies, calibrated, not_cal
 from groupwise.catalogue.methods import method_label
 from groupwise.catalogue.tables import OF_DATASETS, made_by
 from groupwise.data.errors import InputError, nearest
-from groupwise.data.validate import ROLES
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
-from groupwise.figures import Figure, Tables, draw, names
+from groupwise.figures import Figure, Tables, draw, names, needed_role
 from groupwise.report import calibration, prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
@@ -69,6 +68,7 @@ class Analysis:
     variance_components: pd.DataFrame
     random_effects: pd.DataFrame
     aliasing: pd.DataFrame
+    exposure: pd.DataFrame
     fit_statistics: pd.DataFrame
     randomization: pd.DataFrame
     residuals: pd.DataFrame
@@ -138,8 +138,8 @@ class Analysis:
 
     @property
     def figures(self) -> list[str]:
-        """Names of the figures there are."""
-        return names()
+        """Names of the figures there are of these data."""
+        return names(self.design["roles"])
 
     def figure(self, name: str) -> ggplot:
         """A figure of the report; it displays itself, and other layers can be added to it.
@@ -156,13 +156,18 @@ class Analysis:
         return self._drawn(name).alt
 
     def _drawn(self, name: str) -> Figure:
+        if name in names() and name not in self.figures:
+            role = needed_role(name)
+            problem = f"the figure '{name}' is of data with a column of the role `{role}`"
+            raise InputError("name", problem, f"name it as `{role}`")
         if name not in self.figures:
             hint = nearest(str(name), self.figures)
             raise InputError("name", f"there is no figure '{name}'", hint)
         if name == "randomization_distribution" and not self.sample.asks("randomization"):
             problem = f"the figure '{name}' is of a method that was not asked"
             raise InputError("name", problem, "add 'randomization' to `methods` of analyse")
-        columns = [self.design["roles"][role] for role in ROLES[:4]]
+        shown = ("outcome", "treatment", "group", "block", "period", "individual")
+        columns = dict.fromkeys(self.design["roles"][role] for role in shown)
         tables = Tables(
             data=self.data[list(filter(None, columns))],
             design=self.design,

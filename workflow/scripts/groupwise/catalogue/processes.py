@@ -9,7 +9,7 @@ PROCESSES = {
     "varying_effects": "the effect differs between groups (standard deviation .3 of the outcome's)",
     "informative_sizes": "group effects go with group sizes (correlation .7)",
     "lasting_groups": "groups differ in the same way in all periods (cluster autocorrelation 1)",
-    "changing_groups": "half of what groups differ in changes from period to period (autocorrelation .5)",
+    "changing_groups": "half of what groups differ in changes with each period (autocorrelation .5)",
     "decay": "what groups differ in changes gradually (correlation falls with the time between periods)",
 }
 """Processes of the simulations, as the end of a sentence that begins with "if"."""

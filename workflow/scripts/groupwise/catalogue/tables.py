@@ -160,6 +160,13 @@ TABLES: dict[str, Table] = {
         "fit_specification",
         _METHOD | {"convention": str, "term": str, "role": str, "estimate": float, "aliased": bool},
     ),
+    "exposure": Table(
+        "fit_specification",
+        _METHOD
+        | {"exposure_time": int, "n_cells": int}
+        | {name: kind for name, kind in INFERENCE.items() if name != "statistic"},
+        json=RECORDS,
+    ),
     "fit_statistics": Table(
         "fit_specification",
         _METHOD | {"statistic": str, "value": float},

@@ -17,7 +17,7 @@ from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
 from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_time, name_marks, sized
+from groupwise.data.units import is_time, name_marks
 from groupwise.data.vocabulary import says
 
 CLOSE = 0.75

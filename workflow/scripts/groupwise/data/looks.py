@@ -79,7 +79,7 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
 
 
 def _is_explained(structure: Structure, roles: Roles) -> bool:
-    """Whether the roles say what was assigned: a group in a period, an individual, or one in a period."""
+    """Whether roles say what was assigned: a group in a period, an individual, or one in a period."""
     arm, group, period, person = roles.treatment, roles.group, roles.period, roles.individual
     units: list[tuple[str, ...]] = []
     if period is not None:
@@ -293,7 +293,7 @@ def _with_time(roles: Roles, column: str) -> str:
     instead = " in place of the covariate" if column in roles.covariates else ""
     return (
         f"It changes with time, and what changes over time counts as an effect here: write "
-        f"`period: {in_yaml(column)}` under `roles`{instead}. Then each '{column}' has its own mean, the "
+        f"`period: {in_yaml(column)}` under `roles`{instead}. Then each '{column}' has its own mean, "
         f"members of one '{roles.group}' share more at one time, and what is randomised again is which "
         f"'{roles.group}' went through which arms."
     )
@@ -302,8 +302,8 @@ def _with_time(roles: Roles, column: str) -> str:
 def _contradiction(roles: Roles, column: str) -> tuple[str, str]:
     """What contradicts that individuals were assigned, and the fix."""
     problem = (
-        f"all rows of a '{roles.group}' that have one '{column}' are in one arm, so individuals were not "
-        "assigned"
+        f"all rows of a '{roles.group}' that have one '{column}' are in one arm, so individuals were "
+        "not assigned"
     )
     return problem, f"write `period: {in_yaml(column)}` under `roles` and `assigned: sequence`"
 

@@ -22,8 +22,9 @@ DATE_FORMS = (
 )
 """Ways of writing dates, as `strptime` names them."""
 
-MONTHS = tuple(
-    "january february march april may june july august september october november december".split()
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
 )
 
 NUMBERED = re.compile(r"(.*?)[ _-]?(\d+(?:\.\d+)?)[ ._-]?(\D*)")
@@ -89,18 +90,19 @@ def _numbers(labels: Sequence[str]) -> Keys:
 
 def _dates(labels: Sequence[str]) -> Keys:
     """Dates in one form; None where two forms fit and give different orders."""
-    fitting = []
+    fitting: list[list[tuple[float, ...]]] = []
     for form in DATE_FORMS:
         try:
-            fitting.append([(datetime.strptime(label, form).timestamp(),) for label in labels])  # noqa: DTZ007
-        except (ValueError, OverflowError):
+            dates = [datetime.strptime(label, form) for label in labels]
+        except ValueError:
             continue
+        fitting.append([(float(each.toordinal()),) for each in dates])
     orders = {tuple(sorted(range(len(labels)), key=keys.__getitem__)) for keys in fitting}
     return fitting[0] if len(orders) == 1 else None
 
 
 def _months(labels: Sequence[str]) -> Keys:
-    places = []
+    places: list[tuple[float, ...]] = []
     for label in labels:
         text = label.strip().casefold().removesuffix(".")
         fits = [i for i, month in enumerate(MONTHS) if len(text) >= 3 and month.startswith(text)]
@@ -137,5 +139,3 @@ def _stages(labels: Sequence[str]) -> Keys:
     if len(labels) != 2 or sum(early) != 1 or not any(late):
         return None
     return [(0.0,) if each else (1.0,) for each in early]
-
-

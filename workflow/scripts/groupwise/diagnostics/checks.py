@@ -15,7 +15,7 @@ from scipy import stats
 
 from groupwise import tidy
 from groupwise.data.sampling import counted
-from groupwise.words import equals_p, fixed
+from groupwise.words import decimals_for, equals_p, fixed
 
 NULLS = {
     "exact": "{draws:,.0f} draws of its exact null distribution",
@@ -43,7 +43,8 @@ def run_checks(
     dataset: str, tables: Mapping[str, pd.DataFrame], further: Mapping[str, Check] | None = None
 ) -> pd.DataFrame:
     """Every check on the tables of one dataset (see `tidy.TABLES`), and `further` ones."""
-    findings = {name: check(tables) for name, check in CHECKS.items()} | dict(further or {})
+    checks = CHECKS | (OF_PERIODS if len(tables["exposure"]) else {})
+    findings = {name: check(tables) for name, check in checks.items()} | dict(further or {})
     rows = [{"dataset": dataset, "check": name} | each._asdict() for name, each in findings.items()]
     return tidy.table("diagnostics", rows)
 
@@ -167,6 +168,30 @@ CHECKS = {
     "equal_spread": equal_spread,
     "outlying_groups": outlying_groups,
 }
+
+
+def constant_effect(tables: Mapping[str, pd.DataFrame]) -> Check:
+    """Kenward and Roger's F test that the effect does not change with the time since it began."""
+    f, p_value = (_statistic(tables, f"equal_effects_{each}") for each in ("f", "p"))
+    if not np.isfinite(p_value):
+        return UNKNOWN
+    average = tables["exposure"].loc[tables["exposure"]["exposure_time"] == 0].iloc[0]
+    constant = tables["estimates"].set_index("method").loc["mixed_kenward_roger"]
+    k = decimals_for(float(average["std_error"]))
+    both = (
+        f"averaged over exposure times it is {fixed(average['estimate'], k)}, taken as constant "
+        f"{fixed(constant['estimate'], k)}"
+    )
+    if p_value < LEVEL:
+        message = f"The effect changes with the time since it began: {both}."
+        return Check(f, p_value, "look", message)
+    return Check(
+        f, p_value, "ok", f"The data do not show that the effect changes with time: {both}."
+    )
+
+
+OF_PERIODS = {"constant_effect": constant_effect}
+"""Checks of designs in which groups leave the reference at different times."""
 
 
 def _normality(values: np.ndarray, what: str) -> Check:

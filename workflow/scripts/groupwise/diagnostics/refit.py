@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groupwise.design import Design
+from groupwise.design import PERIODS, Design
 from groupwise.inference.mixed import MixedFit, fit_one
 from groupwise.methods import Fits, Request, method_of
 from groupwise.sample import Sample
@@ -111,5 +111,6 @@ METHODS = ("mixed_kenward_roger", "group_means", "ols_cr2")
 
 
 def methods_for(design: Design) -> list[str]:
-    """Those that apply: group means need a treatment that is constant in groups."""
-    return [name for name in METHODS if design.assigns_groups or name != "group_means"]
+    """Those that apply: group means need a treatment that is constant in groups, or in their periods."""
+    means = design.assigns_groups or design.kind == PERIODS
+    return [name for name in METHODS if means or name != "group_means"]

@@ -69,7 +69,7 @@ def draw(tables: Tables) -> Figure:
         len(points), len(data), "rows"
     ) * (not many)
     alt = f"{_alt(tables, groups)} {note}".rstrip()
-    if tables.design["kind"] in ("within", "mixed"):
+    if tables.design["kind"] in ("within", "mixed", "periods"):
         plot = _followed(points, shown) + labs(
             x=roles["treatment"], y=roles["outcome"], caption=note
         )

@@ -27,7 +27,7 @@ from groupwise.inference.mixed import (
     mixed_model,
     random_terms,
 )
-from groupwise.models.lmm import LinearMixedModel
+from groupwise.models.lmm import LinearMixedModel, LmmFit
 from groupwise.models.random_terms import DecayParameters, RandomTerm
 from groupwise.sequences import BASELINE, STEPPED_WEDGE
 from groupwise.tidy import Inference, JointTest
@@ -38,10 +38,10 @@ ONE_TIME = "Does not apply: no group was exposed for more than one period."
 TWO_ARMS = "Does not apply: exposure times are those of one treatment, and there are several."
 WITH_PERIODS = "Does not apply: exposure times cannot be told apart from periods and covariates."
 SLOPES = (
-    "Does not apply: with random slopes the effects of a group in two periods have no one correlation."
+    "Does not apply: with random slopes effects of a group in two periods have no one correlation."
 )
 TWO_PERIODS = (
-    "Does not apply: two periods have one correlation, so this is the model of the other mixed rows."
+    "Does not apply: with two periods this is the model of the other rows of mixed models."
 )
 
 
@@ -102,25 +102,35 @@ class PeriodFit:
         return kenward_roger_joint(self.fitted, self.prepared.rows(L)[0])
 
     @cached_property
+    def decaying(self) -> LmmFit | None:
+        """The fit, where its model has decay."""
+        fit = self.fitted
+        if isinstance(fit, LmmFit) and isinstance(fit.model.parameters, DecayParameters):
+            return fit
+        return None
+
+    @property
     def correlation(self) -> np.ndarray | None:
         """(R,) correlation of a group's effects in neighbouring periods; None without decay."""
-        parameters = getattr(self.fitted.model, "parameters", None)
-        if not isinstance(parameters, DecayParameters):
+        fit = self.decaying
+        if fit is None or not isinstance(fit.model.parameters, DecayParameters):
             return None
-        return parameters.correlation(self.fitted.theta)
+        return fit.model.parameters.correlation(fit.theta)
 
     @property
     def std_dev(self) -> dict[str, np.ndarray]:
         """(R,) standard deviations by term: `group`, `cell`, `individual`, `residual`."""
-        parameters = getattr(self.fitted.model, "parameters", None)
-        if not isinstance(parameters, DecayParameters):
+        fit = self.decaying
+        if fit is None:
             return dict(self.fitted.std_dev)
-        names = [self.fitted.model.terms[t].name for t in parameters.term]
-        sd = self.fitted.theta * np.asarray(self.fitted.sigma)[..., None]
+        parameters = fit.model.parameters
+        sd = fit.theta * fit.sigma[..., None]
         named = {
-            name: sd[..., j] for j, name in enumerate(names) if not parameters.angles[j]
+            fit.model.terms[t].name: sd[..., j]
+            for j, t in enumerate(parameters.term)
+            if not parameters.angles[j]
         }
-        return named | {"residual": np.asarray(self.fitted.sigma)}
+        return named | {"residual": fit.sigma}
 
 
 def without_periods(design: Design) -> PeriodModel:

@@ -86,11 +86,11 @@ class Units:
         if bearer == "row":
             unit = np.arange(len(design.X))
             return cls(design.arm, design.group, X, unit, design.rows, _problem(design))
-        unit, first = design.group, design.first_of_group
-        block = np.zeros_like(unit) if design.block is None else design.block
-        if bearer != "group":
-            unit, block = design.grouping(bearer)[0], design.group
-            first = np.unique(unit, return_index=True)[1]
+        unit = design.codes_of(bearer)
+        block = design.group
+        if bearer == "group":
+            block = np.zeros_like(unit) if design.block is None else design.block
+        first = np.unique(unit, return_index=True)[1]
         size = design.rows.sizes(unit, len(first))
         covariates = sum_by(X.T * design.rows.ones, unit, len(first)) / size
         return cls(design.arm[first], block[first], covariates.T, unit, design.rows)

@@ -139,7 +139,7 @@ def fit(prepared: Means | CellMeans, y: np.ndarray) -> MeansFit | CellMeansFit:
 
 
 def _infer(fit: MeansFit | CellMeansFit, L: np.ndarray, request: Request) -> Inference:
-    """t with as many degrees of freedom as means less the rank; NaN where these do not identify a row."""
+    """t with as many degrees of freedom as means less the rank; NaN for rows they do not identify."""
     if isinstance(fit, CellMeansFit):
         return absorbed_t(fit.model, of_average_group(fit.prepared.model, L), request.conf_level)
     Lambda, _ = fit.prepared.basis.coordinates(L)

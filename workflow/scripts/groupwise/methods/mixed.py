@@ -177,7 +177,9 @@ def _message_periods(sample: Sample, fit: PeriodFit, answers: Answers) -> str:
     parts = [single.message if not single.converged or single.singular else ""]
     if fit.correlation is not None and single.converged:
         r = float(fit.correlation[0])
-        parts.append(f"Effects of {sample.group_name} in neighbouring periods: correlation {r:.3f}.")
+        parts.append(
+            f"Effects of one {sample.group_name} in neighbouring periods: correlation {r:.3f}."
+        )
     return " ".join(filter(None, parts))
 
 
@@ -206,6 +208,7 @@ def _period_method(
 
 
 MODEL_BASED = "REML, model-based"
+DECAY, EXPOSURE = "mixed_decay", "mixed_exposure"
 
 METHODS: Mapping[str, Procedure] = {
     "mixed_wald": _method(
@@ -236,8 +239,8 @@ METHODS: Mapping[str, Procedure] = {
     "mixed_bootstrap": _method(
         "mixed_bootstrap", _about_bootstrap, _bootstrap, _bootstrap_joint, skips_blocks=True
     ),
-    "mixed_decay": _period_method(period_models.with_decay, ESTIMAND, period_models.has_periods),
-    "mixed_exposure": _period_method(
+    DECAY: _period_method(period_models.with_decay, ESTIMAND, period_models.has_periods),
+    EXPOSURE: _period_method(
         period_models.by_exposure, "average over exposure times", period_models.changes_arms
     ),
     "mixed_no_periods": _period_method(
@@ -250,7 +253,17 @@ METHODS: Mapping[str, Procedure] = {
 
 
 def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
-    """Variance components, random effects, residuals and fit statistics of REML; empty without a fit."""
+    """Variance components, random effects, residuals and fit statistics of REML; effects by exposure.
+
+    Nothing without a fit.
+    """
+    exposure, of_periods = _of_periods(sample, fits)
+    return _tables_of_reml(sample, fits, of_periods) | {"exposure": exposure}
+
+
+def _tables_of_reml(
+    sample: Sample, fits: Fits, of_periods: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     try:
         fit = mixed.single(fits.of(METHODS["mixed_wald"]))
     except (ValueError, np.linalg.LinAlgError):
@@ -263,8 +276,56 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
         "variance_components": _variance_components(sample, fit),
         "random_effects": _random_effects(sample, fit),
         "residuals": residual_table(sample, *WHO, sample.y - residual, residual),
-        "fit_statistics": fit_statistics(sample, *WHO, statistics),
+        "fit_statistics": tidy.concat(
+            "fit_statistics", [fit_statistics(sample, *WHO, statistics), of_periods]
+        ),
     }
+
+
+def _of_periods(sample: Sample, fits: Fits) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Effects by exposure time with their average, and statistics of the models of periods."""
+    statistics = []
+    if decay := _period_fit(sample, fits, DECAY):
+        named = {f"sd: {name}": float(sd[0]) for name, sd in decay.std_dev.items()}
+        assert decay.correlation is not None
+        named |= {"correlation of neighbouring periods": float(decay.correlation[0])}
+        statistics.append(fit_statistics(sample, "mixed", DECAY, named))
+    exposure = _period_fit(sample, fits, EXPOSURE)
+    if exposure is None:
+        return tidy.table("exposure", []), tidy.concat("fit_statistics", statistics)
+    model, fit = exposure.prepared, exposure.fitted
+    rows = np.vstack([model.each_time.mean(axis=0), model.each_time])
+    effects = mixed.kenward_roger(fit, rows, sample.conf_level).outcome(0)
+    design = sample.design
+    first = design.first_of_cell
+    cells = period_models.exposures(design)[first]
+    times = [0, *map(int, model.times)]
+    table = sample.who("mixed", EXPOSURE) | {
+        "exposure_time": times,
+        "n_cells": [int((cells > 0).sum()), *(int((cells == t).sum()) for t in model.times)],
+    }
+    columns = {k: v for k, v in effects.columns().items() if k != "statistic"}
+    equal = model.all_equal(fit).outcome(0)
+    named = {
+        "equal_effects_f": float(equal.statistic),
+        "equal_effects_df_num": float(equal.df_num),
+        "equal_effects_df_den": float(equal.df_den),
+        "equal_effects_p": float(equal.p_value),
+    }
+    statistics.append(fit_statistics(sample, "mixed", EXPOSURE, named))
+    return tidy.table("exposure", table | columns), tidy.concat("fit_statistics", statistics)
+
+
+def _period_fit(sample: Sample, fits: Fits, name: str) -> PeriodFit | None:
+    """The fit of a model of periods; None where it was not asked, or has no answer."""
+    method = METHODS[name]
+    if not (sample.asks(name) and method.concerns(sample.design)):
+        return None
+    try:
+        fit: PeriodFit = fits.of(method)
+    except (ValueError, np.linalg.LinAlgError):
+        return None
+    return fit if fit.fitted.converged[0] else None
 
 
 def _statistics(sample: Sample, fit: MixedFit) -> dict[str, float]:

@@ -124,8 +124,7 @@ def units_of(design: Design) -> Randomized:
     by_group = assigned.bearer == "group"
     sequences = design.group_sequences if by_group else design.individual_sequences
     assert sequences is not None and design.period is not None
-    unit = design.grouping(assigned.bearer)[0]
-    assert unit is not None
+    unit = design.codes_of(assigned.bearer)
     unit_first = np.unique(unit, return_index=True)[1]
     outer = design.block if by_group else design.group
     block = np.zeros(len(unit_first), dtype=int) if outer is None else outer[unit_first]

@@ -324,7 +324,10 @@ def _with_decay(terms: Sequence[RandomTerm], factors: Sequence[Factor]) -> Decay
     place = {t: f for f, factor in enumerate(factors) for t in factor.terms}
     if len(set(place.values())) < len(terms):
         raise ValueError("A term with decay needs a grouping factor that no other term has.")
-    theta, patterns, factor_of, simple = [], [], [], []
+    theta: list[tuple[int, int, int, float]] = []
+    patterns: list[np.ndarray] = []
+    factor_of: list[int] = []
+    simple: list[tuple[int, int]] = []
     for t, term in enumerate(terms):
         factor = factors[place[t]]
         if term.decay:

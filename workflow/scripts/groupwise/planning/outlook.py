@@ -10,6 +10,7 @@ from scipy.stats import hmean
 
 from groupwise import tidy
 from groupwise.design import PERIODS, Design
+from groupwise.methods import concerning
 from groupwise.planning.at_hand import IN_PERIODS, Goal, planning_table
 from groupwise.planning.layouts import measured
 from groupwise.planning.period_tables import plan_periods
@@ -95,7 +96,7 @@ def planned(
         {"estimate": process.icc, "low": process.icc_low, "high": process.icc_high},
         Goal(largest, power, round(1 - process.conf_level, 10)),
         sd_effect=float(process.sd_slope[1:].mean()),
-        methods=methods,
+        methods=concerning(design, methods),
         curves=curves,
         in_periods=in_periods,
     )

@@ -23,6 +23,8 @@ def _fixed(facts: Facts, index: str, treatment_index: str) -> tuple[str, int]:
     ]
     if len(terms) > MANY_TERMS:
         terms = [*terms[:2], r"\cdots", terms[-1]]
+    if facts.periods is not None:
+        terms.append(rf"\tau_{{t({index})}}")
     if facts.design["roles"]["block"] and facts.design["blocks_as"] == "fixed":
         terms.append(rf"\gamma_{{{_text(facts.role('block'))}(i)}}")
     for k, name in enumerate(facts.design["roles"]["covariates"], start=1):
@@ -60,6 +62,10 @@ def mixed(facts: Facts) -> str:
         block, levels = r" + v_{b(i)}", [r"v_{b} \sim N(0, \sigma_v^2)", *levels]
     if facts.design["roles"]["second_group"]:
         second, levels = r" + w_{s(ij)}", [*levels, r"w_{s} \sim N(0, \sigma_w^2)"]
+    if facts.has_cells:
+        second, levels = second + r" + w_{it}", [*levels, r"w_{it} \sim N(0, \sigma_w^2)"]
+    if facts.has_individuals:
+        second, levels = second + r" + s_{k(ij)}", [*levels, r"s_{k} \sim N(0, \sigma_s^2)"]
     left = rf"{_text(facts.role('outcome'))}_{{ij}}"
     noise = NOISE.replace("{i}", "{ij}")
     if not facts.slopes:

@@ -103,6 +103,27 @@ class Facts:
         return self.design["kind"] in ("between", "blocked")
 
     @property
+    def changes(self) -> bool:
+        """Do whole groups change their arm from period to period?"""
+        return self.design["kind"] == "periods"
+
+    @property
+    def periods(self) -> Mapping[str, Any] | None:
+        """Periods, sequences and cells, as in design.json; None without periods."""
+        periods: Mapping[str, Any] | None = self.design.get("periods")
+        return periods
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether the mixed model has effects of groups in periods."""
+        return self.periods is not None and bool(self.periods["cell_effects"])
+
+    @property
+    def has_individuals(self) -> bool:
+        """Whether the mixed model has effects of individuals, who have several rows."""
+        return bool(self.design.get("individual_level"))
+
+    @property
     def random_blocks(self) -> bool:
         return self.design["blocks_as"] == "random"
 
@@ -114,13 +135,8 @@ class Facts:
     @property
     def has_one_intercept(self) -> bool:
         """Whether the groups are the only random effect of the mixed model."""
-        others = (self.slopes, self.random_blocks, self.design["second_group"])
-        return not (any(others) or self._has_cells or self.design.get("individual_level"))
-
-    @property
-    def _has_cells(self) -> bool:
-        """Does the mixed model have an effect of each group in each period?"""
-        return bool((self.design.get("periods") or {}).get("cell_effects"))
+        further = self.random_blocks or self.design["second_group"]
+        return not (self.slopes or further or self.has_cells or self.has_individuals)
 
     @property
     def level(self) -> float:
@@ -185,15 +201,42 @@ class Facts:
     def icc(self) -> float:
         """Intraclass correlation: share of the variance between groups of one arm (and block).
 
-        sigma_u^2 / (sigma_u^2 + sigma_e^2) by REML, between 0 and 1; NaN where there is no fit.
+        sigma_u^2 / (sigma_u^2 + sigma_e^2) by REML, between 0 and 1; NaN where there is no fit. With
+        periods it is that of one period: sigma_u^2 includes effects of groups in periods, and sigma_e^2
+        those of individuals.
 
         Not the share of the total in the variance components: random blocks are part of that. With
         random slopes in the reference arm.
         """
-        group, residual = self.group_component, self.component("Residual")
-        if group is None or residual is None:
+        if self.group_component is None or self.component("Residual") is None:
             return float("nan")
-        return float(group["variance"] / (group["variance"] + residual["variance"]))
+        between = self.variance_between
+        within = self._variance("Residual") + self._variance(
+            str(self.design["roles"]["individual"])
+        )
+        return between / (between + within)
+
+    @property
+    def variance_between(self) -> float:
+        """Variance between groups in one period, by REML; NaN without a fit."""
+        group = self.design["roles"]["group"]
+        return self._variance(group, np.nan) + self._variance(self.cell_level)
+
+    @property
+    def cac(self) -> float:
+        """Cluster autocorrelation: share of the variance between groups that lasts over periods."""
+        between = self.variance_between
+        lasting = self._variance(self.design["roles"]["group"], np.nan)
+        return lasting / between if between > 0 else 1.0
+
+    @property
+    def cell_level(self) -> str:
+        """What tables call the level of groups in periods."""
+        return f"{self.design['roles']['group']} by {self.design['roles'].get('period')}"
+
+    def _variance(self, group: str, otherwise: float = 0.0) -> float:
+        component = self.component(group)
+        return otherwise if component is None else float(component["variance"])
 
     @cached_property
     def design_effect(self) -> float:

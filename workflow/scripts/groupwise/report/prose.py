@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from groupwise.catalogue.methods import method_label
+from groupwise.report import periods
 from groupwise.report.calibration import verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape, escape_cited_note, escape_note
@@ -16,7 +17,6 @@ from groupwise.words import (
     equals_p,
     fixed,
     listing,
-    noun,
     number,
     p_value,
     percent,
@@ -129,7 +129,14 @@ def design(facts: Facts) -> str:
         f"The data hold {facts.size} in {count(d['n_groups'], 'group')}, "
         f"{sizes}; {_what_a_group_is(facts, group)}. "
     )
-    return text + _repeats(facts, group) + _blocks(facts, group) + _assignment(facts, group)
+    return (
+        text
+        + f"{periods.assigned(facts)} "
+        + periods.layout(facts)
+        + _repeats(facts, group)
+        + _blocks(facts, group)
+        + _information(facts, group)
+    ).rstrip()
 
 
 def _what_a_group_is(facts: Facts, group: str) -> str:
@@ -141,7 +148,7 @@ def _what_a_group_is(facts: Facts, group: str) -> str:
 
 def _repeats(facts: Facts, group: str) -> str:
     """That repeated measurements correlate; empty where the mixed model has an effect for that."""
-    if not facts.repeated or facts.design["roles"]["second_group"]:
+    if not facts.repeated or facts.has_individuals or facts.design["roles"]["second_group"]:
         return ""
     who = escape(facts.role("individual"))
     return (
@@ -161,23 +168,14 @@ def _blocks(facts: Facts, group: str) -> str:
     )
 
 
-def _assignment(facts: Facts, group: str) -> str:
-    """Whether arms differ between or within groups, and the unit that was assigned to them."""
+def _information(facts: Facts, group: str) -> str:
+    """What the precision of a comparison depends on, where arms differ between groups only."""
     d = facts.design
-    if facts.between:
-        unit = f": it was given to {plural(group)}" if facts.assigned == "group" else ""
-        return (
-            f"The treatment is the same for all {facts.rows} of {article(group)}{unit}. How much the "
-            f"data can tell depends on the {d['n_groups']:,} {plural(group)} more than on the "
-            f"{d['n_obs']:,} {facts.rows}."
-        )
-    some = f"every {group}" if d["kind"] == "within" else f"some {plural(group)}"
-    if d.get("assigned_with"):
-        goes = escape(noun(d["assigned_with"]))
-        return f"The treatment varies within {some}, and goes with “{goes}” there."
+    if not facts.between:
+        return ""
     return (
-        f"The treatment varies within {some}: {facts.rows} of the same {group} can be compared with "
-        f"one another."
+        f"How much the data can tell depends on the {d['n_groups']:,} {plural(group)} more than on the "
+        f"{d['n_obs']:,} {facts.rows}."
     )
 
 
@@ -213,6 +211,12 @@ def picture(facts: Facts) -> str:
             "alone had dealt the groups to the arms? That is what a standard error has to know."
         )
     group = escape(facts.role("group"))
+    if facts.changes:
+        return (
+            f"{start} It does not show time: a line that rises from one arm to the other may show the "
+            "treatment, or what changed between the periods. The models tell the two apart by groups "
+            "that are in different arms in one period."
+        )
     return (
         f"{start} One line may lie above another: {plural(group)} differ, and that cancels where "
         f"arms are compared within {article(group)}. Do the lines rise and fall alike? Where they do "
@@ -229,6 +233,12 @@ def mixing(facts: Facts) -> str:
             "mixes all of them:"
         )
     group = escape(facts.role("group"))
+    if facts.changes:
+        return (
+            f"Three effects make an outcome, and time is a fourth. {plural(group).capitalize()} change "
+            f"their arm from period to period: where periods of one {group} are compared, what lasts of "
+            "its effect cancels, and what it has in one period only does not:"
+        )
     who = "Every" if facts.design["kind"] == "within" else "Some"
     verb = f"{group} is" if who == "Every" else f"{plural(group)} are"
     return (
@@ -245,6 +255,11 @@ def ignored(facts: Facts) -> str:
             "count groups [@moulton1990]; the design effect says how much that matters [@kish1965]."
         )
     group = escape(facts.role("group"))
+    if facts.changes:
+        return (
+            f"{periods.carried(facts)} A standard error that ignores the effects of {plural(group)}, "
+            f"and of {plural(group)} in periods, counts {facts.rows} where it should count these."
+        )
     return (
         f"A standard error that ignores the group effect is too large here, for it counts as noise "
         f"what cancels. One that takes the treatment to do the same for every {group} is too small "
@@ -265,13 +280,42 @@ def effects(facts: Facts) -> str:
             f"{escape(contrast_label(c))}: {signed(v)}" for c, v in facts.truth["effects"].items()
         ]
         treatment += f" These data are simulated, so the true values are known: {listing(true)}."
-    items = [treatment, _group_effect(facts, group), _individual_effect(facts, group)]
+    items = [
+        treatment,
+        _group_effect(facts, group),
+        *_cell_effect(facts, group),
+        _individual_effect(facts, group),
+        *_period_effect(facts),
+    ]
     return bullets(items if facts.between else [*items, _varying_effect(facts, group)])
+
+
+def _cell_effect(facts: Facts, group: str) -> list[str]:
+    """What a group has in one period."""
+    if not facts.has_cells:
+        return []
+    text = (
+        f"**Group-by-period effect**: what {article(group)} has in one period and not in another."
+    )
+    component = facts.component(facts.cell_level)
+    return [
+        text if component is None else f"{text} Its standard deviation is {_sd(facts, component)}."
+    ]
+
+
+def _period_effect(facts: Facts) -> list[str]:
+    """What changes over time for all groups alike."""
+    if facts.periods is None:
+        return []
+    return [
+        "**Period effect**: what changes over time for all groups alike, a mean for each period."
+    ]
 
 
 def _varying_effect(facts: Facts, group: str) -> str:
     """Where groups hold several arms, the treatment may do more for one than for another."""
-    text = f"A fourth, **varying effects**: the treatment may do more for one {group} than another."
+    which = "Another" if facts.periods else "A fourth"
+    text = f"{which}, **varying effects**: the treatment may do more for one {group} than another."
     if not facts.slopes:
         return (
             f"{text} The mixed and the dummy model here take it to do the same for all "
@@ -309,7 +353,15 @@ def _individual_effect(facts: Facts, group: str) -> str:
     component = facts.component("Residual")
     if component is None:
         return text
-    return text + f" Their standard deviation is {_sd(facts, component)}."
+    text += f" Their standard deviation is {_sd(facts, component)}."
+    person = facts.component(str(facts.design["roles"]["individual"]))
+    if facts.has_individuals and person is not None:
+        who = escape(facts.role("individual"))
+        text += (
+            f" That is of the {facts.rows} of one {who}; {plural(who)} differ as well, with a standard "
+            f"deviation of {_sd(facts, person)}."
+        )
+    return text
 
 
 def _sd(facts: Facts, component) -> str:  # type: ignore[no-untyped-def]
@@ -336,7 +388,12 @@ def correlation(facts: Facts) -> str:
     )
     if facts.icc == 0:
         return text + f"By this estimate the {facts.rows} count as independent."
-    if not facts.between:
+    if facts.has_cells:
+        text = text.replace(
+            f"two {facts.rows} of one {group}", f"two {facts.rows} of one {group} in one period"
+        )
+        return text + periods.autocorrelation(facts)
+    if not facts.between or facts.has_individuals:
         return text
     return text + (
         f"For a treatment that is the same within each {group}, this multiplies the variance of a "
@@ -400,6 +457,10 @@ def _variances(facts: Facts, group: str) -> str:
     further = [escape(facts.role("block"))] if facts.random_blocks else []
     if facts.design["roles"]["second_group"]:
         further.append(escape(facts.role("second_group")))
+    if facts.has_cells:
+        further.append(f"{group}-by-period")
+    if facts.has_individuals:
+        further.append(escape(facts.role("individual")))
     what = {
         "none": f"the {group} effects",
         "diagonal": f"the {group} effects (level and {arms - 1} slopes)",
@@ -429,6 +490,15 @@ def mixed_model(facts: Facts) -> str:
         r"$\sigma_u^2 / (\sigma_u^2 + \sigma_\varepsilon^2)$"
     )
     within = f" within {article(escape(facts.role('block')))}" if facts.design["n_blocks"] else ""
+    if facts.has_cells or facts.has_individuals:
+        text = text.rpartition(", by ")[0]
+    if facts.has_cells:
+        within += (
+            ", and those of one period share $w_{it}$ besides, so that they are correlated more than "
+            "members in different periods (the nested exchangeable model)"
+        )
+    if facts.has_individuals:
+        within += f"; rows of one {escape(facts.role('individual'))} share $s_k$"
     return f"{text}{within}."
 
 
@@ -436,6 +506,13 @@ def trap(facts: Facts) -> str:
     """Whether the dummy model identifies the treatment effect, with its columns and rank."""
     columns, rank = (int(facts.statistic("dummy", name)) for name in ("columns", "rank"))
     group = escape(facts.role("group"))
+    if facts.changes:
+        return (
+            f"There is no trap here: {plural(group)} change their arm from period to period, so the "
+            f"dummy model compares periods of the same {group}, less what changes over time for all. "
+            f"Its standard error knows only the spread of {facts.rows}: what {article(group)} has in "
+            "one period alone counts as an effect."
+        )
     if not facts.between:
         return (
             f"There is no trap here: the treatment varies within {plural(group)}, so the dummy model "
@@ -538,6 +615,8 @@ def shrinkage(facts: Facts) -> str:
         f"zero, the more the fewer {facts.rows} stand behind it: {article(group)} keeps {share} of "
         f"its deviation"
     )
+    if facts.has_cells or facts.has_individuals:
+        return f"{text.partition(': ')[0]}."
     if facts.random_blocks:
         block = escape(facts.role("block"))
         text += f", once the predicted effect of its {block} is taken off"

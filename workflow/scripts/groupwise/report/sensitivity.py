@@ -404,8 +404,17 @@ def randomization(facts: Facts) -> str:
 def _reassigned(facts: Facts) -> str:
     """The unit that the test reassigns to arms; empty where it is groups, as they were assigned."""
     group = plural(escape(facts.role("group")))
+    unit = facts.design["unit"]
+    bearer = plural(escape(facts.role("individual"))) if unit["bearer"] == "individual" else group
+    if unit["unit"] == "sequence":
+        return f", with the sequences of arms dealt to {bearer} anew"
+    if unit["unit"] == "group_period":
+        return (
+            f", with the arms of {article(escape(facts.role('group')))} dealt to its periods anew"
+        )
     if not facts.between:
-        return f", with {facts.rows} dealt to arms anew within {group}"
+        dealt = bearer if unit["bearer"] == "individual" else facts.rows
+        return f", with {dealt} dealt to arms anew within {group}"
     if facts.assigned == "group":
         return ""
     return f", with {group} dealt to arms anew"
@@ -415,6 +424,8 @@ def _as_assigned(facts: Facts) -> bool:
     """Whether the unit that the test reassigns is the unit declared as assigned."""
     if facts.between:
         return facts.assigned == "group"
+    if facts.design["unit"]["bearer"] != "row":
+        return facts.assigned is not None
     return facts.assigned == "individual" and facts.row == "individual"
 
 
@@ -426,6 +437,11 @@ def _assumed_assignment(facts: Facts) -> str:
         return f" It takes {facts.rows} as assigned one by one, though individuals were."
     group = plural(escape(facts.role("group")))
     assumed = f"{facts.rows} as assigned within {group}"
+    unit = facts.design["unit"]
+    if unit["unit"] == "sequence":
+        assumed = "sequences as assigned"
+    elif unit["bearer"] == "individual":
+        assumed = f"{plural(escape(facts.role('individual')))} as assigned within {group}"
     return f" It takes {assumed}; config.yaml does not say so (`assigned`)."
 
 

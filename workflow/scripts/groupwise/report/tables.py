@@ -41,6 +41,8 @@ CHECKS = {
 
 FIGURE_DATA = {
     "scores_by_group": "data/processed/{dataset}.parquet",
+    "design_periods": "data/processed/{dataset}.parquet",
+    "exposure_effects": "results/{dataset}/exposure.csv",
     "effects_forest": "results/{dataset}/estimates.csv",
     "arm_means": "results/{dataset}/marginal_means.csv",
     "shrinkage": "results/{dataset}/random_effects.csv",
@@ -267,7 +269,7 @@ def models(facts: Facts, spent: dict[str, str]) -> str:
         [
             "mixed",
             "treatment, group, individual",
-            "its own for each pair of arms" if facts.slopes else "the same for any two members",
+            _correlation(facts),
             spent["mixed"],
         ],
     ]
@@ -279,6 +281,14 @@ def models(facts: Facts, spent: dict[str, str]) -> str:
     ]
     caption = "The three specifications side by side."
     return table(headers, rows, label="models", caption=caption, text_columns=4)
+
+
+def _correlation(facts: Facts) -> str:
+    if facts.slopes:
+        return "its own for each pair of arms"
+    if facts.has_cells:
+        return "higher in one period than in two"
+    return "the same for any two members"
 
 
 def methods(facts: Facts) -> str:

@@ -21,6 +21,9 @@ CHEAP, LEAST_CHEAP = 100_000, 3000
 MOST_SLOW = 1000
 """Replicates of the slowest methods at most; of slow ones, besides as many as are cheap."""
 
+MOST_SLOWEST = 300
+"""The same where the mixed model has effects of groups in periods, or of individuals."""
+
 POWER, FEW_SLOW = 2000, 250
 """Replicates of the scenario in which powers are compared; of slow methods in others with an effect."""
 
@@ -96,11 +99,12 @@ class Options:
         wanted: tuple[int, int] | None = None,
         *,
         of_groups: int | None = None,
+        slowest: int = MOST_SLOW,
     ) -> Budget:
         """Replicates of a scenario with so many numbers in each, and in each of a slow method.
 
         `of_groups` are the numbers of the sums of groups, by which more replicates are cheap; if left
-        out, those of slow methods.
+        out, those of slow methods. `slowest` is the most that the slowest methods are asked of.
 
         `wanted` of them, and of methods that are not fast, are made whatever they say; None goes on
         while judgements are open.
@@ -120,7 +124,7 @@ class Options:
             )
         slow = min(self.slow_replicates, self.most_outcomes // SLOW_SHARE // slow_numbers)
         affordable = Amount.of(most, slow).atmost(
-            Amount(most, MOST_SLOW + CHEAP // (of_groups or slow_numbers), MOST_SLOW)
+            Amount(most, MOST_SLOW + CHEAP // (of_groups or slow_numbers), slowest)
         )
         if wanted is not None:
             exactly = affordable.atmost(Amount.of(*wanted))

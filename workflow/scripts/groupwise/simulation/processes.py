@@ -14,6 +14,8 @@ from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
 from groupwise.simulation.options import (
     FEW_SLOW,
     LEAST,
+    MOST_SLOW,
+    MOST_SLOWEST,
     POWER,
     Budget,
     NotSimulated,
@@ -149,6 +151,11 @@ class EstimatedProcess:
     def has_cells(self) -> bool:
         """Whether the model has effects of groups in periods."""
         return "cell" in self.std_dev
+
+    @property
+    def has_levels_within(self) -> bool:
+        """Whether it has effects of groups in periods, or of individuals with several rows."""
+        return not {"cell", "individual"}.isdisjoint(self.std_dev)
 
     @property
     def cac(self) -> float:
@@ -329,7 +336,10 @@ def outline(
             numbers = process.numbers[form]
             amounts = None if case.null else wanted
             groups = process.numbers[GROUPS]
-            budgets.append(options.budget(numbers, slow, amounts, of_groups=groups))
+            slowest = MOST_SLOWEST if process.has_levels_within else MOST_SLOW
+            budgets.append(
+                options.budget(numbers, slow, amounts, of_groups=groups, slowest=slowest)
+            )
         except NotSimulated:
             if case.dgp == "normal":
                 raise

@@ -39,6 +39,7 @@ def run_scenario(
     rates : number of rates that the judgement of a method is made from, in all scenarios
     """
     by_cost = costs_in(scenario.design, methods)
+    methods = {name: methods[name] for name in by_cost}
     active, parts = dict(methods), []
     tally: Tally = {}
     for number, start in enumerate(range(0, budget.most.fast, BLOCK)):

@@ -1,0 +1,227 @@
+"""Sentences of a report about periods: what was assigned, who changed when, what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from groupwise.report.facts import Facts
+from groupwise.report.markdown import escape, table
+from groupwise.sequences import BASELINE, CROSSOVER, PARALLEL, STEPPED_WEDGE
+from groupwise.words import article, count, decimals_for, equals_p, fixed, listing, plural
+
+COHORTS = {
+    "cross-sectional": "No {who} is followed over time: {rows} of two periods are of different {whos}.",
+    "closed": "The same {whos} were measured in all periods, but for few (a closed cohort).",
+    "open": "Some {whos} were measured in several periods, others in one (an open cohort).",
+}
+"""Whether individuals were measured again, by the names in design.json."""
+
+MANY_SEQUENCES = 12
+"""A table lists no more sequences than this."""
+
+
+def assigned(facts: Facts) -> str:
+    """What chance assigned to arms, as it was declared or as the data have it: a sentence."""
+    group, groups = escape(facts.role("group")), plural(escape(facts.role("group")))
+    unit, bearer = facts.design["unit"]["unit"], facts.design["unit"]["bearer"]
+    person = escape(facts.role("individual"))
+    several = f"every {group}" if facts.design["kind"] == "within" else f"some {groups}"
+    declared = facts.assigned is not None
+    if unit == "unknown":
+        goes = escape(facts.design["assigned_with"])
+        return (
+            f"The treatment varies within {several}, and goes with “{goes}” there: what was assigned "
+            "is not known."
+        )
+    if unit == "group":
+        same = f"The treatment is the same for all {facts.rows} of {article(group)}"
+        return f"{same}: it was given to {groups}." if declared else _taken(same, groups)
+    if unit == "individual" and bearer == "individual":
+        same = f"Each {person} is in one arm, and {several} in several"
+        return _stated(same, f"{plural(person)} within {groups}", declared)
+    if unit == "individual":
+        what = (
+            f"The treatment varies within {several}: {facts.rows} of the same {group} can be compared "
+            "with one another"
+        )
+        return _stated(what, f"{facts.rows} within {groups}", declared)
+    who = person if bearer == "individual" else group
+    same = (
+        f"The arm of {article(who)} is the same for all its {facts.rows} of one period, and changes"
+    )
+    if bearer == "individual":
+        same = f"The arm of {article(who)} changes from period to period"
+    what = f"the sequence of arms of each {who}"
+    if unit == "group_period":
+        what = f"the arm of each {who} in each period"
+    return _stated(same, what, declared)
+
+
+def _stated(found: str, unit: str, declared: bool) -> str:
+    return f"{found}; what was assigned is {unit}." if declared else _taken(found, unit)
+
+
+def _taken(found: str, unit: str) -> str:
+    """What the data have, and what is taken from it."""
+    return f"{found}; so what was assigned is taken to be {unit}."
+
+
+def layout(facts: Facts) -> str:
+    """The design by its name, its sequences, periods and cohort; empty without periods."""
+    periods = facts.periods
+    if periods is None:
+        return ""
+    who = escape(facts.role("individual" if periods["bearer"] == "individual" else "group"))
+    T = len(periods["labels"])
+    text = f"There are {count(T, 'period')} ({_span(facts, periods['labels'])}). "
+    if periods["layout"] is not None:
+        text += _named(facts, periods, who)
+    if facts.design["n_obs"] > periods["n_cells"] or periods["bearer"] == "individual":
+        words = {"who": escape(facts.role("individual")), "rows": facts.rows}
+        words["whos"] = plural(words["who"])
+        text += COHORTS[periods["cohort"]].format(**words) + " "
+    return text
+
+
+def _span(facts: Facts, labels: list[str]) -> str:
+    name = escape(facts.design["roles"]["period"])
+    return f"“{name}” from {escape(labels[0])} to {escape(labels[-1])}"
+
+
+def _named(facts: Facts, periods: Mapping[str, Any], who: str) -> str:
+    n = len(periods["sequences"])
+    whos = plural(who)
+    reference = escape(facts.arms[0])
+    if periods["layout"] == STEPPED_WEDGE:
+        complete = "" if periods["complete"] else ", incomplete: some cells have no rows"
+        return (
+            f"This is a stepped wedge with {count(n, 'sequence')}{complete}: {whos} leave {reference} "
+            "at different times and do not go back. "
+        )
+    if periods["layout"] == BASELINE:
+        return (
+            f"This is a parallel design with baseline periods: all {whos} begin in {reference}, some "
+            "leave it at one time and do not go back, the others stay. "
+        )
+    if periods["layout"] == CROSSOVER:
+        return (
+            f"This is a crossover with {count(n, 'sequence')}: {whos} change their arm in different "
+            "directions, or go back. "
+        )
+    assert periods["layout"] == PARALLEL
+    return f"Every {who} is in one arm in all its periods: a parallel design, measured repeatedly. "
+
+
+def sequences(facts: Facts) -> str:
+    """Table of the sequences: the arm in each period, and how many units have it."""
+    periods = facts.periods
+    if periods is None or not periods["sequences"]:
+        return ""
+    labels, listed = periods["labels"], periods["sequences"]
+    if len(listed) > MANY_SEQUENCES or len(labels) > MANY_SEQUENCES:
+        return ""
+    who = "individual" if periods["bearer"] == "individual" else "group"
+    rows = [
+        [str(i), *(escape(arm) for arm in each["arms"]), f"{each['n_units']:,}"]
+        for i, each in enumerate(listed, start=1)
+    ]
+    headers = ["sequence", *(escape(label) for label in labels), escape(plural(facts.role(who)))]
+    caption = "Sequences: the arm in each period, and how many go through it."
+    return table(headers, rows, label="sequences", caption=caption, text_columns=len(labels) + 1)
+
+
+def carried(facts: Facts) -> str:
+    """What a comparison over time takes for granted; empty where no unit changes its arm."""
+    periods = facts.periods
+    if periods is None or periods["layout"] in (None, PARALLEL):
+        return ""
+    group = escape(facts.role("group"))
+    text = (
+        "What changes over time for all alike is in the means of the periods; a change that comes to "
+        f"some {plural(group)} and not to others would count as an effect."
+    )
+    if periods["layout"] == CROSSOVER:
+        text += (
+            " An arm is taken to have no effect in later periods (no carry-over): the data cannot tell "
+            "it from the effect itself."
+        )
+    return text
+
+
+def autocorrelation(facts: Facts) -> str:
+    """How alike members of a group are in one period and in two; empty without cells."""
+    if not facts.has_cells or not np.isfinite(facts.icc):
+        return ""
+    group, cac = escape(facts.role("group")), facts.cac
+    between = fixed(facts.icc * cac, 2)
+    text = (
+        f"Of that, {fixed(100 * cac, 0)}% lasts from period to period (the cluster autocorrelation, "
+        f"CAC, is {fixed(cac, 2)}): two {facts.rows} of one {group} in different periods correlate by "
+        f"about {between}."
+    )
+    decay = facts.statistic("mixed_decay", "correlation of neighbouring periods")
+    if np.isfinite(decay):
+        text += (
+            f" If the correlation of {article(group)}'s effects falls with the time between them "
+            f"instead, it is {fixed(decay, 2)} from one period to the next (the method with decay)."
+        )
+    return text
+
+
+def exposure(facts: Facts) -> str:
+    """The effect by exposure time beside the constant one; empty where it does not apply."""
+    effects = facts.results["exposure"]
+    if effects.empty:
+        return ""
+    average = effects[effects["exposure_time"] == 0].iloc[0]
+    constant = facts.estimates("mixed_kenward_roger").iloc[0]
+    k = decimals_for(average["std_error"])
+    p = facts.statistic("mixed_exposure", "equal_effects_p")
+    times = int((effects["exposure_time"] > 0).sum())
+    both = (
+        f"Taken as constant the effect is {fixed(constant['estimate'], k)} (standard error "
+        f"{fixed(constant['std_error'], k)}); as an average over {count(times, 'exposure time')}, each "
+        f"counting the same, {fixed(average['estimate'], k)} ({fixed(average['std_error'], k)})."
+    )
+    if not np.isfinite(p):
+        return both
+    if p < facts.alpha:
+        return (
+            f"{both} **The effect changes with the time since it began** ({equals_p(p)}), and then a "
+            "constant effect is a weighted mean of the effects at all exposure times, with weights that "
+            "may be negative [@kenny2022]: report the average, or the effects by exposure time."
+        )
+    return (
+        f"{both} The data do not show that the effect changes with exposure time ({equals_p(p)})."
+    )
+
+
+def estimand(facts: Facts) -> str:
+    """What the effects of a design with periods are averages of."""
+    if not facts.changes:
+        return ""
+    group = escape(facts.role("group"))
+    rows = [
+        f"over {facts.rows} (pooled OLS)",
+        f"over cells of {article(group)} and a period (group means, randomisation)",
+        "weighted by precision (mixed models, GEE, dummies)",
+    ]
+    text = f"An effect is an average over periods and {plural(group)}: {listing(rows)}."
+    if len(facts.results["exposure"]):
+        text += " The method by exposure time averages over the time since the treatment began."
+    return text
+
+
+def left_out(facts: Facts) -> str:
+    """What an analysis without periods would have said; empty where the design has none."""
+    if "mixed_no_periods" not in facts.answering:
+        return ""
+    row = facts.estimates("mixed_no_periods").iloc[0]
+    k = decimals_for(row["std_error"])
+    return (
+        f"An analysis that leaves the periods out takes what changes over time for an effect: "
+        f"here it would estimate {fixed(row['estimate'], k)} ({equals_p(row['p_value'])})."
+    )
