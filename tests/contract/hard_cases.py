@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ingest_data import run as ingest_and_describe
-from plan_experiment import run as planned
+from plan_experiment import run as plan
 
 from groupwise import methods as procedures
 from groupwise import tidy
@@ -251,7 +251,7 @@ def calibrate(
     rules = rules_for(sample.conf_level, sample.design.kind)
     found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
     results["verdict"] = found.methods
-    results["planning"] = planned(
+    results |= plan(
         sample.design,
         process,
         options,

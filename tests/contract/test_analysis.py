@@ -294,6 +294,27 @@ def test_plan_says_what_this_design_detects() -> None:
     assert (analyse(effect_to_find=3).plan(**one)["effect"] == 3).all()
 
 
+def test_plan_of_a_design_with_periods_is_a_table_of_its_own() -> None:
+    table = pd.read_csv(ROOT / "tests" / "reference" / "periods" / "data" / "sw_complete.csv")
+    roles = {"group": "cluster", "period": "period", "reference": "control"}
+    result = analyse(
+        table, methods=["mixed_kenward_roger"], assumed_effects={"treatment": 3}, **roles
+    )
+    assert "planning_periods" not in result.tables
+    with pytest.raises(ValueError, match="nothing is planned yet"):
+        _ = result.planning_periods
+    ordinary = result.plan()
+    assert ordinary["power"].isna().all() and "9 groups" in result.alt_text("power_curves")
+    here = result.tables["planning_periods"].iloc[0]
+    assert here["design"] == "stepped_wedge" and here["effect"] == 3 and here["power"] > 0.3
+    assert list(result.planning_periods.columns) == list(tidy.TABLES["planning_periods"])
+    result.plan(effect=2, power=0.9)
+    assert (result.planning_periods[["effect", "wanted_power"]] == [2, 0.9]).all(axis=None)
+    plain = analyse(methods=["mixed_kenward_roger"])
+    plain.plan()
+    assert plain.planning_periods.empty and len(plain.planning)
+
+
 # ---- mistakes ------------------------------------------------------------------------------------
 
 

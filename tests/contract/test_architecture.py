@@ -20,7 +20,7 @@ RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
     {"catalogue"},
-    {"tidy", "words", "algebra", "svg", "data", "response", "rows"},
+    {"tidy", "words", "algebra", "svg", "data", "response", "rows", "sequences"},
     {"design"},
     {"models", "compression", "intake", "results", "sample"},
     {"inference"},

@@ -23,6 +23,10 @@ never; units that change in both directions, or back; units that stay in one arm
 
 NO_ROWS = -1
 
+CROSS_SECTIONAL, CLOSED, OPEN, GROUPS = "cross-sectional", "closed", "open", "groups"
+"""Other individuals in each period; the same in all; cohorts that some join or leave; groups are the
+individuals, with one row in each period."""
+
 MOSTLY = 0.8
 """Share of the individuals of a closed cohort who miss no period."""
 
@@ -130,13 +134,13 @@ def cohort(individual: np.ndarray | None, group: np.ndarray, period: np.ndarray)
     """
     if individual is None:
         cells = np.unique(np.column_stack([group, period]), axis=0)
-        return "groups" if len(cells) == len(group) else "cross-sectional"
+        return GROUPS if len(cells) == len(group) else CROSS_SECTIONAL
     seen = Counter(
         map(tuple, np.unique(np.column_stack([group, individual, period]), axis=0)[:, :2])
     )
     periods = Counter(np.unique(np.column_stack([group, period]), axis=0)[:, 0])
     full = np.mean([n == periods[g] for (g, _), n in seen.items()])
-    return "closed" if full >= MOSTLY else "open"
+    return CLOSED if full >= MOSTLY else OPEN
 
 
 def written(arms: Sequence[int], labels: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from plotnine import ggplot
 from groupwise.analysis.arguments import several
 from groupwise.analysis.studies import Calibration, Studies, calibrated, not_calibrated, plan_for
 from groupwise.catalogue.methods import method_label
-from groupwise.catalogue.tables import OF_DATASETS
+from groupwise.catalogue.tables import OF_DATASETS, made_by
 from groupwise.data.errors import InputError, nearest
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile_curves import profile_table
@@ -123,6 +123,13 @@ class Analysis:
         if self.studies.planning is None:
             raise InputError("planning", "nothing is planned yet", "call `plan()` first")
         return self.studies.planning
+
+    @property
+    def planning_periods(self) -> pd.DataFrame:
+        """What `plan` found where groups have arms in several periods; else no rows."""
+        if self.studies.planning_periods is None:
+            raise InputError("planning_periods", "nothing is planned yet", "call `plan()` first")
+        return self.studies.planning_periods
 
     @property
     def warnings(self) -> list[str]:
@@ -237,7 +244,9 @@ class Analysis:
     ) -> pd.DataFrame:
         """The power of this design, the least effect it detects, and how many groups would do.
 
-        What it finds is kept, for `planning` and the figure `power_curves`.
+        What it finds is kept, for `planning` and the figure `power_curves`. For designs in which whole
+        groups have arms in several periods, `planning_periods` has what it finds without regard to
+        methods: also other designs, such as a crossover in place of a stepped wedge.
 
         Parameters
         ----------
@@ -257,7 +266,7 @@ class Analysis:
         for method in chosen:
             if method not in estimated:
                 raise InputError("methods", f"'{method}' was not asked", nearest(method, estimated))
-        self.studies.planning = plan_for(
+        tables = plan_for(
             self.sample,
             self._process,
             Options(effects=self.effects[1]),
@@ -265,7 +274,9 @@ class Analysis:
             power=power,
             methods=[method for method in estimated if method in chosen],
         )
-        return self.studies.planning
+        self.studies.planning = tables["planning"]
+        self.studies.planning_periods = tables["planning_periods"]
+        return tables["planning"]
 
     @property
     def summary(self) -> str:
@@ -332,7 +343,7 @@ class Results(Mapping[str, pd.DataFrame]):
     def __iter__(self) -> Iterator[str]:
         studies = self._analysis.studies
         missing = {"calibration"} if studies.calibration is None else set()
-        missing |= {"planning"} if studies.planning is None else set()
+        missing |= set() if studies.planning is not None else set(made_by("plan_experiment"))
         return (name for name in OF_DATASETS if name not in missing)
 
     def __len__(self) -> int:
