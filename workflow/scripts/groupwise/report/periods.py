@@ -9,14 +9,23 @@ import numpy as np
 
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, table
-from groupwise.sequences import BASELINE, CROSSOVER, PARALLEL, STEPPED_WEDGE
+from groupwise.sequences import (
+    BASELINE,
+    CLOSED,
+    CROSS_SECTIONAL,
+    CROSSOVER,
+    GROUPS,
+    OPEN,
+    PARALLEL,
+    STEPPED_WEDGE,
+)
 from groupwise.words import article, count, decimals_for, equals_p, fixed, listing, plural
 
 COHORTS = {
-    "cross-sectional": "Nothing says who was measured again: {rows} of two periods count as different.",
-    "groups": "",
-    "closed": "The same {whos} were measured in all periods, but for few (a closed cohort).",
-    "open": "Some {whos} were measured in several periods, others in one (an open cohort).",
+    CROSS_SECTIONAL: "Nothing says who was measured again: {rows} of two periods count as different.",
+    GROUPS: "",
+    CLOSED: "The same {whos} were measured in all periods, but for few (a closed cohort).",
+    OPEN: "Some {whos} were measured in several periods, others in one (an open cohort).",
 }
 """Whether individuals were measured again, by the names in design.json."""
 
@@ -53,11 +62,13 @@ def assigned(facts: Facts) -> str:
         )
         return _stated(what, f"{facts.rows} within {groups}", declared)
     who = person if bearer == "individual" else group
+    who_change = changing(facts)
     same = (
-        f"The arm of {article(who)} is the same for all its {facts.rows} of one period, and changes"
+        f"All {facts.rows} of {article(group)} in one period are in one arm, and "
+        f"{who_change[:1].lower()}{who_change[1:]} change their arm over time"
     )
     if bearer == "individual":
-        same = f"The arm of {article(who)} changes from period to period"
+        same = f"{plural(who)[:1].upper()}{plural(who)[1:]} change their arm over time"
     what = f"the sequence of arms of each {who}"
     if unit == "group_period":
         what = f"the arm of each {who} in each period"

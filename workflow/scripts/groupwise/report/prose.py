@@ -343,7 +343,9 @@ def _group_effect(facts: Facts, group: str) -> str:
 
 
 def _individual_effect(facts: Facts, group: str) -> str:
-    within = "" if facts.between else " in one period" if facts.changes else " in one arm"
+    within = "" if facts.between else " in one arm"
+    if facts.changes:
+        within = " in one period" if facts.has_cells else ""
     text = (
         f"**Individual effect**: the {facts.rows} of one {group}{within} differ among themselves."
     )
