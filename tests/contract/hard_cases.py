@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ingest_data import run as ingest_and_describe
-from plan_experiment import run as planned
+from plan_experiment import run as plan
 
 from groupwise import methods as procedures
 from groupwise import tidy
@@ -68,6 +68,8 @@ class Recipe:
     """What design.json says besides: what a row is, alerts, what was assigned."""
     individual: str | None = None
     """The role that tells individuals apart who have several rows."""
+    sequences: tuple[str, ...] = ()
+    """With kind `periods`: the arm of each period, by number; `groups` groups have each sequence."""
 
 
 ALERT = "70 of 142 rows were dropped: what is left may be no sample of what was meant."
@@ -109,6 +111,31 @@ RECIPES = {
         columns=("math_score", "programme", "class_id", "school"),
         individual="pupil_id",
         understood={"row": "measurement", "n_individuals": 36, "alerts": [ALERT, "Ids restart."]},
+    ),
+    "stepped_wedge": Recipe(
+        arms=("usual care", "new care"),
+        groups=3,
+        size=4,
+        kind="periods",
+        columns=("pain", "care", "clinic", "region"),
+        sequences=("0111", "0011", "0001"),
+        true=True,
+    ),
+    "crossover": Recipe(
+        arms=("placebo", "drug"),
+        groups=6,
+        size=1,
+        kind="periods",
+        columns=("rating", "treatment", "patient", "site"),
+        sequences=("01", "10"),
+    ),
+    "baseline": Recipe(
+        arms=("no sign", "sign"),
+        groups=5,
+        size=3,
+        kind="periods",
+        columns=("speed", "sign", "site", "pair"),
+        sequences=("000", "011"),
     ),
     "rows": Recipe(
         arms=("A", "B"),
@@ -224,7 +251,7 @@ def calibrate(
     rules = rules_for(sample.conf_level, sample.design.kind)
     found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
     results["verdict"] = found.methods
-    results["planning"] = planned(
+    results |= plan(
         sample.design,
         process,
         options,
@@ -246,6 +273,8 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
         roles["second_group"] = recipe.second
     if recipe.covariates:
         roles["covariates"] = list(recipe.covariates)
+    if recipe.sequences:
+        roles["period"] = "month"
     named = {"reference": recipe.arms[0], "levels": recipe.arms, "where": None, "recode": None}
     return {
         "roles": roles,
@@ -261,6 +290,8 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
 
 def simulate(recipe: Recipe) -> pd.DataFrame:
     """A raw table with scores of a few decimals."""
+    if recipe.sequences:
+        return through_periods(recipe)
     draw = np.random.default_rng(279)
     n_groups = recipe.groups * len(recipe.arms)
     group = np.repeat(np.arange(n_groups), recipe.size)
@@ -289,6 +320,27 @@ def simulate(recipe: Recipe) -> pd.DataFrame:
             block: [f"school {i}" for i in group // len(recipe.arms) // recipe.per_block],
         }
     )
+
+
+def through_periods(recipe: Recipe) -> pd.DataFrame:
+    """`size` rows of each group in each period; scores rise from period to period."""
+    draw = np.random.default_rng(279)
+    outcome, treatment, groups, _ = recipe.columns
+    rows = []
+    for g in range(recipe.groups * len(recipe.sequences)):
+        level = recipe.sd_group * draw.standard_normal()
+        for t, arm in enumerate(map(int, recipe.sequences[g % len(recipe.sequences)])):
+            score = 70 + 3 * t + arm + level + 2 * draw.standard_normal()
+            rows += [
+                {
+                    outcome: round(score + 8 * draw.standard_normal(), 4),
+                    treatment: recipe.arms[arm],
+                    groups: recipe.label(g + 1),
+                    "month": t + 1,
+                }
+                for _ in range(recipe.size)
+            ]
+    return pd.DataFrame(rows)
 
 
 def fit_all(sample: Sample, *, fails: bool) -> dict[str, pd.DataFrame]:

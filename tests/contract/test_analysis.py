@@ -153,7 +153,7 @@ def test_missing_values_are_dropped_and_counted() -> None:
 UNKNOWN = {"calibration_rates", "power_curves"}
 
 
-@pytest.mark.parametrize("name", sorted(set(groupwise.analysis.result.names()) - UNKNOWN))
+@pytest.mark.parametrize("name", sorted(set(groupwise.analysis.result.names({})) - UNKNOWN))
 def test_figure_displays_itself_and_takes_more_layers(
     result: groupwise.Analysis, name: str
 ) -> None:
@@ -169,6 +169,11 @@ def test_figure_displays_itself_and_takes_more_layers(
         ("calibration_rates", "calibration: nothing is simulated yet; call `calibrate()` first."),
         ("power_curves", "planning: nothing is planned yet; call `plan()` first."),
         ("randomization_distribution", "name: the figure 'randomization_distribution' is of a"),
+        (
+            "design_periods",
+            "name: the figure 'design_periods' is of data with a column of the role `period`; name it "
+            "as `period`.",
+        ),
     ],
 )
 def test_figure_of_what_is_not_computed_says_what_to_call(name: str, said: str) -> None:
@@ -287,6 +292,27 @@ def test_plan_says_what_this_design_detects() -> None:
     assert more["power"].min() == pytest.approx(0.8, abs=0.01)
     assert result.planning is result.tables["planning"] and len(result.figure("power_curves").data)
     assert (analyse(effect_to_find=3).plan(**one)["effect"] == 3).all()
+
+
+def test_plan_of_a_design_with_periods_is_a_table_of_its_own() -> None:
+    table = pd.read_csv(ROOT / "tests" / "reference" / "periods" / "data" / "sw_complete.csv")
+    roles = {"group": "cluster", "period": "period", "reference": "control"}
+    result = analyse(
+        table, methods=["mixed_kenward_roger"], assumed_effects={"treatment": 3}, **roles
+    )
+    assert "planning_periods" not in result.tables
+    with pytest.raises(ValueError, match="nothing is planned yet"):
+        _ = result.planning_periods
+    ordinary = result.plan()
+    assert ordinary["power"].isna().all() and "9 groups" in result.alt_text("power_curves")
+    here = result.tables["planning_periods"].iloc[0]
+    assert here["design"] == "stepped_wedge" and here["effect"] == 3 and here["power"] > 0.3
+    assert list(result.planning_periods.columns) == list(tidy.TABLES["planning_periods"])
+    result.plan(effect=2, power=0.9)
+    assert (result.planning_periods[["effect", "wanted_power"]] == [2, 0.9]).all(axis=None)
+    plain = analyse(methods=["mixed_kenward_roger"])
+    plain.plan()
+    assert plain.planning_periods.empty and len(plain.planning)
 
 
 # ---- mistakes ------------------------------------------------------------------------------------

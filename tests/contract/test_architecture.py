@@ -20,7 +20,7 @@ RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
     {"catalogue"},
-    {"tidy", "words", "algebra", "svg", "data", "response", "rows"},
+    {"tidy", "words", "algebra", "svg", "data", "response", "rows", "sequences"},
     {"design"},
     {"models", "compression", "intake", "results", "sample"},
     {"inference"},
@@ -37,7 +37,7 @@ LONGEST = 45
 OUTSIDE = {
     "snakemake", "yaml", "pathlib", "os", "sys", "shutil", "subprocess", "tempfile", "glob", "socket",
     "urllib", "http", "requests", "configuration", "checksums", "package_files", "settings", "job",
-    "raw_table", "rendering", "report_data", "preview", "archive",
+    "raw_table", "rendering", "report_data", "preview", "archive", "figure_list",
 }  # fmt: skip
 FILES = {
     "open", "read_csv", "read_parquet", "read_excel", "to_csv", "to_parquet", "read_text",

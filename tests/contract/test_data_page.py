@@ -192,3 +192,30 @@ def test_cells_of_speeding_signs_are_as_large_as_the_page_says() -> None:
     assert sorted(odd) == [82, 83, 85, 90, 97, 200]
     assert odd.idxmax() == ("3", "11 unsigned")
     assert "(82, 83, 85, 90 and 97), and one has 200: site `11 unsigned`" in PAGE
+
+
+def test_every_patient_of_inhaler_leaflets_used_both_devices_in_one_order() -> None:
+    table = raw("inhaler_leaflets.csv").sort_values(["patient", "period"], kind="stable")
+    assert (table.groupby(["patient", "period"]).size() == 1).all()
+    patients = table.groupby("patient").agg(
+        {"sequence": "unique", "device": tuple, "period": tuple}
+    )
+    assert set(patients["period"]) == {("1", "2")}
+    for sequence, devices in zip(patients["sequence"], patients["device"], strict=True):
+        assert " then ".join(device.split()[1] for device in devices) == sequence.item()
+    counts = patients["device"].value_counts()
+    assert counts["device A", "device B"] == 142 and counts["device B", "device A"] == 144
+
+
+def test_ratings_of_inhaler_leaflets_are_the_printed_counts() -> None:
+    table = raw("inhaler_leaflets.csv").sort_values(["patient", "period"], kind="stable")
+    pairs = table.groupby(["patient", "sequence"])["rating"].agg("".join).reset_index()
+    counts = pairs.groupby(["sequence", "rating"]).size()
+    for row in table_below("### Design of inhaler_leaflets.csv", "rated in period 1"):
+        for second in "1234":
+            a_first, b_first = (
+                int(counts.get((order, row["rated in period 1"] + second), 0))
+                for order in ("A then B", "B then A")
+            )
+            assert row[f"{second} in period 2"] == f"{a_first} ({b_first})"
+    assert f"{table['rating'].isin(['1', '2']).sum()} of {len(table)} ratings are 1 or 2" in PAGE

@@ -13,10 +13,11 @@ from shipped_examples import EXAMPLES, datasets, sample
 
 DEFAULT = ROOT / "config.yaml"
 KINDS = {
+    "inhaler_leaflets": "periods",
     "kiwi_shading": "blocked",
     "machines": "within",
     "oats": "blocked",
-    "speeding_signs": "mixed",
+    "speeding_signs": "periods",
 }
 
 each_example = pytest.mark.parametrize("path", EXAMPLES.values(), ids=EXAMPLES)
@@ -70,3 +71,10 @@ def test_designs_are_as_small_as_they_are_meant_to_be() -> None:
     assert (found["oats"].n_groups, found["oats"].blocks_as) == (18, "random")
     assert (found["kiwi_shading"].n_groups, len(found["kiwi_shading"].arm_labels)) == (12, 4)
     assert (found["speeding_signs"].n_groups, found["speeding_signs"].n_obs) == (28, 8437)
+    assert (found["inhaler_leaflets"].n_groups, found["inhaler_leaflets"].n_obs) == (286, 572)
+
+
+def test_designs_with_periods_have_their_cells_and_blocks() -> None:
+    signs, inhalers = sample("speeding_signs").design, sample("inhaler_leaflets").design
+    assert signs.has_cells and not inhalers.has_cells
+    assert (len(signs.block_labels), signs.n_periods, inhalers.n_periods) == (14, 3, 2)

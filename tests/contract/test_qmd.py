@@ -25,6 +25,7 @@ import pypandoc
 import pytest
 import rendering
 import yaml
+from figure_list import figures_for, needed_roles
 from page_checks import (
     LABEL,
     LOADS,
@@ -391,7 +392,7 @@ def test_report_says_which_methods_are_simulated_less(case: str, fitted: bool) -
 
 def test_every_figure_is_in_the_report() -> None:
     shown = set(re.findall(r"figures/(\w+)\.svg", assembled("report.qmd", "usual")))
-    assert shown == set(FIGURES)
+    assert shown == set(figures_for(facts("usual").design["roles"], needed_roles()))
 
 
 # Literature -------------------------------------------------------------------------------------

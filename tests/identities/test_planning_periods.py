@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,11 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from scipy.linalg import block_diag
 
+from groupwise.data.validate import Roles
+from groupwise.design import Design, make_design
+from groupwise.inference.mixed import random_terms
+from groupwise.inference.small_sample import kenward_roger_df
+from groupwise.models.lmm import LinearMixedModel
 from groupwise.planning.experiments import plan_experiment
 from groupwise.planning.layouts import (
     LAYOUTS,
@@ -23,6 +29,7 @@ from groupwise.planning.layouts import (
     stepped_wedge,
 )
 from groupwise.planning.period_df import model_df
+from groupwise.planning.period_tables import planned_from
 from groupwise.planning.periods import PeriodPlan, groups_needed, size_needed, stepped_wedges
 from groupwise.planning.plans import Plan, Variation
 from groupwise.planning.power import minimum_detectable_effect, power
@@ -261,6 +268,37 @@ def test_groups_that_differ_without_end_are_blocks() -> None:
     plan = planned(stepped_wedge(4), icc=0.999).with_size(1e5)
     assert_allclose(model_df(plan), 9 * 4 - 9 - 3 - 1, rtol=1e-3)
     assert np.isnan(model_df(planned(np.array([[0, 1], [0, 1]]), icc=0.1)))
+
+
+def individuals(arms: np.ndarray, size: int) -> Design:
+    """The design of groups with arms (G, T) and `size` individuals in every cell, others each time."""
+    group, period, _ = (codes.ravel() for codes in np.indices((*arms.shape, size)))
+    table = pd.DataFrame({"group": group, "period": pd.Categorical(period)})
+    table["arm"] = pd.Categorical.from_codes(arms[group, period], ["reference", "treated"])
+    return make_design(table, Roles("y", "arm", "group", period="period"))
+
+
+@pytest.mark.parametrize(
+    ("layout", "groups"), [("stepped_wedge", 4), ("crossover", 3), ("baseline", 6), ("parallel", 5)]
+)
+@pytest.mark.parametrize("theta", [(0.2, 0.3), (0.05, 0.5), (0.4, 0.1)])
+def test_a_plan_is_the_mixed_model_at_its_variances(
+    layout: str, groups: int, theta: tuple[float, float]
+) -> None:
+    """Variance and df are those of a fit to individuals, whose df are Kenward and Roger's."""
+    arms = LAYOUTS[layout](4)
+    per_sequence = np.full(len(arms), groups)
+    design = individuals(np.repeat(arms, groups, axis=0), 5)
+    model = LinearMixedModel.of(design.X, random_terms(design))
+    outcome = np.random.default_rng(0).normal(size=design.n_obs)
+    fit = model.fit(outcome, theta=np.array(theta))
+    at = fit.information(design.L)
+    plan = planned_from(
+        arms, per_sequence, 5, {term: float(value) for term, value in fit.std_dev.items()}
+    )
+    assert plan.icc > 0 and 0 < plan.cac < 1
+    assert_allclose(plan.variance, at.vcov.item(), rtol=1e-9)
+    assert_allclose(model_df(plan), kenward_roger_df(at).item(), rtol=1e-7)
 
 
 def simulated(plan: PeriodPlan, effect: float, dfs: list[float], n: int = 2000) -> list[float]:

@@ -207,6 +207,14 @@ DATASETS <- list(
       period_paired_by_pair = list(formula = speed ~ sign + period + pair, cluster = "pair")
     )
   ),
+  inhaler_leaflets = list(
+    file = "data/raw/inhaler_leaflets.csv", outcome = "rating", treatment = "device",
+    levels = c("device A", "device B"), group = "patient", factors = c("patient", "period"),
+    models = list(
+      period = list(formula = rating ~ device + period + (1 | patient), thetas = ONE, profile = "root")
+    ),
+    sandwich = list(period = list(formula = rating ~ device + period, cluster = "patient"))
+  ),
   penicillin = list(
     file = local_csv("penicillin.csv"), outcome = "diameter", group = "plate",
     factors = c("plate", "sample"),

@@ -50,13 +50,23 @@ CASES = [
         ("group_means", "unweighted"),
         CLOSED_FORM,
     ),
-    Case("speeding_signs", "mixed", "mixed_kenward_roger", ("mixed", "period", "kenward_roger")),
+    Case(
+        *("speeding_signs", "mixed", "mixed_kenward_roger"),
+        ("mixed", "period_paired", "kenward_roger"),
+    ),
     Case(
         *("speeding_signs", "mixed", "mixed_satterthwaite"),
+        ("mixed", "period_paired", "satterthwaite"),
+        NUMERICAL,
+    ),
+    Case("speeding_signs", "pooled", "ols_cr2", ("sandwich", "period_paired", "CR2"), CLOSED_FORM),
+    Case("inhaler_leaflets", "mixed", "mixed_kenward_roger", ("mixed", "period", "kenward_roger")),
+    Case(
+        *("inhaler_leaflets", "mixed", "mixed_satterthwaite"),
         ("mixed", "period", "satterthwaite"),
         NUMERICAL,
     ),
-    Case("speeding_signs", "pooled", "ols_cr2", ("sandwich", "period", "CR2"), CLOSED_FORM),
+    Case("inhaler_leaflets", "pooled", "ols_cr2", ("sandwich", "period", "CR2"), CLOSED_FORM),
 ]
 
 

@@ -46,6 +46,28 @@ def simulated(**values: Any) -> dict[str, Any]:
     return changed("drawn", simulate=CONFIG["datasets"]["drawn"]["simulate"] | values)
 
 
+PERIODS: dict[str, Any] = {
+    "seed": 1,
+    "sequences": [
+        {"arms": ["control", "treated", "treated"], "groups": 3},
+        {"arms": ["control", "-", "treated"], "groups": 2},
+        {"arms": ["control", "control", "control"], "groups": 2},
+    ],
+    "group_size": 4,
+    "mean": 50,
+    "effects": {"treated": 4},
+    "sd_group": 3,
+    "sd_residual": 6,
+}
+TIMED = CONFIG["datasets"]["drawn"]["roles"] | {"period": "month"}
+
+
+def in_periods(roles: dict[str, Any] = TIMED, **values: Any) -> dict[str, Any]:
+    """The tiny configuration with a simulation of sequences; None takes a key out."""
+    recipe = {k: v for k, v in (PERIODS | values).items() if v is not None}
+    return changed("drawn", simulate=recipe, roles=roles)
+
+
 def sentence_for(config: Any) -> str:
     """What is said of a configuration, written to config.yaml."""
     Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -68,6 +90,11 @@ def sentence_for(config: Any) -> str:
         simulated(effects={}, sd_group=0, decimals=0),
         simulated(sd_residual={"control": 5, "treated": 6.5}),
         simulated(noise={"distribution": "t", "df": 3}),
+        in_periods(),
+        in_periods(cac=0.8, decay=True, trend=0.5, group_size=[3, 4, 5, 6, 7, 8, 9]),
+        in_periods(trend=[0, 1, 1], sd_individual=0, cohort=False),
+        in_periods(TIMED | {"individual": "patient"}, cac=0, cohort=True, sd_individual=4),
+        changed("drawn", roles=TIMED | {"period": None, "individual": "class"}),
         changed(
             "drawn",
             simulate=CONFIG["datasets"]["drawn"]["simulate"]
@@ -137,6 +164,140 @@ def test_mistake_names_file_and_key(config: dict[str, Any], key: str) -> None:
     assert said.endswith((".", "?"))
     assert "; " in said
     assert "\n" not in said
+
+
+IN_PERIODS: list[tuple[dict[str, Any], str]] = [
+    (
+        in_periods(sequences=None),
+        "simulate.groups_per_arm: nothing says how many groups there are in each arm; add the key, "
+        "or `sequences` if arms change from period to period.",
+    ),
+    (
+        in_periods(groups_per_arm={"control": 3, "treated": 3}),
+        "simulate.sequences: `groups_per_arm` says already which groups there are; remove one of "
+        "the two.",
+    ),
+    (
+        simulated(cac=0.5),
+        "simulate.cac: it is for periods, and this simulation has none; remove it, or describe "
+        "`sequences`.",
+    ),
+    (
+        in_periods(sequences=[]),
+        "simulate.sequences: it has no value; this key holds: in place of `groups_per_arm`, the "
+        "arms that groups go through from period to period (1, 2, ...), a list of mappings with "
+        '`arms`, a list of one for each period, `"-"` where a group is not measured, and '
+        "`groups`, how many go through them; `group_size` and `sd_group` are then of a group in one "
+        "period.",
+    ),
+    (
+        in_periods(sequences=[{"arms": ["control", "treated"], "group": 4}]),
+        "simulate.sequences[0].group: unknown key; did you mean 'groups'?",
+    ),
+    (
+        in_periods(sequences=[{"arms": ["control", "treated"]}]),
+        "simulate.sequences[0].groups: this key is missing; add it: how many groups go through "
+        "these arms, a whole number, 1 or more.",
+    ),
+    (
+        in_periods(sequences=[{"arms": ["control", False], "groups": 4}]),
+        "simulate.sequences[0].arms[1]: YAML reads false as false, not as a text; put it in "
+        "quotes: 'false'.",
+    ),
+    (
+        in_periods(sequences=[{"arms": ["control"], "groups": 4}]),
+        "simulate.sequences[0].arms: a list does not fit; this key holds: the arm in each of two "
+        'periods or more, a list, with "-" where a group is not measured.',
+    ),
+    (
+        in_periods(sequences=[{"arms": ["control", "treated"], "groups": 0}]),
+        "simulate.sequences[0].groups: 0 does not fit; this key holds: how many groups go through "
+        "these arms, a whole number, 1 or more.",
+    ),
+    (
+        in_periods(sequences=[*PERIODS["sequences"], {"arms": ["control"] * 2, "groups": 4}]),
+        "simulate.sequences[3].arms: it has 2 periods, and the first has 3; list one arm for each "
+        "period, '-' where a group is not measured.",
+    ),
+    (
+        in_periods(sequences=PERIODS["sequences"][:1]),
+        "simulate.sequences: no period holds two arms, so that effects cannot be told from changes "
+        "over time; let some groups be in another arm at the same time.",
+    ),
+    (in_periods(cac=1.5), "simulate.cac: 1.5 does not fit; this key holds: cluster autocorr"),
+    (in_periods(decay="no"), "simulate.decay: 'no' does not fit; this key holds: whether corr"),
+    (
+        in_periods(decay=True),
+        "simulate.decay: nothing decays while `cac` is 1, as it is if left out; give `cac` too, or "
+        "remove the key.",
+    ),
+    (in_periods(trend="up"), "simulate.trend: 'up' does not fit; this key holds: what is added"),
+    (
+        in_periods(trend=[0, 1]),
+        "simulate.trend: 2 numbers are listed for 3 periods; list one number for each period, or "
+        "give one, the rise from period to period.",
+    ),
+    (in_periods(cohort=1), "simulate.cohort: 1 does not fit; this key holds: whether the same"),
+    (in_periods(sd_individual=-1), "simulate.sd_individual: -1 does not fit; this key holds: "),
+    (
+        in_periods(sd_individual=4),
+        "simulate.sd_individual: every individual is measured once, so that nothing of individuals "
+        "lasts; make a `cohort`, or remove the key.",
+    ),
+    (
+        in_periods(TIMED | {"period": None}),
+        "roles.period: the simulation has periods, and no column is named for them; name one as "
+        "`period` under `roles`.",
+    ),
+    (
+        changed("drawn", roles=TIMED),
+        "roles.period: the simulation has no periods; remove the role, or describe "
+        "`simulate.sequences`.",
+    ),
+    (
+        in_periods(cohort=True),
+        "roles.individual: the individuals of a cohort need a column of their own; name one as "
+        "`individual` under `roles`.",
+    ),
+    (
+        in_periods(TIMED | {"individual": "class"}, cohort=True),
+        "roles.individual: the individuals of a cohort need a column of their own; name one as "
+        "`individual` under `roles`.",
+    ),
+    (
+        in_periods(TIMED | {"individual": "patient"}),
+        "roles.individual: the simulation measures each individual once; remove the role, or make "
+        "a cohort by `simulate.sequences` and `simulate.cohort`.",
+    ),
+    (
+        in_periods(TIMED | {"period": "class"}),
+        "roles.period: column 'class' already is roles.group; give each role a column of its own.",
+    ),
+    (
+        in_periods(effects={"treatd": 1}),
+        "simulate.effects: 'treatd' is not an arm of the sequences; did you mean 'treated'?",
+    ),
+    (
+        in_periods(effects={"-": 1}),
+        "simulate.effects: '-' is not an arm of the sequences; there are: control, treated.",
+    ),
+    (
+        in_periods(sd_residual={"control": 6}),
+        "simulate.sd_residual: it has no value for the arm 'treated'; add one.",
+    ),
+    (
+        in_periods(group_size=[4, 5]),
+        "simulate.group_size: 2 sizes are listed for 7 groups; list one size per group, or give "
+        "one size for all.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "says"), IN_PERIODS)
+def test_mistake_in_sequences_is_one_sentence(config: dict[str, Any], says: str) -> None:
+    said = sentence_for(config)
+    assert said.startswith(f"config.yaml: datasets.drawn.{says}"), said
+    assert said == f"config.yaml: datasets.drawn.{says}" or "this key holds" in says
 
 
 def test_first_mistake_is_the_outermost() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from groupwise import tidy
 from groupwise.planning.layouts import (
     LAYOUTS,
     baseline,
@@ -18,6 +19,8 @@ from groupwise.planning.layouts import (
     stepped_wedge,
 )
 from groupwise.planning.period_tables import COLUMNS, plan_periods, planned_from
+from groupwise.report import period_plans
+from groupwise.report.facts import Facts
 from groupwise.report.period_plans import LAYOUT_NAMES, period_plan_sentences
 from groupwise.words import percent
 
@@ -48,12 +51,13 @@ def test_columns_and_questions() -> None:
     assert list(table.columns) == list(COLUMNS)
     questions = {
         *("at_hand", "more_groups", "larger_cells", "groups_needed", "size_needed"),
-        *("design", "sequences"),
+        *("design", "design_needed", "sequences"),
     }
     assert set(table["question"]) == questions
     assert set(table["scenario"]) == {"estimate", "one", "half", "decay"}
     by_question = {name: set(part["scenario"]) for name, part in table.groupby("question")}
     assert by_question["sequences"] == {"estimate"} and len(by_question["design"]) == 4
+    pd.testing.assert_frame_equal(table, tidy.table("planning_periods", table))
 
 
 @pytest.mark.parametrize("individual", [0.0, 0.7])
@@ -140,6 +144,10 @@ def test_other_designs_have_as_many_groups_periods_and_individuals() -> None:
     few = rows(table_of(crossover(5), [1, 2]), "design").set_index("design")
     assert np.isnan(few.loc["stepped_wedge", "power"])
     assert few.loc["stepped_wedge", "message"] == "3 groups are too few for 4 sequences."
+    # Smallest ones of each layout are looked for all the same.
+    few_needed = rows(table_of(crossover(5), [1, 2]), "design_needed").set_index("design")
+    assert set(few_needed.index) == set(few.index)
+    assert few_needed.loc["stepped_wedge", "power"] >= 0.8
     # With two periods a stepped wedge has one sequence.
     assert "stepped_wedge" not in set(table_of(parallel(2))["design"])
 
@@ -149,6 +157,19 @@ def test_numbers_of_sequences_share_the_individuals() -> None:
     assert table["n_sequences"].tolist() == [2, 3, 4, 6, 12]
     assert_allclose(table["n_periods"] * table["cell_size"], 80)
     assert "sequences" not in set(table_of(crossover(4))["question"])
+
+
+def test_cells_that_are_left_out_hold_no_individuals() -> None:
+    arms = stepped_wedge(4)
+    arms[0, 3] = arms[2, 0] = -1
+    table = table_of(arms, [2, 4, 6])
+    here = rows(table, "at_hand").iloc[0]
+    assert here["n_cells"] == 2 * 3 + 4 * 4 + 6 * 3 and here["n_groups"] == 12
+    of_a_group = rows(table, "sequences").eval("n_periods * cell_size")
+    assert_allclose(of_a_group, 20 * here["n_cells"] / 12)
+    assert (rows(table, "design")["n_cells"] == 48).all()
+    text = " ".join(period_plan_sentences(table))
+    assert "as many individuals in every cell, none left out, the power would be" in text
 
 
 @pytest.mark.parametrize(
@@ -190,11 +211,12 @@ def test_sentences_say_what_the_table_does() -> None:
         "10 degrees of freedom, the number of groups less 2. The mixed model has 39 if" in text[1]
     )
     powers = [percent(rows(table, "at_hand", name)["power"].item()) for name in ("one", "half")]
-    assert f"{powers[0]} if it were 1, groups not changing over time, {powers[1]} if it" in text[2]
+    assert f"{powers[0]} if it were 1 (groups do not change over time), {powers[1]} if" in text[2]
     assert "A power of 80% takes 6 groups in every sequence, 18 in all; there are 12." in text
     assert "With as many groups as now, 51 individuals per cell would do." in text
     assert text[-2].startswith(
-        "With as many groups, periods and individuals the power would be 46% in"
+        "With as many groups and periods, and as many individuals in every cell, the power would be "
+        "46% in"
     )
     assert "and 99% in a crossover." in text[-2]
     assert text[-1].endswith("49% with 2, 64% with 3, 72% with 4, 79% with 6 and 86% with 12.")
@@ -203,7 +225,7 @@ def test_sentences_say_what_the_table_does() -> None:
 def test_units_have_their_nouns() -> None:
     text = " ".join(period_plan_sentences(table_of(), group="clinic", individual="patient"))
     assert "12 clinics in 3 sequences" in text and "20 patients per cell (a clinic in" in text
-    assert "group" not in text.replace("groups not changing over time", "")
+    assert "group" not in text.replace("groups do not change over time", "")
     assert "individual" not in text
 
 
@@ -271,3 +293,50 @@ def test_sentences_are_sentences(arms: np.ndarray) -> None:
 
 def test_every_layout_has_a_name() -> None:
     assert set(LAYOUT_NAMES) == {*LAYOUTS, ""}
+
+
+# ---- in a report ---------------------------------------------------------------------------------
+
+
+def facts_of(table: pd.DataFrame) -> Facts:
+    """Facts that know the plan, and what units are called."""
+    roles = {"outcome": "y", "treatment": "arm", "group": "clinic_id", "individual": None}
+    design = {"dataset": "wards", "roles": roles, "row": "measurement"}
+    nothing: dict[str, Any] = {}
+    return Facts(design, {"planning_periods": table}, nothing, {}, nothing, nothing)
+
+
+def test_report_has_two_paragraphs_and_a_table() -> None:
+    facts = facts_of(table_of())
+    assert period_plans.applies(facts)
+    here, others = period_plans.paragraphs(facts).split("\n\n")
+    assert here.startswith("This stepped wedge, 12 clinics in") and "seldom well known" in here
+    assert others.startswith("A power of 80% takes 6 clinics in every sequence")
+    text = period_plans.designs(facts)
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert lines[0] == ["design", "sequences", "std. error", "power", "clinics needed"]
+    assert [line[0] for line in lines[2:]] == [
+        "parallel design",
+        "parallel design with a baseline period",
+        "stepped wedge (at hand)",
+        "crossover",
+    ]
+    at_hand = lines[4]
+    assert at_hand[1] == "3" and at_hand[4] == "18"
+    assert "as many measurements in every cell, at the" in text and "A dash" not in text
+    assert "#tbl-period-designs" in text and "planning_periods.csv" in text
+
+
+def test_report_says_what_there_is_no_plan_of() -> None:
+    few = period_plans.designs(facts_of(table_of(crossover(5), [1, 2])))
+    assert "| stepped wedge | 4 | – | – | " in few and "A dash: there are too few" in few
+    mixed = period_plans.designs(facts_of(table_of(np.array([[0, 1, 1], [1, 1, 0]]))))
+    assert "| design (at hand) | 2 |" in mixed and "| crossover | 2 |" in mixed
+    none = facts_of(table_of(np.array([[0, 1, 1], [0, 1, 1]])))
+    assert period_plans.designs(none) == ""
+    assert "two arms never meet" in period_plans.paragraphs(none)
+
+
+def test_report_of_other_designs_has_nothing_of_it() -> None:
+    facts = facts_of(tidy.table("planning_periods", []))
+    assert not period_plans.applies(facts) and period_plans.paragraphs(facts) == ""

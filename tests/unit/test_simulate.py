@@ -86,6 +86,20 @@ def test_covariates_follow_in_columns_of_their_own_at_their_level() -> None:
     assert table["hours"].nunique() == 375
 
 
+def test_draws_are_those_of_earlier_versions() -> None:
+    table = make(
+        group_size={"min": 2, "max": 4},
+        group_covariate={"name": "w", "slope": 2, "mean": 10, "sd": 3},
+        individual_covariate={"name": "x", "slope": -1.5, "mean": 4, "sd": 2},
+        sd_effect=2.5,
+        noise={"distribution": "t", "df": 4},
+        decimals=4,
+    )
+    assert len(table) == 45
+    assert list(table["score"][:4]) == [58.8167, 63.6234, 70.6847, 59.6657]
+    assert list(table["score"][-2:]) == [95.0917, 70.3553]
+
+
 # Moments: 800 groups of 20; five Monte Carlo standard errors ---------------------------------------
 
 

@@ -9,17 +9,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from configuration import modules
-from tiny_project import ROOT, Project
+from figure_list import figures_for, needed_roles
+from tiny_project import Project
 
 from groupwise import tidy
 from groupwise.catalogue.methods import METHODS
 from groupwise.catalogue.tables import IN_JSON
 
 DATASETS = ("drawn", "measured")
-PACKAGE = ROOT / "workflow" / "scripts" / "groupwise"
 SPECIFICATIONS = sorted({method.specification for method in METHODS.values()})
-FIGURES = modules(PACKAGE / "figures", besides=["style"])
+FIGURES = figures_for({}, needed_roles())
 TABLES = list(IN_JSON)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from figure_list import needed_roles
 from settings import METHODS_PACKAGE
 from tiny_project import ROOT, TINY_CSV, Project
 
@@ -85,13 +86,25 @@ def test_plan_of_the_projects_own_datasets(fresh: Project) -> None:
 
 def test_plan_has_every_specification_and_figure(fresh: Project) -> None:
     jobs = plan(fresh)
-    for rule, folder, besides in (
-        ("fit_specification", METHODS_PACKAGE.rpartition(".")[2], set()),
-        ("draw_figure", "figures", {"style"}),
+    folder = ROOT / PACKAGE / METHODS_PACKAGE.rpartition(".")[2]
+    for rule, names in (
+        ("fit_specification", {path.stem for path in folder.glob("*.py")} - {"__init__"}),
+        ("draw_figure", {name for name, role in needed_roles().items() if not role}),
     ):
-        files = (ROOT / PACKAGE / folder).glob("*.py")
-        names = {path.stem for path in files} - {"__init__"} - besides
         assert jobs[rule] == {f"{dataset}/{name}" for dataset in DATASETS for name in names}
+
+
+def test_figures_of_periods_are_planned_where_a_column_says_when_rows_were_measured(
+    fresh: Project,
+) -> None:
+    text = fresh.read("config.yaml")
+    head, mark, block = text.partition("  measured:")
+    block = block.replace("group: class}", "group: class, period: age}")
+    fresh.write("config.yaml", head + mark + block)
+    jobs = plan(fresh)
+    of_periods = {name for name, role in needed_roles().items() if role == "period"}
+    planned = {each for each in jobs["draw_figure"] if each.partition("/")[2] in of_periods}
+    assert planned == {f"measured/{name}" for name in of_periods} and planned
 
 
 def test_nothing_to_do_where_nothing_changed(copied: Project) -> None:

@@ -1,5 +1,6 @@
 # Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json, estimates.csv; assumed effects
-# Outputs: results/{dataset}/process.json, calibration.csv and .json, verdict.csv and .json, planning.csv
+# Outputs: results/{dataset}/process.json, calibration.csv and .json, verdict.csv and .json, planning.csv,
+#          planning_periods.csv
 
 # A dataset's simulations in so many jobs; an interrupted run goes on with those that are missing.
 CHUNKS = config["calibration"]["jobs"]
@@ -156,7 +157,10 @@ rule plan_experiment:
         effects=SETTINGS.checked_effects,
         package=package_files("plan_experiment", *METHOD_MODULES),
     output:
-        planning="results/{dataset}/planning.csv",
+        **{
+            name: f"results/{{dataset}}/{file}"
+            for name, file in made_by("plan_experiment").items()
+        },
     log:
         "logs/plan_experiment/{dataset}.log",
     benchmark:

@@ -1,5 +1,5 @@
 # Inputs:  config.yaml, any further --configfile, workflow/schemas/config.schema.yaml
-# Outputs: the checked configuration, and the names of specifications and figures
+# Outputs: the checked configuration, and the names of specifications and of figures by dataset
 
 # (SCRIPTS and ConfigError: see syntax.smk.)
 
@@ -12,6 +12,7 @@ from configuration import (
     from_here,
     modules,
 )
+from figure_list import figures_for, needed_roles
 from groupwise.catalogue.methods import CURVES, NAMES, costs
 from groupwise.catalogue.tables import IN_JSON, SHOWN as SHOWN_TABLES, file_of, made_by
 from package_files import package_files
@@ -39,7 +40,11 @@ SPECIFICATIONS = modules(SCRIPTS.joinpath(*METHODS_PACKAGE.split(".")))
 METHOD_MODULES = [
     f"{METHODS_PACKAGE}.{name}" for name in SPECIFICATIONS
 ]  # loaded by name
-FIGURES = modules(SCRIPTS / "groupwise" / "figures", besides=["style"])
+NEEDED_ROLES = needed_roles()
+FIGURES = {
+    name: figures_for(block["roles"], NEEDED_ROLES)
+    for name, block in config["datasets"].items()
+}
 
 
 wildcard_constraints:

@@ -15,6 +15,7 @@ rule draw_figure:
         planning="results/{dataset}/planning.csv",
         verdict="results/{dataset}/verdict.csv",
         lead="results/{dataset}/verdict.json",
+        exposure="results/{dataset}/exposure.csv",
         fit_statistics="results/{dataset}/fit_statistics.csv",
         influence="results/{dataset}/influence.csv",
         profile="results/{dataset}/profile.csv",

@@ -11,12 +11,21 @@ STUDY_PAGE = Path("reports/rendered/study.html")
 
 SHOWN = [
     *(f"results/{{dataset}}/{file_of(table)}" for table in SHOWN_TABLES),
-    *(f"results/{{dataset}}/figures/{figure}.svg" for figure in FIGURES),
-    *(f"results/{{dataset}}/figures/{figure}.txt" for figure in FIGURES),
     "results/{dataset}/provenance.json",
     "results/{dataset}/calibration.json",
     "results/{dataset}/verdict.json",
 ]
+
+
+def drawn(dataset, *kinds):
+    """The files of a dataset's figures."""
+    return [
+        f"results/{dataset}/figures/{figure}.{kind}"
+        for kind in kinds
+        for figure in FIGURES[dataset]
+    ]
+
+
 # What `all` asks for. The pages alone would not do: where an older page is there, Snakemake does
 # not miss what a failed job should have made for it.
 MADE_EACH = [
@@ -30,13 +39,13 @@ MADE_EACH = [
     ),
     *(f"results/{{dataset}}/{file}" for file in MODEL_TABLES.values()),
     *SHOWN,
-    *(f"results/{{dataset}}/figures/{figure}.png" for figure in FIGURES),
     "reports/rendered/{dataset}.html",
     *(["reports/rendered/{dataset}.pdf"] if QUARTO else []),
 ]
 MADE = [
     "results/families.csv",
     *expand(MADE_EACH, dataset=config["datasets"]),
+    *(file for dataset in FIGURES for file in drawn(dataset, "svg", "txt", "png")),
     *expand("data/processed/simulated/{dataset}.csv", dataset=SIMULATED),
 ]
 RENDERER = [
@@ -63,6 +72,7 @@ rule render_report:
     input:
         qmd="reports/report.qmd",
         shown=SHOWN,
+        figures=lambda wildcards: drawn(wildcards.dataset, "svg", "txt"),
         design="results/{dataset}/design.json",
         truth=branch(
             lookup("datasets/{dataset}/simulate", within=config, default=False),
@@ -108,6 +118,7 @@ rule render_index:
         qmd="reports/index.qmd",
         reports=expand("reports/rendered/{dataset}.html", dataset=config["datasets"]),
         shown=expand(SHOWN, dataset=config["datasets"]),
+        figures=[file for dataset in FIGURES for file in drawn(dataset, "svg", "txt")],
         design=expand("results/{dataset}/design.json", dataset=config["datasets"]),
         families="results/families.csv",
         renderer=RENDERER,

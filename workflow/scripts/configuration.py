@@ -19,7 +19,13 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from groupwise.catalogue.methods import NAMES
-from groupwise.data.errors import nearest
+from groupwise.data.errors import dotted, nearest
+from groupwise.data.simulated_sequences import (
+    arms_of,
+    first_mistake,
+    n_groups,
+    where_arms_are,
+)
 from groupwise.data.values import as_value
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -287,12 +293,6 @@ def _is_key(node: yaml.Node, part: object) -> bool:
     return read == part and isinstance(read, type(part))
 
 
-def dotted(path: Iterable[object]) -> str:
-    """A key as messages write it: datasets.star.roles.covariates[0]."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return "".join(parts).removeprefix(".")
-
-
 def _at(path: Key, files: Sequence[str], problem: str, fix: str) -> ConfigError:
     return ConfigError(file_with(path, files), dotted(path), problem, fix)
 
@@ -416,13 +416,18 @@ def _made(recipe: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
 
 
 def _simulation_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) -> Iterator[Mistake]:
+    if mistake := first_mistake(recipe):
+        below, problem, fix = mistake
+        yield ("simulate", *below), problem, fix
+        return
     yield from _arm_mistakes(recipe, block)
-    yield from _size_mistakes(recipe["group_size"], sum(recipe["groups_per_arm"].values()))
+    yield from _size_mistakes(recipe["group_size"], n_groups(recipe))
     if block["roles"].get("block"):
         yield ("roles", "block"), "a simulation has no blocks", "remove the role"
     for role in ("group", "individual"):
         if isinstance(block["roles"].get(role), list):
             yield ("roles", role), "a simulation makes one column of labels", "name one column"
+    yield from _time_mistakes(recipe, block["roles"])
     made = [column for _, column in _made(recipe)]
     for key, column in _roles(block["roles"]):
         if "covariates" in key and column not in made:
@@ -430,9 +435,27 @@ def _simulation_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) ->
             yield key, f"the simulation makes no '{column}'", fix
 
 
+def _time_mistakes(recipe: Mapping[str, Any], roles: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Columns of periods and of individuals are named just where a simulation makes them."""
+    period, individual = roles.get("period"), roles.get("individual")
+    if "sequences" in recipe and not period:
+        problem = "the simulation has periods, and no column is named for them"
+        yield ("roles", "period"), problem, "name one as `period` under `roles`"
+    if "sequences" not in recipe and period:
+        problem = "the simulation has no periods"
+        yield ("roles", "period"), problem, "remove the role, or describe `simulate.sequences`"
+    if recipe.get("cohort") and individual in (None, roles["group"]):
+        problem = "the individuals of a cohort need a column of their own"
+        yield ("roles", "individual"), problem, "name one as `individual` under `roles`"
+    if not recipe.get("cohort") and individual not in (None, roles["group"]):
+        problem = "the simulation measures each individual once"
+        fix = "remove the role, or make a cohort by `simulate.sequences` and `simulate.cohort`"
+        yield ("roles", "individual"), problem, fix
+
+
 def _arm_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) -> Iterator[Mistake]:
     """Every arm that is named is an arm, has groups enough and whatever each arm needs."""
-    arms = recipe["groups_per_arm"]
+    arms = arms_of(recipe)
     named: dict[Key, Iterable[str]] = {
         ("reference",): _labels([block["reference"]]),
         ("levels",): _labels(block.get("levels", ())),
@@ -441,13 +464,14 @@ def _arm_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) -> Iterat
     }
     if isinstance(recipe["sd_residual"], Mapping):
         named["simulate", "sd_residual"] = recipe["sd_residual"]
-        for arm in arms.keys() - recipe["sd_residual"].keys():
+        for arm in set(arms) - recipe["sd_residual"].keys():
             yield ("simulate", "sd_residual"), f"it has no value for the arm '{arm}'", "add one"
     for key, labels in named.items():
         for label in labels:
             if label not in arms:
-                yield key, f"'{label}' is not an arm of groups_per_arm", nearest(label, arms)
-    for arm, number in arms.items():
+                problem = f"'{label}' is not an arm of {where_arms_are(recipe)}"
+                yield key, problem, nearest(label, arms)
+    for arm, number in recipe.get("groups_per_arm", {}).items():
         if number < 2:
             problem = "one group does not show how much groups differ"
             yield ("simulate", "groups_per_arm", arm), problem, "give every arm two groups or more"

@@ -8,6 +8,7 @@ from typing import Any
 from configuration import file_with
 
 from groupwise.data.names import plain_name
+from groupwise.data.simulated_sequences import arms_of
 
 METHODS_PACKAGE = "groupwise.methods"
 """A module for each specification, found by its file name."""
@@ -33,7 +34,7 @@ class Settings:
     def ingest(self, wildcards: Any) -> dict[str, Any]:
         """What the analysis table depends on, and nothing else."""
         block = self.datasets[wildcards.dataset]
-        arms = list(block.get("simulate", {}).get("groups_per_arm", [])) or None
+        arms = arms_of(block["simulate"]) if "simulate" in block else None
         design = ("blocks_as", "random_slopes", "rank_deficient")
         as_written = ("where", "recode", "baseline", "missing_codes", "periods")
         with_default = (

@@ -10,10 +10,9 @@ from groupwise.data.simulate import Recipe, simulate, truth
 def run(settings, roles, reference):
     """The simulated table and the truth; contrasts as in the results, reference first."""
     recipe = Recipe.from_settings(settings)
-    table = simulate(
-        recipe, outcome=roles["outcome"], treatment=roles["treatment"], group=roles["group"]
-    )
-    arms = [reference] + [arm for arm in recipe.groups_per_arm if arm != reference]
+    named = ("outcome", "treatment", "group", "period", "individual")
+    table = simulate(recipe, **{role: roles[role] for role in named if roles.get(role)})
+    arms = [reference] + [arm for arm in recipe.arms if arm != reference]
     return table, truth(recipe, [(b, a) for a, b in combinations(arms, 2)])
 
 

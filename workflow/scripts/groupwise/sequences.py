@@ -23,6 +23,10 @@ never; units that change in both directions, or back; units that stay in one arm
 
 NO_ROWS = -1
 
+CROSS_SECTIONAL, CLOSED, OPEN, GROUPS = "cross-sectional", "closed", "open", "groups"
+"""Other individuals in each period; the same in all; cohorts that some join or leave; groups are the
+individuals, with one row in each period."""
+
 MOSTLY = 0.8
 """Share of the individuals of a closed cohort who miss no period."""
 
@@ -55,11 +59,11 @@ class Sequences:
             return None
         observed = flat.reshape(n_units, n_periods)
         arms, sequence = np.unique(completed(observed), axis=0, return_inverse=True)
-        # The units that change last come last in a picture: those with the most early reference.
-        order = np.lexsort(arms.T[::-1])[::-1]
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        return cls(observed, place[sequence.reshape(-1)], arms[order])
+        found = cls(observed, sequence.reshape(-1), arms)  # in the order of arms by period
+        if found.layout in (STEPPED_WEDGE, BASELINE):  # those that change last come last
+            last = len(arms) - 1
+            return cls(observed, last - found.sequence, arms[::-1])
+        return found
 
     @property
     def present(self) -> np.ndarray:
@@ -122,18 +126,21 @@ def completed(observed: np.ndarray) -> np.ndarray:
 
 
 def cohort(individual: np.ndarray | None, group: np.ndarray, period: np.ndarray) -> str:
-    """`cross-sectional`, or a `closed` or `open` cohort, from codes (n,) of rows.
+    """`cross-sectional`, a `closed` or `open` cohort, or `groups`; from codes (n,) of rows.
+
+    `groups` have one row in each period: they are the individuals.
 
     In a closed cohort individuals were measured in each period in which their group was, but for few.
     """
     if individual is None:
-        return "cross-sectional"
+        cells = np.unique(np.column_stack([group, period]), axis=0)
+        return GROUPS if len(cells) == len(group) else CROSS_SECTIONAL
     seen = Counter(
         map(tuple, np.unique(np.column_stack([group, individual, period]), axis=0)[:, :2])
     )
     periods = Counter(np.unique(np.column_stack([group, period]), axis=0)[:, 0])
     full = np.mean([n == periods[g] for (g, _), n in seen.items()])
-    return "closed" if full >= MOSTLY else "open"
+    return CLOSED if full >= MOSTLY else OPEN
 
 
 def written(arms: Sequence[int], labels: Sequence[str]) -> str:

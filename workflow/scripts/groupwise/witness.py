@@ -151,8 +151,12 @@ def _dummies(sample: Sample) -> list[WitnessFit]:
     if design.n_obs * (design.X.shape[1] + design.n_groups) > MOST_CELLS:
         return []
     indicators = (design.group[:, None] == np.arange(1, design.n_groups)).astype(float)
-    L = np.hstack([design.L, np.zeros((len(design.L), design.n_groups - 1))])
-    return [_least_squares("dummy", np.hstack([design.X, indicators]), sample.y, L)]
+    kept = np.ones(design.X.shape[1], dtype=bool)
+    if not design.assigns_groups:  # columns that the indicators say as well make it inaccurate
+        kept = ~design.constant_in_groups
+        kept[0] = True
+    L = np.hstack([design.L[:, kept], np.zeros((len(design.L), design.n_groups - 1))])
+    return [_least_squares("dummy", np.hstack([design.X[:, kept], indicators]), sample.y, L)]
 
 
 def _least_squares(method: str, X: np.ndarray, y: np.ndarray, L: np.ndarray) -> WitnessFit:

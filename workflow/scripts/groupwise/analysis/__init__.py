@@ -142,12 +142,21 @@ def analyse(
 
 
 def simulate(
-    *, outcome: str = "outcome", treatment: str = "arm", group: str = "group", **recipe: Any
+    *,
+    outcome: str = "outcome",
+    treatment: str = "arm",
+    group: str = "group",
+    period: str = "period",
+    individual: str = "individual",
+    **recipe: Any,
 ) -> pd.DataFrame:
     """Draw a grouped experiment; `recipe` is what config.yaml says under `simulate`.
 
     These are seed, groups_per_arm, group_size, mean, effects, sd_group and sd_residual, and if you
-    like sd_effect, noise, group_covariate, individual_covariate and decimals.
+    like sd_effect, noise, group_covariate, individual_covariate and decimals. With sequences in
+    place of groups_per_arm the table has a column `period`, and cac, decay, trend and cohort say
+    how periods and their measurements are related; a cohort has a column `individual`, and if you
+    like sd_individual.
 
     Raises
     ------
@@ -156,7 +165,8 @@ def simulate(
     """
     with arguments.named():
         settings = arguments.recipe(recipe)
-        return draw(settings, outcome=outcome, treatment=treatment, group=group)
+        named = {"outcome": outcome, "treatment": treatment, "group": group}
+        return draw(settings, **named, period=period, individual=individual)
 
 
 def _effects(

@@ -14,13 +14,13 @@ from plotnine import ggplot
 from groupwise.analysis.arguments import several
 from groupwise.analysis.studies import Calibration, Studies, calibrated, not_calibrated, plan_for
 from groupwise.catalogue.methods import method_label
-from groupwise.catalogue.tables import OF_DATASETS
+from groupwise.catalogue.tables import OF_DATASETS, made_by
 from groupwise.data.errors import InputError, nearest
 from groupwise.diagnostics.influence import influence
 from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
-from groupwise.figures import Figure, Tables, draw, names
+from groupwise.figures import Figure, Tables, draw, names, needed_role
 from groupwise.report import calibration, prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
@@ -125,14 +125,21 @@ class Analysis:
         return self.studies.planning
 
     @property
+    def planning_periods(self) -> pd.DataFrame:
+        """What `plan` found where groups have arms in several periods; else no rows."""
+        if self.studies.planning_periods is None:
+            raise InputError("planning_periods", "nothing is planned yet", "call `plan()` first")
+        return self.studies.planning_periods
+
+    @property
     def warnings(self) -> list[str]:
         """Sentences a reader of the results should know."""
         return list(self.design["warnings"])
 
     @property
     def figures(self) -> list[str]:
-        """Names of the figures there are."""
-        return names()
+        """Names of the figures there are of these data."""
+        return names(self.design["roles"])
 
     def figure(self, name: str) -> ggplot:
         """A figure of the report; it displays itself, and other layers can be added to it.
@@ -149,6 +156,10 @@ class Analysis:
         return self._drawn(name).alt
 
     def _drawn(self, name: str) -> Figure:
+        if name in names() and name not in self.figures:
+            role = needed_role(name)
+            problem = f"the figure '{name}' is of data with a column of the role `{role}`"
+            raise InputError("name", problem, f"name it as `{role}`")
         if name not in self.figures:
             hint = nearest(str(name), self.figures)
             raise InputError("name", f"there is no figure '{name}'", hint)
@@ -233,7 +244,9 @@ class Analysis:
     ) -> pd.DataFrame:
         """The power of this design, the least effect it detects, and how many groups would do.
 
-        What it finds is kept, for `planning` and the figure `power_curves`.
+        What it finds is kept, for `planning` and the figure `power_curves`. For designs in which whole
+        groups have arms in several periods, `planning_periods` has what it finds without regard to
+        methods: also other designs, such as a crossover in place of a stepped wedge.
 
         Parameters
         ----------
@@ -253,7 +266,7 @@ class Analysis:
         for method in chosen:
             if method not in estimated:
                 raise InputError("methods", f"'{method}' was not asked", nearest(method, estimated))
-        self.studies.planning = plan_for(
+        tables = plan_for(
             self.sample,
             self._process,
             Options(effects=self.effects[1]),
@@ -261,7 +274,9 @@ class Analysis:
             power=power,
             methods=[method for method in estimated if method in chosen],
         )
-        return self.studies.planning
+        self.studies.planning = tables["planning"]
+        self.studies.planning_periods = tables["planning_periods"]
+        return tables["planning"]
 
     @property
     def summary(self) -> str:
@@ -328,7 +343,7 @@ class Results(Mapping[str, pd.DataFrame]):
     def __iter__(self) -> Iterator[str]:
         studies = self._analysis.studies
         missing = {"calibration"} if studies.calibration is None else set()
-        missing |= {"planning"} if studies.planning is None else set()
+        missing |= set() if studies.planning is not None else set(made_by("plan_experiment"))
         return (name for name in OF_DATASETS if name not in missing)
 
     def __len__(self) -> int:

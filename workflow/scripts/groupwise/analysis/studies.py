@@ -12,7 +12,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.catalogue.methods import CURVES, costs
 from groupwise.data.errors import InputError, nearest
-from groupwise.planning.outlook import NotPlanned, planned
+from groupwise.planning.outlook import NotPlanned, plans
 from groupwise.results import as_written
 from groupwise.sample import Sample
 from groupwise.simulation.gathering import gathered, not_simulated
@@ -61,6 +61,7 @@ class Studies:
 
     calibration: Calibration | None = None
     planning: pd.DataFrame | None = None
+    planning_periods: pd.DataFrame | None = None
 
 
 def not_calibrated(
@@ -110,14 +111,14 @@ def plan_for(
     *,
     power: float,
     methods: Sequence[str],
-) -> pd.DataFrame:
-    """Table `planning`."""
+) -> dict[str, pd.DataFrame]:
+    """Tables `planning` and `planning_periods`, by name."""
     if not 0 < power < 1:
         raise InputError("power", f"{power!r} is no power", "give a number such as 0.8")
     if effect is not None and not (np.isfinite(effect) and effect > 0):
         raise InputError("effect", f"{effect!r} is no effect", "give one in units of the outcome")
     try:
-        table = planned(
+        tables = plans(
             sample.design,
             process,
             options,
@@ -128,7 +129,7 @@ def plan_for(
         )
     except NotPlanned as reason:
         raise ValueError(str(reason)) from None
-    return as_written(table)
+    return {name: as_written(table) for name, table in tables.items()}
 
 
 def _concluded(

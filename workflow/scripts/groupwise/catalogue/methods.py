@@ -36,6 +36,7 @@ class Method:
     panel : one of `PANELS`
     cost, general_cost
         Of a replicate, where the mixed model has one random intercept, and where it has other terms.
+    in_periods : the same where whole groups change their arm from period to period, if it differs
     leads
         Its place in the order in which methods lead reports, by kind of design (`DESIGN_KINDS`); a
         kind that is not named leaves it out.
@@ -48,6 +49,7 @@ class Method:
     phrase: str
     assumption: str
     panel: str
+    in_periods: str = field(default="", kw_only=True)
     cost: str = FAST
     general_cost: str = FAST
     leads: Mapping[str, int] = field(default_factory=dict)
@@ -103,6 +105,10 @@ METHODS = {
         label="Group means",
         phrase="the t test of group means",
         assumption="Each {group} is one observation; the means of {groups} have one variance.",
+        in_periods=(
+            "Each {group} in a period is one observation, with a parameter for the {group}; these "
+            "means have one variance."
+        ),
         panel=MEANS,
         leads={"between": 2, "blocked": 2, "periods": 2},
     ),
@@ -118,6 +124,10 @@ METHODS = {
         label="Dummies",
         phrase="the dummy model",
         assumption="Each {group} has a parameter of its own; arms are compared within {a_group}.",
+        in_periods=(
+            "Each {group} has a parameter of its own; members share nothing else, not even in one "
+            "period."
+        ),
         panel=MEANS,
         leads={"within": 2},
         curve=3,
@@ -137,6 +147,10 @@ METHODS = {
         phrase="the mixed model with z",
         assumption=(
             "{Groups} are a sample; their effects are normal with one variance, taken as known."
+        ),
+        in_periods=(
+            "{Groups} are a sample, and so are their periods; effects of both are normal, with "
+            "variances that are taken as known."
         ),
         panel=MIXED,
         general_cost=SLOW,
@@ -222,6 +236,9 @@ METHODS = {
         phrase="the randomisation test",
         assumption=(
             "Chance alone decided who got which arm, as the design says; nothing else is assumed."
+        ),
+        in_periods=(
+            "Chance alone decided who went through which sequence of arms; nothing else is assumed."
         ),
         panel=OTHERS,
         cost=SLOW,

@@ -14,6 +14,12 @@ def sentence(*parts: str) -> str:
     return re.sub(r"[\r\n\t\v\f\x85\u2028\u2029]+", " ", text) + ("" if fix.endswith("?") else ".")
 
 
+def dotted(path: Iterable[object]) -> str:
+    """A key as messages write it: datasets.star.roles.covariates[0]."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(parts).removeprefix(".")
+
+
 class InputError(ValueError):
     """A mistake in the data or in the settings that describe them.
 

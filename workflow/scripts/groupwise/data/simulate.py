@@ -1,9 +1,13 @@
-"""Draw a grouped experiment: treatments assigned to whole groups at random.
+"""Draw a grouped experiment: treatments, or sequences of them, assigned to whole groups at random.
 
     y_ij = mean + effect(arm_i) + d_i + slope_g (w_i - mean_w) + slope_x (x_ij - mean_x) + u_i + e_ij
 
 with u_i ~ N(0, sd_group^2); d_i ~ N(0, sd_effect^2) in every arm but the reference (effects that
 vary by group); e_ij normal or t, scaled to the standard deviation of its arm.
+
+With periods t the arm is that of the group in the period, trend_t is added, a group's effects u_it
+in two periods have the correlation `cac`, or with `decay` `cac` to the power of their distance, and
+individuals of a cohort add a_ij ~ N(0, sd_individual^2), the same in all periods.
 """
 
 from __future__ import annotations
@@ -15,7 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groupwise.data.errors import InputError, nearest
+from groupwise.data.errors import InputError, dotted, nearest
+from groupwise.data.simulated_sequences import (
+    UNMEASURED,
+    arms_of,
+    first_mistake,
+    planned,
+    where_arms_are,
+)
 
 
 @dataclass(frozen=True)
@@ -35,15 +46,26 @@ class Recipe:
     `group_size` is one size, a list of one size per group, or {"min": a, "max": b} to draw sizes
     uniformly. `sd_residual` is one value or one per arm. An arm with no effect listed has effect 0;
     `decimals` rounds the outcome as an exam would.
+
+    `sequences` stand in place of `groups_per_arm`: {"arms": one per period, "-" where a group is not
+    measured, "groups": their number}. Then sizes are those in each period, `sd_group` is that in one
+    period, `cac` the share of its variance that lasts, `trend` one number per period or the rise
+    between two, and `sd_individual` that of what lasts of the individuals of a cohort.
     """
 
     seed: int
-    groups_per_arm: Mapping[str, int]
     group_size: int | Sequence[int] | Mapping[str, int]
     mean: float
     effects: Mapping[str, float]
     sd_group: float
     sd_residual: float | Mapping[str, float]
+    groups_per_arm: Mapping[str, int] = field(default_factory=dict)
+    sequences: Sequence[Mapping[str, Any]] | None = None
+    cac: float = 1.0
+    decay: bool = False
+    trend: float | Sequence[float] = 0.0
+    cohort: bool = False
+    sd_individual: float = 0.0
     sd_effect: float = 0.0
     noise: Mapping[str, Any] = field(default_factory=lambda: {"distribution": "normal"})
     group_covariate: Covariate | None = None
@@ -53,6 +75,9 @@ class Recipe:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Recipe:
         """A recipe from the `simulate` block of a dataset's settings."""
+        if mistake := first_mistake(settings):
+            key, problem, fix = mistake
+            raise InputError(f"simulate.{dotted(key)}", problem, fix)
         fields = dict(settings)
         for name in ("group_covariate", "individual_covariate"):
             if fields.get(name):
@@ -61,16 +86,30 @@ class Recipe:
         for name in ("effects", "sd_residual"):
             value = getattr(recipe, name)
             for arm in value if isinstance(value, Mapping) else ():
-                if arm not in recipe.groups_per_arm:
-                    hint = nearest(arm, recipe.groups_per_arm)
-                    raise InputError(
-                        f"simulate.{name}", f"'{arm}' is not an arm of groups_per_arm", hint
-                    )
+                if arm not in recipe.arms:
+                    problem = f"'{arm}' is not an arm of {where_arms_are(settings)}"
+                    raise InputError(f"simulate.{name}", problem, nearest(arm, recipe.arms))
         return recipe
 
     @property
+    def plan(self) -> list[tuple[tuple[str, ...], int]]:
+        """(the arm in each of T periods, number of groups) of each sequence; T = 1 without periods."""
+        return planned(vars(self))
+
+    @property
+    def arms(self) -> list[str]:
+        """All arms, in the order in which they are listed first."""
+        return arms_of(vars(self))
+
+    @property
     def n_groups(self) -> int:
-        return sum(self.groups_per_arm.values())
+        return sum(groups for _, groups in self.plan)
+
+    @property
+    def trends(self) -> np.ndarray:
+        """(T,) what is added in each period."""
+        trend = np.asarray(self.trend, dtype=float)
+        return trend if trend.ndim else trend * np.arange(len(self.plan[0][0]))
 
     def effect(self, arm: str) -> float:
         return float(self.effects.get(arm, 0.0))
@@ -85,48 +124,120 @@ class Recipe:
         return float(self.sd_residual[arm])
 
 
-def simulate(recipe: Recipe, *, outcome: str, treatment: str, group: str) -> pd.DataFrame:
+def simulate(
+    recipe: Recipe,
+    *,
+    outcome: str,
+    treatment: str,
+    group: str,
+    period: str = "period",
+    individual: str = "individual",
+) -> pd.DataFrame:
     """One dataset drawn by the recipe: columns group, treatment, outcome, then covariates.
 
     Groups are labelled 1, 2, ... and arms are assigned to them by a random permutation, so that
-    arm sizes are exactly those of the recipe.
+    arm sizes are exactly those of the recipe. With sequences a column of periods 1, 2, ... follows
+    the group, and in a cohort one of individuals 1, 2, ....
     """
     rng = np.random.default_rng(np.random.SeedSequence(recipe.seed))
-    arms = np.repeat(list(recipe.groups_per_arm), list(recipe.groups_per_arm.values()))
-    arm_of_group = rng.permutation(arms)
+    arms, groups = zip(*recipe.plan, strict=True)
+    arm = np.array(arms)[rng.permutation(np.repeat(np.arange(len(arms)), groups))]  # (G, T)
+    G, T = arm.shape
     sizes = _group_sizes(recipe, rng)
-    group_effect = recipe.sd_group * rng.standard_normal(recipe.n_groups)
-    treated = np.array([arm in recipe.effects for arm in arm_of_group])
-    group_effect += treated * recipe.sd_effect * rng.standard_normal(recipe.n_groups)
-    index = np.repeat(np.arange(recipe.n_groups), sizes)
+    between = _group_effects(recipe, rng, arm)
+    index = np.repeat(np.arange(arm.size), np.where(arm == UNMEASURED, 0, sizes[:, None]).ravel())
+    person = _individuals(index, sizes, T) if recipe.cohort else np.arange(index.size)
 
-    linear, covariates = _covariates(recipe, rng, index)
-    effect = np.array([recipe.effect(arm) for arm in arm_of_group])
-    sd = np.array([recipe.residual_sd(arm) for arm in arm_of_group])
-    score = recipe.mean + (effect + group_effect)[index] + linear
-    score += sd[index] * _noise(recipe, rng, index.size)
+    linear, covariates = _covariates(recipe, rng, index // T, person)
+    if recipe.sd_individual:
+        linear = linear + recipe.sd_individual * rng.standard_normal(sizes.sum())[person]
+    effect = np.array([recipe.effect(each) for each in arm.flat]).reshape(arm.shape)
+    arm_of_row = arm.ravel()[index]
+    score = recipe.mean + (effect + between + recipe.trends).ravel()[index] + linear
+    score += _residual_sds(recipe, arm).ravel()[index] * _noise(recipe, rng, index.size)
     if recipe.decimals is not None:
         score = np.round(score, recipe.decimals)
-    labels = np.arange(1, recipe.n_groups + 1)
-    columns = {group: labels[index], treatment: arm_of_group[index], outcome: score}
-    return pd.DataFrame(columns | covariates)
+    columns = {group: np.arange(1, G + 1)[index // T]}
+    if recipe.sequences:
+        columns[period] = 1 + index % T
+    if recipe.cohort:
+        columns[individual] = 1 + person
+    return pd.DataFrame(columns | {treatment: arm_of_row, outcome: score} | covariates)
 
 
 def truth(recipe: Recipe, contrasts: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """The true values beside a simulated dataset: effect by contrast (B, A), spread and ICC."""
-    arms = list(recipe.groups_per_arm)
-    residual = np.mean([recipe.residual_sd(arm) ** 2 for arm in arms])
+    """The true values beside a simulated dataset: effect by contrast (B, A), spread and ICC.
+
+    With periods means are those over all of them, and the ICC is that of a group in one period.
+    """
+    arms = recipe.arms
+    residual = np.mean([recipe.residual_sd(arm) ** 2 for arm in arms]) + recipe.sd_individual**2
     between = recipe.sd_group**2
-    return {
+    average = recipe.mean + float(recipe.trends.mean())
+    values = {
         "mean": recipe.mean,
         "effects": {f"{b} - {a}": recipe.effect(b) - recipe.effect(a) for b, a in contrasts},
-        "arm_means": {arm: recipe.mean + recipe.effect(arm) for arm in arms},
+        "arm_means": {arm: average + recipe.effect(arm) for arm in arms},
         "sd_group": recipe.sd_group,
         "sd_residual": {arm: recipe.residual_sd(arm) for arm in arms},
         "sd_effect": recipe.sd_effect,
         "icc": between / (between + residual) if between + residual > 0 else 0.0,
         "seed": recipe.seed,
     }
+    if not recipe.sequences:
+        return values
+    return values | {
+        "cac": recipe.cac,
+        "decay": recipe.decay,
+        "trend": recipe.trends.tolist(),
+        "sd_individual": recipe.sd_individual,
+    }
+
+
+def _group_effects(recipe: Recipe, rng: np.random.Generator, arm: np.ndarray) -> np.ndarray:
+    """(G, T) effects of groups in periods, those included by which effects of arms vary."""
+    u = np.repeat(rng.standard_normal((len(arm), 1)), arm.shape[1], axis=1)
+    deviation = _effect_deviations(recipe, rng, arm)
+    if recipe.cac < 1:
+        v = rng.standard_normal(arm.shape)
+        if recipe.decay:
+            for t in range(1, arm.shape[1]):
+                u[:, t] = recipe.cac * u[:, t - 1] + np.sqrt(1 - recipe.cac**2) * v[:, t]
+        else:
+            u = np.sqrt(recipe.cac) * u + np.sqrt(1 - recipe.cac) * v
+    effects: np.ndarray = recipe.sd_group * u + recipe.sd_effect * deviation
+    return effects
+
+
+def _effect_deviations(recipe: Recipe, rng: np.random.Generator, arm: np.ndarray) -> np.ndarray:
+    """(G, T) by how much effects of groups' arms differ from the mean, in sds; lasting in an arm.
+
+    One number is drawn for each group, and more where groups go through several arms with effects.
+    """
+    G = len(arm)
+    met = np.array([(arm == each).any(axis=1) for each in recipe.effects]).reshape(-1, G)
+    place = np.cumsum(met, axis=0) - 1  # which of a group's numbers is that of an arm
+    z = rng.standard_normal((G, max(1, int(met.sum(axis=0).max()))))
+    deviation = np.zeros(arm.shape)
+    for each, at in zip(recipe.effects, place, strict=True):
+        deviation += (arm == each) * z[np.arange(G), at][:, None]
+    return deviation
+
+
+def _residual_sds(recipe: Recipe, arm: np.ndarray) -> np.ndarray:
+    """(G, T) standard deviations of individuals, by the arms (G, T)."""
+    sd = np.zeros(arm.shape)
+    for each in recipe.arms:
+        sd[arm == each] = recipe.residual_sd(each)
+    return sd
+
+
+def _individuals(index: np.ndarray, sizes: np.ndarray, T: int) -> np.ndarray:
+    """(n,) numbers of the individuals of a cohort from 0, for rows in cells `index` (n,)."""
+    rows = np.bincount(index)
+    member = np.arange(index.size) - (np.cumsum(rows) - rows)[index]
+    individual: np.ndarray = (np.cumsum(sizes) - sizes)[index // T] + member
+    return individual
 
 
 def _group_sizes(recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
@@ -144,15 +255,18 @@ def _group_sizes(recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
 
 
 def _covariates(
-    recipe: Recipe, rng: np.random.Generator, index: np.ndarray
+    recipe: Recipe, rng: np.random.Generator, group: np.ndarray, individual: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The covariates' part of the linear predictor, shape (n,), and their columns."""
-    linear, columns = np.zeros(index.size), {}
+    """The covariates' part of the linear predictor, shape (n,), and their columns.
+
+    `group` and `individual` are numbers (n,) from 0.
+    """
+    linear, columns = np.zeros(group.size), {}
     if (w := recipe.group_covariate) is not None:
-        z = rng.standard_normal(recipe.n_groups)[index]
+        z = rng.standard_normal(recipe.n_groups)[group]
         columns[w.name], linear = w.mean + w.sd * z, linear + w.slope * w.sd * z
     if (x := recipe.individual_covariate) is not None:
-        z = rng.standard_normal(index.size)
+        z = rng.standard_normal(individual.max() + 1)[individual]
         columns[x.name], linear = x.mean + x.sd * z, linear + x.slope * x.sd * z
     return linear, columns
 

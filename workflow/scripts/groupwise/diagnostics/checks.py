@@ -154,7 +154,7 @@ def outlying_groups(tables: Mapping[str, pd.DataFrame]) -> Check:
     p_value = min(1.0, float(2 * stats.t.sf(abs(t), df)) * len(effects))
     label = f"{effects['group'].iloc[0]} {effects['level'].iloc[int(place)]}"
     unusual = p_value < LEVEL
-    message = f"The most unusual is {label}, {abs(t):.1f} standard deviations from its arm's mean"
+    message = f"The most unusual is {label}, {abs(t):.1f} standard deviations from what is expected"
     message += " by the spread of the others"
     message += ": more than chance would give." if unusual else ", within what chance gives."
     return Check(abs(t), p_value, "look" if unusual else "ok", message)

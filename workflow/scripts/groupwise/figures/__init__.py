@@ -1,6 +1,8 @@
 """Figures: one module each, found by its file name, all with one function.
 
 draw(tables: Tables) -> Figure
+
+A figure that concerns only data in which a column plays a role names it: `NEEDS_ROLE = "period"`.
 """
 
 from __future__ import annotations
@@ -46,15 +48,29 @@ class Figure:
         return self.plot + theme(figure_size=(self.width, self.height))
 
 
-def names() -> list[str]:
-    """Names of the figures of a dataset; those of the study are in `study`."""
-    modules = {each.name for each in pkgutil.iter_modules(__path__) if not each.ispkg}
-    return sorted(modules - {"style"})
+def names(roles: Mapping[str, Any] | None = None) -> list[str]:
+    """Names of the figures of datasets, or of one with these roles; the study's are in `study`."""
+    modules = {each.name for each in pkgutil.iter_modules(__path__) if not each.ispkg} - {"style"}
+    return sorted(name for name in modules if roles is None or _concerns(name, roles))
+
+
+def needed_role(name: str) -> str | None:
+    """The role that a column has to play for this figure; None where it needs none."""
+    return getattr(_module(name), "NEEDS_ROLE", None)
+
+
+def _concerns(name: str, roles: Mapping[str, Any]) -> bool:
+    role = needed_role(name)
+    return role is None or bool(roles.get(role))
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"{__name__}.{name}")
 
 
 def draw(name: str, tables: Tables) -> Figure:
     """Draw the figure of this name for one dataset."""
-    figure: Figure = importlib.import_module(f"{__name__}.{name}").draw(tables)
+    figure: Figure = _module(name).draw(tables)
     return figure
 
 

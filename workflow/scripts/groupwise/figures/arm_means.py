@@ -41,7 +41,7 @@ def draw(tables: Tables) -> Figure:
     means = means[means["method"] == "mixed_wald"].assign(x=lambda t: t["arm"].map(arms.index) + 1)
     groups, answered = _group_means(tables, arms), means[means["estimate"].notna()]
     points = sample(groups, MOST_GROUPS)
-    note = drawn(len(points), len(groups), "groups")
+    note = drawn(len(points), len(groups), "means")
     positions = [j + 1.14 for j in range(len(arms))]
     plot = (
         ggplot(points, aes("x", "mean"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,10 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "
 SHAPES = ("o", "s", "^", "D", "v", "P", "X")
 
 INK, MUTED, GREYED, GRID = "#1a1a1a", "#5a5a5a", "#9a9a9a", "#e4e4e4"
+
+REFERENCE_TINT, TINTS = 0.75, (0.5, 0.62)
+"""Relative luminance of the colours behind text, of the reference arm and in turn of the others: they
+differ in grey too."""
 
 WIDTH = 7.5
 """Width of a figure in inches; text is set so that it stays readable at half of it."""
@@ -87,8 +92,27 @@ def look(**more: object) -> theme:
 
 def arm_colors(arms: Sequence[str]) -> dict[str, str]:
     """A colour per arm; beyond seven arms hues at even steps, which fewer people can tell apart."""
-    colors = OKABE_ITO if len(arms) <= len(OKABE_ITO) else hue_pal(l=0.45)(len(arms))
+    colors = OKABE_ITO if len(arms) <= len(OKABE_ITO) else hue_pal(l=45)(len(arms))
     return dict(zip(arms, colors, strict=False))
+
+
+def arm_tints(arms: Sequence[str]) -> dict[str, str]:
+    """A background per arm on which text is readable: the reference, the first one, is the lightest."""
+    first, *others = arm_colors(arms).items()
+    tints = zip(others, cycle(TINTS), strict=False)
+    return {
+        arm: _mixed_with_white(color, luminance)
+        for (arm, color), luminance in [(first, REFERENCE_TINT), *tints]
+    }
+
+
+def _mixed_with_white(color: str, luminance: float) -> str:
+    """The colour (as #rrggbb) with as much white as gives it this relative luminance."""
+    srgb = np.array([int(color[j : j + 2], 16) for j in (1, 3, 5)]) / 255
+    mixed = 1 - np.linspace(0, 1, 101)[:, None] * (1 - srgb)  # from white to the colour
+    linear = np.where(mixed <= 0.04045, mixed / 12.92, ((mixed + 0.055) / 1.055) ** 2.4)
+    nearest = np.abs(linear @ (0.2126, 0.7152, 0.0722) - luminance).argmin()
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in mixed[nearest])
 
 
 def arm_shapes(arms: Sequence[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from groupwise.algebra import pivoted_rank
-from groupwise.design import PERIODS, Design
+from groupwise.design import Design
 from groupwise.inference.mixed import (
     MixedFit,
     MixedModel,
@@ -33,7 +33,7 @@ from groupwise.sequences import BASELINE, STEPPED_WEDGE
 from groupwise.tidy import Inference, JointTest
 
 NO_PERIODS = "Does not apply: the design has no periods."
-NO_CHANGE = "Does not apply: no group goes from the reference to another arm and stays there."
+NO_CHANGE = "Does not apply: groups do not leave the reference for another arm and stay there."
 ONE_TIME = "Does not apply: no group was exposed for more than one period."
 TWO_ARMS = "Does not apply: exposure times are those of one treatment, and there are several."
 WITH_PERIODS = "Does not apply: exposure times cannot be told apart from periods and covariates."
@@ -243,6 +243,8 @@ def has_periods(design: Design) -> bool:
     return design.period is not None
 
 
-def changes_arms(design: Design) -> bool:
-    """Whether groups change their arm from period to period."""
-    return design.kind == PERIODS
+def leaves_reference(design: Design) -> bool:
+    """Whether groups leave the reference for one other arm at some time, and none goes back."""
+    sequences = design.group_sequences
+    one_way = sequences is not None and sequences.layout in (STEPPED_WEDGE, BASELINE)
+    return one_way and len(design.arm_labels) == 2

@@ -80,14 +80,15 @@ class SequenceUnits:
         return values
 
     def sorted(self, values: np.ndarray) -> tuple[SequenceUnits, np.ndarray]:
-        """Units and values (U T,) in an order that neither rows nor names nor scale determine."""
+        """Units and values (U T,) in an order that rows, names, scale and trends do not determine."""
         present = self.sequences.present
         grid = np.where(present, values.reshape(present.shape), np.nan)
+        grid = grid - np.nanmean(grid, axis=0)  # so that a trend of all units changes no order
         mean = np.nanmean(grid, axis=1)
         centred = mean - mean.mean()
         upwards = -1 if np.power(centred / max(np.abs(centred).max(), 1e-300), 3).sum() < 0 else 1
         in_block = np.bincount(self.block, centred) / np.bincount(self.block)
-        cells = np.nan_to_num(upwards * (grid - mean.mean()), nan=np.inf)
+        cells = np.nan_to_num(upwards * grid, nan=np.inf)
         order = np.lexsort((*cells.T[::-1], upwards * centred, upwards * in_block[self.block]))
         place = np.empty_like(order)
         place[order] = np.arange(len(order))

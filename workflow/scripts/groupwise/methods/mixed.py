@@ -241,7 +241,7 @@ METHODS: Mapping[str, Procedure] = {
     ),
     DECAY: _period_method(period_models.with_decay, ESTIMAND, period_models.has_periods),
     EXPOSURE: _period_method(
-        period_models.by_exposure, "average over exposure times", period_models.changes_arms
+        period_models.by_exposure, "average over exposure times", period_models.leaves_reference
     ),
     "mixed_no_periods": _period_method(
         period_models.without_periods, ESTIMAND, period_models.has_periods

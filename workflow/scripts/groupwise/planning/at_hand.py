@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
-from groupwise.design import Design
+from groupwise.design import PERIODS, Design
 from groupwise.planning.plans import Plan, Variation
 from groupwise.planning.power_tables import Asked, at_hand, needed, power_curves, table_of
+
+NEEDED = ("groups_needed", "size_needed")
 
 CURVE_POINTS = 12
 
@@ -20,6 +22,11 @@ CURVE_SIZES = (0.5, 1.0, 2.0)
 
 FEWEST_GROUPS, MOST_GROUPS = 2, 200
 """Range of the number of groups of the reference arm on a power curve."""
+
+IN_PERIODS = (
+    "Not planned for method by method: arms of whole groups change from period to period (see "
+    "planning_periods)."
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +44,14 @@ def plan_like(design: Design) -> Plan:
     Raises
     ------
     ValueError
-        For a treatment that varies within some groups only.
+        For a treatment that varies within some groups only, or from period to period.
     """
     size = design.group_size
     mean, cv = float(size.mean()), float(size.std() / size.mean())
     if design.kind == "mixed":
         raise ValueError("Not planned for: a treatment that varies within some groups only.")
+    if design.kind == PERIODS:
+        raise ValueError(IN_PERIODS)
     if design.kind == "within":
         members = np.bincount(design.arm)
         shares, slopes = _shares(members), design.random_slopes != "none"
@@ -100,12 +109,16 @@ def planning_table(
     sd_effect: float = 0.0,
     methods: Sequence[str],
     curves: Sequence[str],
+    in_periods: str = IN_PERIODS,
 ) -> pd.DataFrame:
     """Table `planning`: the power at hand, groups and sizes needed, and curves.
 
     Where an experiment like this cannot be planned, a row per method and question says why. Of
-    `curves`, methods in order of preference, the first that has an answer is drawn.
+    `curves`, methods in order of preference, the first that has an answer is drawn. Methods are planned
+    for as if there was one period: where arms change with periods `in_periods` is said instead.
     """
+    if design.kind == PERIODS:
+        return _no_plan(("at_hand", *NEEDED), methods, goal, in_periods)
     try:
         here = variations(design, sd, iccs, sd_effect, planned=False)
         parts = [at_hand(design, here, methods=methods, **vars(goal))]
@@ -116,8 +129,7 @@ def planning_table(
         planned = variations(design, sd, iccs, sd_effect, planned=True)
         parts += _planned(plan, planned, goal, methods, curves)
     except ValueError as error:
-        questions = ("groups_needed", "size_needed")
-        parts.append(_no_plan(questions, methods, goal, str(error)))
+        parts.append(_no_plan(NEEDED, methods, goal, str(error)))
     return tidy.concat("planning", parts)
 
 

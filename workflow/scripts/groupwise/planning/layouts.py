@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-STEPPED_WEDGE, BASELINE, CROSSOVER, PARALLEL = "stepped_wedge", "baseline", "crossover", "parallel"
+from groupwise.sequences import BASELINE, CROSSOVER, PARALLEL, STEPPED_WEDGE
 
 
 def parallel(n_periods: int) -> np.ndarray:

@@ -6,16 +6,57 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import hmean
 
-from groupwise.design import Design
+from groupwise import tidy
+from groupwise.design import PERIODS, Design
 from groupwise.methods import concerning
-from groupwise.planning.at_hand import Goal, planning_table
+from groupwise.planning.at_hand import IN_PERIODS, Goal, planning_table
+from groupwise.planning.layouts import measured
+from groupwise.planning.period_tables import plan_periods
+from groupwise.sequences import CLOSED, cohort
 from groupwise.simulation.options import Options
 from groupwise.simulation.processes import EstimatedProcess, NoProcess
+
+NO_PERIODS = "Arms are not those of whole groups in several periods."
+
+BLOCKS = "Not planned for: blocks, where groups stay in one arm over several periods."
+"""Their parameters take degrees of freedom; where arms change within groups they hardly matter."""
 
 
 class NotPlanned(Exception):
     """Nothing is planned for a dataset; the message says why."""
+
+
+def plans(
+    design: Design,
+    process: EstimatedProcess | NoProcess,
+    options: Options,
+    *,
+    effect: float | None,
+    power: float,
+    methods: Sequence[str],
+    curves: Sequence[str],
+) -> dict[str, pd.DataFrame]:
+    """Tables `planning` and `planning_periods`, by name; see `planned` and `planned_periods`.
+
+    The second is empty where it does not apply.
+
+    Raises
+    ------
+    NotPlanned, InputError
+        As `planned`.
+    """
+    asked = (design, process, options)
+    try:
+        periods = planned_periods(*asked, effect=effect, power=power)
+        reason = IN_PERIODS
+    except NotPlanned as error:
+        periods, reason = tidy.table("planning_periods", []), str(error)
+    ordinary = planned(
+        *asked, effect=effect, power=power, methods=methods, curves=curves, in_periods=reason
+    )
+    return {"planning": ordinary, "planning_periods": periods}
 
 
 def planned(
@@ -27,6 +68,7 @@ def planned(
     power: float,
     methods: Sequence[str],
     curves: Sequence[str],
+    in_periods: str = IN_PERIODS,
 ) -> pd.DataFrame:
     """Table `planning` for an effect, by default the largest difference of those assumed.
 
@@ -34,6 +76,7 @@ def planned(
     ----------
     methods : those that are planned for, in the order of the table
     curves : the power of the first of these that has an answer is drawn by the number of groups
+    in_periods : what is said of every method where arms change from period to period
 
     Raises
     ------
@@ -44,9 +87,7 @@ def planned(
     """
     if isinstance(process, NoProcess):
         raise NotPlanned(process.message)
-    effects = options.effects_of(design.arm_labels)
-    effects = process.effects if effects is None else effects
-    largest = float(np.ptp(effects)) if effect is None else effect
+    largest = float(np.ptp(_effects(design, process, options, effect)))
     if largest == 0:
         raise NotPlanned("The assumed effects are all 0: there is nothing to find.")
     return planning_table(
@@ -57,4 +98,62 @@ def planned(
         sd_effect=float(process.sd_slope[1:].mean()),
         methods=concerning(design, methods),
         curves=curves,
+        in_periods=in_periods,
     )
+
+
+def planned_periods(
+    design: Design,
+    process: EstimatedProcess | NoProcess,
+    options: Options,
+    *,
+    effect: float | None,
+    power: float,
+) -> pd.DataFrame:
+    """Table `planning_periods` for an effect, where whole groups have arms in several periods.
+
+    Raises
+    ------
+    NotPlanned
+        Where they have not, and for what `plan_periods` does not plan for; else as `planned`.
+    InputError
+        For the effect of an arm there is not.
+    """
+    sequences = design.group_sequences
+    if sequences is None or not (design.kind == PERIODS or design.assigns_groups):
+        raise NotPlanned(NO_PERIODS)
+    if isinstance(process, NoProcess):
+        raise NotPlanned(process.message)
+    if design.kind == "blocked":
+        raise NotPlanned(BLOCKS)
+    try:
+        return plan_periods(
+            measured(sequences.arms, sequences.sequence, sequences.present),
+            sequences.n_units,
+            float(hmean(design.cell_size)),
+            _std_dev(design, process),
+            _effects(design, process, options, effect),
+            process.conf_level,
+            power=power,
+        )
+    except ValueError as error:
+        raise NotPlanned(str(error)) from None
+
+
+def _effects(
+    design: Design, process: EstimatedProcess, options: Options, effect: float | None
+) -> np.ndarray:
+    """(J,) of the arms; their largest difference is `effect`, where that is given."""
+    if effect is not None:
+        return np.linspace(0, effect, len(design.arm_labels))
+    effects = options.effects_of(design.arm_labels)
+    return process.effects if effects is None else effects
+
+
+def _std_dev(design: Design, process: EstimatedProcess) -> dict[str, float]:
+    """Of the random terms; only individuals of closed cohorts are the same from period to period."""
+    std_dev = dict(process.std_dev)
+    assert design.period is not None
+    if cohort(design.individual, design.group, design.period) != CLOSED:
+        std_dev["residual"] = float(np.hypot(std_dev["residual"], std_dev.pop("individual", 0.0)))
+    return std_dev

@@ -2,8 +2,9 @@
 
 `question` says what a row answers: `at_hand`, the design that is there; `more_groups` and
 `larger_cells`, the same with more of either; `groups_needed` and `size_needed`, the smallest that has
-the wanted power; `design`, another layout with as many groups, periods and individuals; `sequences`,
-stepped wedges of other numbers of sequences, with as many individuals of each group in all.
+the wanted power; `design`, another layout with as many groups, periods and individuals, all of its cells
+measured, and `design_needed`, the smallest of that layout; `sequences`, stepped wedges of other numbers
+of sequences, with as many individuals of each group in all.
 
 `scenario` says how cells of a group are correlated: `estimate`, the estimated cluster autocorrelation
 between any two periods; `one` and `half`, an autocorrelation of 1 and of 0.5; `decay`, the estimated
@@ -19,40 +20,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groupwise.planning.layouts import LAYOUTS, STEPPED_WEDGE, layout_of, share_out
+from groupwise import tidy
+from groupwise.planning.layouts import LAYOUTS, layout_of, share_out
 from groupwise.planning.period_df import model_df
 from groupwise.planning.periods import PeriodPlan, groups_needed, size_needed, stepped_wedges
 from groupwise.planning.sample_size import LARGEST_SIZE, MOST_GROUPS
+from groupwise.sequences import STEPPED_WEDGE
 
-COLUMNS: dict[str, type] = {
-    "question": str,
-    "scenario": str,
-    "design": str,
-    "n_sequences": float,
-    "groups_per_sequence": float,
-    "n_groups": float,
-    "n_periods": float,
-    "cell_size": float,
-    "sd": float,
-    "icc": float,
-    "cac": float,
-    "iac": float,
-    "correlation": str,
-    "effect": float,
-    "wanted_power": float,
-    "nominal_level": float,
-    "std_error": float,
-    "df": float,
-    "power": float,
-    "detectable": float,
-    "df_model": float,
-    "power_model": float,
-    "message": str,
-}
-"""groups_per_sequence: their mean; cell_size: individuals of a group in a period; icc: of two
-individuals of a group in one period; cac, iac: cluster and individual autocorrelation; df, power,
-detectable: with the groups less 2 as df; df_model, power_model: with those of the mixed model if its
-correlations are the true ones."""
+COLUMNS = tidy.TABLES["planning_periods"]
+"""groups_per_sequence: their mean; n_cells: groups by periods that are measured; cell_size: individuals
+of a group in a period; icc: of two individuals of a group in one period; cac, iac: cluster and
+individual autocorrelation; df, power, detectable: with the groups less 2 as df; df_model, power_model:
+with those of the mixed model if its correlations are the true ones."""
 
 MORE_GROUPS = (1.5, 2.0)
 """Factors of the groups of every sequence, rounded up."""
@@ -119,12 +98,12 @@ def plan_periods(
         for row in _rows(plan, goal)
     ]
     if layout_of(here.sequences) == STEPPED_WEDGE:
-        members = here.cell_size * here.n_periods
+        members = here.cell_size * here.n_cells / here.n_groups
         rows += [
             _row("sequences", plan, goal) | {"scenario": "estimate"}
             for plan in stepped_wedges(here, members)
         ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    return tidy.table("planning_periods", rows)
 
 
 def planned_from(
@@ -179,22 +158,22 @@ def _rows(plan: PeriodPlan, goal: PeriodGoal) -> Iterator[dict[str, Any]]:
         yield _row("more_groups", replace(plan, groups_per_sequence=groups), goal)
     for factor in LARGER_CELLS:
         yield _row("larger_cells", plan.with_size(factor * plan.cell_size), goal)
-    yield _groups_needed(plan, goal)
+    yield _groups_needed("groups_needed", plan, goal)
     yield _size_needed(plan, goal)
     for layout in LAYOUTS:
         wedge_of_one = layout == STEPPED_WEDGE and plan.n_periods < 3
         if layout != layout_of(plan.sequences) and not wedge_of_one:
-            yield _alternative(layout, plan, goal)
+            yield from _alternative(layout, plan, goal)
 
 
-def _groups_needed(plan: PeriodPlan, goal: PeriodGoal) -> dict[str, Any]:
+def _groups_needed(question: str, plan: PeriodPlan, goal: PeriodGoal) -> dict[str, Any]:
     """The plan with the fewest groups that has the power, as many in all sequences."""
     equal = replace(plan, groups_per_sequence=np.ones(plan.n_sequences, dtype=int))
     enough = groups_needed(equal, goal.effect, power=goal.power, level=goal.level)
     if enough is not None:
-        return _row("groups_needed", enough, goal)
-    unknown = {"groups_per_sequence": np.nan, "n_groups": np.nan, "message": NO_GROUPS}
-    return _about("groups_needed", plan, goal) | unknown
+        return _row(question, enough, goal)
+    unknown = dict.fromkeys(("groups_per_sequence", "n_groups", "n_cells"), np.nan)
+    return _about(question, equal, goal) | unknown | {"message": NO_GROUPS}
 
 
 def _size_needed(plan: PeriodPlan, goal: PeriodGoal) -> dict[str, Any]:
@@ -205,17 +184,19 @@ def _size_needed(plan: PeriodPlan, goal: PeriodGoal) -> dict[str, Any]:
     return _about("size_needed", plan, goal) | {"cell_size": np.nan, "message": NO_SIZE}
 
 
-def _alternative(layout: str, plan: PeriodPlan, goal: PeriodGoal) -> dict[str, Any]:
-    """Another layout with as many groups, periods and individuals, or why there is none."""
+def _alternative(layout: str, plan: PeriodPlan, goal: PeriodGoal) -> Iterator[dict[str, Any]]:
+    """Another layout with as many groups, periods and individuals, or why there is none; and needed."""
     arms = LAYOUTS[layout](plan.n_periods)
+    one_each = replace(plan, sequences=arms, groups_per_sequence=np.ones(len(arms), dtype=int))
     try:
         groups = share_out(plan.n_groups, len(arms))
     except ValueError as error:
-        design = {"design": layout, "n_sequences": len(arms), "groups_per_sequence": np.nan}
-        return _about("design", plan, goal) | design | {"message": str(error)}
-    message = NOT_SHARED if np.ptp(groups) else ""
-    made = replace(plan, sequences=arms, groups_per_sequence=groups)
-    return _row("design", made, goal) | {"message": message}
+        unknown = {"groups_per_sequence": np.nan, "n_cells": np.nan, "message": str(error)}
+        yield _about("design", one_each, goal) | {"n_groups": plan.n_groups} | unknown
+    else:
+        made = replace(one_each, groups_per_sequence=groups)
+        yield _row("design", made, goal) | {"message": NOT_SHARED if np.ptp(groups) else ""}
+    yield _groups_needed("design_needed", one_each, goal)
 
 
 def _row(question: str, plan: PeriodPlan, goal: PeriodGoal) -> dict[str, Any]:
@@ -239,6 +220,7 @@ def _about(question: str, plan: PeriodPlan, goal: PeriodGoal) -> dict[str, Any]:
         "groups_per_sequence": float(plan.groups_per_sequence.mean()),
         "n_groups": plan.n_groups,
         "n_periods": plan.n_periods,
+        "n_cells": plan.n_cells,
         "cell_size": plan.cell_size,
         "sd": plan.sd,
         "icc": plan.icc,

@@ -100,6 +100,12 @@ class PeriodPlan:
         return int(self.groups_per_sequence.sum())
 
     @property
+    def n_cells(self) -> int:
+        """Groups by periods that are measured."""
+        cells = (self.sequences != NOT_MEASURED).sum(axis=1)
+        return int(cells @ self.groups_per_sequence)
+
+    @property
     def df(self) -> float:
         """Groups less 2; see the module."""
         return float(self.n_groups - 2)

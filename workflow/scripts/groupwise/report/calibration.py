@@ -63,6 +63,8 @@ def simulated(facts: Facts) -> str:
         kept[0] += f", {plural(escape(facts.role('block')))}"
     if facts.design["roles"]["covariates"]:
         kept[0] += " and covariates"
+    if facts.periods is not None:
+        kept[0] += ", periods with their estimated means"
     effects = listing(
         [
             f"{escape(contrast_label(f'{arm} - {facts.arms[0]}'))}: {signed(round(value, 4))}"

@@ -17,7 +17,7 @@ import pandas as pd
 from groupwise.catalogue.methods import NAMES, method_label
 from groupwise.catalogue.tables import AS_RECORDS, IN_JSON, TABLES
 
-VERSION = "2.0"
+VERSION = "2.1"
 """The first number changes when a reader has to change, the second when something is added."""
 
 TYPES = {"f": "number", "i": "integer", "b": "boolean"}

@@ -1,10 +1,14 @@
-"""Sentences on what a trial with periods can find, from the table of `planning.period_tables`."""
+"""What a trial with periods can find: sentences and a table, from `planning.period_tables`."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from groupwise.report.facts import Facts
+from groupwise.report.markdown import escape, table
 from groupwise.words import article, count, listing, number, percent, plural, signed
 
 LAYOUT_NAMES = {
@@ -17,22 +21,83 @@ LAYOUT_NAMES = {
 """Layouts as nouns; without a name, one that is none of the standard ones."""
 
 SCENARIO_NAMES = {
-    "one": "it were 1, groups not changing over time",
+    "one": "it were 1 (groups do not change over time)",
     "half": "it were 0.5",
     "decay": "it held between neighbouring periods and fell with the time between them",
 }
 
+IN_FIRST = 3
+"""Sentences of the first paragraph: on the design at hand."""
+
+
+def applies(facts: Facts) -> bool:
+    """Whether groups have arms in several periods, and that was planned for."""
+    return len(facts.results["planning_periods"]) > 0
+
+
+def paragraphs(facts: Facts) -> str:
+    """The sentences of a dataset: what its design finds, and what others would."""
+    sentences = period_plan_sentences(
+        facts.results["planning_periods"], group=escape(facts.role("group")), individual=facts.row
+    )
+    return "\n\n".join([" ".join(sentences[:IN_FIRST]), " ".join(sentences[IN_FIRST:])]).strip()
+
+
+def designs(facts: Facts) -> str:
+    """Table of the design at hand and others, with as many groups, periods and individuals."""
+    data = facts.results["planning_periods"]
+    rows = data[data["scenario"] == "estimate"].set_index("question")
+    here, needed = rows.loc["at_hand"], rows.loc["groups_needed"]
+    if np.isnan(here["detectable"]):
+        return ""
+    others = {row["design"]: row for _, row in rows.loc[["design"]].iterrows()}
+    others_need = {row["design"]: row for _, row in rows.loc[["design_needed"]].iterrows()}
+    others[here["design"]], others_need[here["design"]] = here, needed
+    body = [
+        [
+            LAYOUT_NAMES[name] + (" (at hand)" if name == here["design"] else ""),
+            f"{others[name]['n_sequences']:.0f}",
+            _or_dash(others[name]["std_error"], number),
+            _or_dash(others[name]["power"], percent),
+            _or_dash(others_need[name]["n_groups"], "{:,.0f}".format),
+        ]
+        for name in LAYOUT_NAMES
+        if name in others
+    ]
+    group, individuals = escape(facts.role("group")), plural(facts.row)
+    caption = (
+        f"Designs with as many {plural(group)} and periods, and as many {individuals} in "
+        f"{_every_cell(here)}, at the estimated correlations: standard error of the difference, power "
+        f"to find one of {_effect(here)}, and how many {plural(group)} in all, as many in every "
+        f"sequence, would find it with a power of {percent(here['wanted_power'])}."
+    )
+    if any("–" in row for row in body):
+        caption += " A dash: there are too few, or no number up to 2,000 in every sequence does."
+    headers = ["design", "sequences", "std. error", "power", f"{plural(group)} needed"]
+    path = f"results/{facts.design['dataset']}/planning_periods.csv"
+    return table(headers, body, label="period-designs", caption=caption, data=data, path=path)
+
+
+def _or_dash(value: float, shown: Callable[[float], str]) -> str:
+    return "–" if np.isnan(value) else shown(value)
+
+
+def _every_cell(here: pd.Series) -> str:
+    """Cells of other designs, of which none is left out as in some at hand."""
+    complete = here["n_cells"] == here["n_groups"] * here["n_periods"]
+    return "every cell" if complete else "every cell, none left out"
+
 
 def period_plan_sentences(
-    table: pd.DataFrame, *, group: str = "group", individual: str = "individual"
+    plans: pd.DataFrame, *, group: str = "group", individual: str = "individual"
 ) -> list[str]:
     """Sentences in the order of the questions; none from an empty table.
 
     `group` and `individual` are the nouns for units, escaped where they are a user's words.
     """
-    if table.empty:
+    if plans.empty:
         return []
-    first = table[table["scenario"] == "estimate"]
+    first = plans[plans["scenario"] == "estimate"]
     here = _one(first, "at_hand")
     if np.isnan(here["detectable"]):
         reason = (
@@ -42,10 +107,10 @@ def period_plan_sentences(
     sentences = [
         _at_hand(here, group, individual),
         _calculation(here, group),
-        _autocorrelations(table),
+        _autocorrelations(plans),
         _groups_needed(_one(first, "groups_needed"), here, group),
         _size_needed(first, here, group, individual),
-        _designs(first, group, individual),
+        _designs(first, here, group, individual),
         _sequences(first, group, individual),
     ]
     return [sentence for sentence in sentences if sentence]
@@ -53,6 +118,11 @@ def period_plan_sentences(
 
 def _one(rows: pd.DataFrame, question: str) -> pd.Series:
     return rows[rows["question"] == question].iloc[0]
+
+
+def _for(n: float, word: str) -> str:
+    """The word for so many."""
+    return word if n == 1 else plural(word)
 
 
 def _effect(row: pd.Series) -> str:
@@ -65,7 +135,8 @@ def _at_hand(here: pd.Series, group: str, individual: str) -> str:
         f"{count(int(here['n_periods']), 'period')}"
     )
     cells = (
-        f"{here['cell_size']:.3g} {plural(individual)} per cell ({article(group)} in one period)"
+        f"{here['cell_size']:.3g} {_for(here['cell_size'], individual)} per cell ({article(group)} in "
+        f"one period)"
     )
     return (
         f"This {LAYOUT_NAMES[here['design']]}, {shape} with {cells}, finds a difference of "
@@ -93,8 +164,8 @@ def _calculation(here: pd.Series, group: str) -> str:
     )
 
 
-def _autocorrelations(table: pd.DataFrame) -> str:
-    rows = table[(table["question"] == "at_hand") & (table["scenario"] != "estimate")]
+def _autocorrelations(plans: pd.DataFrame) -> str:
+    rows = plans[(plans["question"] == "at_hand") & (plans["scenario"] != "estimate")]
     cases = [
         f"{percent(row['power'])} if {SCENARIO_NAMES[row['scenario']]}"
         for _, row in rows.iterrows()
@@ -132,7 +203,7 @@ def _size_needed(first: pd.DataFrame, here: pd.Series, group: str, individual: s
     )
 
 
-def _designs(first: pd.DataFrame, group: str, individual: str) -> str:
+def _designs(first: pd.DataFrame, here: pd.Series, group: str, individual: str) -> str:
     rows = first[(first["question"] == "design") & first["power"].notna()]
     cases = [
         f"{percent(row['power'])} in {article(LAYOUT_NAMES[row['design']])}"
@@ -140,8 +211,10 @@ def _designs(first: pd.DataFrame, group: str, individual: str) -> str:
     ]
     if not cases:
         return ""
-    same = f"as many {plural(group)}, periods and {plural(individual)}"
-    return f"With {same} the power would be {listing(cases)}."
+    return (
+        f"With as many {plural(group)} and periods, and as many {plural(individual)} in "
+        f"{_every_cell(here)}, the power would be {listing(cases)}."
+    )
 
 
 def _sequences(first: pd.DataFrame, group: str, individual: str) -> str:

@@ -9,15 +9,28 @@ import numpy as np
 
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, table
-from groupwise.sequences import BASELINE, CROSSOVER, PARALLEL, STEPPED_WEDGE
+from groupwise.sequences import (
+    BASELINE,
+    CLOSED,
+    CROSS_SECTIONAL,
+    CROSSOVER,
+    GROUPS,
+    OPEN,
+    PARALLEL,
+    STEPPED_WEDGE,
+)
 from groupwise.words import article, count, decimals_for, equals_p, fixed, listing, plural
 
 COHORTS = {
-    "cross-sectional": "No {who} is followed over time: {rows} of two periods are of different {whos}.",
-    "closed": "The same {whos} were measured in all periods, but for few (a closed cohort).",
-    "open": "Some {whos} were measured in several periods, others in one (an open cohort).",
+    CROSS_SECTIONAL: "Nothing says who was measured again: {rows} of two periods count as different.",
+    GROUPS: "",
+    CLOSED: "The same {whos} were measured in all periods, but for few (a closed cohort).",
+    OPEN: "Some {whos} were measured in several periods, others in one (an open cohort).",
 }
 """Whether individuals were measured again, by the names in design.json."""
+
+CLOSE = 0.25
+"""Estimates that differ by less than this share of a standard error are close."""
 
 MANY_SEQUENCES = 12
 """A table lists no more sequences than this."""
@@ -49,11 +62,13 @@ def assigned(facts: Facts) -> str:
         )
         return _stated(what, f"{facts.rows} within {groups}", declared)
     who = person if bearer == "individual" else group
+    who_change = changing(facts)
     same = (
-        f"The arm of {article(who)} is the same for all its {facts.rows} of one period, and changes"
+        f"All {facts.rows} of {article(group)} in one period are in one arm, and "
+        f"{who_change[:1].lower()}{who_change[1:]} change their arm over time"
     )
     if bearer == "individual":
-        same = f"The arm of {article(who)} changes from period to period"
+        same = f"{plural(who)[:1].upper()}{plural(who)[1:]} change their arm over time"
     what = f"the sequence of arms of each {who}"
     if unit == "group_period":
         what = f"the arm of each {who} in each period"
@@ -79,7 +94,7 @@ def layout(facts: Facts) -> str:
     text = f"There are {count(T, 'period')} ({_span(facts, periods['labels'])}). "
     if periods["layout"] is not None:
         text += _named(facts, periods, who)
-    if facts.design["n_obs"] > periods["n_cells"] or periods["bearer"] == "individual":
+    if COHORTS[periods["cohort"]]:
         words = {"who": escape(facts.role("individual")), "rows": facts.rows}
         words["whos"] = plural(words["who"])
         text += COHORTS[periods["cohort"]].format(**words) + " "
@@ -128,9 +143,19 @@ def sequences(facts: Facts) -> str:
         [str(i), *(escape(arm) for arm in each["arms"]), f"{each['n_units']:,}"]
         for i, each in enumerate(listed, start=1)
     ]
-    headers = ["sequence", *(escape(label) for label in labels), escape(plural(facts.role(who)))]
+    name = escape(facts.design["roles"]["period"])
+    headers = ["sequence", *(f"{name} {escape(label)}" for label in labels)]
+    headers.append(escape(plural(facts.role(who))))
     caption = "Sequences: the arm in each period, and how many go through it."
     return table(headers, rows, label="sequences", caption=caption, text_columns=len(labels) + 1)
+
+
+def changing(facts: Facts) -> str:
+    """Who changes arms: all groups, or some of them."""
+    groups = plural(escape(facts.role("group")))
+    periods = facts.periods
+    stay = periods is not None and any(len(set(s["arms"])) == 1 for s in periods["sequences"])
+    return f"Some {groups}" if stay else f"{groups[:1].upper()}{groups[1:]}"
 
 
 def carried(facts: Facts) -> str:
@@ -149,6 +174,86 @@ def carried(facts: Facts) -> str:
             "it from the effect itself."
         )
     return text
+
+
+def ignored(facts: Facts) -> str:
+    """How a standard error that ignores groups errs where these change their arm."""
+    group = escape(facts.role("group"))
+    text = (
+        f"{carried(facts)} A standard error that takes all {facts.rows} to be independent counts as "
+        f"noise what lasts of {article(group)} and cancels where its periods are compared"
+    )
+    if facts.has_cells:
+        return (
+            f"{text}, and does not count what {article(group)} has in one period only: it may be too "
+            "large or too small."
+        )
+    return f"{text}."
+
+
+def trap(facts: Facts) -> str:
+    """What the dummy model compares, and what its standard error leaves out."""
+    group = escape(facts.role("group"))
+    text = (
+        f"There is no trap here: {changing(facts)[:1].lower()}{changing(facts)[1:]} change their arm "
+        f"over time, so the dummy model compares periods of the same {group}, less what changes over "
+        "time for all."
+    )
+    if facts.has_cells:
+        text += (
+            f" Its standard error knows only the spread of {facts.rows}: it takes what {article(group)} "
+            "has in one period alone for a part of the effect."
+        )
+    return text
+
+
+def in_passing(facts: Facts) -> str:
+    """The design in a sentence about something else: `, in a stepped wedge of 4 sequences ...,`."""
+    periods = facts.periods
+    if periods is None:
+        return ""
+    T = count(len(periods["labels"]), "period")
+    if periods["layout"] in (None, PARALLEL):
+        return f" in {T}, each with its own mean"
+    name = {
+        STEPPED_WEDGE: "a stepped wedge",
+        BASELINE: "a parallel design with baseline periods",
+        CROSSOVER: "a crossover",
+    }[periods["layout"]]
+    sequences = count(len(periods["sequences"]), "sequence")
+    return f", in {name} of {sequences} and {T} with fixed effects of periods"
+
+
+def means(facts: Facts) -> str:
+    """Table of what changed over time, by the mixed model."""
+    periods = facts.periods
+    table_ = facts.results["coefficients"]
+    if periods is None or "mixed_kenward_roger" not in facts.answering:
+        return ""
+    rows = table_[table_["method"] == "mixed_kenward_roger"].set_index("term")
+    name = facts.design["roles"]["period"]
+    terms = [f"{name}: {label}" for label in periods["labels"][1:]]
+    terms = [term for term in terms if term in rows.index]
+    if not terms or len(terms) > MANY_SEQUENCES:
+        return ""
+    k = decimals_for(rows.loc[terms, "std_error"].median())
+    cells = [
+        [
+            escape(term.removeprefix(f"{name}: ")),
+            fixed(rows.loc[term, "estimate"], k),
+            fixed(rows.loc[term, "std_error"], k),
+            fixed(rows.loc[term, "conf_low"], k),
+            fixed(rows.loc[term, "conf_high"], k),
+        ]
+        for term in terms
+    ]
+    headers = [escape(name), "difference", "std. error", "from", "to"]
+    first = escape(periods["labels"][0])
+    caption = (
+        f"What changed over time: means of the periods less that of {first}, by the mixed model, with "
+        f"{facts.interval} intervals."
+    )
+    return table(headers, cells, label="period-means", caption=caption)
 
 
 def autocorrelation(facts: Facts) -> str:
@@ -220,7 +325,14 @@ def left_out(facts: Facts) -> str:
     if "mixed_no_periods" not in facts.answering:
         return ""
     row = facts.estimates("mixed_no_periods").iloc[0]
+    with_periods = facts.estimates("mixed_kenward_roger").iloc[0]
     k = decimals_for(row["std_error"])
+    if abs(row["estimate"] - with_periods["estimate"]) < CLOSE * with_periods["std_error"]:
+        return (
+            f"Leaving the periods out changes little here: the estimate would be "
+            f"{fixed(row['estimate'], k)} ({equals_p(row['p_value'])}). Where the outcome changes over "
+            "time it may be wrong."
+        )
     return (
         f"An analysis that leaves the periods out takes what changes over time for an effect: "
         f"here it would estimate {fixed(row['estimate'], k)} ({equals_p(row['p_value'])})."

@@ -235,9 +235,9 @@ def mixing(facts: Facts) -> str:
     group = escape(facts.role("group"))
     if facts.changes:
         return (
-            f"Three effects make an outcome, and time is a fourth. {plural(group).capitalize()} change "
-            f"their arm from period to period: where periods of one {group} are compared, what lasts of "
-            "its effect cancels, and what it has in one period only does not:"
+            f"Several effects make an outcome. {periods.changing(facts)} change their arm over time: "
+            f"where periods of one {group} are compared, what lasts of its effect cancels, and what it "
+            "has in one period only does not:"
         )
     who = "Every" if facts.design["kind"] == "within" else "Some"
     verb = f"{group} is" if who == "Every" else f"{plural(group)} are"
@@ -256,10 +256,7 @@ def ignored(facts: Facts) -> str:
         )
     group = escape(facts.role("group"))
     if facts.changes:
-        return (
-            f"{periods.carried(facts)} A standard error that ignores the effects of {plural(group)}, "
-            f"and of {plural(group)} in periods, counts {facts.rows} where it should count these."
-        )
+        return periods.ignored(facts)
     return (
         f"A standard error that ignores the group effect is too large here, for it counts as noise "
         f"what cancels. One that takes the treatment to do the same for every {group} is too small "
@@ -347,6 +344,8 @@ def _group_effect(facts: Facts, group: str) -> str:
 
 def _individual_effect(facts: Facts, group: str) -> str:
     within = "" if facts.between else " in one arm"
+    if facts.changes:
+        within = " in one period" if facts.has_cells else ""
     text = (
         f"**Individual effect**: the {facts.rows} of one {group}{within} differ among themselves."
     )
@@ -408,6 +407,7 @@ def pooled_model(facts: Facts) -> str:
         "@eq-pooled has the treatment effect in its coefficients and the individual effect in its "
         "noise. There is no group effect anywhere: it assumes that groups do not differ and that two "
         f"members of one group are as independent as any two {facts.rows}."
+        + (r" $\tau_t$ is what period $t$ adds for all groups." if facts.periods else "")
     )
 
 
@@ -489,7 +489,8 @@ def mixed_model(facts: Facts) -> str:
         "Members of one group share their $u_i$, so they are correlated, by "
         r"$\sigma_u^2 / (\sigma_u^2 + \sigma_\varepsilon^2)$"
     )
-    within = f" within {article(escape(facts.role('block')))}" if facts.design["n_blocks"] else ""
+    blocked = facts.design["n_blocks"] and not facts.changes
+    within = f" within {article(escape(facts.role('block')))}" if blocked else ""
     if facts.has_cells or facts.has_individuals:
         text = text.rpartition(", by ")[0]
     if facts.has_cells:
@@ -507,12 +508,7 @@ def trap(facts: Facts) -> str:
     columns, rank = (int(facts.statistic("dummy", name)) for name in ("columns", "rank"))
     group = escape(facts.role("group"))
     if facts.changes:
-        return (
-            f"There is no trap here: {plural(group)} change their arm from period to period, so the "
-            f"dummy model compares periods of the same {group}, less what changes over time for all. "
-            f"Its standard error knows only the spread of {facts.rows}: what {article(group)} has in "
-            "one period alone counts as an effect."
-        )
+        return periods.trap(facts)
     if not facts.between:
         return (
             f"There is no trap here: the treatment varies within {plural(group)}, so the dummy model "
@@ -627,6 +623,11 @@ def means(facts: Facts) -> str:
     """Why intervals of the arms' means do not compare the arms; empty where they do."""
     if facts.between and not facts.random_blocks:
         return ""
+    if facts.changes:
+        return (
+            "Compare arms by @fig-effects-forest, not by these intervals: much of what they allow for "
+            "is shared by the arms, so that it cancels in a comparison."
+        )
     shared = escape(facts.role("group" if not facts.between else "block"))
     return (
         f"Compare arms by @fig-effects-forest, not by these intervals: they allow for differences "

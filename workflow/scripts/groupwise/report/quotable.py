@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise.catalogue.methods import method_phrase
+from groupwise.report import periods
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape
 from groupwise.words import capital, contrast_label, count, decimals_for, equals_p, fixed
@@ -30,6 +31,7 @@ def _model(facts: Facts) -> str:
         f"{count(d['n_groups'], group)} was compared between {len(facts.arms)} arms by "
         f"{method_phrase(facts.headline)}"
     )
+    text += periods.in_passing(facts)
     if np.isfinite(facts.icc):
         text += f" (intraclass correlation {_bare(facts.icc, 2)})"
     return f"{text}."

@@ -407,7 +407,7 @@ def _reassigned(facts: Facts) -> str:
     unit = facts.design["unit"]
     bearer = plural(escape(facts.role("individual"))) if unit["bearer"] == "individual" else group
     if unit["unit"] == "sequence":
-        return f", with the sequences of arms dealt to {bearer} anew"
+        return f", with the sequences of arms dealt to {bearer} anew{_in_strata(facts)}"
     if unit["unit"] == "group_period":
         return (
             f", with the arms of {article(escape(facts.role('group')))} dealt to its periods anew"
@@ -418,6 +418,15 @@ def _reassigned(facts: Facts) -> str:
     if facts.assigned == "group":
         return ""
     return f", with {group} dealt to arms anew"
+
+
+def _in_strata(facts: Facts) -> str:
+    """Within which larger units sequences are dealt."""
+    if facts.design["unit"]["bearer"] == "individual":
+        return f" within {plural(escape(facts.role('group')))}"
+    if facts.design["n_blocks"]:
+        return f" within {plural(escape(facts.role('block')))}"
+    return ""
 
 
 def _as_assigned(facts: Facts) -> bool:

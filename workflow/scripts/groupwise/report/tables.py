@@ -36,11 +36,14 @@ CHECKS = {
     "normal_group_effects": "Group effects are normal",
     "equal_spread": "Arms spread alike",
     "outlying_groups": "No group is out of line",
+    "constant_effect": "The effect does not change with time",
     "differential_missingness": "Values are missing alike in all arms",
 }
 
 FIGURE_DATA = {
     "scores_by_group": "data/processed/{dataset}.parquet",
+    "design_periods": "data/processed/{dataset}.parquet",
+    "exposure_effects": "results/{dataset}/exposure.csv",
     "effects_forest": "results/{dataset}/estimates.csv",
     "arm_means": "results/{dataset}/marginal_means.csv",
     "shrinkage": "results/{dataset}/random_effects.csv",
@@ -74,7 +77,10 @@ def assumption(facts: Facts, method: str) -> str:
     group = facts.role("group")
     words = {"group": group, "groups": plural(group), "Groups": capital(plural(group))}
     words |= {"a_group": article(group), "Rows": capital(facts.rows)}
-    return escape(METHODS[method].assumption.format(**words))
+    text = METHODS[method].assumption
+    if facts.changes:
+        text = METHODS[method].in_periods or text
+    return escape(text.format(**words))
 
 
 def arms(facts: Facts) -> str:

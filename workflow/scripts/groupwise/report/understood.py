@@ -156,7 +156,7 @@ def _missing(facts: Facts) -> list[str]:
 def estimands(facts: Facts) -> str:
     """Effects averaged over individuals and over groups compared, in standard errors."""
     size, group = facts.design["group_size"], escape(facts.role("group"))
-    if not {"ols_cr2", "group_means"} <= set(facts.answering):
+    if facts.changes or not {"ols_cr2", "group_means"} <= set(facts.answering):
         return ""
     start = (
         f"An effect can be averaged over {facts.rows}, each counting once (pooled OLS), or over "

@@ -21,7 +21,7 @@ CHEAP, LEAST_CHEAP = 100_000, 3000
 MOST_SLOW = 1000
 """Replicates of the slowest methods at most; of slow ones, besides as many as are cheap."""
 
-MOST_SLOWEST = 300
+MOST_SLOWEST = 100
 """The same where the mixed model has effects of groups in periods, or of individuals."""
 
 POWER, FEW_SLOW = 2000, 250
