@@ -562,8 +562,8 @@ def clinics(setting: Mapping[str, Any]) -> pd.DataFrame:
     table = table.assign(
         year=2018 + c % 4, ward=["ICU", "A", "B", "A", "B"] * 24, region=c // 4, nurse=c % 5,
         systolic=table["pressure"], diastolic=table["pressure"] / 2, age=RNG.integers(20, 80, n),
-        stage=[1, 2, 3] * 40, sex=["f", "m"] * 60, center=c // 6,
-        patient=np.tile(np.repeat(np.arange(1, 31), 2), 2), visit=[0, 1] * 60,
+        stage=[1, 2, 3] * 40, month=["spring", "summer", "autumn"] * 40, sex=["f", "m"] * 60,
+        patient=np.tile(np.repeat(np.arange(1, 31), 2), 2), visit=[0, 1] * 60, center=c // 6,
     )  # fmt: skip
     if "recode" in setting:
         table.loc[c > 9, "arm"] = 9
@@ -580,7 +580,7 @@ def clinics(setting: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def test_readme_shows_every_kind_of_setting() -> None:
-    assert len(SHOWN) == 15 and [*FORMS[0]] == ["format"]
+    assert len(SHOWN) == 18 and [*FORMS[0]] == ["format"]
 
 
 @pytest.mark.parametrize(
@@ -591,9 +591,13 @@ def test_what_readme_shows_is_read(tmp_path: Path, setting: dict[str, Any]) -> N
     block["roles"] = {"outcome": "pressure", "treatment": "arm", "group": "clinic"}
     if "categorical" in setting:
         block["roles"]["covariates"] = ["stage"]
+    if {"periods", "untreated_periods"} & {*setting}:
+        block["roles"]["period"] = "month"
     if "baseline" in setting:
         block["roles"]["individual"] = ["center", "patient"]
     block |= setting
+    if "period" in block["roles"]:
+        block["periods"] = ["spring", "summer", "autumn"]  # shown below the role
     if "levels" in setting:
         block["reference"] = "usual care"
     read = read_dataset_of(tmp_path, block)

@@ -282,8 +282,8 @@ def test_periods_are_described(tmp_path: Path) -> None:
         "bearer": "individual",
         "complete": True,
         "sequences": [
-            {"arms": ["new", "new", "old", "old"], "n_units": 30},
             {"arms": ["old", "old", "new", "new"], "n_units": 30},
+            {"arms": ["new", "new", "old", "old"], "n_units": 30},
         ],
     }
     found = read(tmp_path, wedge(1)).design

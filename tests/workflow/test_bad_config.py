@@ -242,6 +242,18 @@ UNQUOTED = [
         measured("reference: control", "reference: 2020-01-01"),
     ),
     Mistake(
+        "periods: [2020-01-01, ...]",
+        "datasets.measured.periods[0]: YAML reads 2020-01-01 as a date, not as a text; put it in "
+        "quotes: '2020-01-01'.",
+        add("periods: [2020-01-01, 2020-02-01]"),
+    ),
+    Mistake(
+        "untreated_periods: [2020-01-01]",
+        "datasets.measured.untreated_periods[0]: YAML reads 2020-01-01 as a date, not as a text; put it "
+        "in quotes: '2020-01-01'.",
+        add("untreated_periods: [2020-01-01]"),
+    ),
+    Mistake(
         "levels: {No: ...}",
         "datasets.measured.levels: YAML reads No as false, not as a text; put it in quotes: 'No'.",
         add("levels: {No: control, Yes: treated}"),
@@ -376,6 +388,25 @@ ROLES = [
         "datasets.measured.roles.group: column 'arm' already is roles.treatment; give each role "
         "a column of its own.",
         measured("group: class", "group: arm"),
+    ),
+    Mistake(
+        "the period as a covariate",
+        "datasets.measured.roles.covariates[0]: column 'age' already is roles.period; give each role a "
+        "column of its own.",
+        measured("class}", "class, period: age, covariates: [age]}"),
+    ),
+    Mistake(
+        "the group as the period",
+        "datasets.measured.roles.period: column 'class' already is roles.group; give each role a "
+        "column of its own.",
+        measured("class}", "class, period: class}"),
+    ),
+    Mistake(
+        "several columns as the period",
+        "datasets.measured.roles.period: a list does not fit; this key holds: when a row was measured, "
+        "a column of numbers, dates or labels that can be put in order, or nothing; each period has its "
+        "own mean.",
+        measured("class}", "class, period: [age, pupil]}"),
     ),
     Mistake(
         "the outcome as a covariate",

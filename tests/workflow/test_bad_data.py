@@ -58,6 +58,29 @@ def with_scores(value: str) -> str:
     return "\n".join([LINES[0], *(",".join([*f[:3], value, f[4]]) for f in fields)]) + "\n"
 
 
+def month(fields: list[str]) -> int:
+    """The five pupils of a class were measured in one month each."""
+    return 1 + (int(fields[0]) - 1) % 5
+
+
+def in_months(arm: Callable[[int, int], str], label: Callable[[int], str] = str) -> str:
+    """A column more, the month; the arm of a class, by its number, in a month."""
+    rows = []
+    for fields in (each.split(",") for each in LINES[1:]):
+        fields[2] = arm(int(fields[1][1:]), month(fields))
+        rows.append(",".join([*fields, label(month(fields))]))
+    return "\n".join([f"{LINES[0]},month", *rows]) + "\n"
+
+
+def stepwise(number: int, when: int) -> str:
+    """The arm of a class that is treated from a month on, two classes from each."""
+    return "treated" if when > 1 + (number + 1) // 2 else "control"
+
+
+def always(number: int, when: int) -> str:
+    return "control" if number % 2 else "treated"
+
+
 def more_roles(text: str) -> tuple[str, str]:
     return "class}", f"class, {text}}}"
 
@@ -387,6 +410,161 @@ DECLARED = [
     ),
 ]
 
+SEASONS = ("", "Spring", "Summer", "Monsoon", "Autumn", "Winter")
+MONTH = more_roles("period: month")
+NO_PERIOD = (
+    "nothing says in which period a row was measured; name the column as `period` under `roles`."
+)
+
+
+def months(text: str) -> tuple[str, str]:
+    """The month as the period, and a line more."""
+    return "class}\n", f"class, period: month}}\n    {text}\n"
+
+
+PERIODS = [
+    Mistake(
+        "not there",
+        "roles.period: the data have no column 'mont'; did you mean 'month'?",
+        in_months(stepwise),
+        more_roles("period: mont"),
+    ),
+    Mistake(
+        "without an order",
+        "roles.period: the order of the periods 'Autumn', 'Monsoon', 'Spring', 'Summer', ... cannot be "
+        "told from their labels; list them in order, as `periods: [Autumn, Monsoon, Spring, Summer, "
+        "Winter]`.",
+        in_months(stepwise, lambda when: SEASONS[when]),
+        MONTH,
+    ),
+    Mistake(
+        "days or months first",
+        "roles.period: the order of the periods '01/02/2020', '01/04/2020', '02/01/2020', '03/01/2020', "
+        "... cannot be told from their labels; list them in order, as `periods: ['01/02/2020', "
+        "'01/04/2020', '02/01/2020', '03/01/2020', '04/03/2020']`.",
+        in_months(
+            stepwise,
+            lambda when: ["02/01", "01/02", "03/01", "01/04", "04/03"][when - 1] + "/2020",
+        ),
+        MONTH,
+    ),
+    Mistake(
+        "times of day",
+        "roles.period: it has 150 values, which are no periods; name a column that says in which week, "
+        "month or wave a row was measured.",
+        "\n".join(
+            [f"{LINES[0]},month"]
+            + [
+                f"{each},2021-01-{1 + copy:02} 08:{i:02}:17"
+                for copy in range(5)
+                for i, each in enumerate(LINES[1:])
+            ]
+        ),
+        MONTH,
+    ),
+    Mistake(
+        "missing, which is an error",
+        "roles.period: column 'month' has 6 missing values; complete them, or set `missing: drop` to "
+        "analyse the complete rows.",
+        in_months(stepwise, lambda when: "" if when == 5 else str(when)),
+        months("missing: error"),
+    ),
+    Mistake(
+        "listed, but not there",
+        "periods: no row has the period '6'; there are: 1, 2, 3, 4, 5.",
+        in_months(stepwise),
+        months("periods: [1, 2, 3, 4, 5, 6]"),
+    ),
+    Mistake(
+        "not listed",
+        "periods: the data have a period '5' that is not listed; list every period, or leave `periods` "
+        "out.",
+        in_months(stepwise),
+        months("periods: [1, 2, 3, 4]"),
+    ),
+    Mistake(
+        "listed twice",
+        "periods: '1' is listed twice; list each period once.",
+        in_months(stepwise),
+        months("periods: [1, '1', 2, 3, 4, 5]"),
+    ),
+    Mistake(
+        "listed, and no column named",
+        f"periods: {NO_PERIOD}",
+        in_months(stepwise),
+        line("periods: [1, 2, 3, 4, 5]"),
+    ),
+    Mistake(
+        "untreated, and no column named",
+        f"untreated_periods: {NO_PERIOD}",
+        in_months(always),
+        line("untreated_periods: [1]"),
+    ),
+    Mistake(
+        "untreated, but not there",
+        "untreated_periods: no row has the period '0'; there are: 1, 2, 3, 4, 5.",
+        in_months(always),
+        months("untreated_periods: [0]"),
+    ),
+    Mistake(
+        "untreated to the end",
+        "untreated_periods: every period is listed, so no row would have a treatment; list those before "
+        "the treatment only.",
+        in_months(always),
+        months("untreated_periods: [1, 2, 3, 4, 5]"),
+    ),
+    Mistake(
+        "untreated, and treated in the data",
+        "untreated_periods: in '3' the group 'c1' is in the arm 'treated', and groups change their arm "
+        "with time in the data; remove the period from the list, or correct the arm in the file.",
+        in_months(stepwise),
+        months("untreated_periods: [1, 2, 3]"),
+    ),
+    Mistake(
+        "an interrupted time series",
+        "roles.period: no 'month' holds two arms, so an effect of the treatment and a change over time "
+        "are one; no analysis can tell them apart without groups that are in different arms at one "
+        "time: add such groups, or name another column of periods.",
+        in_months(lambda number, when: "treated" if when > 2 else "control"),
+        MONTH,
+    ),
+    Mistake(
+        "with an arm of its own",
+        "roles.period: no 'month' holds 'both' and an arm that leads to 'control', so an effect of the "
+        "treatment and a change over time are one; no analysis can tell them apart without groups that "
+        "are in different arms at one time: add such groups, or name another column of periods.",
+        in_months(lambda number, when: "both" if when == 5 else always(number, when)),
+        months("rank_deficient: drop"),
+    ),
+    Mistake(
+        "and a second group of groups in periods",
+        "roles.second_group: it is each 'class' in each 'month', which have an effect of their own in "
+        "any case; remove it.",
+        in_months(stepwise),
+        more_roles("period: month, second_group: [class, month]"),
+    ),
+    Mistake(
+        "of sequences, not named",
+        f"assigned: {NO_PERIOD}",
+        in_months(stepwise),
+        line("assigned: sequence"),
+    ),
+    Mistake(
+        "in which groups change",
+        "assigned: group 'c1' holds several arms, so groups were not assigned; its arm changes with "
+        "'month': write `assigned: sequence`.",
+        in_months(stepwise),
+        months("assigned: group"),
+    ),
+    Mistake(
+        "in which no group changes",
+        "assigned: every group is in one arm in all periods, so there are no sequences of arms; write "
+        "`assigned: group`, or leave it out.",
+        in_months(always),
+        months("assigned: sequence"),
+    ),
+]
+
 MISTAKES = {
     f"{kind}: {mistake.name}": mistake
     for kind, mistakes in {
@@ -396,6 +574,7 @@ MISTAKES = {
         "design": DESIGNS,
         "file": FILES,
         "declared": DECLARED,
+        "period": PERIODS,
     }.items()
     for mistake in mistakes
 }

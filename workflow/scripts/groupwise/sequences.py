@@ -59,11 +59,11 @@ class Sequences:
             return None
         observed = flat.reshape(n_units, n_periods)
         arms, sequence = np.unique(completed(observed), axis=0, return_inverse=True)
-        found = cls(observed, sequence.reshape(-1), arms)  # in the order of arms by period
-        if found.layout in (STEPPED_WEDGE, BASELINE):  # those that change last come last
+        sequences = cls(observed, sequence.reshape(-1), arms)  # in the order of arms by period
+        if sequences.layout in (STEPPED_WEDGE, BASELINE):  # those that change last come last
             last = len(arms) - 1
-            return cls(observed, last - found.sequence, arms[::-1])
-        return found
+            return cls(observed, last - sequences.sequence, arms[::-1])
+        return sequences
 
     @property
     def present(self) -> np.ndarray:

@@ -75,13 +75,13 @@ def assigned(facts: Facts) -> str:
     return _stated(same, what, declared)
 
 
-def _stated(found: str, unit: str, declared: bool) -> str:
-    return f"{found}; what was assigned is {unit}." if declared else _taken(found, unit)
+def _stated(pattern: str, unit: str, declared: bool) -> str:
+    return f"{pattern}; what was assigned is {unit}." if declared else _taken(pattern, unit)
 
 
-def _taken(found: str, unit: str) -> str:
+def _taken(pattern: str, unit: str) -> str:
     """What the data have, and what is taken from it."""
-    return f"{found}; so what was assigned is taken to be {unit}."
+    return f"{pattern}; so what was assigned is taken to be {unit}."
 
 
 def layout(facts: Facts) -> str:
