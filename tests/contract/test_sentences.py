@@ -126,7 +126,7 @@ MEASURED = {"simulated": False}
 @pytest.mark.parametrize(
     ("assigned", "source", "said"),
     [
-        (None, MEASURED, "is the same for all individuals of a professor. How"),
+        (None, MEASURED, "of a professor; so what was assigned is taken to be professors. How"),
         (None, {"simulated": True}, "of a professor: it was given to professors. How"),
         ("group", MEASURED, "of a professor: it was given to professors. How"),
     ],
@@ -166,8 +166,9 @@ def test_randomisation_says_what_it_takes_for_granted(
 
 
 def test_a_treatment_that_goes_with_a_period_compares_no_individuals_of_one_group() -> None:
-    text = prose.design(facts("within", assigned_with="period"))
-    assert "varies within every professor, and goes with “period” there." in text
+    unit = {"unit": "unknown", "bearer": "row"}
+    text = prose.design(facts("within", assigned_with="period", unit=unit))
+    assert "varies within every professor, and goes with “period” there: what was assigned is not known." in text
     assert "can be compared" not in text
 
 
@@ -195,9 +196,9 @@ def test_names_that_are_no_nouns_are_named_and_not_used() -> None:
     assert plain(prose.question(known)).startswith(
         "Does the treatment, **any**, change the outcome, **got**?"
     )
-    assert "groups are told apart by the column “g_id”. The groups lie in" in plain(
-        prose.design(known)
-    )
+    design = plain(prose.design(known))
+    assert "groups are told apart by the column “g_id”. The treatment" in design
+    assert "The groups lie in" in design
     assert "16 groups (told apart by “g_id”)" in plain(entry(known))
     assert "- The outcome “got” of 96 individuals in 16 groups was" in plain(
         quotable.sentences(known)
