@@ -443,9 +443,7 @@ def test_patients_of_wards_that_change_together_are_no_groups(tmp_path: Path) ->
     table = of_patients(lambda t: np.asarray(t["month"] > 1 + t["ward"] // 4))
     block = block_of(tmp_path, table, roles={"group": "patient"})
     (said,) = read_dataset_of(tmp_path, block).design["alerts"]
-    assert said.startswith(
-        "In each 'month' all of one 'ward' are in one arm. If whole 'ward's were"
-    )
+    assert said.startswith("In each 'month' all of one 'ward' are in one arm. If each 'ward' was ")
     design = read_dataset_of(tmp_path, advised(block, said, 0, 1)).design
     assert design["n_groups"] == 12 and design["periods"]["cohort"] == "closed"
     assert not design["alerts"]

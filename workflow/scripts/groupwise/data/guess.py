@@ -93,8 +93,7 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     treatment, group, block, ungrouped = _assignment(possible)
     if not possible:
         group = _group_guess(*any_group(structure, times))
-    larger = _whole_unit(structure, treatment.name, group.name, times)
-    group = larger or group
+    group = _whole_unit(structure, treatment.name, group.name, times) or group
     block = Guess(None, "") if block.name == group.name else block
     used = _columns(treatment.name, group.name, block.name)
     who = individual(structure, group.name, used, times)
@@ -111,13 +110,9 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
         roles["individual"] = Guess(who.key, f"each has {rows_each(who)}")
     period = _period(structure, treatment.name, group.name, times)
     untreated = None
-    if period is not None:
-        why = "whole groups change their arm with it; each period has its own mean"
-        roles["period"] = Guess(period, why)
-    else:
+    if period is None:
         untreated = _untreated(structure, treatment.name, group.name, who, times)
-    if untreated is not None:
-        roles["period"] = Guess(untreated[0], "groups were measured before the treatment and after")
+    roles |= _period_role(period, untreated)
     values = two_values(structure, str(outcome.name)) if outcome.name in structure.columns else None
     return GuessedLayout(
         roles=roles,
@@ -331,6 +326,16 @@ def _period(
     if not isinstance(treatment, str) or group is None:
         return None
     return period_of_treatment(structure, treatment, group, times)
+
+
+def _period_role(period: str | None, untreated: tuple[str, object] | None) -> dict[str, Guess]:
+    if period is not None:
+        why = "whole groups change their arm with it; each period has its own mean"
+        return {"period": Guess(period, why)}
+    if untreated is not None:
+        why = "groups were measured before the treatment and after"
+        return {"period": Guess(untreated[0], why)}
+    return {}
 
 
 def _whole_unit(

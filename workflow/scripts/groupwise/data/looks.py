@@ -140,12 +140,13 @@ def _larger_unit(structure: Structure, roles: Roles, others: list[str]) -> str |
     unit = whole_unit(structure, roles.treatment, group, period, [*blocks, *others])
     if unit is None:
         return None
-    individual = f" and `individual: {_together(roles, group)}` under `roles`"
-    instead = " in place of the block" if unit == roles.block else ""
+    written = f"`group: {_together(roles, unit)}` under `roles`"
+    written += " in place of the block" if unit == roles.block else ""
+    if _repeats(structure, (group,)):
+        written += f" and `individual: {_together(roles, group)}` under `roles`"
     return (
         f"In each '{period}' all of one '{unit}' are in one arm. If each '{unit}' was assigned as a "
-        f"whole, every p-value here is too small: write `group: {_together(roles, unit)}` under `roles`{instead}"
-        f"{individual if _repeats(structure, (group,)) else ''}; if each '{group}' was assigned by "
+        f"whole, every p-value here is too small: write {written}; if each '{group}' was assigned by "
         "itself, write `assigned: sequence`."
     )
 
