@@ -379,6 +379,15 @@ def test_draft_of_a_stepped_wedge_has_its_periods(tmp_path: Path) -> None:
     assert block_of(described(alone, tmp_path))["datasets"]["a"]["roles"]["period"] == "period"
 
 
+def test_draft_of_a_cohort_in_a_stepped_wedge_has_wards_as_groups(tmp_path: Path) -> None:
+    patient, month = np.repeat(np.arange(1, 61), 4), np.tile(np.arange(1, 5), 60)
+    table = pd.DataFrame({"ward": (patient - 1) // 5, "patient": patient, "month": month})
+    table["intervention"] = (month > 1 + table["ward"] // 4).astype(int)
+    table["score"] = np.random.default_rng(4).normal(50, 9, 240).round(1)
+    roles = block_of(described(table, tmp_path))["datasets"]["a"]["roles"]
+    assert (roles["group"], roles["individual"], roles["period"]) == ("ward", "patient", "month")
+
+
 def before_and_after(first: Any, second: Any, name: str = "time") -> pd.DataFrame:
     """12 practices, ten patients of each before and other ten after; whole practices are treated."""
     practice = np.repeat(np.arange(1, 13), 20)

@@ -438,6 +438,27 @@ def test_group_and_period_that_are_exchanged_are_told(tmp_path: Path) -> None:
         assert after["periods"]["layout"] == "stepped_wedge" and not after["alerts"]
 
 
+def test_patients_of_wards_that_change_together_are_no_groups(tmp_path: Path) -> None:
+    """A cohort: all patients of a ward have its arm in each month."""
+    table = of_patients(lambda t: np.asarray(t["month"] > 1 + t["ward"] // 4))
+    block = block_of(tmp_path, table, roles={"group": "patient"})
+    (said,) = read_dataset_of(tmp_path, block).design["alerts"]
+    assert said.startswith("In each 'month' all of one 'ward' are in one arm. If each 'ward' was ")
+    design = read_dataset_of(tmp_path, advised(block, said, 0, 1)).design
+    assert design["n_groups"] == 12 and design["periods"]["cohort"] == "closed"
+    assert not design["alerts"]
+    declared = read_dataset_of(tmp_path, advised(block, said, 2)).design
+    assert declared["n_groups"] == 60 and not declared["alerts"]
+    blocks = block_of(tmp_path, table, roles={"group": "patient", "block": "ward"})
+    (said,) = read_dataset_of(tmp_path, blocks).design["alerts"]
+    assert "`group: ward` under `roles` in place of the block and `individual: patient`" in said
+
+
+def test_patients_that_change_by_themselves_are_groups(tmp_path: Path) -> None:
+    found = read(tmp_path, of_patients(crossed), roles={"group": "patient", "block": "ward"})
+    assert not found.design["alerts"] and found.design["n_groups"] == 60
+
+
 def one_stray() -> pd.DataFrame:
     table = wedge()
     table.loc[42, "arm"] = "new"

@@ -15,7 +15,14 @@ from groupwise.data.labels import natural
 from groupwise.data.outcomes import Candidate, candidates, measured_before, only_one, two_values
 from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
-from groupwise.data.repeats import Individual, before, individual, of_group, period_of_treatment
+from groupwise.data.repeats import (
+    Individual,
+    before,
+    individual,
+    of_group,
+    period_of_treatment,
+    whole_unit,
+)
 from groupwise.data.structure import Key, Structure
 from groupwise.data.units import is_start, is_time, name_marks
 from groupwise.data.vocabulary import says
@@ -86,6 +93,8 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     treatment, group, block, ungrouped = _assignment(possible)
     if not possible:
         group = _group_guess(*any_group(structure, times))
+    group = _whole_unit(structure, treatment.name, group.name, times) or group
+    block = Guess(None, "") if block.name == group.name else block
     used = _columns(treatment.name, group.name, block.name)
     who = individual(structure, group.name, used, times)
     who = who or of_group(structure, group.name, times)
@@ -101,13 +110,9 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
         roles["individual"] = Guess(who.key, f"each has {rows_each(who)}")
     period = _period(structure, treatment.name, group.name, times)
     untreated = None
-    if period is not None:
-        why = "whole groups change their arm with it; each period has its own mean"
-        roles["period"] = Guess(period, why)
-    else:
+    if period is None:
         untreated = _untreated(structure, treatment.name, group.name, who, times)
-    if untreated is not None:
-        roles["period"] = Guess(untreated[0], "groups were measured before the treatment and after")
+    roles |= _period_role(period, untreated)
     values = two_values(structure, str(outcome.name)) if outcome.name in structure.columns else None
     return GuessedLayout(
         roles=roles,
@@ -321,6 +326,29 @@ def _period(
     if not isinstance(treatment, str) or group is None:
         return None
     return period_of_treatment(structure, treatment, group, times)
+
+
+def _period_role(period: str | None, untreated: tuple[str, object] | None) -> dict[str, Guess]:
+    if period is not None:
+        why = "whole groups change their arm with it; each period has its own mean"
+        return {"period": Guess(period, why)}
+    if untreated is not None:
+        why = "groups were measured before the treatment and after"
+        return {"period": Guess(untreated[0], why)}
+    return {}
+
+
+def _whole_unit(
+    structure: Structure, treatment: Key | None, group: Key | None, times: Sequence[str]
+) -> Guess | None:
+    """The unit whose groups all change their arm together, in place of the group; None without one."""
+    period = _period(structure, treatment, group, times)
+    if period is None or not isinstance(treatment, str) or not isinstance(group, str):
+        return None
+    unit = whole_unit(structure, treatment, group, period, structure.repeated)
+    if unit is None:
+        return None
+    return Guess(unit, f"in each {period} all of one {unit} are in one arm")
 
 
 def _untreated(

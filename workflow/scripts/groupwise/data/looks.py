@@ -12,7 +12,7 @@ from groupwise.data import suspect
 from groupwise.data.errors import InputError
 from groupwise.data.labels import labels
 from groupwise.data.prepare import baseline_name
-from groupwise.data.repeats import before, restarted
+from groupwise.data.repeats import before, restarted, whole_unit
 from groupwise.data.structure import Key, Structure
 from groupwise.data.units import is_time, rank
 from groupwise.data.validate import Roles
@@ -76,6 +76,8 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
     elif partly is not None and assigned != "individual":
         goes_with = roles.period
         alerts.append(partly)
+    elif assigned is None and (larger := _larger_unit(structure, roles, others)):
+        alerts.append(larger)
     elif exchanged := _exchanged(structure, roles):
         alerts.append(exchanged)
     elif outer := restarts_in(structure, roles.group, others):
@@ -126,6 +128,26 @@ def _partly_together(structure: Structure, roles: Roles) -> str | None:
         "one by one, and every p-value here may be far too small. Correct the arms if that is an error, "
         "leave out rows of a transition by `where`, or name shorter periods; if rows were assigned one "
         "by one, write `assigned: individual`."
+    )
+
+
+def _larger_unit(structure: Structure, roles: Roles, others: list[str]) -> str | None:
+    """An alert if the groups of larger units are all in one arm in each period."""
+    group, period = roles.group, roles.period
+    if period is None or structure.follows(group, roles.treatment):
+        return None
+    blocks = [] if roles.block is None else [roles.block]
+    unit = whole_unit(structure, roles.treatment, group, period, [*blocks, *others])
+    if unit is None:
+        return None
+    written = f"`group: {_together(roles, unit)}` under `roles`"
+    written += " in place of the block" if unit == roles.block else ""
+    if _repeats(structure, (group,)):
+        written += f" and `individual: {_together(roles, group)}` under `roles`"
+    return (
+        f"In each '{period}' all of one '{unit}' are in one arm. If each '{unit}' was assigned as a "
+        f"whole, every p-value here is too small: write {written}; if each '{group}' was assigned by "
+        "itself, write `assigned: sequence`."
     )
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from groupwise.data import vocabulary as say
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_label, is_start, is_unit, rank, stages, unit_marks
+from groupwise.data.units import (
+    is_label,
+    is_start,
+    is_unit,
+    name_marks,
+    rank,
+    stages,
+    unit_marks,
+)
 from groupwise.data.vocabulary import says
 
+LEAST_SHARING = 6
+"""So many groups besides one in each larger unit must have the arms of another one."""
 MOST_STAGES = 12
 """A time of more values is no before and after."""
 
@@ -214,6 +224,26 @@ def period_of_treatment(
         if structure.counts(cell).mean() >= 1.5 or _only_starts(structure, treatment, group, time):
             return time
     return None
+
+
+def whole_unit(
+    structure: Structure, treatment: str, group: str, period: str, columns: Iterable[str]
+) -> str | None:
+    """The largest unit of several groups that share their arm in every period: wards of patients.
+
+    So many groups share it that this is no play of chance.
+    """
+    n_groups = structure.n_levels(group)
+    fitting = [
+        (structure.n_levels(name), name)
+        for name in columns
+        if name not in (group, period, treatment)
+        and name_marks(name) > 0
+        and 1 < structure.n_levels(name) <= n_groups - LEAST_SHARING
+        and structure.follows(group, name)
+        and structure.follows((name, period), treatment)
+    ]
+    return min(fitting)[1] if fitting else None
 
 
 def _only_starts(structure: Structure, treatment: str, group: Key, time: str) -> bool:
