@@ -168,7 +168,10 @@ def test_randomisation_says_what_it_takes_for_granted(
 def test_a_treatment_that_goes_with_a_period_compares_no_individuals_of_one_group() -> None:
     unit = {"unit": "unknown", "bearer": "row"}
     text = prose.design(facts("within", assigned_with="period", unit=unit))
-    assert "varies within every professor, and goes with “period” there: what was assigned is not known." in text
+    assert (
+        "varies within every professor, and goes with “period” there: what was assigned is not known."
+        in text
+    )
     assert "can be compared" not in text
 
 

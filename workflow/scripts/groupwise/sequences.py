@@ -17,9 +17,11 @@ STEPPED_WEDGE = "stepped_wedge"
 BASELINE = "baseline"
 CROSSOVER = "crossover"
 PARALLEL = "parallel"
-LAYOUTS = (STEPPED_WEDGE, BASELINE, CROSSOVER, PARALLEL)
+WITHDRAWAL = "withdrawal"
+LAYOUTS = (STEPPED_WEDGE, BASELINE, WITHDRAWAL, CROSSOVER, PARALLEL)
 """Units that change from the reference to another arm at different times, never back; at one time, or
-never; units that change in both directions, or back; units that stay in one arm."""
+never; units that change from another arm to the reference, never back; units that change in both
+directions, or back; units that stay in one arm."""
 
 NO_ROWS = -1
 
@@ -92,10 +94,10 @@ class Sequences:
         moving = (changes != 0).any(axis=1)
         if not moving.any():
             return PARALLEL
-        one_way = (np.count_nonzero(changes, axis=1) <= 1).all() and (
-            self.arms[moving, 0] == 0
-        ).all()
-        if not one_way:
+        once = (np.count_nonzero(changes, axis=1) <= 1).all()
+        if once and (self.arms[moving, -1] == 0).all():
+            return WITHDRAWAL
+        if not (once and (self.arms[moving, 0] == 0).all()):
             return CROSSOVER
         starts = {int(np.flatnonzero(row)[0]) for row in changes[moving]}
         stays_treated = (~moving & (self.arms[:, 0] != 0)).any()

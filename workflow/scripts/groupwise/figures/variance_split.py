@@ -89,6 +89,11 @@ def variance_parts(tables: Tables) -> pd.DataFrame:
         of_role = components[components["group"] == roles[role]]
         if len(of_role):
             rows.append((source, _of(tables, role), float(of_role["variance"].iloc[0])))
+    cells = f"{roles['group']} by {roles.get('period')}"
+    for source, level in (("groups in periods", cells), ("individuals", roles.get("individual"))):
+        of_level = components[components["group"] == level]
+        if len(of_level) and level != roles["group"]:
+            rows.append((source, noun(str(level)), float(of_level["variance"].iloc[0])))
     residual = components.loc[components["group"] == "Residual", "variance"]
     rows.append((plural(row_word(tables.design)), "what is left", float(residual.iloc[0])))
     parts = pd.DataFrame(rows, columns=["source", "of", "variance"])

@@ -18,6 +18,7 @@ from groupwise.sequences import (
     OPEN,
     PARALLEL,
     STEPPED_WEDGE,
+    WITHDRAWAL,
 )
 from groupwise.words import article, count, decimals_for, equals_p, fixed, listing, plural
 
@@ -121,6 +122,11 @@ def _named(facts: Facts, periods: Mapping[str, Any], who: str) -> str:
             f"This is a parallel design with baseline periods: all {whos} begin in {reference}, some "
             "leave it at one time and do not go back, the others stay. "
         )
+    if periods["layout"] == WITHDRAWAL:
+        return (
+            f"This is a stepped wedge towards the reference, with {count(n, 'sequence')}: {whos} change to "
+            f"{reference} and do not go back. "
+        )
     if periods["layout"] == CROSSOVER:
         return (
             f"This is a crossover with {count(n, 'sequence')}: {whos} change their arm in different "
@@ -218,6 +224,7 @@ def in_passing(facts: Facts) -> str:
     name = {
         STEPPED_WEDGE: "a stepped wedge",
         BASELINE: "a parallel design with baseline periods",
+        WITHDRAWAL: "a stepped wedge towards the reference",
         CROSSOVER: "a crossover",
     }[periods["layout"]]
     sequences = count(len(periods["sequences"]), "sequence")
