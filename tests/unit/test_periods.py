@@ -132,7 +132,7 @@ LAYOUTS = {
     "baseline of three arms": ("baseline", [[0, 1], [0, 0], [0, 2]]),
     "crossover": ("crossover", [[0, 1], [1, 0]]),
     "a group that goes back": ("crossover", [[0, 0, 1], [0, 1, 0]]),
-    "from the treatment only": ("crossover", [[1, 0], [0, 0]]),
+    "to the reference": ("withdrawal", [[1, 1, 0], [1, 0, 0], [0, 0, 0]]),
     "two steps": ("crossover", [[0, 1, 2], [0, 0, 1]]),
     "parallel": ("parallel", [[0, 0], [1, 1]]),
     "parallel with gaps": ("parallel", [[0, X, 0], [X, 1, 1]]),

@@ -124,13 +124,13 @@ def _named(facts: Facts, periods: Mapping[str, Any], who: str) -> str:
         )
     if periods["layout"] == WITHDRAWAL:
         return (
-            f"This is a stepped wedge towards the reference, with {count(n, 'sequence')}: {whos} change to "
-            f"{reference} and do not go back. "
+            f"This is a stepped wedge towards the reference, with {count(n, 'sequence')}: {whos} change "
+            f"to {reference} and do not go back. "
         )
     if periods["layout"] == CROSSOVER:
         return (
-            f"This is a crossover with {count(n, 'sequence')}: {whos} change their arm in different "
-            "directions, or go back. "
+            f"This is a crossover with {count(n, 'sequence')}: {whos} change their arm more than once, or "
+            "in different directions. "
         )
     assert periods["layout"] == PARALLEL
     return f"Every {who} is in one arm in all its periods: a parallel design, measured repeatedly. "
