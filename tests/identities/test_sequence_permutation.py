@@ -8,9 +8,10 @@ import pytest
 
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
-from groupwise.methods import Request, answer, method_of
+from groupwise.inference.assignments import Assignments
+from groupwise.methods import Request, answer, fit_tables, method_of
 from groupwise.methods.randomization import METHODS, units_of
-from groupwise.sample import Resampling
+from groupwise.sample import Resampling, Sample
 
 ROLES = Roles("y", "arm", "group", period="time")
 EVERY = Request(resampling=Resampling(max_assignments=10**7))
@@ -130,3 +131,28 @@ def test_three_arms_permute_what_two_of_them_leave_in_place():
     latin = make_design(trial(["abc", "bca", "cab"] * 3, sizes=(1, 2)), ROLES)
     assert "No two units" in units_of(latin).comparison((0, 1)).problem
     assert not units_of(latin).comparison((0, 1, 2)).problem
+
+
+def test_more_sequences_than_a_byte_holds_are_enumerated() -> None:
+    """150 units of one sequence each in blocks of their own, and a block of two that exchange theirs."""
+    arm, block = np.r_[np.arange(150), 150, 151], np.r_[np.arange(150), 150, 150]
+    labels = Assignments(arm, block).enumerated(0, 2)
+    assert (labels[:, :150] == arm[:150]).all()
+    assert sorted(labels[:, 150:].tolist()) == [[150, 151], [151, 150]]
+
+
+def test_the_test_says_where_it_is_approximate() -> None:
+    complete = trial(["abb", "abb", "aab", "aab"] * 2)
+    assert "approximate" not in remark(complete)
+    gone = trial(["abbbb", "aaabb"] * 4, missing=[(g, 1 + 2 * (g % 2)) for g in range(8)])
+    assert "goes with the sequence" in remark(gone)
+    one = trial(["abb", "aab"] * 4, missing=[(0, 1)])
+    assert "The sequence of 1 of 8 units" in remark(one)
+
+
+def remark(table):
+    design = make_design(table, ROLES)
+    sample = Sample(
+        design, table["y"].to_numpy(float), "d", "group", None, methods=("randomization",)
+    )
+    return fit_tables("randomization", sample)["estimates"]["message"].iloc[0]

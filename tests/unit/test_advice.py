@@ -330,6 +330,12 @@ def a_stepped_wedge(folder: Path) -> dict[str, Any]:
     return csv(folder, pd.DataFrame(table)) | {"roles": roles}
 
 
+def classes_before_and_after(folder: Path) -> dict[str, Any]:
+    """Cross-sections of classes, the arm written beside rows from before the treatment too."""
+    table = classes().loc[lambda t: t.index.repeat(2)].reset_index(drop=True)
+    return csv(folder, table.assign(survey=["baseline", "endline"] * 48))
+
+
 def patients_that_restart(folder: Path) -> dict[str, Any]:
     center, patient = np.repeat([1, 2], 80), np.tile(np.repeat(np.arange(1, 21), 4), 2)
     arm = RNG.permutation(np.repeat(["old", "new"], 20))[(center - 1) * 20 + patient - 1]
@@ -369,6 +375,7 @@ NOTICED: dict[Callable[[Path], dict[str, Any]], tuple[str, tuple[int, ...], str]
     pupils_twice: ("alerts", (0, 1), "individual baseline"),
     pupils_of_many_days: ("warnings", (0,), "individual"),
     a_stepped_wedge: ("alerts", (0,), "period"),
+    classes_before_and_after: ("alerts", (0, 1), "period untreated_periods"),
     patients_that_restart: ("alerts", (0,), "group"),
     classes_in_schools: ("alerts", (0, 1), "group block"),
     a_last_row_of_means: ("alerts", (0,), "format.skip_last"),

@@ -158,7 +158,7 @@ def test_layout_is_told_from_the_arms(name: str) -> None:
     assert found.complete == (X not in np.array(observed))
     assert found.n_units.sum() == 2 * len(observed) and len(found.arms) <= len(observed)
     assert (found.observed == np.repeat(observed, 2, axis=0)).all()
-    assert (found.arm_of_unit == completed(found.observed)).all()
+    assert (found.arm_of_unit == completed(found.observed)[0]).all()
     assert (found.arm_of_unit[found.present] == found.observed[found.present]).all()
 
 
@@ -171,7 +171,25 @@ def test_those_that_change_last_come_last() -> None:
 
 def test_arms_are_taken_over_into_cells_without_rows() -> None:
     observed = np.array([[X, 0, X, 1, X], [0, X, X, 0, 1], [X, X, 1, X, X]])
-    assert completed(observed).tolist() == [[0, 0, 1, 1, 1], [0, 0, 0, 0, 1], [1, 1, 1, 1, 1]]
+    arms, uncertain = completed(observed)
+    assert arms.tolist() == [[0, 0, 1, 1, 1], [0, 0, 0, 0, 1], [1, 1, 1, 1, 1]]
+    assert uncertain.all(), "no unit is complete"
+
+
+def test_a_unit_had_the_one_sequence_that_fits() -> None:
+    """Of ABA and BAB, AB? was ABA; of 0011 and 0111, 0??1 is open."""
+    arms, uncertain = completed(np.array([[0, 1, 0], [1, 0, 1], [0, 1, X], [X, 0, X]]))
+    assert arms.tolist() == [[0, 1, 0], [1, 0, 1], [0, 1, 0], [1, 0, 1]] and not uncertain.any()
+    arms, uncertain = completed(np.array([[0, 0, 1, 1], [0, 1, 1, 1], [0, X, X, 1]]))
+    assert arms[2].tolist() == [0, 1, 1, 1] and uncertain.tolist() == [False, False, True]
+
+
+def test_cells_that_go_with_the_sequence_are_told() -> None:
+    transition = sequences([[0, X, 1, 1], [0, 0, X, 1]], 3)
+    assert transition.go_with_rows and transition.uncertain.all()
+    by_chance = sequences([[0, 1, 1, 1], [0, X, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]])
+    assert not by_chance.go_with_rows
+    assert not sequences([[0, 1], [1, 0]], 2).go_with_rows
 
 
 def test_exposure_counts_periods_from_the_first_that_was_seen() -> None:
@@ -320,8 +338,13 @@ REFUSED: dict[str, tuple[pd.DataFrame, dict[str, Any], str, str | None]] = {
         "name another column of periods.", "individual"),
     "wards in months of several arms": (
         of_patients(crossed), {"assigned": "group_period", "roles": PATIENT},
-        "assigned: '0 / 1', a group in a period, holds several arms; write `assigned: individual`, or "
-        "name another column of periods.", "individual"),
+        "assigned: '0 / 1', a group in a period, holds several arms; write `assigned: sequence`, or "
+        "name another column of periods.", "sequence"),
+    "individuals who change": (of_patients(crossed), {"assigned": "individual", "roles": PATIENT},
+        "assigned: individuals change their arm with 'month'; write `assigned: sequence`.", "sequence"),
+    "group-periods of whole wards": (parallel(), {"assigned": "group_period"},
+        "assigned: every group is in one arm in all periods, so there are no sequences of arms; write "
+        "`assigned: group`, or leave it out.", "group"),
 }  # fmt: skip
 
 

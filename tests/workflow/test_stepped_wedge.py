@@ -22,7 +22,8 @@ def results(project: Project, name: str) -> pd.DataFrame:
 def test_the_draft_of_describe_leads_to_a_page_that_claims_no_effect(fresh: Project) -> None:
     fresh.write(CASE, DATA.read_text(encoding="utf-8"))
     run = make_describe(fresh, f"FILE={CASE}")
-    fresh.write("wedge.yaml", run.console[run.console.index("datasets:") :])
+    draft = run.console[run.console.index("datasets:") :]
+    fresh.write("wedge.yaml", f"{draft}    headline: auto\n")
     done = fresh.make_report(f"{PAGE} --configfile wedge.yaml")
     assert done.code == 0, done.console
     estimates = results(fresh, "estimates").set_index("method")

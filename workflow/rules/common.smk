@@ -56,3 +56,12 @@ wildcard_constraints:
 def listed_sha256(wildcards):
     """The sum listed for a dataset's file: another one, and the file is checked and read again."""
     return listed_sum(SETTINGS.raw_file(wildcards), SUMS_FILE, SUMS)
+
+
+def drawn(dataset, *kinds):
+    """The files of a dataset's figures; none of a name that is no dataset, such as `index`."""
+    return [
+        f"results/{dataset}/figures/{figure}.{kind}"
+        for kind in kinds
+        for figure in FIGURES.get(dataset, ())
+    ]

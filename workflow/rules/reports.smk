@@ -17,15 +17,6 @@ SHOWN = [
 ]
 
 
-def drawn(dataset, *kinds):
-    """The files of a dataset's figures."""
-    return [
-        f"results/{dataset}/figures/{figure}.{kind}"
-        for kind in kinds
-        for figure in FIGURES[dataset]
-    ]
-
-
 # What `all` asks for. The pages alone would not do: where an older page is there, Snakemake does
 # not miss what a failed job should have made for it.
 MADE_EACH = [

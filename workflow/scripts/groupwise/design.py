@@ -530,8 +530,16 @@ def _described_periods(design: Design) -> dict[str, Any] | None:
         "bearer": bearer,
         "complete": sequences.complete,
         "sequences": [
-            {"arms": [design.arm_labels[a] for a in arms], "n_units": int(n)}
-            for arms, n in zip(sequences.arms, sequences.n_units, strict=True)
+            {
+                "arms": [
+                    design.arm_labels[arm] if measured else None
+                    for arm, measured in zip(arms, there, strict=True)
+                ],
+                "n_units": int(n),
+            }
+            for arms, n, there in zip(
+                sequences.arms, sequences.n_units, sequences.measured, strict=True
+            )
         ],
     }
 
@@ -673,14 +681,21 @@ def check_assigned(design: Design, period: str | None = None) -> None:
             )
             fix = "write `assigned: sequence`, or `assigned: group_period`"
             raise InputError("assigned", problem, fix)
-    if assigned == "sequence" and whole:
+        if design.assignment.unit == "sequence":
+            problem = f"individuals change their arm with '{period}'"
+            raise InputError("assigned", problem, "write `assigned: sequence`")
+    if assigned in ("sequence", "group_period") and whole:
         problem = "every group is in one arm in all periods, so there are no sequences of arms"
         raise InputError("assigned", problem, "write `assigned: group`, or leave it out")
+    if assigned == "sequence" and design.assignment == Assignment("individual", "individual"):
+        problem = "every individual is in one arm in all periods, so there are no sequences of arms"
+        raise InputError("assigned", problem, "write `assigned: individual`, or leave it out")
     if assigned in ("group_period", "sequence") and not whole:
         of_individuals = assigned == "sequence" and design.individual_sequences is not None
         if design.kind != PERIODS and not of_individuals:
             problem = f"{_mixed_cell(design)} holds several arms"
-            fix = "write `assigned: individual`, or name another column of periods"
+            unit = "sequence" if design.assignment.unit == "sequence" else "individual"
+            fix = f"write `assigned: {unit}`, or name another column of periods"
             raise InputError("assigned", problem, fix)
 
 

@@ -97,7 +97,7 @@ def _look(
     """What all columns of a raw table tell of the rows to analyse."""
     settings = {key: reading.get(key) for key in ("where", "recode", "baseline")}
     table, roles, _ = chosen(raw, roles, **settings)
-    return look(table, roles, assigned)
+    return look(table, roles, assigned, untreated=bool(reading.get("untreated_periods")))
 
 
 def _n_individuals(table: pd.DataFrame, roles: Roles) -> int | None:

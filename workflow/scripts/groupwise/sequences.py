@@ -1,14 +1,15 @@
 """The arms that a unit goes through, period by period, and the kinds of designs that they make.
 
-A cell is a unit in a period. Its arm is taken over into periods in which the unit has no rows: from
-both neighbours where they agree, else from the later one, and at the ends from the nearest.
+A cell is a unit in a period. A unit without rows in some periods went through the sequence of complete
+units that fits its other periods, if there is one and no other. Else the arms of these periods are not
+known: they are taken over from the next period with rows, at the end from the last.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,11 +43,13 @@ class Sequences:
     observed : (U, T) arm of each cell, -1 where it has no rows
     sequence : (U,) number of the sequence of each unit, from 0, in the order of their arms
     arms : (S, T) of each sequence, in every period
+    uncertain : (U,) units whose sequence is not known
     """
 
     observed: np.ndarray
     sequence: np.ndarray
     arms: np.ndarray
+    uncertain: np.ndarray
 
     @classmethod
     def of(
@@ -60,11 +63,13 @@ class Sequences:
         if (flat[cell] != arm).any():
             return None
         observed = flat.reshape(n_units, n_periods)
-        arms, sequence = np.unique(completed(observed), axis=0, return_inverse=True)
-        sequences = cls(observed, sequence.reshape(-1), arms)  # in the order of arms by period
-        if sequences.layout in (STEPPED_WEDGE, BASELINE):  # those that change last come last
+        whole, uncertain = completed(observed)
+        arms, sequence = np.unique(whole, axis=0, return_inverse=True)
+        # In the order of arms by period; in a wedge those that change last come last.
+        sequences = cls(observed, sequence.reshape(-1), arms, uncertain)
+        if sequences.layout in (STEPPED_WEDGE, BASELINE):
             last = len(arms) - 1
-            return cls(observed, last - sequences.sequence, arms[::-1])
+            return replace(sequences, sequence=last - sequences.sequence, arms=arms[::-1])
         return sequences
 
     @property
@@ -76,6 +81,22 @@ class Sequences:
     def n_units(self) -> np.ndarray:
         """(S,) units of each sequence."""
         return np.bincount(self.sequence, minlength=len(self.arms))
+
+    @property
+    def measured(self) -> np.ndarray:
+        """(S, T) in which periods some unit of a sequence has rows."""
+        rows = [self.present[self.sequence == s].any(axis=0) for s in range(len(self.arms))]
+        return np.array(rows)
+
+    @cached_property
+    def go_with_rows(self) -> bool:
+        """Whether all units of a sequence have rows in the same periods, which differ by sequence."""
+        patterns = [
+            np.unique(self.present[self.sequence == s], axis=0) for s in range(len(self.arms))
+        ]
+        if self.complete or any(len(pattern) > 1 for pattern in patterns):
+            return False
+        return len(np.unique(np.concatenate(patterns), axis=0)) > 1
 
     @property
     def complete(self) -> bool:
@@ -117,12 +138,29 @@ class Sequences:
         return np.maximum(np.arange(self.observed.shape[1]) - first[:, None] + 1, 0)
 
 
-def completed(observed: np.ndarray) -> np.ndarray:
-    """(U, T) arms of all cells, from those that have rows (see the module)."""
+def completed(observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(U, T) arms of all cells, from those that have rows, and (U,) where they are not known.
+
+    See the module.
+    """
+    arms, known = _from_neighbours(observed), (observed != NO_ROWS).all(axis=1)
+    sequences, uncertain = np.unique(observed[known], axis=0), np.zeros(len(observed), dtype=bool)
+    for u in np.flatnonzero(~known):
+        there = observed[u] != NO_ROWS
+        fitting = sequences[(sequences[:, there] == observed[u, there]).all(axis=1)]
+        if len(fitting) == 1:
+            arms[u] = fitting[0]
+        else:
+            uncertain[u] = True
+    return arms, uncertain
+
+
+def _from_neighbours(observed: np.ndarray) -> np.ndarray:
+    """(U, T) arms, in cells without rows those of the next cell with rows, at the end of the last."""
     arms = observed.copy()
-    for t in range(arms.shape[1] - 2, -1, -1):  # from the later neighbour
+    for t in range(arms.shape[1] - 2, -1, -1):
         arms[:, t] = np.where(arms[:, t] == NO_ROWS, arms[:, t + 1], arms[:, t])
-    for t in range(1, arms.shape[1]):  # at the end from the earlier one
+    for t in range(1, arms.shape[1]):
         arms[:, t] = np.where(arms[:, t] == NO_ROWS, arms[:, t - 1], arms[:, t])
     return arms
 

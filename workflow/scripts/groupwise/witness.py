@@ -92,7 +92,7 @@ def _rows(
     excused = bool(rows["singular"].any()) or bool(fit.message)
 
     def row(quantity: str, theirs: float, ours: float, unit: float) -> dict[str, Any]:
-        difference = round(abs(theirs - ours) / unit, 9)
+        difference = round(abs(theirs - ours) / (unit if unit > 0 else 1.0), 9)
         values = {"statsmodels": theirs, "groupwise": ours, "difference": difference}
         return who | {"quantity": quantity, "alarm": not (excused or difference <= ALARM)} | values
 

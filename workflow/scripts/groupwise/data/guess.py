@@ -19,12 +19,13 @@ from groupwise.data.repeats import (
     Individual,
     before,
     individual,
+    measured_before_treatment,
     of_group,
     period_of_treatment,
     whole_unit,
 )
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_start, is_time, name_marks
+from groupwise.data.units import is_time, name_marks
 from groupwise.data.vocabulary import says
 
 CLOSE = 0.75
@@ -367,13 +368,4 @@ def _untreated(
         return None
     if not one_arm_each(structure, group, treatment):
         return None
-    for time in times:
-        early = before(structure, time)
-        if early is None or not (early == 0 or is_start(early)):
-            continue
-        keys = group if isinstance(group, tuple) else (group,)
-        cells = structure.n_levels((*keys, time))
-        everywhere = cells >= 0.8 * structure.n_levels(group) * structure.columns[time].levels
-        if everywhere and not structure.follows(group, time):
-            return time, early
-    return None
+    return measured_before_treatment(structure, group, times)

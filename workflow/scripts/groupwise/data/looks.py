@@ -12,7 +12,7 @@ from groupwise.data import suspect
 from groupwise.data.errors import InputError
 from groupwise.data.labels import labels
 from groupwise.data.prepare import baseline_name
-from groupwise.data.repeats import before, restarted, whole_unit
+from groupwise.data.repeats import before, measured_before_treatment, restarted, whole_unit
 from groupwise.data.structure import Key, Structure
 from groupwise.data.units import is_time, rank
 from groupwise.data.validate import Roles
@@ -43,13 +43,17 @@ class Looks:
     warnings: tuple[str, ...] = ()
 
 
-def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Looks:
+def look(
+    table: pd.DataFrame, roles: Roles, assigned: str | None = None, *, untreated: bool = False
+) -> Looks:
     """Check the design against all columns of the rows to analyse (see `ingest.chosen`).
 
     Parameters
     ----------
     assigned
         What the configuration says was assigned, or nothing.
+    untreated
+        Whether it says in which periods no group had its treatment yet.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def look(table: pd.DataFrame, roles: Roles, assigned: str | None = None) -> Look
     person = _individual(structure, roles, others)
     row, warnings = _row(structure, roles, person)
     warnings += _in_several_groups(structure, roles)
-    alerts = _before_and_after(structure, roles, person, others)
+    alerts = [] if untreated else _before_and_after(structure, roles, person, others)
     goes_with = None
     if not _is_explained(structure, roles):
         goes_with = treatment_goes_with(structure, roles, [*roles.covariates, *others])
@@ -281,12 +285,13 @@ def _is_plain_id(name: str) -> bool:
 def _before_and_after(
     structure: Structure, roles: Roles, person: Key | None, others: list[str]
 ) -> list[str]:
-    """An alert if an individual in one arm may have rows from before and after the treatment."""
-    if person is None or not structure.follows(person, roles.treatment):
-        return []
+    """An alert if an individual, or a group, in one arm may have rows from before the treatment."""
     if baseline_name(roles) in roles.covariates:
         return []
-    for time in (*roles.covariates, *others):
+    times = [*([roles.period] if roles.period else []), *roles.covariates, *others]
+    if person is None or not structure.follows(person, roles.treatment):
+        return _groups_before(structure, roles, times)
+    for time in times:
         if not is_time(structure, time) or not structure.tells_apart(person, time):
             continue
         first = before(structure, time)
@@ -300,6 +305,23 @@ def _before_and_after(
                 f"{setting}, and what was measured then is adjusted for, and no outcome."
             ]
     return []
+
+
+def _groups_before(structure: Structure, roles: Roles, columns: list[str]) -> list[str]:
+    """An alert if groups in one arm each were measured at a time that says it is before."""
+    if not structure.follows(roles.group, roles.treatment):
+        return []
+    times = [each for each in columns if is_time(structure, each)]
+    early = measured_before_treatment(structure, roles.group, times)
+    if early is None:
+        return []
+    time, first = early
+    role = "" if roles.period == time else f"`period: {in_yaml(time)}` under `roles` and "
+    return [
+        f"Each '{roles.group}' was measured at several times ('{time}'). If '{first}' is from before "
+        f"the treatment, an average over all mixes the effect with the time before it: write {role}"
+        f"`untreated_periods: {in_yaml([as_plain(first)])}`."
+    ]
 
 
 def _last(key: Key) -> str:

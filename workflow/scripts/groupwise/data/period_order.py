@@ -34,6 +34,8 @@ LATER = re.compile(r"fup?|follow[ _-]?up|catamnesis|katamnese")
 
 MONTH_AND_YEAR = re.compile(r"(0?[1-9]|1[0-2])\.((?:19|20)\d\d?)")
 
+QUARTER = re.compile(r"(\d{4})[ /-]?[Qq]([1-4])|[Qq]([1-4])[ /-]?(\d{4})")
+
 NUMBERED = re.compile(r"(.*?)[ _-]?(\d+(?:\.\d+)?)[ ._-]?(\D*)")
 
 
@@ -57,7 +59,7 @@ def ordered_periods(labels: Sequence[str], levels: Sequence[object] | None = Non
         problem = f"it has {len(labels):,} values, which are no periods"
         fix = "name a column that says in which week, month or wave a row was measured"
         raise InputError("roles.period", problem, fix)
-    for order in (_numbers, _dates, _months, _numbered, _stages):
+    for order in (_numbers, _quarters, _dates, _months, _numbered, _stages):
         keys = order(labels)
         if keys is not None and len(set(keys)) == len(labels):
             return [label for _, label in sorted(zip(keys, labels, strict=True))]
@@ -115,6 +117,17 @@ def _dates(labels: Sequence[str]) -> Keys:
 
 def _clock(each: datetime) -> tuple[float, float, float]:
     return float(each.hour), float(each.minute), float(each.second)
+
+
+def _quarters(labels: Sequence[str]) -> Keys:
+    """Quarters of years: 2021Q1, Q1 2021."""
+    matches = [QUARTER.fullmatch(label.strip()) for label in labels]
+    keys: list[tuple[float, ...]] = []
+    for match in matches:
+        if match is None:
+            return None
+        keys.append((float(match[1] or match[4]), float(match[2] or match[3])))
+    return keys
 
 
 def _months(labels: Sequence[str]) -> Keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,8 @@ from groupwise.data.vocabulary import says
 
 LEAST_SHARING = 6
 """So many groups besides one in each larger unit must have the arms of another one."""
+TOGETHER = 3
+"""So many units go through each sequence of a crossover on average."""
 MOST_STAGES = 12
 """A time of more values is no before and after."""
 
@@ -210,6 +213,25 @@ def _first_stage(values: Sequence[object]) -> object | None:
     return rest[0] if len(late) == 1 and say.folded(rest[0]) in say.BEFORE_VALUES else None
 
 
+def measured_before_treatment(
+    structure: Structure, group: Key, times: Iterable[str]
+) -> tuple[str, object] | None:
+    """The time and its value before the treatment, where most groups were measured at all times.
+
+    The value must say that it is before: pre, baseline, T0, 0.
+    """
+    for time in times:
+        early = before(structure, time)
+        if early is None or not (early == 0 or is_start(early)):
+            continue
+        keys = group if isinstance(group, tuple) else (group,)
+        cells = structure.n_levels((*keys, time))
+        everywhere = cells >= 0.8 * structure.n_levels(group) * structure.columns[time].levels
+        if everywhere and not structure.follows(group, time):
+            return time, early
+    return None
+
+
 def period_of_treatment(
     structure: Structure, treatment: str, group: Key, times: Sequence[str]
 ) -> str | None:
@@ -221,9 +243,30 @@ def period_of_treatment(
         cell = (*keys, time)
         if structure.follows(time, treatment) or not structure.follows(cell, treatment):
             continue
-        if structure.counts(cell).mean() >= 1.5 or _only_starts(structure, treatment, group, time):
+        together = structure.counts(cell).mean() >= 1.5
+        if (
+            together
+            or _only_starts(structure, treatment, group, time)
+            or _share_sequences(structure, treatment, group, time)
+        ):
             return time
     return None
+
+
+def _share_sequences(structure: Structure, treatment: str, group: Key, time: str) -> bool:
+    """Whether groups go through few sequences of arms, several of them through each: a crossover."""
+    if not 2 <= structure.columns[time].levels <= MOST_STAGES:
+        return False
+    if not structure.tells_apart(group, time):
+        return False
+    order = structure.table[time].rank(method="dense").to_numpy()
+    g, arm = structure.codes(group), structure.codes(treatment)
+    rows = np.lexsort((order, g))
+    rows = rows[g[rows] >= 0]
+    parts = np.split(arm[rows], np.flatnonzero(np.diff(g[rows])) + 1)
+    sequences = Counter(tuple(part) for part in parts)
+    crossing = sum(n for arms, n in sequences.items() if len(set(arms)) > 1)
+    return crossing >= 0.8 * len(parts) and len(sequences) <= len(parts) / TOGETHER
 
 
 def whole_unit(

@@ -101,9 +101,9 @@ class Assignments:
         return [tables[k] for k in kind]
 
     def enumerated(self, start: int, stop: int) -> np.ndarray:
-        """The assignments number start to stop - 1, int8 of shape (stop - start, n)."""
+        """The assignments number start to stop - 1, (stop - start, n), in the shortest integers."""
         rank = np.arange(start, stop)
-        labels = np.empty((len(rank), len(self.arm)), dtype=np.int8)
+        labels = np.empty((len(rank), len(self.arm)), dtype=_shortest(self.counts.shape[1]))
         for table, members in zip(self._tables, self._members, strict=True):
             rank, within = np.divmod(rank, len(table))
             labels[:, members] = table[within]
@@ -113,7 +113,7 @@ class Assignments:
         """m assignments at random, of shape (m, n), in the shortest integers that hold the labels."""
         order = np.argsort(rng.random((m, len(self.arm))) + self.block, axis=1)
         template = self.arm[np.lexsort((self.arm, self.block))]
-        template = template.astype(np.min_scalar_type(-int(self.arm.max()) - 1))
+        template = template.astype(_shortest(self.counts.shape[1]))
         labels = np.empty(order.shape, dtype=template.dtype)
         np.put_along_axis(labels, order, np.broadcast_to(template, order.shape), axis=1)
         return labels
@@ -165,8 +165,19 @@ def _multinomial(counts: np.ndarray) -> int:
     return prod(comb(sum(sizes[: j + 1]), sizes[j]) for j in range(len(sizes)))
 
 
+def _shortest(n_labels: int) -> np.dtype:
+    """The shortest signed integers that hold labels from 0 to n_labels - 1."""
+    return np.min_scalar_type(-n_labels)
+
+
 def _arrangements(counts: np.ndarray) -> np.ndarray:
-    """Every way to give out label j counts[j] times: int8 of shape (multinomial, counts.sum()).
+    """Every way to give out label j counts[j] times: shape (multinomial, counts.sum())."""
+    labels = np.flatnonzero(counts)
+    return np.asarray(labels.astype(_shortest(len(counts)))[_arranged(counts[labels])])
+
+
+def _arranged(counts: np.ndarray) -> np.ndarray:
+    """The same of labels that all are given out, few enough to be gone through, as int8.
 
     Label 0 takes one of the combinations of places; the others are arranged in what is left.
     """
@@ -178,6 +189,6 @@ def _arrangements(counts: np.ndarray) -> np.ndarray:
     np.put_along_axis(has_first, places.reshape(len(has_first), first), True, axis=1)
     if len(counts) == 2:
         return (~has_first).astype(np.int8)
-    others = np.pad(_arrangements(counts[1:]) + np.int8(1), ((0, 0), (0, 1)))
+    others = np.pad(_arranged(counts[1:]) + np.int8(1), ((0, 0), (0, 1)))
     source = np.where(has_first, n - first, np.cumsum(~has_first, axis=1) - 1)
     return others[:, source].reshape(-1, n)

@@ -35,6 +35,10 @@ from groupwise.tidy import Inference, JointTest
 NO_PERIODS = "Does not apply: the design has no periods."
 NO_CHANGE = "Does not apply: groups do not leave the reference for another arm and stay there."
 ONE_TIME = "Does not apply: no group was exposed for more than one period."
+TREATED_BEFORE = (
+    "Does not apply: some groups are in the other arm from the first period on, so nothing says for how "
+    "long."
+)
 TWO_ARMS = "Does not apply: exposure times are those of one treatment, and there are several."
 WITH_PERIODS = "Does not apply: exposure times cannot be told apart from periods and covariates."
 SLOPES = (
@@ -111,11 +115,16 @@ class PeriodFit:
 
     @property
     def correlation(self) -> np.ndarray | None:
-        """(R,) correlation of a group's effects in neighbouring periods; None without decay."""
+        """(R,) correlation of a group's effects in neighbouring periods; None without decay.
+
+        NaN where their variance is 0.
+        """
         fit = self.decaying
         if fit is None or not isinstance(fit.model.parameters, DecayParameters):
             return None
-        return fit.model.parameters.correlation(fit.theta)
+        parameters = fit.model.parameters
+        known = fit.theta[..., parameters.sd] > 0
+        return np.where(known, parameters.correlation(fit.theta), np.nan)
 
     @property
     def std_dev(self) -> dict[str, np.ndarray]:
@@ -176,7 +185,7 @@ def with_decay(design: Design) -> PeriodModel:
         decay=True,
         name="group",
         labels=design.group_labels,
-        colnames=design.period_labels,
+        colnames=("Intercept",) * T,
     )
     others = [term for term in random_terms(design) if term.name not in ("group", "cell")]
     model = LinearMixedModel.of(design.X, [decay, *others], design.rows)
@@ -200,6 +209,8 @@ def exposures(design: Design) -> np.ndarray:
         raise ValueError(TWO_ARMS)
     assert design.period is not None
     time: np.ndarray = sequences.exposure[design.group, design.period]
+    if (sequences.observed[:, 0] > 0).any() or (sequences.exposure[:, 0] > 0).any():
+        raise ValueError(TREATED_BEFORE)
     if time.max() < 2:
         raise ValueError(ONE_TIME)
     return time

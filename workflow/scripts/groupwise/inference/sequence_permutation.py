@@ -8,11 +8,12 @@ assignment is equally likely.
 
 The statistic is the coefficient of the arm in a regression of the cells' means on periods, blocks and
 covariates, by generalised least squares with a fixed working covariance, over its sandwich standard
-error with units as clusters. The test is exact under the sharp null of no effect on any cell whatever
-the working covariance: it must only be the same for all assignments, so it is not estimated. In it
-two cells of a unit have the correlation 1/2, halfway between comparing within periods alone (0) and
-within units alone (1). Permutations of sequences: Wang and De Gruttola (2017), Statistics in Medicine
-36, 2831; robust studentised statistics: Wu and Ding (2021), JASA 116, 1898.
+error with units as clusters. The test is exact under the sharp null of no effect on any cell, if which
+cells have rows does not depend on the assignment, whatever the working covariance: that must only be
+the same for all assignments, so it is not estimated. In it two cells of a unit have the correlation
+1/2, halfway between comparing within periods alone (0) and within units alone (1). Permutations of
+sequences: Wang and De Gruttola (2017), Statistics in Medicine 36, 2831; robust studentised statistics:
+Wu and Ding (2021), JASA 116, 1898.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class SequenceUnits:
         """The same units with arm j called places[j]."""
         s = self.sequences
         observed = np.where(s.present, places[s.observed], s.observed)
-        return replace(self, sequences=Sequences(observed, s.sequence, places[s.arms]))
+        return replace(self, sequences=replace(s, observed=observed, arms=places[s.arms]))
 
     def values(self, y: np.ndarray) -> np.ndarray:
         """Means (..., U T) of the cells, 0 in those without rows, from outcomes (..., n)."""
@@ -95,7 +96,12 @@ class SequenceUnits:
         T, s = present.shape[1], self.sequences
         units = replace(
             self,
-            sequences=Sequences(s.observed[order], s.sequence[order], s.arms),
+            sequences=replace(
+                s,
+                observed=s.observed[order],
+                sequence=s.sequence[order],
+                uncertain=s.uncertain[order],
+            ),
             block=self.block[order],
             covariates=self.covariates[order],
             cell=place[self.cell // T] * T + self.cell % T,

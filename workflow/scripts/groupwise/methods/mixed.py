@@ -126,8 +126,15 @@ def _message(name: str) -> Callable[[Sample, MixedFit, Answers], str]:
             return ""
         if isinstance(fit, RandomInterceptFit):
             return BOUNDARY_NOTES[name]
-        return f"{mixed.single(fit).message} {GENERAL_NOTES[name]}".strip()
+        return f"{_named(sample, mixed.single(fit).message)} {GENERAL_NOTES[name]}".strip()
 
+    return message
+
+
+def _named(sample: Sample, message: str) -> str:
+    """A message with the columns of the data for groups in periods, and for individuals."""
+    for name in ("cell", "individual"):
+        message = message.replace(f" by {name}", f" by {sample.level_name(name)}")
     return message
 
 
@@ -156,6 +163,10 @@ def _method(
     )
 
 
+EDGE = 1e-6
+"""A correlation this close to 0 or 1 is estimated there."""
+
+
 # ---- further models of designs with periods --------------------------------------------------------
 
 
@@ -174,11 +185,13 @@ def _joint_periods(fit: PeriodFit, L: np.ndarray, request: Request) -> JointTest
 
 def _message_periods(sample: Sample, fit: PeriodFit, answers: Answers) -> str:
     single = mixed.single(fit.fitted)
-    parts = [single.message if not single.converged or single.singular else ""]
-    if fit.correlation is not None and single.converged:
-        r = float(fit.correlation[0])
+    odd = not single.converged or single.singular
+    parts = [_named(sample, single.message) if odd else ""]
+    r = np.nan if fit.correlation is None else float(fit.correlation[0])
+    if np.isfinite(r):
+        edge = " (the boundary)" if min(r, 1 - r) < EDGE else ""
         parts.append(
-            f"Effects of one {sample.group_name} in neighbouring periods: correlation {r:.3f}."
+            f"Effects of one {sample.group_name} in neighbouring periods: correlation {r:.3f}{edge}."
         )
     return " ".join(filter(None, parts))
 

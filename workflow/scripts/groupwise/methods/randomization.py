@@ -231,8 +231,10 @@ def _answers(fit: RandomizationFit, design: Design, request: Request) -> Answers
 def _means(fit: RandomizationFit, request: Request) -> Inference:
     """Means of the arms by least squares on the units; randomisation gives them no interval."""
     design, units = fit.prepared.design, fit.prepared.units
+    if isinstance(units, SequenceUnits):  # compared within periods and units, not by means of arms
+        return Inference.missing(len(design.L_means), request.conf_level).repeated(len(fit.y))
     X, rows = units.values(design.X.T).T, design.L_means
-    X, values = X[X[:, 0] > 0], units.values(fit.y)[:, X[:, 0] > 0]  # cells without rows are 0
+    values = units.values(fit.y)
     estimate = np.linalg.lstsq(X, values.T, rcond=None)[0].T @ rows.T
     estimate = np.where(estimable(row_space(X), rows), estimate, np.nan)
     missing = Inference.missing(len(rows), request.conf_level).repeated(len(fit.y))
@@ -292,7 +294,26 @@ def _message(sample: Sample, fit: RandomizationFit, answers: Answers) -> str:
     if sample.design.kind == "mixed":
         group = role_word({"group": sample.group_name}, "group")
         sentences.append(f"{capital(article(group))} that holds one arm only is left out.")
-    return " ".join([*sentences, *_monte_carlo(tests)])
+    return " ".join([*sentences, *_approximate(fit.prepared.units), *_monte_carlo(tests)])
+
+
+def _approximate(units: Randomized) -> list[str]:
+    """Why a permutation of sequences is not exact, where it is not."""
+    if not isinstance(units, SequenceUnits):
+        return []
+    sequences, sentences = units.sequences, []
+    if sequences.go_with_rows:
+        sentences.append(
+            "Which cells have no rows goes with the sequence, and stays as it is when sequences are "
+            "permuted: the test is approximate."
+        )
+    elif sequences.uncertain.any():
+        n = int(sequences.uncertain.sum())
+        sentences.append(
+            f"The sequence of {n} of {len(sequences.sequence)} units is taken from the periods in which "
+            "they have rows: the test is approximate."
+        )
+    return sentences
 
 
 def _remarks(test: PairTest | OmnibusTest, alpha: float) -> list[str]:

@@ -44,7 +44,12 @@ from groupwise.models.lmm_likelihood import (
 )
 from groupwise.models.lmm_structure import LmmStructure
 from groupwise.models.newton import Minima, Slopes, minimise, relative_curvature
-from groupwise.models.random_terms import Parameters, RandomTerm, factor_of_covariance
+from groupwise.models.random_terms import (
+    DecayParameters,
+    Parameters,
+    RandomTerm,
+    factor_of_covariance,
+)
 from groupwise.rows import Rows
 
 STARTS = (0.05, 0.25, 1.0, 4.0)
@@ -273,6 +278,8 @@ def _search(y: Outcomes, reml: bool, near: np.ndarray | None) -> Minima:
         _try_zero(y, minima, j, reml)
     theta = factor_of_covariance(parameters, minima.x)
     theta[np.abs(theta) < INVISIBLE] = 0.0
+    if isinstance(parameters, DecayParameters):  # effects of variance 0 have no correlation
+        theta[theta[:, parameters.sd] == 0, parameters.angle] = 0.0
     changed = np.flatnonzero((theta != minima.x).any(axis=1))
     if len(changed):
         minima.x[changed] = theta[changed]

@@ -129,8 +129,8 @@ def _named(facts: Facts, periods: Mapping[str, Any], who: str) -> str:
         )
     if periods["layout"] == CROSSOVER:
         return (
-            f"This is a crossover with {count(n, 'sequence')}: {whos} change their arm more than once, or "
-            "in different directions. "
+            f"This is a crossover with {count(n, 'sequence')}: {whos} change their arm more than once, "
+            "or in different directions. "
         )
     assert periods["layout"] == PARALLEL
     return f"Every {who} is in one arm in all its periods: a parallel design, measured repeatedly. "
@@ -146,7 +146,11 @@ def sequences(facts: Facts) -> str:
         return ""
     who = "individual" if periods["bearer"] == "individual" else "group"
     rows = [
-        [str(i), *(escape(arm) for arm in each["arms"]), f"{each['n_units']:,}"]
+        [
+            str(i),
+            *("\u2013" if arm is None else escape(arm) for arm in each["arms"]),
+            f"{each['n_units']:,}",
+        ]
         for i, each in enumerate(listed, start=1)
     ]
     name = escape(facts.design["roles"]["period"])
@@ -176,8 +180,8 @@ def carried(facts: Facts) -> str:
     )
     if periods["layout"] == CROSSOVER:
         text += (
-            " An arm is taken to have no effect in later periods (no carry-over): the data cannot tell "
-            "it from the effect itself."
+            " An arm is taken to have no effect in later periods (no carry-over), which is not tested "
+            "here."
         )
     return text
 
@@ -275,7 +279,7 @@ def autocorrelation(facts: Facts) -> str:
         f"about {between}."
     )
     decay = facts.statistic("mixed_decay", "correlation of neighbouring periods")
-    if np.isfinite(decay):
+    if np.isfinite(decay) and facts.statistic("mixed_decay", "sd: group") > 0:
         text += (
             f" If the correlation of {article(group)}'s effects falls with the time between them "
             f"instead, it is {fixed(decay, 2)} from one period to the next (the method with decay)."
@@ -334,13 +338,21 @@ def left_out(facts: Facts) -> str:
     row = facts.estimates("mixed_no_periods").iloc[0]
     with_periods = facts.estimates("mixed_kenward_roger").iloc[0]
     k = decimals_for(row["std_error"])
-    if abs(row["estimate"] - with_periods["estimate"]) < CLOSE * with_periods["std_error"]:
+    apart = abs(row["estimate"] - with_periods["estimate"]) / with_periods["std_error"]
+    p = (equals_p(row["p_value"]), equals_p(with_periods["p_value"]))
+    if apart < CLOSE and abs(row["std_error"] / with_periods["std_error"] - 1) < CLOSE:
         return (
             f"Leaving the periods out changes little here: the estimate would be "
-            f"{fixed(row['estimate'], k)} ({equals_p(row['p_value'])}). Where the outcome changes over "
-            "time it may be wrong."
+            f"{fixed(row['estimate'], k)} ({p[0]}). Where the outcome changes over time it may be wrong."
+        )
+    if apart < CLOSE:
+        return (
+            "Leaving out the periods, and what members of a group share in one of them, hardly changes "
+            f"the estimate here, but its standard error: {fixed(row['std_error'], k)} in place of "
+            f"{fixed(with_periods['std_error'], k)} ({p[0]} in place of {p[1]})."
         )
     return (
-        f"An analysis that leaves the periods out takes what changes over time for an effect: "
-        f"here it would estimate {fixed(row['estimate'], k)} ({equals_p(row['p_value'])})."
+        "An analysis that leaves the periods out takes what changes over time for a part of the effect: "
+        f"here it would estimate {fixed(row['estimate'], k)} ({p[0]}) in place of "
+        f"{fixed(with_periods['estimate'], k)} ({p[1]})."
     )

@@ -75,7 +75,7 @@ def bound(value: float, decimals: int) -> str:
 
 def disagreement(facts: Facts) -> str:
     """Whether the methods agree on which comparisons are significant, and the dissenters."""
-    answering = facts.answering
+    answering = [m for m in facts.answering if m != "mixed_no_periods"]  # shown as a warning
     if len(answering) < 2:
         return "Only one method gives an answer here."
     disputed = []

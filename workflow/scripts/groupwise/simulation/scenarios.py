@@ -271,24 +271,27 @@ def _between(scenario: Scenario, design: Design, streams: Streams, size: int) ->
     y: np.ndarray = _group_effects(scenario, streams["groups"], size)[:, design.group]
     if cac == 1:
         return sd * y
-    v = streams["cells"].standard_normal((size, len(design.cell_size)))
+    v = _shaped(process, streams["cells"], (size, len(design.cell_size)))
     return np.asarray(sd * (np.sqrt(cac) * y + np.sqrt(1 - cac) * v[:, design.cell]))
 
 
 def _group_effects(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:
     """(size, G) with mean 0 and variance 1."""
     design, process = scenario.design, scenario.process
-    shape = (size, design.n_groups)
-    if process.skewed_groups:
-        u = rng.standard_exponential(shape) - 1
-    else:
-        u = _standardised_t(rng, process.group_df, shape)
+    u = _shaped(process, rng, (size, design.n_groups))
     if process.size_correlation == 0:
         return u
     z, spread = _standardised_sizes(design)
     share = process.size_correlation * spread
     informed: np.ndarray = share * z + np.sqrt(1 - share**2) * u
     return informed
+
+
+def _shaped(process: Process, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Effects with mean 0 and variance 1, in the distribution of the process."""
+    if process.skewed_groups:
+        return rng.standard_exponential(shape) - 1
+    return _standardised_t(rng, process.group_df, shape)
 
 
 def _standardised_t(rng: np.random.Generator, df: float, shape: tuple[int, int]) -> np.ndarray:
