@@ -559,3 +559,28 @@ def test_spaces_of_any_kind_are_spaces(tmp_path: Path) -> None:
     table = pupils_of_classes()
     table["note"] = "a\u00a0b\u202fc"
     assert "a b c" in described(table, tmp_path)
+
+
+def test_draft_of_a_crossover_of_persons_has_the_period(tmp_path: Path) -> None:
+    rows = [
+        (f"S{i:02}", f"Visit {visit + 1}", "AB"[(i + visit) % 2], 400 + 7 * i % 31 + visit)
+        for i in range(24)
+        for visit in range(2)
+    ]
+    table = pd.DataFrame(rows, columns=["subject", "visit", "treatment", "pef"])
+    roles = block_of(described(table, tmp_path))["datasets"]["a"]["roles"]
+    assert (roles["group"], roles["period"]) == ("subject", "visit")
+
+
+def test_draft_of_a_crossover_of_wards_has_no_patients_as_groups(tmp_path: Path) -> None:
+    """Patients are numbered anew in each ward; a ward changes its policy as a whole."""
+    draw = np.random.default_rng(3)
+    rows = [
+        (f"ICU {i + 1}", t + 1, ["liberal", "restricted"][(i + t) % 2], p, draw.normal(10, 3))
+        for i in range(10)
+        for t in range(2)
+        for p in range(1, 13)
+    ]
+    table = pd.DataFrame(rows, columns=["icu", "period", "policy", "patient", "days"]).round(1)
+    roles = block_of(described(table, tmp_path))["datasets"]["a"]["roles"]
+    assert (roles["group"], roles["period"]) == ("icu", "period")

@@ -344,7 +344,7 @@ def _whole_unit(
 ) -> Guess | None:
     """The unit whose groups all change their arm together, in place of the group; None without one."""
     period = _period(structure, treatment, group, times)
-    if period is None or not isinstance(treatment, str) or not isinstance(group, str):
+    if period is None or group is None or not isinstance(treatment, str):
         return None
     unit = whole_unit(structure, treatment, group, period, structure.repeated)
     if unit is None:

@@ -270,7 +270,7 @@ def _share_sequences(structure: Structure, treatment: str, group: Key, time: str
 
 
 def whole_unit(
-    structure: Structure, treatment: str, group: str, period: str, columns: Iterable[str]
+    structure: Structure, treatment: str, group: Key, period: str, columns: Iterable[str]
 ) -> str | None:
     """The largest unit of several groups that share their arm in every period: wards of patients.
 

@@ -104,7 +104,7 @@ HOUSE = words(
 )
 ROOM = words(
     "class classroom klasse classe clase clinician teacher lehrer lehrkraft professor prof instructor "
-    "trainer therapist therapeut doctor physician arzt nurse ward department dept abteilung "
+    "trainer therapist therapeut doctor physician arzt nurse ward icu department dept abteilung "
     "household haushalt family familie hh litter wurf brood nest plot parzelle parcelle parcela team "
     "group gruppe groupe grupo cluster cohort course kurs section tank cage kafig pen pot tray batch "
     "whole_plot mainplot transect quadrat neighborhood neighbourhood tutor mentor squad cell_id "

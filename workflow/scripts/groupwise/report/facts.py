@@ -79,10 +79,11 @@ class Facts:
 
     @property
     def assigned(self) -> str | None:
-        """The unit of randomisation, `group` or `individual`; None where it is not declared."""
+        """The unit of randomisation that was declared, or simulated; None where it is not known."""
         unit = self.design.get("assigned")
-        if unit is None and self.between and self.design.get("source", {}).get("simulated"):
-            return "group"
+        simulated = self.design.get("source", {}).get("simulated")
+        if unit is None and simulated and (self.between or self.changes):
+            return str(self.design["unit"]["unit"])
         return unit
 
     @property
