@@ -50,11 +50,15 @@ def test_logs_are_empty(finished: Project) -> None:
     assert len(list((finished.folder / "logs").rglob("*.log"))) > 2 * len(FIGURES)
 
 
+OF_PERIODS = {"exposure", "planning_periods"}
+"""Tables without rows where nothing says when a row was measured."""
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_table_has_the_columns_of_the_schema(results: Path, name: str) -> None:
     table = pd.read_csv(results / f"{name}.csv")
     assert list(table.columns) == list(tidy.TABLES[name])
-    assert len(table) > 0
+    assert len(table) > 0 or name in OF_PERIODS
     assert set(table.get("dataset", [])) <= {results.name}
 
 
