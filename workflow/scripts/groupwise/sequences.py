@@ -143,9 +143,12 @@ def completed(observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     See the module.
     """
-    arms, known = _from_neighbours(observed), (observed != NO_ROWS).all(axis=1)
-    sequences, uncertain = np.unique(observed[known], axis=0), np.zeros(len(observed), dtype=bool)
-    for u in np.flatnonzero(~known):
+    arms, complete = _from_neighbours(observed), (observed != NO_ROWS).all(axis=1)
+    sequences, uncertain = (
+        np.unique(observed[complete], axis=0),
+        np.zeros(len(observed), dtype=bool),
+    )
+    for u in np.flatnonzero(~complete):
         there = observed[u] != NO_ROWS
         fitting = sequences[(sequences[:, there] == observed[u, there]).all(axis=1)]
         if len(fitting) == 1:

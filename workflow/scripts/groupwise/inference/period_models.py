@@ -123,8 +123,8 @@ class PeriodFit:
         if fit is None or not isinstance(fit.model.parameters, DecayParameters):
             return None
         parameters = fit.model.parameters
-        known = fit.theta[..., parameters.sd] > 0
-        return np.where(known, parameters.correlation(fit.theta), np.nan)
+        varies = fit.theta[..., parameters.sd] > 0
+        return np.where(varies, parameters.correlation(fit.theta), np.nan)
 
     @property
     def std_dev(self) -> dict[str, np.ndarray]:
