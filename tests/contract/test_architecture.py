@@ -19,8 +19,8 @@ MODULES = sorted((SCRIPTS / "groupwise").rglob("*.py"))
 RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
-    {"catalogue"},
-    {"tidy", "words", "algebra", "svg", "data", "response", "rows", "sequences"},
+    {"algebra", "catalogue"},
+    {"tidy", "words", "svg", "data", "response", "rows", "sequences"},
     {"design"},
     {"models", "compression", "intake", "results", "sample"},
     {"inference"},

@@ -14,6 +14,7 @@ from groupwise import figures
 from groupwise.report import (
     calibration,
     overview,
+    periods,
     prose,
     quotable,
     sensitivity,
@@ -173,6 +174,32 @@ def test_a_treatment_that_goes_with_a_period_compares_no_individuals_of_one_grou
         in text
     )
     assert "can be compared" not in text
+
+
+@pytest.mark.parametrize(
+    ("individual", "n_individuals", "said"),
+    [
+        (None, None, "Nothing says who was measured again"),
+        ("patient", 144, "Each patient was measured once."),
+        ("clinic", 9, None),
+    ],
+)
+def test_who_was_measured_again(
+    individual: str | None, n_individuals: int | None, said: str | None
+) -> None:
+    roles = facts("stepped_wedge").design["roles"] | {"individual": individual}
+    known = facts("stepped_wedge", roles=roles, n_individuals=n_individuals)
+    assert known.design["n_obs"] == 144 and known.design["n_groups"] == 9
+    text = periods.layout(known)
+    assert "measured" not in text if said is None else said in text
+
+
+def test_effects_that_seem_to_change_do_so_by_a_p_value() -> None:
+    known = facts_of("stepped_wedge")
+    p = known.statistic("mixed_exposure", "equal_effects_p")
+    text = periods.exposure(known)
+    assert ("seems to change with the time" in text) == (p < 0.05)
+    assert ("do not show that the effect changes" in text) == (p >= 0.05)
 
 
 def test_individuals_who_were_assigned_are_not_their_measurements() -> None:

@@ -8,6 +8,7 @@ import pytest
 from experiments import analyse
 
 from groupwise.catalogue.methods import NAMES, costs
+from groupwise.methods import concerning
 from groupwise.rows import KINDS
 from groupwise.simulation.grid import (
     LECTURE,
@@ -59,7 +60,7 @@ def test_the_lectures_cell_is_what_simulating_and_analysing_gives() -> None:
         drawn = outcomes(scenario, 0, 500, groups=5)
         y = np.concatenate([each.y[KINDS] for each in drawn])
         design = scenario.forms.design[KINDS]
-        fast = [name for name, (cost, _) in costs().items() if cost == "fast"]
+        fast = concerning(design, [name for name, (cost, _) in costs().items() if cost == "fast"])
         answers = analyse(design, y, methods=fast, effects=scenario.effects, request=work.request)
         effect = float(scenario.effects.max())
         for method, each in answers.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from groupwise.algebra import Bordered
+from groupwise.algebra import Bordered, autoregressive
 
 
 @pytest.mark.parametrize(("b", "r"), [(0, 1), (0, 3), (1, 1), (4, 2), (7, 5)])
@@ -30,3 +30,11 @@ def test_bordered_matrices_are_inverted_as_the_full_ones(b: int, r: int) -> None
         np.testing.assert_allclose(
             by_row[:, i], inverse[:, which][:, :, which], rtol=1e-11, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("r", [0.0, 0.6, 1.0])
+def test_autoregressive_series_have_the_powers_of_r_as_correlations(r: float) -> None:
+    """The series are linear in the normal numbers: their covariance is known without any draw."""
+    weights = autoregressive(np.eye(5), r).T
+    apart = np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
+    np.testing.assert_allclose(weights @ weights.T, r**apart, atol=1e-14)

@@ -432,15 +432,15 @@ PERIODS = [
     Mistake(
         "without an order",
         "roles.period: the order of the periods 'Autumn', 'Monsoon', 'Spring', 'Summer', ... cannot be "
-        "told from their labels; list them in order, as `periods: [Autumn, Monsoon, Spring, Summer, "
-        "Winter]`.",
+        "told from their labels; put these in order of time: `periods: [Autumn, Monsoon, Spring, "
+        "Summer, Winter]`.",
         in_months(stepwise, lambda when: SEASONS[when]),
         MONTH,
     ),
     Mistake(
         "days or months first",
         "roles.period: the order of the periods '01/02/2020', '01/04/2020', '02/01/2020', '03/01/2020', "
-        "... cannot be told from their labels; list them in order, as `periods: ['01/02/2020', "
+        "... cannot be told from their labels; put these in order of time: `periods: ['01/02/2020', "
         "'01/04/2020', '02/01/2020', '03/01/2020', '04/03/2020']`.",
         in_months(
             stepwise,

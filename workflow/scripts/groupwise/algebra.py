@@ -1,4 +1,4 @@
-"""Linear algebra of rank-deficient models: rank, aliased columns, estimable combinations."""
+"""Linear algebra of rank-deficient models, sums, inverses of many matrices, autoregressive series."""
 
 from __future__ import annotations
 
@@ -109,6 +109,14 @@ def sweep(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         A[:, :, k] = -column / pivot[:, None]
         A[:, k, k] = 1 / pivot
     return A, pivots
+
+
+def autoregressive(z: np.ndarray, r: float) -> np.ndarray:
+    """Series (..., T) with variance 1 and autocorrelation r, from standard normal z (..., T)."""
+    series = np.array(z)
+    for t in range(1, series.shape[-1]):
+        series[..., t] = r * series[..., t - 1] + np.sqrt(1 - r**2) * series[..., t]
+    return series
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import pandas as pd
 
 from groupwise.data import prepare, suspect
 from groupwise.data.codes import Codes
-from groupwise.data.errors import InputError, nearest
+from groupwise.data.errors import InputError
 from groupwise.data.labels import labels, relabelled
 from groupwise.data.losses import Losses, check_losses
-from groupwise.data.period_order import ordered_periods
+from groupwise.data.period_order import labels_of, ordered_periods
 from groupwise.data.undeclared import check_undeclared
 from groupwise.data.validate import (
     Roles,
@@ -189,14 +189,8 @@ def _untreated(table: pd.DataFrame, roles: Roles, periods: Sequence[object]) -> 
     """Which rows are from before the treatment."""
     assert roles.period is not None
     labelled = list(table[roles.period].cat.categories)
-    early = []
-    for each in periods:
-        label = matching(each, labelled)
-        if label is None:
-            problem = f"no row has the period '{each}'"
-            raise InputError("untreated_periods", problem, nearest(str(each), labelled))
-        early.append(label)
-    if len(set(early)) == len(labelled):
+    early = labels_of("untreated_periods", periods, labelled)
+    if len(early) == len(labelled):
         problem = "every period is listed, so no row would have a treatment"
         raise InputError("untreated_periods", problem, "list those before the treatment only")
     before = table[roles.period].isin(early)

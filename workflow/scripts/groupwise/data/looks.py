@@ -141,9 +141,7 @@ def _larger_unit(structure: Structure, roles: Roles, others: list[str]) -> str |
     if period is None or structure.follows(group, roles.treatment):
         return None
     blocks = [] if roles.block is None else [roles.block]
-    parts = dict(roles.parts).get(
-        group, ()
-    )  # of an identifier, such as a clinic and a number in it
+    parts = dict(roles.parts).get(group, ())  # columns of which the group is put together
     unit = whole_unit(structure, roles.treatment, group, period, [*blocks, *parts, *others])
     if unit is None:
         return None

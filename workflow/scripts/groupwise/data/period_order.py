@@ -64,7 +64,7 @@ def ordered_periods(labels: Sequence[str], levels: Sequence[object] | None = Non
         if keys is not None and len(set(keys)) == len(labels):
             return [label for _, label in sorted(zip(keys, labels, strict=True))]
     problem = f"the order of the periods {_some(labels)} cannot be told from their labels"
-    fix = f"list them in order, as `periods: {in_yaml(sorted(labels, key=natural))}`"
+    fix = f"put these in order of time: `periods: {in_yaml(sorted(labels, key=natural))}`"
     raise InputError("roles.period", problem, fix)
 
 
@@ -72,16 +72,28 @@ def _some(labels: Sequence[str]) -> str:
     return ", ".join(f"'{each}'" for each in labels[:4]) + (", ..." if len(labels) > 4 else "")
 
 
-def _listed(labels: Sequence[str], levels: Sequence[object]) -> list[str]:
-    listed = []
-    for level in levels:
-        label = matching(level, labels)
+def labels_of(key: str, periods: Sequence[object], labels: Sequence[str]) -> list[str]:
+    """The label of each of the `periods` that a setting lists.
+
+    Raises
+    ------
+    InputError
+        For a period that no label stands for, and for one that is listed twice.
+    """
+    listed: list[str] = []
+    for period in periods:
+        label = matching(period, labels)
         if label is None:
-            problem = f"no row has the period '{level}'"
-            raise InputError("periods", problem, nearest(str(level), labels))
+            problem = f"no row has the period '{period}'"
+            raise InputError(key, problem, nearest(str(period), labels))
         if label in listed:
-            raise InputError("periods", f"'{label}' is listed twice", "list each period once")
+            raise InputError(key, f"'{label}' is listed twice", "list each period once")
         listed.append(label)
+    return listed
+
+
+def _listed(labels: Sequence[str], levels: Sequence[object]) -> list[str]:
+    listed = labels_of("periods", levels, labels)
     for label in labels:
         if label not in listed:
             problem = f"the data have a period '{label}' that is not listed"

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from groupwise.algebra import autoregressive
 from groupwise.data.errors import InputError, dotted, nearest
 from groupwise.data.simulated_sequences import (
     UNMEASURED,
@@ -196,13 +197,12 @@ def truth(recipe: Recipe, contrasts: Sequence[tuple[str, str]]) -> dict[str, Any
 
 def _group_effects(recipe: Recipe, rng: np.random.Generator, arm: np.ndarray) -> np.ndarray:
     """(G, T) effects of groups in periods, those included by which effects of arms vary."""
-    u = np.repeat(rng.standard_normal((len(arm), 1)), arm.shape[1], axis=1)
+    u = rng.standard_normal((len(arm), 1))
     deviation = _effect_deviations(recipe, rng, arm)
     if recipe.cac < 1:
         v = rng.standard_normal(arm.shape)
         if recipe.decay:
-            for t in range(1, arm.shape[1]):
-                u[:, t] = recipe.cac * u[:, t - 1] + np.sqrt(1 - recipe.cac**2) * v[:, t]
+            u = autoregressive(np.concatenate([u, v[:, 1:]], axis=1), recipe.cac)
         else:
             u = np.sqrt(recipe.cac) * u + np.sqrt(1 - recipe.cac) * v
     effects: np.ndarray = recipe.sd_group * u + recipe.sd_effect * deviation

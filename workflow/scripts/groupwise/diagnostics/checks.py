@@ -183,7 +183,7 @@ def constant_effect(tables: Mapping[str, pd.DataFrame]) -> Check:
         f"{fixed(constant['estimate'], k)}"
     )
     if p_value < LEVEL:
-        message = f"The effect changes with the time since it began: {both}."
+        message = f"The effect seems to change with the time since it began: {both}."
         return Check(f, p_value, "look", message)
     return Check(
         f, p_value, "ok", f"The data do not show that the effect changes with time: {both}."

@@ -48,12 +48,12 @@ def kenward_roger(fit: Fit, L: np.ndarray, conf_level: float) -> Inference:
 
 def satterthwaite_df(at: Information) -> np.ndarray:
     """Degrees of freedom (..., k) of each combination."""
-    return _df(at.vcov, _in_theta(at), at.observed_inverse)
+    return df_of_variances(at.vcov, _in_theta(at), at.observed_inverse)
 
 
 def kenward_roger_df(at: Information) -> np.ndarray:
     """Degrees of freedom (..., k) of each combination: pbkrtest's Lb_ddf of single rows."""
-    return _df(at.vcov, _with_scale(at.slopes, at.vcov), at.expected_inverse)
+    return df_of_variances(at.vcov, _with_scale(at.slopes, at.vcov), at.expected_inverse)
 
 
 def adjusted_vcov(at: Information) -> np.ndarray:
@@ -74,8 +74,17 @@ def _with_scale(slopes: np.ndarray, vcov: np.ndarray) -> np.ndarray:
     return np.concatenate([slopes, vcov[..., None, :, :]], axis=-3)
 
 
-def _df(vcov: np.ndarray, slopes: np.ndarray, half_covariance: np.ndarray) -> np.ndarray:
-    """2 v^2 / var(v) for the diagonal v of `vcov`; the covariance of the parameters is twice half."""
+def df_of_variances(
+    vcov: np.ndarray, slopes: np.ndarray, half_covariance: np.ndarray
+) -> np.ndarray:
+    """Satterthwaite's df 2 v^2 / var(v), shape (..., k), of the variances v on the diagonal of `vcov`.
+
+    Parameters
+    ----------
+    vcov : (..., k, k) of k combinations
+    slopes : (..., r, k, k) derivatives of `vcov` in r parameters
+    half_covariance : (..., r, r) half the covariance of their estimates
+    """
     v = np.diagonal(vcov, axis1=-2, axis2=-1)
     slope = np.diagonal(slopes, axis1=-2, axis2=-1)
     with np.errstate(divide="ignore", invalid="ignore"):

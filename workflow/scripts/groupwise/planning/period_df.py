@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from groupwise.inference.small_sample import df_of_variances
+from groupwise.models.information import inverse
 from groupwise.planning.periods import NOT_MEASURED, PeriodPlan
 
 
@@ -42,11 +44,7 @@ def model_df(plan: PeriodPlan) -> float:
     CA = C @ A
     reml = traces - 2 * np.einsum("ab,ijba->ij", C, B) + np.einsum("iab,jba->ij", CA, CA)
     slopes = np.einsum("a,iab,b->i", C[-1], A, C[-1])
-    # In units of the derivatives: a variance may be tiny beside another.
-    unit = np.sqrt(np.maximum(np.diag(reml), np.finfo(float).tiny))
-    scaled = np.linalg.pinv(reml / np.outer(unit, unit) / 2, rcond=1e-9, hermitian=True)
-    uncertainty = float((slopes / unit) @ scaled @ (slopes / unit))
-    return 2 * plan.variance**2 / uncertainty
+    return df_of_variances(np.array([[plan.variance]]), slopes[:, None, None], inverse(reml)).item()
 
 
 def _derivatives(plan: PeriodPlan) -> list[np.ndarray]:

@@ -23,12 +23,10 @@ from groupwise.sequences import (
 from groupwise.words import article, count, decimals_for, equals_p, fixed, listing, plural
 
 COHORTS = {
-    CROSS_SECTIONAL: "Nothing says who was measured again: {rows} of two periods count as different.",
-    GROUPS: "",
     CLOSED: "The same {whos} were measured in all periods, but for few (a closed cohort).",
     OPEN: "Some {whos} were measured in several periods, others in one (an open cohort).",
 }
-"""Whether individuals were measured again, by the names in design.json."""
+"""Who was measured again, by the names in design.json."""
 
 CLOSE = 0.25
 """Estimates that differ by less than this share of a standard error are close."""
@@ -95,11 +93,22 @@ def layout(facts: Facts) -> str:
     text = f"There are {count(T, 'period')} ({_span(facts, periods['labels'])}). "
     if periods["layout"] is not None:
         text += _named(facts, periods, who)
-    if COHORTS[periods["cohort"]]:
-        words = {"who": escape(facts.role("individual")), "rows": facts.rows}
-        words["whos"] = plural(words["who"])
-        text += COHORTS[periods["cohort"]].format(**words) + " "
-    return text
+    return text + _measured_again(facts, periods["cohort"])
+
+
+def _measured_again(facts: Facts, cohort: str) -> str:
+    """Whether individuals were measured again; empty where the groups are the individuals."""
+    who, rows = escape(facts.role("individual")), facts.rows
+    if cohort in COHORTS:
+        return COHORTS[cohort].format(whos=plural(who)) + " "
+    if cohort == GROUPS:
+        return ""
+    assert cohort == CROSS_SECTIONAL
+    if facts.design["roles"]["individual"] is None:
+        return f"Nothing says who was measured again: {rows} of two periods count as different. "
+    if facts.design["n_individuals"] == facts.design["n_obs"]:
+        return f"Each {who} was measured once. "
+    return ""
 
 
 def _span(facts: Facts, labels: list[str]) -> str:
@@ -306,9 +315,10 @@ def exposure(facts: Facts) -> str:
         return both
     if p < facts.alpha:
         return (
-            f"{both} **The effect changes with the time since it began** ({equals_p(p)}), and then a "
-            "constant effect is a weighted mean of the effects at all exposure times, with weights that "
-            "may be negative [@kenny2022]: report the average, or the effects by exposure time."
+            f"{both} **The effect seems to change with the time since it began** ({equals_p(p)}). If "
+            "it does, a constant effect is a weighted mean of the effects at all exposure times, with "
+            "weights that may be negative [@kenny2022]: report the average, or the effects by exposure "
+            "time."
         )
     return (
         f"{both} The data do not show that the effect changes with exposure time ({equals_p(p)})."
@@ -352,7 +362,8 @@ def left_out(facts: Facts) -> str:
             f"{fixed(with_periods['std_error'], k)} ({p[0]} in place of {p[1]})."
         )
     return (
-        "An analysis that leaves the periods out takes what changes over time for a part of the effect: "
-        f"here it would estimate {fixed(row['estimate'], k)} ({p[0]}) in place of "
-        f"{fixed(with_periods['estimate'], k)} ({p[1]})."
+        "An analysis that leaves the periods out, and what members of a group share in one of them, "
+        f"would estimate {fixed(row['estimate'], k)} ({p[0]}) in place of "
+        f"{fixed(with_periods['estimate'], k)} ({p[1]}): it cannot tell the effect from what changes "
+        "over time."
     )

@@ -20,7 +20,7 @@ from zlib import crc32
 
 import numpy as np
 
-from groupwise.algebra import chi_squared, pairwise_differences
+from groupwise.algebra import autoregressive, chi_squared, pairwise_differences
 from groupwise.compression import DesignForms
 from groupwise.design import Design
 from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
@@ -262,11 +262,8 @@ def _between(scenario: Scenario, design: Design, streams: Streams, size: int) ->
     sd = np.sqrt(background.variance * scenario.icc)
     cac = background.cac if process.cac is None else process.cac
     if process.decay and design.period is not None:
-        T = design.n_periods
-        u = streams["cells"].standard_normal((size, len(design.group_labels), T))
-        for t in range(1, T):
-            r = background.decay
-            u[..., t] = r * u[..., t - 1] + np.sqrt(1 - r**2) * u[..., t]
+        shape = (size, len(design.group_labels), design.n_periods)
+        u = autoregressive(streams["cells"].standard_normal(shape), background.decay)
         return np.asarray(sd * u[:, design.group, design.period])
     y: np.ndarray = _group_effects(scenario, streams["groups"], size)[:, design.group]
     if cac == 1:

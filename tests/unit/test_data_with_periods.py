@@ -621,12 +621,13 @@ def test_treatment_that_began_already_is_not_untreated(tmp_path: Path) -> None:
     ("listed", "said"),
     [
         ([9], "untreated_periods: no row has the period '9'; there are: 1, 2, 3, 4."),
+        ([1, "1"], "untreated_periods: '1' is listed twice; list each period once."),
         ([1, 2, 3, 4], "untreated_periods: every period is listed, so no row would have a treatment; "
             "list those before the treatment only."),
     ],
 )  # fmt: skip
 def test_untreated_periods_are_some_of_the_periods(
-    tmp_path: Path, listed: list[int], said: str
+    tmp_path: Path, listed: list[object], said: str
 ) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, parallel(), untreated_periods=listed)
