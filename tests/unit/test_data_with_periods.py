@@ -44,7 +44,8 @@ ORDERS = [
     ["2020-01-01 23:00:00", "2020-01-02 08:30:00", "2020-01-02 08:30:01"],
     ["2020-01-01T08:30:00", "2020-01-01T23:00:00"],
     ["2020-01-01 08:30", "2020-01-01 23:00"],
-    ["January", "February", "march", "APR", "Sept."],
+    ["January", "march", "APR", "July", "Sept."],
+    ["Mar", "Jun", "Sep", "Dec"],
     ["T1", "t2", "T12"],
     ["week 2", "week 10"],
     ["2 weeks", "1 week"][::-1],
@@ -71,6 +72,7 @@ def test_days_and_months_that_may_be_exchanged_are_no_matter_if_the_order_is_one
 
 
 UNCLEAR = [
+    ["October", "November", "January", "February"],  # one year, or two
     ["01/02/2020", "02/01/2020"],  # January 2nd and February 1st, or the other way round
     ["01/02/20", "02/01/20"],
     ["Spring", "Summer", "Autumn"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,39 @@ def test_adjusting_for_time_does_not_make_rows_assigned() -> None:
     assert found.assigned_with == "period" and "in place of the covariate" in found.alerts[0]
     with pytest.raises(InputError, match="individuals were not assigned; write `period: period` "):
         look(stepped_wedge(), roles, "individual")
+
+
+def by_the_day(*, numbers: bool = False, one_by_one: bool = False) -> pd.DataFrame:
+    """Wards that change their arm on one day, with one row to a day; or rows assigned one by one."""
+    ward, day = np.repeat(np.arange(10), 60), np.tile(np.arange(0, 360, 6), 10)
+    on = RNG.permutation(600) % 2 if one_by_one else (day > 60 + 25 * ward).astype(int)
+    dates = day if numbers else pd.Timestamp("2024-01-03") + pd.to_timedelta(day, unit="D")
+    written = dates if numbers else dates.strftime("%Y-%m-%d")
+    columns = {"ward": ward, "day": written, "on": on, "y": RNG.normal(size=600)}
+    return pd.DataFrame(columns).sample(frac=1, random_state=3).reset_index(drop=True)
+
+
+WARDS = Roles("y", "on", "ward")
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+def test_arms_that_follow_each_other_in_time_are_told(numbers: bool) -> None:
+    table = by_the_day(numbers=numbers)
+    (alert,) = look(table, WARDS).alerts
+    assert alert.startswith(
+        "In order of 'day' a 'ward' has one arm after the other: the arm changes "
+    )
+    assert " 10 times, and would about 2" in alert
+    assert not look(table, WARDS, "individual").alerts
+    assert not look(by_the_day(numbers=numbers, one_by_one=True), WARDS).alerts
+
+
+def test_the_column_of_months_that_is_asked_for_settles_it() -> None:
+    table = by_the_day()
+    table = table.assign(month=table["day"].str[:7])
+    table = table[table.groupby(["ward", "month"])["on"].transform("nunique") == 1]
+    assert look(table, WARDS).assigned_with == "month"
+    assert not look(table, replace(WARDS, period="month")).alerts
 
 
 def test_a_second_group_of_times_does_not_settle_it() -> None:

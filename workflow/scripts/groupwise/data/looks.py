@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 
 from groupwise.data import suspect
+from groupwise.data import vocabulary as say
 from groupwise.data.errors import InputError
 from groupwise.data.labels import labels
+from groupwise.data.period_order import moments
 from groupwise.data.prepare import baseline_name
 from groupwise.data.repeats import before, measured_before_treatment, restarted, whole_unit
 from groupwise.data.structure import Key, Structure
-from groupwise.data.units import is_time, rank
+from groupwise.data.units import DATE, is_time, rank
 from groupwise.data.validate import Roles
 from groupwise.data.values import as_plain, in_yaml
+from groupwise.data.vocabulary import says
 
 SHARED = 1.3
 """With so many rows to an id on average, ids are shared."""
@@ -24,6 +27,8 @@ STRAY, STRAY_GROUPS = 0.02, 0.2
 """So small a share of rows, in so small a share of groups, may be in the wrong arm by an error."""
 EVIDENCE = 10
 """So many rows must agree with another one in their arm, if that is to be no play of chance."""
+FEW_CHANGES = 0.4
+"""Arms that change over time less than this share of what chance gives were not drawn row by row."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,9 @@ def look(
         alerts.append(partly)
     elif assigned is None and (larger := _larger_unit(structure, roles, others)):
         alerts.append(larger)
+    elif assigned is None and (runs := _in_runs(structure, roles, [*roles.covariates, *others])):
+        goes_with, alert = runs
+        alerts.append(alert)
     elif exchanged := _exchanged(structure, roles):
         alerts.append(exchanged)
     elif outer := restarts_in(structure, roles.group, others):
@@ -154,6 +162,65 @@ def _larger_unit(structure: Structure, roles: Roles, others: list[str]) -> str |
         f"whole, every p-value here is too small: write {written}; if each '{group}' was assigned by "
         "itself, write `assigned: sequence`."
     )
+
+
+def _in_runs(structure: Structure, roles: Roles, columns: Iterable[str]) -> tuple[str, str] | None:
+    """A time in the order of which groups have one arm after the other, and an alert of it.
+
+    The time of a row is not that of many others, as it is in a period.
+    """
+    group, arm = roles.group, roles.treatment
+    if roles.period is not None or structure.follows(group, arm):
+        return None
+    for column in columns:
+        place = _places(structure, group, column)
+        if place is None:
+            continue
+        changes, by_chance = _changes(structure, roles, place)
+        if by_chance >= EVIDENCE and changes <= FEW_CHANGES * by_chance:
+            return column, (
+                f"In order of '{column}' a '{group}' has one arm after the other: the arm changes "
+                f"{changes:,} times, and would about {by_chance:,.0f} times if rows had been "
+                "assigned one by one. What changes over time counts as an effect here: add a column "
+                "to the file that says in which week, month or wave a row was measured, and name it "
+                "as `period` under `roles`; if rows were assigned one by one, write "
+                "`assigned: individual`."
+            )
+    return None
+
+
+def _changes(structure: Structure, roles: Roles, place: np.ndarray) -> tuple[int, float]:
+    """How often the arm changes from row to row of a group in order of places, and would by chance."""
+    g, a = structure.codes(roles.group), structure.codes(roles.treatment)
+    rows = np.lexsort((place, g))
+    rows = rows[(g[rows] >= 0) & (a[rows] >= 0) & (place[rows] >= 0)]
+    changes = (np.diff(g[rows]) == 0) & (np.diff(a[rows]) != 0)
+    counts = np.zeros((structure.n_levels(roles.group), structure.n_levels(roles.treatment)))
+    np.add.at(counts, (g[rows], a[rows]), 1)
+    size = counts.sum(axis=1)
+    by_chance = size - (counts**2).sum(axis=1) / np.maximum(size, 1)
+    return int(changes.sum()), float(by_chance.sum())
+
+
+def _places(structure: Structure, group: str, column: str) -> np.ndarray | None:
+    """The place in time of each row, -1 where missing; None if a column is no time of single rows."""
+    profiled = structure.columns[column]
+    dated = all(DATE.fullmatch(each) for each in profiled.examples) and profiled.examples
+    named = says(column, say.TIME) and not says(column, say.TREATMENT | say.OUTCOME | say.TRAIT)
+    if (
+        not (dated or named)
+        or rank(column)
+        or structure.n_levels((group, column)) < len(structure.table) / 2
+    ):
+        return None
+    found = labels(structure.table[column]).cat
+    keys = moments(list(found.categories))
+    if keys is None:
+        return None
+    order = np.empty(len(keys) + 1, dtype=int)
+    order[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+    order[-1] = -1
+    return order[found.codes.to_numpy()]
 
 
 def _exchanged(structure: Structure, roles: Roles) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from groupwise.data import vocabulary as say
 from groupwise.data.errors import InputError, nearest
@@ -66,6 +67,11 @@ def ordered_periods(labels: Sequence[str], levels: Sequence[object] | None = Non
     problem = f"the order of the periods {_some(labels)} cannot be told from their labels"
     fix = f"put these in order of time: `periods: {in_yaml(sorted(labels, key=natural))}`"
     raise InputError("roles.period", problem, fix)
+
+
+def moments(labels: Sequence[str]) -> list[tuple[float, ...]] | None:
+    """What numbers and dates sort by; None for other labels."""
+    return next((keys for order in (_numbers, _dates) if (keys := order(labels))), None)
 
 
 def _some(labels: Sequence[str]) -> str:
@@ -143,6 +149,7 @@ def _quarters(labels: Sequence[str]) -> Keys:
 
 
 def _months(labels: Sequence[str]) -> Keys:
+    """Months of one year; None where a longer gap than that at its end may be where they begin."""
     places: list[tuple[float, ...]] = []
     for label in labels:
         text = label.strip().casefold().removesuffix(".")
@@ -150,7 +157,9 @@ def _months(labels: Sequence[str]) -> Keys:
         if len(fits) != 1:
             return None
         places.append((float(fits[0]),))
-    return places
+    order = sorted(place for (place,) in places)
+    gaps = [later - earlier for earlier, later in pairwise(order)]
+    return places if max(gaps, default=0) <= order[0] + len(MONTHS) - order[-1] else None
 
 
 def _numbered(labels: Sequence[str]) -> Keys:
