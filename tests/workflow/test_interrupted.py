@@ -24,8 +24,9 @@ PATIENCE = 300.0  # seconds
 @contextlib.contextmanager
 def started(project: Project, seen: str, target: str) -> Iterator[subprocess.Popen[bytes]]:
     """A run under way, as soon as a file of this pattern appears; it ends with the block."""
+    # At a lower priority, so that on a busy machine the file is seen before the run has gone on.
     process = subprocess.Popen(
-        project.make_command(target),
+        ["nice", "-n", "10", *project.make_command(target)],
         cwd=project.folder,
         env=project.environment(),
         stdout=subprocess.DEVNULL,
