@@ -21,17 +21,22 @@ LOCK = ".snakemake/locks/*"
 PATIENCE = 300.0  # seconds
 
 
+def _heed_interrupts() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def started(project: Project, seen: str, target: str) -> Iterator[subprocess.Popen[bytes]]:
     """A run under way, as soon as a file of this pattern appears; it ends with the block."""
-    # At a lower priority, so that on a busy machine the file is seen before the run has gone on.
     process = subprocess.Popen(
-        ["nice", "-n", "10", *project.make_command(target)],
+        project.make_command(target),
         cwd=project.folder,
         env=project.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=_heed_interrupts,
     )
     try:
         end = time.monotonic() + PATIENCE
