@@ -213,14 +213,14 @@ def _places(structure: Structure, group: str, column: str) -> np.ndarray | None:
         or structure.n_levels((group, column)) < len(structure.table) / 2
     ):
         return None
-    found = labels(structure.table[column]).cat
-    keys = moments(list(found.categories))
+    labelled = labels(structure.table[column]).cat
+    keys = moments(list(labelled.categories))
     if keys is None:
         return None
     order = np.empty(len(keys) + 1, dtype=int)
     order[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
     order[-1] = -1
-    return order[found.codes.to_numpy()]
+    return order[labelled.codes.to_numpy()]
 
 
 def _exchanged(structure: Structure, roles: Roles) -> str | None:
