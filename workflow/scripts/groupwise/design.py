@@ -15,6 +15,7 @@ from groupwise.algebra import independent_columns, pivoted_rank, sum_by
 from groupwise.data.errors import InputError
 from groupwise.data.labels import combined, labels
 from groupwise.data.validate import Roles
+from groupwise.response import CONTINUOUS, Response
 from groupwise.rows import Rows
 from groupwise.sequences import PARALLEL, Sequences, cohort, written
 
@@ -74,6 +75,9 @@ class Design:
     assigned
         What chance assigned to arms, as the configuration has it: individual, group, group_period,
         sequence; None where nothing says so.
+    response : what outcomes are, and the scale of effects
+    exposure : (n,)
+        Time at risk, or another measure of the opportunity for events; None where it is 1 for all.
     L_means : (J, p)
         Reference grid: numeric covariates at their mean, blocks and categories equally weighted.
     """
@@ -102,6 +106,8 @@ class Design:
     aliased: tuple[str, ...] = ()
     assigned_with: str | None = None
     assigned: str | None = None
+    response: Response = CONTINUOUS
+    exposure: np.ndarray | None = None
 
     @property
     def n_obs(self) -> int:
@@ -256,6 +262,10 @@ class Design:
         """Means (..., G) over the members of each group of values (..., n)."""
         return sum_by(values * self.rows.ones, self.group, len(self.group_labels)) / self.group_size
 
+    def measured(self, y: np.ndarray) -> np.ndarray:
+        """Outcomes (..., n) as methods for means take them: events are divided by their exposure."""
+        return y if self.exposure is None else y / self.exposure
+
     def columns(self, *roles: str) -> np.ndarray:
         """Indices of the columns of X that play one of these roles."""
         return np.flatnonzero(np.isin(self.role, roles))
@@ -270,6 +280,7 @@ def make_design(
     rank_deficient: str = "error",
     assigned_with: str | None = None,
     assigned: str | None = None,
+    response: Response = CONTINUOUS,
 ) -> Design:
     """The design of an ingested table (see `data.ingest`); its columns must be complete.
 
@@ -281,7 +292,7 @@ def make_design(
         True (or "unstructured") or "diagonal": groups differ in the effect of the treatment.
     rank_deficient
         `error` refuses terms that others already say; `drop` leaves them out, the later first.
-    assigned_with, assigned
+    assigned_with, assigned, response
         See `Design`.
 
     Raises
@@ -330,22 +341,28 @@ def make_design(
         aliased=tuple(np.array(terms, dtype=object)[~kept]),
         assigned_with=assigned_with,
         assigned=assigned,
+        response=response,
     )
     _check_slopes(design)
     return design
 
 
 def _other_groupings(table: pd.DataFrame, roles: Roles) -> dict[str, Any]:
-    """Codes and labels of the second group, the period and individuals, as fields of `Design`."""
+    """Second group, period and individuals, codes and labels, and exposure, as fields of `Design`."""
     groupings = {
         "second": _codes_if_any(table, roles.second_group),
         "period": _periods(table, roles),
         "individual": _individuals(table, roles),
     }
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {"exposure": _exposure(table, roles)}
     for name, (codes, labelled) in groupings.items():
         fields |= {name: codes, f"{name}_labels": labelled}
     return fields
+
+
+def _exposure(table: pd.DataFrame, roles: Roles) -> np.ndarray | None:
+    """Time at risk (n,), where the table has it."""
+    return None if roles.exposure is None else table[roles.exposure].to_numpy(dtype=float)
 
 
 def _periods(table: pd.DataFrame, roles: Roles) -> tuple[np.ndarray | None, tuple[str, ...]]:

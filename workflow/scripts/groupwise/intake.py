@@ -117,6 +117,7 @@ def _listed_roles(roles: Roles) -> dict[str, Any]:
         "treatment": roles.treatment,
         "group": roles.group,
         "individual": roles.individual,
+        "exposure": roles.exposure,
         "parts": {name: list(columns) for name, columns in roles.parts},
     }
 

@@ -1,8 +1,18 @@
-"""What an outcome is: its family, and the scale on which the effect of a treatment is told."""
+"""What an outcome is: its family, and the scale on which effects of a treatment are reported."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+FAMILIES = ("continuous", "binary", "count")
+SCALES = ("difference", "ratio", "odds_ratio")
+
+SCALES_OF = {
+    "continuous": ("difference",),
+    "binary": ("difference", "ratio", "odds_ratio"),
+    "count": ("ratio", "difference"),
+}
+"""Scales of effects by family; the first is taken where none is asked for."""
 
 
 @dataclass(frozen=True)
@@ -11,14 +21,30 @@ class Response:
 
     Attributes
     ----------
-    family : `continuous`
+    family
+        `continuous`; `binary`, 1 where the event happened and 0 where not; `count`, a number of events.
     scale
-        What an effect is: `difference` of means, in units of the outcome. It stands in every table
-        of effects.
+        What an effect is: `difference` of means, risks or rates; `ratio` of risks or rates;
+        `odds_ratio`. It stands in every table of effects.
     """
 
     family: str
     scale: str
+
+    @property
+    def has_events(self) -> bool:
+        """Whether the outcome counts events."""
+        return self.family != "continuous"
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether effects are ratios: of these, standard errors and statistics are of the logarithm."""
+        return self.scale != "difference"
+
+    @property
+    def link(self) -> str:
+        """The function of a mean in which effects are differences: `identity`, `log` or `logit`."""
+        return {"difference": "identity", "ratio": "log", "odds_ratio": "logit"}[self.scale]
 
 
 CONTINUOUS = Response("continuous", "difference")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-INDIVIDUALS, GROUPS, KINDS = "individuals", "groups", "kinds"
+INDIVIDUALS, GROUPS, KINDS, EVENTS = "individuals", "groups", "kinds", "events"
 """Forms of a design by what they keep of outcomes: all; the sums of groups, and what is like them
-(`compression.Compression`); of groups that are alike their mean and spread (`compression.Kinds`)."""
+(`compression.Compression`); of groups that are alike their mean and spread (`compression.Kinds`);
+numbers of events of individuals who are alike (`models.event_rows`)."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Rows:
     frequency : (m,)
         A row may stand for those of several groups. X and outcomes are then multiplied by the root
         of their number, so that squares and products count each group; `ones` are of one group.
+    trials : (m,)
+        Individuals of whom a row has the number of events; None where rows are nothing of the kind.
     remainder
         The last row holds the length of what is in no other: X and `ones` are 0 there, and its square
         has so many degrees of freedom. 0 where there is no such row.
@@ -35,11 +38,18 @@ class Rows:
     n_obs: int
     frequency: np.ndarray
     remainder: int = 0
+    trials: np.ndarray | None = None
 
     @classmethod
     def individuals(cls, n: int) -> Rows:
         """n rows that are n individuals."""
         return cls(np.ones(n), n, np.ones(n))
+
+    @classmethod
+    def events(cls, trials: np.ndarray) -> Rows:
+        """Rows that are numbers of events of so many individuals, (m,)."""
+        ones = np.sqrt(trials)  # of a row's mean, times the root of its size
+        return cls(ones, int(trials.sum()), np.ones(len(trials)), trials=trials)
 
     @property
     def scaled_ones(self) -> np.ndarray:

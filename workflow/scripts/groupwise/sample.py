@@ -39,7 +39,7 @@ class Resampling:
 
 @dataclass(frozen=True)
 class Sample:
-    """A design and its outcome y (n,), a `response` of a family, with the names of its columns.
+    """A design and its outcome y (n,), with the names of its columns.
 
     `methods` are those that are asked; None is all of them.
     """
@@ -55,7 +55,16 @@ class Sample:
     individual_name: str | None = None
     resampling: Resampling = Resampling()
     methods: tuple[str, ...] | None = None
-    response: Response = CONTINUOUS
+
+    @property
+    def response(self) -> Response:
+        """What the outcome is, and the scale of its effects."""
+        return self.design.response
+
+    @property
+    def values(self) -> np.ndarray:
+        """(n,) the outcome as methods for means take it."""
+        return self.design.measured(self.y)
 
     def asks(self, method: str) -> bool:
         """Is a method wanted? Those that take long are left out where they are not."""
@@ -91,6 +100,7 @@ def sample_of(
         rank_deficient=understood["rank_deficient"],
         assigned_with=understood.get("assigned_with"),
         assigned=understood.get("assigned"),
+        response=Response(**understood.get("response", vars(CONTINUOUS))),
     )
     return Sample(
         design=design,

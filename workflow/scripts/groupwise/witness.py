@@ -142,7 +142,7 @@ def _pooled(sample: Sample) -> list[WitnessFit]:
     design = sample.design
     if design.n_obs > MANY_ROWS:
         return []
-    return [_least_squares("ols_classical", design.X, sample.y, design.L)]
+    return [_least_squares("ols_classical", design.X, sample.values, design.L)]
 
 
 def _dummies(sample: Sample) -> list[WitnessFit]:
@@ -156,7 +156,7 @@ def _dummies(sample: Sample) -> list[WitnessFit]:
         kept = ~design.constant_in_groups
         kept[0] = True
     L = np.hstack([design.L[:, kept], np.zeros((len(design.L), design.n_groups - 1))])
-    return [_least_squares("dummy", np.hstack([design.X[:, kept], indicators]), sample.y, L)]
+    return [_least_squares("dummy", np.hstack([design.X[:, kept], indicators]), sample.values, L)]
 
 
 def _least_squares(method: str, X: np.ndarray, y: np.ndarray, L: np.ndarray) -> WitnessFit:
@@ -191,7 +191,7 @@ def _gee(sample: Sample) -> list[WitnessFit]:
     size = design.group_size.astype(float)
     if design.n_obs > MANY_ROWS or design.n_groups > MANY_GROUPS or size.max() > LARGEST_GROUP:
         return []
-    beta, left, scale = _left(design, sample.y)
+    beta, left, scale = _left(design, sample.values)
     if (size**3).sum() > MOST_WORK or not scale > 0:
         return []
     with warnings.catch_warnings():
@@ -217,7 +217,7 @@ def _mixed(sample: Sample) -> list[WitnessFit]:
     design = sample.design
     if design.n_obs > MANY_ROWS or design.n_groups > MANY_GROUPS or design.second is not None:
         return []
-    beta, left, scale = _left(design, sample.y)
+    beta, left, scale = _left(design, sample.values)
     try:
         model = mixed_model(design)
     except ValueError:

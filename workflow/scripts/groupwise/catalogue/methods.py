@@ -100,6 +100,37 @@ METHODS = {
         cost=SLOW,
         general_cost=SLOW,
     ),
+    "glm_wald": Method(
+        specification="pooled",
+        label="Pooled regression of events, z",
+        phrase="the pooled regression of events",
+        assumption="{Rows} are independent, also within {a_group}; there are many of them.",
+        panel=POOLED,
+        large_sample=True,
+    ),
+    "glm_cr1": Method(
+        specification="pooled",
+        label="Pooled regression of events, CR1",
+        phrase="the pooled regression of events with CR1",
+        assumption="{Groups} are independent of each other, and there are many of them.",
+        panel=POOLED,
+        large_sample=True,
+    ),
+    "glm_cr2": Method(
+        specification="pooled",
+        label="Pooled regression of events, CR2",
+        phrase="the pooled regression of events with CR2",
+        assumption="{Groups} are independent of each other; few are enough.",
+        panel=POOLED,
+        leads=dict.fromkeys(DESIGN_KINDS, 14),
+    ),
+    "glm_cr3": Method(
+        specification="pooled",
+        label="Pooled regression of events, CR3",
+        phrase="the pooled regression of events with CR3",
+        assumption="{Groups} are independent of each other; errs on the careful side.",
+        panel=POOLED,
+    ),
     "group_means": Method(
         specification="group_means",
         label="Group means",
@@ -118,6 +149,17 @@ METHODS = {
         phrase="the t test of weighted group means",
         assumption="Each {group} is one observation, and counts in proportion to its size.",
         panel=MEANS,
+    ),
+    "group_logs": Method(
+        specification="group_means",
+        label="Logarithms by group",
+        phrase="the t test of the logarithms of groups",
+        assumption=(
+            "Each {group} is one observation, the logarithm of its odds, risk or rate; these have one "
+            "variance."
+        ),
+        panel=MEANS,
+        leads={"between": 12, "blocked": 12},
     ),
     "dummy": Method(
         specification="dummy",
@@ -140,6 +182,28 @@ METHODS = {
             "Each {group} has a parameter of its own; the answer is about these {groups} only."
         ),
         panel=MEANS,
+    ),
+    "glm_dummies": Method(
+        specification="dummy",
+        label="Regression of events, dummies",
+        phrase="the regression of events with dummies",
+        assumption=(
+            "Each {group} has a parameter of its own, and many members; arms are compared within "
+            "{a_group}."
+        ),
+        panel=MEANS,
+        large_sample=True,
+    ),
+    "conditional_logit": Method(
+        specification="dummy",
+        label="Conditional logistic regression",
+        phrase="conditional logistic regression",
+        assumption=(
+            "Arms are compared within {a_group}, given its number of events; there are many {groups}."
+        ),
+        panel=MEANS,
+        leads={"within": 12},
+        large_sample=True,
     ),
     "mixed_wald": Method(
         specification="mixed",
@@ -221,6 +285,106 @@ METHODS = {
         assumption="Nothing changes over time, and {a_group} is the same in all periods.",
         panel=MIXED,
     ),
+    "glmm_wald": Method(
+        specification="mixed",
+        label="Mixed model of events, z",
+        phrase="the mixed model of events with z",
+        assumption=(
+            "{Groups} are a sample; their effects on the log odds or log rate are normal, with a "
+            "variance that is taken as known. Fitted by restricted pseudo-likelihood."
+        ),
+        panel=MIXED,
+        large_sample=True,
+    ),
+    "glmm_satterthwaite": Method(
+        specification="mixed",
+        label="Mixed model of events, Satterthwaite",
+        phrase="the mixed model of events with Satterthwaite df",
+        assumption="The same, but the variance is estimated, so t with the df it leaves.",
+        panel=MIXED,
+        leads=dict.fromkeys(DESIGN_KINDS, 16),
+    ),
+    "glmm_kenward_roger": Method(
+        specification="mixed",
+        label="Mixed model of events, Kenward-Roger",
+        phrase="the mixed model of events with Kenward-Roger df",
+        assumption="The same, with standard errors corrected for the estimated variance as well.",
+        panel=MIXED,
+        leads={"between": 13, "blocked": 13, "periods": 11, "within": 11, "mixed": 11},
+    ),
+    "glmm_groups": Method(
+        specification="mixed",
+        label="Mixed model of events, t by groups",
+        phrase="the mixed model of events with a t by the number of groups",
+        assumption="The same, with t and as many df as {groups} less parameters.",
+        panel=MIXED,
+        leads={"between": 11, "blocked": 11},
+    ),
+    "glmm_likelihood": Method(
+        specification="mixed",
+        label="Mixed model of events, likelihood, z",
+        phrase="the maximum likelihood of the mixed model of events with z",
+        assumption=(
+            "{Groups} are a sample; their effects are normal. The likelihood is integrated by adaptive "
+            "quadrature; many {groups}."
+        ),
+        panel=MIXED,
+        cost=SLOW,
+        general_cost=SLOW,
+        large_sample=True,
+    ),
+    "glmm_profile": Method(
+        specification="mixed",
+        label="Mixed model of events, profile likelihood",
+        phrase="the profile likelihood of the mixed model of events",
+        assumption="The same; the likelihood ratio is compared with its limit for many {groups}.",
+        panel=MIXED,
+        cost=SLOWEST,
+        general_cost=SLOWEST,
+        large_sample=True,
+    ),
+    "glmm_bootstrap": Method(
+        specification="mixed",
+        label="Mixed model of events, bootstrap",
+        phrase="the bootstrap of the mixed model of events",
+        assumption="The same; the model itself draws the data the estimate is compared with.",
+        panel=MIXED,
+        cost=SLOWEST,
+        general_cost=SLOWEST,
+    ),
+    "glmm_standardized": Method(
+        specification="mixed",
+        label="Mixed model of events, standardised",
+        phrase="the standardised risks of the mixed model of events",
+        assumption=(
+            "The same; risks are averaged over {groups} and members, with intervals by the delta method."
+        ),
+        panel=MIXED,
+        cost=SLOW,
+        general_cost=SLOW,
+        large_sample=True,
+    ),
+    "glmm_standardized_bootstrap": Method(
+        specification="mixed",
+        label="Mixed model of events, standardised, bootstrap",
+        phrase="the bootstrap of standardised risks of the mixed model of events",
+        assumption="The same, with intervals from data that the model draws.",
+        panel=MIXED,
+        cost=SLOWEST,
+        general_cost=SLOWEST,
+    ),
+    "negative_binomial": Method(
+        specification="mixed",
+        label="Negative binomial mixed model, z",
+        phrase="the negative binomial mixed model",
+        assumption=(
+            "{Groups} are a sample; counts vary more than Poisson counts, by gamma factors."
+        ),
+        panel=MIXED,
+        cost=SLOW,
+        general_cost=SLOW,
+        large_sample=True,
+    ),
     "gee_bias_reduced": Method(
         specification="gee",
         label="GEE, bias-reduced",
@@ -229,6 +393,35 @@ METHODS = {
             "{Groups} are independent of each other; members of {a_group} are about equally alike."
         ),
         panel=OTHERS,
+    ),
+    "gee_mancl_derouen": Method(
+        specification="gee",
+        label="GEE of events, Mancl-DeRouen",
+        phrase="GEE of events with Mancl and DeRouen's correction",
+        assumption=(
+            "{Groups} are independent of each other; residuals are corrected in full for the fit."
+        ),
+        panel=OTHERS,
+    ),
+    "gee_kauermann_carroll": Method(
+        specification="gee",
+        label="GEE of events, Kauermann-Carroll",
+        phrase="GEE of events with Kauermann and Carroll's correction",
+        assumption=(
+            "{Groups} are independent of each other; residuals are corrected by half, as in CR2."
+        ),
+        panel=OTHERS,
+    ),
+    "gee_fay_graubard": Method(
+        specification="gee",
+        label="GEE of events, Fay-Graubard",
+        phrase="GEE of events with Fay and Graubard's correction",
+        assumption=(
+            "{Groups} are independent of each other; each coefficient's scores are corrected by "
+            "themselves."
+        ),
+        panel=OTHERS,
+        leads=dict.fromkeys(DESIGN_KINDS, 15),
     ),
     "randomization": Method(
         specification="randomization",
@@ -244,6 +437,18 @@ METHODS = {
         cost=SLOW,
         general_cost=SLOW,
         leads=dict.fromkeys(DESIGN_KINDS, 5),
+    ),
+    "randomization_residuals": Method(
+        specification="randomization",
+        label="Randomisation of residuals",
+        phrase="the randomisation test of residuals",
+        assumption=(
+            "Chance alone decided who got which arm, as the design says; nothing else is assumed."
+        ),
+        panel=OTHERS,
+        cost=SLOW,
+        general_cost=SLOW,
+        leads=dict.fromkeys(DESIGN_KINDS, 17),
     ),
 }
 """By name, in the order in which tables and figures show them."""

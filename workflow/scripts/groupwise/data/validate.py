@@ -14,7 +14,10 @@ from groupwise.data.labels import combined, in_order
 from groupwise.data.remedies import why_text
 from groupwise.data.values import as_plain, in_yaml, matching
 
-ROLES = ("outcome", "treatment", "group", "block", "second_group", "period", "individual")
+ROLES = (
+    *("outcome", "treatment", "group", "block", "second_group", "period", "exposure"),
+    "individual",
+)
 """Roles that one column plays."""
 IDENTIFIERS = ("group", "block", "second_group", "individual")
 """Roles that several columns together may play: a patient's number within a center."""
@@ -25,7 +28,7 @@ class Roles:
     """Which column plays which part.
 
     `individual` names individuals where rows are several measurements of each; it may be the group.
-    `period` says when a row was measured.
+    `period` says when a row was measured, `exposure` how long events could happen.
     `parts` lists the columns of each identifier that several columns make together.
     """
 
@@ -37,6 +40,7 @@ class Roles:
     second_group: str | None = None
     period: str | None = None
     individual: str | None = None
+    exposure: str | None = None
     parts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @classmethod

@@ -27,7 +27,9 @@ from groupwise import tidy
 from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.design import Design
 from groupwise.inference.multiplicity import adjusted
-from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
+from groupwise.inference.scales import as_reported
+from groupwise.response import FAMILIES
+from groupwise.rows import EVENTS, GROUPS, INDIVIDUALS, KINDS
 from groupwise.sample import Resampling, Sample
 from groupwise.tidy import Answers, Inference, JointTest
 
@@ -114,6 +116,11 @@ def of_kinds(design: Design) -> str:
     return KINDS
 
 
+def of_events(design: Design) -> str:
+    """Numbers of events of individuals who are alike are enough."""
+    return EVENTS
+
+
 @dataclass(frozen=True)
 class Procedure:
     """The functions of one method; R outcomes, rows L (k, p) on the coefficients of X.
@@ -135,6 +142,14 @@ class Procedure:
     concerns
         (design) -> whether the method is one of those that a report of such a design lists; not to be
         listed is not to apply, which has a row with the reason.
+    families, scales
+        Of the outcomes and effects that it is for, see `Response`; it is listed for no others.
+    takes_events
+        Whether outcomes reach it as numbers of events, with the exposure in the design; else counts are
+        divided by their exposure. Of ratios it infers logarithms.
+    is_conditional
+        Whether its effects compare members of one group, or of groups with equal effects, rather than
+        the populations of all groups: of odds ratios these differ.
     """
 
     about: Callable[[Any, Request], About]
@@ -149,6 +164,16 @@ class Procedure:
     skips_blocks: bool = False
     needs: Callable[[Design], str] = of_individuals
     concerns: Callable[[Design], bool] = _everywhere
+    families: tuple[str, ...] = FAMILIES
+    scales: tuple[str, ...] = ("difference",)
+    takes_events: bool = False
+    is_conditional: bool = False
+
+    def is_listed(self, design: Design) -> bool:
+        """Whether a report of the design lists the method."""
+        response = design.response
+        fits = response.family in self.families and response.scale in self.scales
+        return fits and self.concerns(design)
 
 
 @dataclass(frozen=True)
@@ -174,9 +199,10 @@ class Fits:
 
     def of(self, method: Procedure) -> Any:
         """The fit of `method`; DoesNotApply where it has no answer."""
-        key = (method.prepare, method.fit)
+        key = (method.prepare, method.fit, method.takes_events)
         if key not in self._fitted:
-            self._fitted[key] = method.fit(self.prepared(method), self.y)
+            y = self.y if method.takes_events else self.design.measured(self.y)
+            self._fitted[key] = method.fit(self.prepared(method), y)
         return self._fitted[key]
 
 
@@ -282,7 +308,7 @@ def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @cache
 def specifications() -> tuple[str, ...]:
     """Every specification there is, by name."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return tuple(sorted(each.name for each in pkgutil.iter_modules(__path__) if not each.ispkg))
 
 
 @cache
@@ -308,7 +334,7 @@ def method_of(name: str) -> Procedure:
 
 def concerning(design: Design, names: Iterable[str]) -> list[str]:
     """Those of some methods that a report of the design lists."""
-    return [name for name in names if method_of(name).concerns(design)]
+    return [name for name in names if method_of(name).is_listed(design)]
 
 
 # ---- the tables of one dataset -------------------------------------------------------------------
@@ -322,11 +348,11 @@ def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
     requested = {
         name: method
         for name, method in methods_in(specification).items()
-        if sample.asks(name) and method.concerns(sample.design)
+        if sample.asks(name) and method.is_listed(sample.design)
     }
     results = [method_result(sample, specification, name, fits, request) for name in requested]
     tables = tidy.method_tables(
-        results,
+        [replace(each, answers=as_reported(each.answers, sample.response)) for each in results],
         dataset=sample.dataset,
         contrasts=sample.design.contrast_labels,
         arms=sample.design.arm_labels,
@@ -344,7 +370,10 @@ def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:
 def method_result(
     sample: Sample, specification: str, name: str, fits: Fits, request: Request
 ) -> tidy.MethodResult:
-    """The result of one method for one sample; without an answer NaN, with the reason as message."""
+    """The result of one method for one sample; without an answer NaN, with the reason as message.
+
+    Answers are on the scale on which the method infers (see `inference.scales`).
+    """
     method, design = methods_in(specification)[name], sample.design
     prepared, singular, terms = None, False, design.terms
     try:
@@ -381,6 +410,9 @@ def _adjusted(sample: Sample, results: list[tidy.MethodResult]) -> pd.DataFrame:
     tables = []
     for each in results:
         rows = adjusted(each.answers.contrasts, len(sample.design.arm_labels))
+        if sample.response.is_ratio:
+            limits = ["conf_low", "conf_high"]
+            rows[limits] = np.exp(rows[limits])
         rows["contrast"] = labels[rows["contrast"]]
         who = sample.who(each.specification, each.method) | {"conf_level": sample.conf_level}
         tables.append(tidy.table("adjusted", rows.assign(**who)))

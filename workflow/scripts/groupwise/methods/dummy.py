@@ -22,6 +22,7 @@ from groupwise import tidy
 from groupwise.design import Design
 from groupwise.inference.absorbed import absorbed_f, absorbed_t
 from groupwise.methods import About, DoesNotApply, Fits, Procedure, Request, of_kinds
+from groupwise.methods.glm import dummies
 from groupwise.models.absorbed import AbsorbedFit, Combination, Conventions, GroupParameters
 from groupwise.models.least_squares import normal_loglik
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -252,6 +253,7 @@ METHODS: Mapping[str, Procedure] = {
         message=_message_nested,
         needs=of_kinds,
     ),
+    **dummies.METHODS,
 }
 
 
@@ -272,7 +274,7 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
     return {
         "aliasing": _aliasing(sample, fitted),
         "fit_statistics": fit_statistics(sample, *who, statistics),
-        "residuals": residual_table(sample, *who, sample.y - residual, residual),
+        "residuals": residual_table(sample, *who, sample.values - residual, residual),
     }
 
 

@@ -16,6 +16,7 @@ from groupwise.design import Design
 from groupwise.inference.sandwich import make_contrasts
 from groupwise.inference.wald import f_test, t_inference
 from groupwise.methods import About, DoesNotApply, Procedure, Request, of_kinds
+from groupwise.methods.glm import gee
 from groupwise.models.clusters import Clusters, Projected, cluster_design
 from groupwise.models.exchangeable import (
     ALIKE,
@@ -122,5 +123,6 @@ METHODS: Mapping[str, Procedure] = {
         joint=_joint,
         message=_message,
         needs=of_kinds,
-    )
+    ),
+    **gee.METHODS,
 }

@@ -23,6 +23,7 @@ from groupwise.design import PERIODS, Design
 from groupwise.inference.absorbed import absorbed_f, absorbed_t, of_average_group
 from groupwise.inference.wald import f_test, t_inference
 from groupwise.methods import About, DoesNotApply, Procedure, Request, of_kinds
+from groupwise.methods.glm import means
 from groupwise.models.absorbed import AbsorbedFit, GroupParameters
 from groupwise.models.least_squares import Basis, orthonormal_basis
 from groupwise.rows import Rows
@@ -182,4 +183,5 @@ def _method(estimand: str, vcov_type: str, *, weighted: bool) -> Procedure:
 METHODS: Mapping[str, Procedure] = {
     "group_means": _method("group-average", "classical", weighted=False),
     "group_means_weighted": _method("individual-average", "classical, weights n_g", weighted=True),
+    **means.METHODS,
 }

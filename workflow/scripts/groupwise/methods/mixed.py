@@ -16,6 +16,7 @@ from groupwise.inference.mixed import MixedFit, MixedModel
 from groupwise.inference.period_models import PeriodFit, PeriodModel
 from groupwise.inference.variance_intervals import RESIDUAL, TOTAL, Component
 from groupwise.methods import About, Fits, Procedure, Request, of_kinds
+from groupwise.methods.glm import likelihood, pseudo
 from groupwise.models.blups import RandomEffects
 from groupwise.models.random_intercept import RandomInterceptFit
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -259,6 +260,8 @@ METHODS: Mapping[str, Procedure] = {
     "mixed_no_periods": _period_method(
         period_models.without_periods, ESTIMAND, period_models.has_periods
     ),
+    **pseudo.METHODS,
+    **likelihood.METHODS,
 }
 
 
@@ -288,7 +291,7 @@ def _tables_of_reml(
     return {
         "variance_components": _variance_components(sample, fit),
         "random_effects": _random_effects(sample, fit),
-        "residuals": residual_table(sample, *WHO, sample.y - residual, residual),
+        "residuals": residual_table(sample, *WHO, sample.values - residual, residual),
         "fit_statistics": tidy.concat(
             "fit_statistics", [fit_statistics(sample, *WHO, statistics), of_periods]
         ),
@@ -406,7 +409,7 @@ def _level_name(sample: Sample, level: str) -> str:
 
 def _random_effects(sample: Sample, fit: MixedFit) -> pd.DataFrame:
     """BLUPs beside the raw deviation: what the fixed effects leave, unshrunken; groups first."""
-    residual = sample.y - sample.design.X @ fit.beta
+    residual = sample.values - sample.design.X @ fit.beta
     order = ["group", "block", "second", "cell", "individual"].index
     effects = sorted(mixed.random_effects(fit, sample.design), key=lambda each: order(each.name))
     parts = [_level(sample, each, residual) for each in effects]

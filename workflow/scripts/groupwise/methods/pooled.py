@@ -14,6 +14,7 @@ from groupwise.inference import wild_bootstrap as wild
 from groupwise.inference.sandwich import cr_inference, cr_joint, design_clusters
 from groupwise.inference.wald import f_test, t_inference
 from groupwise.methods import About, Fits, Procedure, Request, of_groups, of_kinds
+from groupwise.methods.glm import pooled
 from groupwise.models.clusters import Clusters, Projected
 from groupwise.models.least_squares import normal_loglik, without_rounding
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -205,6 +206,7 @@ METHODS: Mapping[str, Procedure] = {
         skips_blocks=True,
         needs=of_groups,
     ),
+    **pooled.METHODS,
 }
 
 
@@ -218,5 +220,5 @@ def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
     }
     return {
         "fit_statistics": fit_statistics(sample, *who, statistics),
-        "residuals": residual_table(sample, *who, sample.y - residual, residual),
+        "residuals": residual_table(sample, *who, sample.values - residual, residual),
     }

@@ -25,6 +25,7 @@ from groupwise.inference.randomization import (
 )
 from groupwise.inference.sequence_permutation import SequenceUnits
 from groupwise.methods import About, Fits, Procedure, Request, of_groups, of_individuals
+from groupwise.methods.glm import permuted
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
 from groupwise.words import article, capital, role_word
@@ -361,7 +362,8 @@ METHODS: Mapping[str, Procedure] = {
         terms=_terms,
         message=_message,
         needs=_needs,
-    )
+    ),
+    **permuted.METHODS,
 }
 
 
