@@ -1,16 +1,16 @@
 """Cluster-robust inference after regressions of events: CR0 to CR3, Satterthwaite df and the HTZ test.
 
-As `inference.sandwich` does after least squares, with weights that depend on the outcome. In rows that are
-divided by the root of the working variance, H = Q Q' and Q = W^(1/2) Z C with C C' = (Z'W Z)^-1. Group g
+As `inference.sandwich` does after least squares, with weights that depend on the outcome. In rows that
+are divided by the root of the working variance, H = Q Q' and Q = W^(1/2) Z C, C C' = (Z'W Z)^-1. Group g
 contributes t_g' e_g to a combination Lambda gamma, e_g the Pearson residuals, x_g = Q_g C'Lambda', and
 
     CR0, CR1  t_g = x_g; CR1 times G/(G - 1) (n - 1)/(n - p), clubSandwich's CR1S
     CR2       t_g = V_g B_g^(-1/2) x_g,  B_g = V_g (I - H_gg) V_g, the symmetric root
     CR3       t_g = (I - H_gg)^-1 x_g
 
-with V_g the working variances of individuals. So does clubSandwich define CR2 of a `glm`, for working
-variances as the target: where V_g is constant in groups it is (I - H_gg)^(-1/2). Individuals who are alike
-count together: B_g maps what is constant in rows to itself.
+with V_g the working variances of individuals. So does clubSandwich define CR2 of a `glm`, with working
+variances as the target: where V_g is constant in groups it is (I - H_gg)^(-1/2). Individuals who are
+alike count together: B_g maps what is constant in rows to itself.
 
 References: Bell and McCaffrey (2002), Survey Methodology 28, 169-181; Pustejovsky and Tipton (2018),
 Journal of Business & Economic Statistics 36, 672-683.
@@ -70,7 +70,7 @@ class EventSandwich:
 
     def squares(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
         """(R, G, c) products t_gs' t_gt of pairs of combinations s (c,) and t (c,)."""
-        return _by_group(self.model, self.t[..., s] * self.t[..., t])
+        return self.model.sums_by_group(self.t[..., s] * self.t[..., t])
 
     def products(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
         """(R, G, c) products w_gs' w_gt."""
@@ -99,19 +99,14 @@ def event_sandwich(fit: EventFit, Lambda: np.ndarray, kind: str) -> EventSandwic
     x = Q @ (np.swapaxes(C, 1, 2) @ Lambda.T)
     t = x if kind in ("CR0", "CR1") else _adjusted(model, weight, Q, x, kind)
     residual = (fit.events - fit.expected) / np.sqrt(weight)
-    contribution = _by_group(model, t * residual[..., None])
+    contribution = model.sums_by_group(t * residual[..., None])
     vcov = _factor(model, kind) * (np.swapaxes(contribution, 1, 2) @ contribution)
     # A variance this small, relative to that of independent individuals, is rounding.
-    known = np.diagonal(vcov, axis1=1, axis2=2) > ROUNDING * (x**2).sum(axis=1)
-    vcov = np.where(known[:, :, None] & known[:, None, :], vcov, np.nan)
+    positive = np.diagonal(vcov, axis1=1, axis2=2) > ROUNDING * (x**2).sum(axis=1)
+    vcov = np.where(positive[:, :, None] & positive[:, None, :], vcov, np.nan)
     r = Q.shape[-1]
-    w = np.stack([_by_group(model, t * Q[..., j : j + 1]) for j in range(r)], axis=-1)
+    w = np.stack([model.sums_by_group(t * Q[..., j : j + 1]) for j in range(r)], axis=-1)
     return EventSandwich(model, vcov, t, w)
-
-
-def _by_group(model: EventModel, values: np.ndarray) -> np.ndarray:
-    """Sums (R, G, k) over the rows of groups, of values (R, m, k)."""
-    return np.moveaxis(model.rows.by_group(np.moveaxis(values, -1, 1)), 1, -1)
 
 
 def _factor(model: EventModel, kind: str) -> float:

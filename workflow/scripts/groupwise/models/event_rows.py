@@ -2,8 +2,8 @@
 
 For a binary outcome the number of events among individuals of one group with the same row of X says all
 that their outcomes say; for a Poisson count their sum does, beside the sum of their exposures. Pairs of
-members, and what varies beyond Poisson, need the sum of squares as well. Weights of individuals depend on
-their exposure: where these matter, not sums of weights alone, individuals alike also share theirs.
+members, and what varies beyond Poisson, need the sum of squares as well. Where weights of individuals
+matter, which depend on their exposure, individuals who are alike also share that.
 """
 
 from __future__ import annotations

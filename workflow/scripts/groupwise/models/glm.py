@@ -2,18 +2,17 @@
 
 Logistic regression for binary outcomes and odds ratios; for ratios of risks or rates a log link with the
 score of Poisson regression, which for binary outcomes is the modified Poisson regression of Zou (2004),
-American Journal of Epidemiology 159, 702-706. Both links are canonical: the score is Z'(events - expected)
-and the information Z'W Z with W the variance of the events of a row.
+American Journal of Epidemiology 159, 702-706. Both links are canonical: the score is
+Z'(events - expected), the information Z'W Z with W the variance of the events of a row.
 
 Fisher scoring in an orthonormal basis of X, individuals counting once, so that units of covariates do
 not matter. The log-likelihood is concave: it has no finite maximum exactly where a direction separates
-outcomes (Albert and Anderson 1984, Biometrika 71, 1-10). Steps then never shorten, whereas what they gain
-goes to 0.
+outcomes (Albert and Anderson 1984, Biometrika 71, 1-10). Steps then never shorten, whereas what they
+gain goes to 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -108,11 +107,16 @@ class EventModel:
         right = (weight * eta) @ self.Z
         return np.asarray(np.linalg.solve(self.information(weight), right[..., None])[..., 0])
 
+    def sums_by_group(self, values: np.ndarray) -> np.ndarray:
+        """Sums (R, G, k) over the rows of groups, of values (R, m, k)."""
+        return np.moveaxis(self.rows.by_group(np.moveaxis(values, -1, 1)), 1, -1)
+
     def without_spread(self, events: np.ndarray) -> np.ndarray:
-        """(R, J) arms without events: -1; with nothing else, which a logit cannot have: 1; else 0."""
+        """(R, J) arms without events: -1; with nothing else, where that has no variance: 1; else 0."""
         by_arm = np.eye(self.arms)[self.arm]
-        total = events @ by_arm
-        full = (total >= self.rows.exposure @ by_arm) & self.is_logit
+        total, response = events @ by_arm, self.rows.response
+        bounded = response.family == "binary" and response.link != "log"
+        full = (total >= self.rows.exposure @ by_arm) & bounded
         return np.where(total == 0, -1, np.where(full, 1, 0))
 
     def fit(self, events: np.ndarray) -> EventFit:
@@ -123,7 +127,7 @@ class EventModel:
             events=events,
             gamma=np.full((R, r), np.nan),
             direction=np.zeros((R, r)),
-            is_finite=~self.without_spread(events).any(axis=1),
+            is_finite=np.asarray(~self.without_spread(events).any(axis=1)),
         )
         step = max(1, MOST_NUMBERS // (len(self.Z) * r))
         for start in range(0, R, step):
@@ -159,9 +163,7 @@ def _maximise(model: EventModel, events: np.ndarray) -> tuple[np.ndarray, np.nda
         gain = (step * gradient).sum(axis=1) / 2
         moved = np.abs(step @ model.Z.T).max(axis=1)
         far = (gain < NO_GAIN) & (moved > LONG)
-        gamma[active], value[active] = _uphill(
-            lambda which, x, y=y: model.loglik(y[which], x), at, step, value[active]
-        )
+        gamma[active], value[active] = _uphill(model, y, at, step, value[active])
         direction[active] = step
         near = moved <= CLOSE * (1 + np.abs(eta).max(axis=1))
         direction[active[near]] = 0
@@ -172,17 +174,14 @@ def _maximise(model: EventModel, events: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _uphill(
-    loglik: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    x: np.ndarray,
-    step: np.ndarray,
-    value: np.ndarray,
+    model: EventModel, events: np.ndarray, x: np.ndarray, step: np.ndarray, value: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """x + step, halved as often as it takes not to lose, and the log-likelihoods there."""
     reached, values = x + step, np.empty(len(x))
     left, share = np.arange(len(x)), 1.0
     for _ in range(MOST_HALVINGS):
         reached[left] = x[left] + share * step[left]
-        values[left] = loglik(left, reached[left])
+        values[left] = model.loglik(events[left], reached[left])
         left = left[~(values[left] >= value[left] - 1e-12 * (1 + np.abs(value[left])))]
         share /= 2
         if not len(left):

@@ -1,8 +1,8 @@
 """Regression of events that takes individuals for independent, with sandwiches that do not.
 
 Odds ratios by logistic regression; ratios of risks and rates by a log link with the score of Poisson
-regression. Without a sandwich, standard errors are those of the model, but for ratios of risks: there the
-variance is not Poisson's, and they are of the sandwich of individuals (Zou 2004, American Journal of
+regression. Without a sandwich, standard errors are those of the model, but for ratios of risks: there
+the variance is not Poisson's, and they are of the sandwich of individuals (Zou 2004, American Journal of
 Epidemiology 159, 702-706).
 """
 

@@ -34,7 +34,7 @@ def infinite(sample: Sample, fit: EventFit) -> str:
         return f"No answer: {arms}, so that the estimate is infinite."
     terms = fit.infinite_terms(0, sample.design.terms)
     return (
-        f"No answer: {listing(terms)} separates individuals with events from others, so that the "
+        f"No answer: {listing(list(terms))} separates individuals with events from others, so that the "
         "estimate is infinite."
     )
 
