@@ -283,7 +283,8 @@ def calibrate(
         understood, process, options, "detectable", parts, methods=NAMES
     )
     rules = rules_for(sample.conf_level, sample.design.kind)
-    found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
+    chosen = "glmm_kenward_roger" if sample.response.is_ratio else "mixed_wald"
+    found = judged(results["calibration"], overview, results["estimates"], rules, chosen)
     results["verdict"] = found.methods
     results |= plan(
         sample.design,

@@ -71,6 +71,10 @@ class EffectWords:
         """The same in the plural; plain differences are estimates."""
         return plural(self.noun) if self.response.has_events else "estimates"
 
+    def estimates(self) -> str:
+        """`Estimates`, `Odds ratios`, at the start of a sentence."""
+        return capital(self.plural_noun)
+
     @property
     def regression(self) -> str:
         """What the model of the mean without groups is called."""
@@ -90,6 +94,10 @@ class EffectWords:
     def unit(self) -> str:
         """What stands behind a difference of shares; else nothing."""
         return POINTS if self.in_percent else ""
+
+    def in_brackets(self) -> str:
+        """The unit of differences of shares, in brackets; else nothing."""
+        return f" ({self.unit.strip()})" if self.unit else ""
 
     @property
     def mean(self) -> str:
@@ -111,6 +119,11 @@ class EffectWords:
         start, _, rest = self.of_outcome().partition(self.noun)
         return capital(f"{start}{plural(self.noun)}{rest}")
 
+    def of_arms(self) -> str:
+        """`Differences between arms`, `Odds ratios of arms`, at the start of a sentence."""
+        preposition = "of" if self.response.is_ratio else "between"
+        return f"{capital(plural(self.noun))} {preposition} arms"
+
     # ---- effects ---------------------------------------------------------------------------------
 
     def decimals(self, std_error: float) -> int:
@@ -127,9 +140,15 @@ class EffectWords:
 
     def short(self, value: float) -> str:
         """An effect to three digits, with its unit."""
+        return f"{self.bare(value)}{self.unit}"
+
+    def bare(self, value: float) -> str:
+        """An effect to three digits without its unit; an interval may have no end."""
+        if np.isinf(value):
+            return "without end"
         if self.response.is_ratio:
             return ratio(value)
-        return f"{number(100 * value if self.in_percent else value)}{self.unit}"
+        return number(100 * value if self.in_percent else value)
 
     def error(self, value: float, decimals: int) -> str:
         """A standard error in the units of effects; of ratios it is the logarithm's."""

@@ -204,8 +204,8 @@ def trap(facts: Facts) -> str:
     if facts.between:
         regression = article(words.regression)
         return (
-            f" Those numbers are coefficients of a linear model of the outcomes; in {regression} the same "
-            f"columns are aliased, and besides, the parameter of {article(group)} without any "
+            f" Those numbers are coefficients of a linear model of the outcomes; in {regression} the "
+            f"same columns are aliased, and besides, the parameter of {article(group)} without any "
             f"event{_or_only(facts)} is infinite."
         )
     if words.response.family == "count":

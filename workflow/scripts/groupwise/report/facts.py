@@ -276,8 +276,3 @@ class Facts:
         table = self.results["fit_statistics"]
         values = table.loc[(table["method"] == method) & (table["statistic"] == name), "value"]
         return float(values.iloc[0]) if len(values) else float("nan")
-
-
-def in_points(facts: Facts) -> str:
-    """The unit of differences of shares in brackets, for captions; else nothing."""
-    return f" ({facts.words.unit.strip()})" if facts.words.unit else ""

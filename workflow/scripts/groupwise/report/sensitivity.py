@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise.catalogue.methods import method_label
-from groupwise.report.facts import Facts, in_points
+from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, table
 from groupwise.words import (
     article,
@@ -179,7 +179,7 @@ def influence(facts: Facts) -> str:
         "significance changes",
     ]
     caption = (
-        f"{capital(facts.words.plural_noun)} without one {group}{in_points(facts)} "
+        f"{capital(facts.words.plural_noun)} without one {group}{facts.words.in_brackets()} "
         f"({method_label(influence_method(facts))}): their range, the "
         f"{group} that moves each most, and without how many of them significance at the "
         f"{100 * facts.alpha:g}% level changes."
@@ -277,7 +277,7 @@ def held(facts: Facts) -> str:
         )
     whose = "of the effect between groups" if facts.slopes else "between groups"
     caption = (
-        f"The mixed model with the standard deviation {whose} (sd) held{in_points(facts)}: at 0, at "
+        f"The mixed model with the standard deviation {whose} (sd) held{facts.words.in_brackets()}: at 0, at "
         f"both ends of "
         f"its {facts.interval} interval, and where it is estimated; all else at its best given that."
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from groupwise.catalogue.methods import METHODS, method_label
 from groupwise.effect_words import EffectWords
-from groupwise.report.facts import Facts, in_points
+from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, explained, figure, table
 from groupwise.words import (
     article,
@@ -122,7 +122,7 @@ def estimates(facts: Facts) -> str:
         f"{facts.interval} interval",
     ]
     caption = (
-        f"{escape(words.heading())} between arms by every method{in_points(facts)}, without "
+        f"{escape(words.heading())} between arms by every method{facts.words.in_brackets()}, without "
         f"correction for several comparisons. df: degrees of freedom of the t distribution, ∞ for "
         f"the normal, – where there is none. A row without numbers: see the remarks."
     )
@@ -182,7 +182,7 @@ def adjusted(facts: Facts) -> str:
 def _of_what(facts: Facts) -> str:
     """What effects are, where they are not just differences."""
     words = facts.words
-    return f"; {plural(words.noun)}{in_points(facts)}" if words.response.has_events else ""
+    return f"; {plural(words.noun)}{facts.words.in_brackets()}" if words.response.has_events else ""
 
 
 MODELS = {
