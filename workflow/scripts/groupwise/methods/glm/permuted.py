@@ -26,6 +26,7 @@ from groupwise.inference.randomization import (
 )
 from groupwise.methods import Request
 from groupwise.models.event_rows import EventRows
+from groupwise.models.glm import EventModel
 from groupwise.tidy import Inference
 
 ESTIMAND = "population-averaged, individual-average"
@@ -162,9 +163,16 @@ class ResidualsFit:
             yield batch, test_columns, covered
 
     def means(self, request: Request) -> Inference:
-        """Risks or rates of arms have no randomisation test."""
-        n = len(self.prepared.design.L_means)
-        return Inference.missing(n, request.conf_level).repeated(len(self.y))
+        """Linear predictors of arms, of the regression that takes individuals for independent.
+
+        Randomisation gives them no interval.
+        """
+        design = self.prepared.design
+        model = EventModel.of(design)
+        Lambda, _ = model.basis.coordinates(design.L_means)
+        estimate = model.fit(model.rows.events(self.y)).estimate(Lambda)
+        missing = Inference.missing(len(Lambda), request.conf_level).repeated(len(self.y))
+        return replace(missing, estimate=estimate)
 
 
 def _pair(
