@@ -145,7 +145,7 @@ def analyse(
         effects=_effects(assumed_effects, true_effects),
         effect_to_find=effect_to_find,
         sample=sample,
-        diagnostics=as_written(run_checks(dataset, tables, further)),
+        diagnostics=as_written(run_checks(dataset, tables, further, sample)),
         **{name: _of(chosen_methods, name, tables[name]) for name in (*MODEL_TABLES, "agreement")},
     )
 
