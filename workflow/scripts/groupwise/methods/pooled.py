@@ -15,6 +15,7 @@ from groupwise.inference.sandwich import cr_inference, cr_joint, design_clusters
 from groupwise.inference.wald import f_test, t_inference
 from groupwise.methods import About, Fits, Procedure, Request, of_groups, of_kinds
 from groupwise.methods.glm import pooled
+from groupwise.methods.glm.unanswered import no_std_error
 from groupwise.models.clusters import Clusters, Projected
 from groupwise.models.least_squares import normal_loglik, without_rounding
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -130,21 +131,7 @@ def _explained(sample: Sample, fit: PooledFit, answers: Answers) -> str:
 
 def _message(sample: Sample, fit: PooledFit, answers: Answers) -> str:
     """The message that the model explains the outcome, or which comparisons have no standard error."""
-    explained = _explained(sample, fit, answers)
-    if explained:
-        return explained
-    design = sample.design
-    means = [f"mean of {arm}" for arm in design.arm_labels]
-    labels = np.array([*design.contrast_labels, *means], dtype=object)
-    missing = np.isnan([*answers.contrasts.std_error, *answers.means.std_error])
-    if not missing.any():
-        return ""
-    return (
-        "No standard error for "
-        + ", ".join(labels[missing])
-        + ": one group alone determines it at least in part, or the model explains the outcome "
-        "of all groups completely."
-    )
+    return _explained(sample, fit, answers) or no_std_error(sample.design, answers)
 
 
 def _wild_message(sample: Sample, fit: PooledFit, answers: Answers) -> str:
