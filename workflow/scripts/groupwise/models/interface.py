@@ -14,6 +14,17 @@ import numpy as np
 from groupwise.models.information import Information
 
 
+class Informed(Protocol):
+    """What Satterthwaite's and Kenward-Roger's methods ask of fits by restricted likelihood."""
+
+    @property
+    def beta(self) -> np.ndarray:
+        """(..., p)"""
+
+    def information(self, L: np.ndarray) -> Information:
+        """Variances of L beta, L (k, p), and information matrices of the variance parameters."""
+
+
 class Fit(Protocol):
     """Fits of a mixed model to outcomes (...), or to B of them."""
 
