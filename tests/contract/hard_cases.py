@@ -70,6 +70,8 @@ class Recipe:
     """The role that tells individuals apart who have several rows."""
     sequences: tuple[str, ...] = ()
     """With kind `periods`: the arm of each period, by number; `groups` groups have each sequence."""
+    response: tuple[str, str] = ("continuous", "difference")
+    """Family and scale of outcomes, which are made of scores."""
 
 
 ALERT = "70 of 142 rows were dropped: what is left may be no sample of what was meant."
@@ -151,6 +153,37 @@ RECIPES = {
         columns=("got", "any", "g_id", "does"),
         second="%",
     ),
+    "risks": Recipe(
+        arms=("usual care", "new care"),
+        groups=8,
+        size=20,
+        columns=("recovered", "care", "clinic", "region"),
+        response=("binary", "difference"),
+        true=True,
+    ),
+    "odds": Recipe(
+        arms=("usual care", "new care", "both"),
+        groups=6,
+        size=15,
+        columns=("recovered", "care", "clinic", "region"),
+        covariates=("age",),
+        response=("binary", "odds_ratio"),
+    ),
+    "odds_within": Recipe(
+        arms=("usual care", "new care"),
+        groups=5,
+        size=16,
+        kind="within",
+        columns=("recovered", "care", "clinic", "region"),
+        response=("binary", "odds_ratio"),
+    ),
+    "rates": Recipe(
+        arms=("usual care", "new care"),
+        groups=7,
+        size=12,
+        columns=("falls", "care", "clinic", "region"),
+        response=("count", "ratio"),
+    ),
     "awkward": Recipe(
         arms=("control_*", "a|b & <b>$x$</b>", r'Ü "q" \alpha^{2} $5 or $\frac'),
         label=lambda i: f"$g_{i}|<i>",
@@ -201,10 +234,11 @@ def analysed(name: str) -> Experiment:
         "note": "A note.",
         "source": {"simulated": True, "file": "data/raw/some.csv", "sha256": "0" * 64},
     }
+    design["response"] = dict(zip(("family", "scale"), recipe.response, strict=True))
     sample = sample_of(table, header | design, {})
     results = fit_all(sample, fails=recipe.fails)
     further = {"differential_missingness": differential_missingness(missing)}
-    results["diagnostics"] = run_checks(name, results, further)
+    results["diagnostics"] = run_checks(name, results, further, sample)
     results |= fit_again(table, header | design, fails=recipe.fails)
     truth = {"effects": dict.fromkeys(design["contrasts"], 2.0)} if recipe.true else None
     verdict, overview = calibrate(
@@ -238,7 +272,7 @@ def calibrate(
         draws=19,
         departures=("skewed_groups",),
     )
-    process = estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
+    process = estimate_process(sample.design, sample.values, conf_level=sample.conf_level)
     parts = []
     with contextlib.suppress(NotSimulated):
         workload = dataset_workload(
@@ -249,7 +283,8 @@ def calibrate(
         understood, process, options, "detectable", parts, methods=NAMES
     )
     rules = rules_for(sample.conf_level, sample.design.kind)
-    found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
+    chosen = "glmm_kenward_roger" if sample.response.is_ratio else "mixed_wald"
+    found = judged(results["calibration"], overview, results["estimates"], rules, chosen)
     results["verdict"] = found.methods
     results |= plan(
         sample.design,
@@ -309,7 +344,7 @@ def simulate(recipe: Recipe) -> pd.DataFrame:
         score[draw.random(group.size) < 0.05 + 0.1 * (arm == arm.max())] = np.nan
     second = {recipe.second: [f"<m{i % 4}>" for i in range(group.size)]} if recipe.second else {}
     more = {name: draw.normal(size=group.size).round(3) for name in recipe.covariates}
-    score = score + 2 * sum(more.values(), np.zeros(group.size))
+    score = as_response(score + 2 * sum(more.values(), np.zeros(group.size)), recipe, draw)
     return pd.DataFrame(
         second
         | more
@@ -320,6 +355,16 @@ def simulate(recipe: Recipe) -> pd.DataFrame:
             block: [f"school {i}" for i in group // len(recipe.arms) // recipe.per_block],
         }
     )
+
+
+def as_response(score: np.ndarray, recipe: Recipe, draw: np.random.Generator) -> np.ndarray:
+    """Events or counts whose log odds or logarithms of rates differ as scores do."""
+    family, _ = recipe.response
+    if family == "binary":
+        return (score > 72 + draw.normal(size=score.size)).astype(float)
+    if family == "count":
+        return draw.poisson(np.exp((score - 60) / 15)).astype(float)
+    return score
 
 
 def through_periods(recipe: Recipe) -> pd.DataFrame:

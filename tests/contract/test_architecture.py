@@ -21,7 +21,7 @@ RULES = ROOT / "workflow" / "rules"
 LAYERS = (
     {"algebra", "catalogue"},
     {"tidy", "words", "svg", "data", "response", "rows", "sequences"},
-    {"design"},
+    {"design", "effect_words"},
     {"models"},
     {"compression", "intake", "results", "sample"},
     {"inference"},

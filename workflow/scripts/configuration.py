@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from groupwise.catalogue.methods import NAMES
+from groupwise.data.declared_kind import contradictions
 from groupwise.data.errors import dotted, nearest
 from groupwise.data.simulated_sequences import (
     arms_of,
@@ -38,7 +39,10 @@ NO_WEIGHTS = "individuals cannot be weighted: none of the methods here is define
 UNWEIGHTED = "remove the key; adjust for what the weights are made of by `covariates`"
 
 VALUES = frozenset(
-    ["reference", "levels", "where", "subsets", "recode", "baseline", "missing_codes"]
+    [
+        *("reference", "levels", "where", "subsets", "recode", "baseline", "missing_codes"),
+        "event",
+    ]
 )
 """Keys of a dataset below which stand values of the data."""
 
@@ -334,7 +338,8 @@ def _mistakes(datasets: Mapping[str, Any]) -> Iterator[Mistake]:
     """What the schema cannot say."""
     yield from _name_mistakes(datasets)
     for parent, _, block in _expanded(datasets):
-        for key, problem, fix in (*_source_mistakes(block), *_role_mistakes(block)):
+        mistakes = (*_source_mistakes(block), *_role_mistakes(block), *contradictions(block))
+        for key, problem, fix in mistakes:
             yield ("datasets", parent, *key), problem, fix
 
 
@@ -400,7 +405,8 @@ def _role_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _roles(roles: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
     """(key, column) of the columns in use; an identifier of several columns is a tuple."""
-    for role in ("outcome", "treatment", "group", "block", "second_group", "period", "individual"):
+    named = ("outcome", "treatment", "group", "block", "second_group", "period", "exposure")
+    for role in (*named, "individual"):
         if roles.get(role) is not None:
             column = roles[role]
             yield ("roles", role), tuple(column) if isinstance(column, list) else column

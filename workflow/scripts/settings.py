@@ -36,7 +36,10 @@ class Settings:
         block = self.datasets[wildcards.dataset]
         arms = arms_of(block["simulate"]) if "simulate" in block else None
         design = ("blocks_as", "random_slopes", "rank_deficient")
-        as_written = ("where", "recode", "baseline", "missing_codes", "periods")
+        as_written = (
+            *("where", "recode", "baseline", "missing_codes", "periods"),
+            *("outcome_kind", "event", "effect_as"),
+        )
         with_default = (
             *("reference", "missing", "outcome_as", "categorical", "numeric"),
             *("singletons", "one_arm_blocks", "ungrouped", "most_dropped", "untreated_periods"),
