@@ -30,9 +30,7 @@ from groupwise.tidy import Inference
 
 ESTIMAND = "population-averaged, individual-average"
 
-NO_ESTIMATE = (
-    "an arm has no event, or nothing but events: there is a test, but no finite estimate, and no interval."
-)
+NO_ESTIMATE = "an arm has no event, or nothing but events: there is a test, but no finite estimate, and no interval."
 
 
 def effort_of(request: Request, i: int) -> Effort:
@@ -41,9 +39,7 @@ def effort_of(request: Request, i: int) -> Effort:
     return Effort(effort.max_assignments, effort.randomization_draws, request.seed(i))
 
 
-def shared(
-    prepared: Randomization, c: int, n: int, request: Request
-) -> list[tuple[slice, Effort]]:
+def shared(prepared: Randomization, c: int, n: int, request: Request) -> list[tuple[slice, Effort]]:
     """Which of n outcomes share their assignments in contrast c: all, where these are all there are."""
     exact = AssignmentPlan.of(prepared.comparisons[c].assignments, effort_of(request, 0)).exact
     pair = prepared.arms[c]
