@@ -214,7 +214,7 @@ def effect_axis(
 def effect_title(words: EffectWords) -> str:
     """The title of an axis of effects."""
     unit = f",{words.unit}" if words.unit else ""
-    scale = " (logarithmic)" if words.response.is_ratio else ""
+    scale = " (logarithmic axis)" if words.response.is_ratio else ""
     return wrap(f"{words.of_outcome()}{unit}{scale}", 66)
 
 
