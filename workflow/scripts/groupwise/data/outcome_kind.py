@@ -17,6 +17,7 @@ from groupwise.data.declared_kind import (
 )
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.labels import in_order, labels
+from groupwise.data.remedies import is_number, unit_of
 from groupwise.data.suspect import ABSENT
 from groupwise.data.validate import Roles, check_numeric
 from groupwise.data.values import NUMBER, as_plain, in_yaml, matching
@@ -67,7 +68,7 @@ def as_numbers(values: pd.Series, kind: DeclaredKind) -> tuple[pd.Series, tuple[
         return check_numeric(values, "roles.outcome"), None
     labelled = labels(values)
     present = in_order(labelled)
-    numbers = any(NUMBER.fullmatch(each) for each in present)
+    numbers = any(is_number(each) or unit_of(each) for each in present)
     if kind.family is None and (len(present) != 2 or numbers):
         return check_numeric(values, "roles.outcome"), None
     if len(present) != 2:
@@ -240,7 +241,7 @@ def _two_of_them(name: str, values: pd.Series, present: Sequence[str]) -> str:
     counts: Mapping[str, int] = values.value_counts().to_dict()
     if len(present) > FEW:
         return "name an outcome of two values, or write `outcome_kind: continuous`"
-    rarest = min(present, key=lambda each: (each.casefold() not in ABSENT, counts[each]))
+    rarest = min(reversed(present), key=lambda each: (each.casefold() not in ABSENT, counts[each]))
     emptied = in_yaml({name: {as_plain(rarest): None}})
     others = next(each for each in present if each != rarest)
     merged = in_yaml({name: {as_plain(rarest): as_plain(others)}})

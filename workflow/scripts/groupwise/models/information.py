@@ -56,7 +56,7 @@ class Information:
 
     def reshape(self, shape: tuple[int, ...]) -> Information:
         """The arrays with leading axes of this shape in place of one."""
-        return Information(*(v.reshape((*shape, *v.shape[1:])) for v in self._arrays()))
+        return type(self)(*(v.reshape((*shape, *v.shape[1:])) for v in self._arrays()))
 
     def where(self, fitted: np.ndarray) -> Information:
         """The arrays of a batch (B, ...) with NaN where `fitted` (B,) is false."""
@@ -64,7 +64,7 @@ class Information:
         def kept(values: np.ndarray) -> np.ndarray:
             return np.where(fitted.reshape(-1, *(1,) * (values.ndim - 1)), values, np.nan)
 
-        return self if fitted.all() else Information(*map(kept, self._arrays()))
+        return self if fitted.all() else type(self)(*map(kept, self._arrays()))
 
     def _arrays(self) -> list[np.ndarray]:
         return [getattr(self, field.name) for field in fields(self)]
@@ -75,6 +75,26 @@ class Information:
         if len(parts) == 1:
             return parts[0]
         return cls(*map(np.concatenate, zip(*(part._arrays() for part in parts), strict=True)))
+
+
+class KnownScale(Information):
+    """The same where the residual variances are known, so that omega are all parameters there are.
+
+    `expected` and `observed` are (..., r, r). Their inverses have a border of 0 for the scale, whose
+    estimate does not vary.
+    """
+
+    @cached_property
+    def expected_inverse(self) -> np.ndarray:
+        return _without_scale(inverse(self.expected))
+
+    @cached_property
+    def observed_inverse(self) -> np.ndarray:
+        return _without_scale(inverse(self.observed))
+
+
+def _without_scale(inner: np.ndarray) -> np.ndarray:
+    return bordered(inner, np.zeros(inner.shape[:-1]), 0.0)
 
 
 def bordered(inner: np.ndarray, edge: np.ndarray, corner: float) -> np.ndarray:

@@ -297,7 +297,9 @@ class Integrals:
         weighted = [self.probability * each for each in centred]
         covariance = _mean(weighted[0], centred[0])
         products = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), -1)
-        out[np.ix_(np.arange(len(out)), c, c)] = (covariance.T @ products).reshape(-1, len(c), len(c))
+        out[np.ix_(np.arange(len(out)), c, c)] = (covariance.T @ products).reshape(
+            -1, len(c), len(c)
+        )
         for i, place in enumerate(o, start=1):
             across = _mean(weighted[0], centred[i]).T @ Z
             out[:, c, place] = out[:, place, c] = across
