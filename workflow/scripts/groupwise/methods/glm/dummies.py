@@ -3,8 +3,9 @@
 `glm_dummies` estimates the parameters of groups: of the odds ratio by logistic regression, which with
 few members a group overstates it (with pairs the estimate is the square of the conditional one); of
 ratios by Poisson regression, where estimated parameters and conditioning on a group's number of events
-give the same answer. 0 and 1 are no Poisson counts, so risk ratios have the sandwich of individuals (HC0;
-Zou 2004, American Journal of Epidemiology 159, 702). `conditional_logit` is the regression given each
+give the same answer. 0 and 1 are no Poisson counts, so risk ratios have the sandwich of individuals
+(Zou 2004, American Journal of Epidemiology 159, 702), with squared residuals over 1 less their leverage
+(HC2), which the parameters of small groups make large. `conditional_logit` is the regression given each
 group's number of events (Breslow and Day 1980, chapter 7), whose standard errors are from the
 conditional information.
 
@@ -29,6 +30,9 @@ from groupwise.tidy import Answers, Inference, JointTest
 from groupwise.words import count, role_word
 
 ESTIMAND = "conditional on the group, precision-weighted within groups"
+
+FULL_LEVERAGE = 1 - 1e-9
+"""An individual with this leverage has no residual."""
 
 NO_MEANS = "Conditioning leaves no risks of arms."
 
@@ -73,16 +77,19 @@ class WithinEventsFit:
 
     @cached_property
     def squares(self) -> np.ndarray:
-        """(R, G, J) variances of events: the model's, or squared residuals of 0 and 1."""
+        """(R, G, J) variances of events: the model's, or squared residuals of 0 and 1 (HC2)."""
         likelihood = self.model.likelihood
         _, mean, variance = self.levels
         if not self.prepared.is_robust:
             return variance
-        trials = likelihood.rows.trials
+        trials, events = likelihood.rows.trials, likelihood.events
         risk = mean / np.maximum(trials, 1)
-        return np.asarray(
-            likelihood.events * (1 - risk) ** 2 + (trials - likelihood.events) * risk**2
-        )
+        squares = events * (1 - risk) ** 2 + (trials - events) * risk**2
+        z, total = self.deviations, np.maximum(likelihood.total, 1)[..., None]
+        own = np.einsum("bgjr,brs,bgjs->bgj", z, self.model.vcov, z, optimize=True)
+        leverage = risk * (1 / total + own)
+        full = leverage > FULL_LEVERAGE
+        return np.asarray(np.where(full, 0, squares / np.where(full, 1, 1 - leverage)))
 
     @cached_property
     def deviations(self) -> np.ndarray:
@@ -284,7 +291,7 @@ def _left_out(fit: WithinEventsFit, group: str) -> str:
 def _about(vcov_type: str) -> Callable[[WithinEvents | None, Request], About]:
     def about(prepared: WithinEvents | None, request: Request) -> About:
         robust = prepared is not None and prepared.is_robust
-        return About(ESTIMAND, "HC0" if robust else vcov_type, "none (normal)")
+        return About(ESTIMAND, "HC2" if robust else vcov_type, "none (normal)")
 
     return about
 
