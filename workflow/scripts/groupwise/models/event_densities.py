@@ -40,10 +40,6 @@ class Binomial:
     trials: np.ndarray
     has_shape = False
 
-    def start(self, y: np.ndarray) -> np.ndarray:
-        """Predictors (m, B) near the outcomes."""
-        return np.asarray(special.logit((y + 0.5) / (self.trials[:, None] + 1)))
-
     def derivatives(
         self, eta: np.ndarray, y: np.ndarray, shape: np.ndarray | None = None
     ) -> Derivatives:
@@ -80,10 +76,6 @@ class Poisson:
     exposure: np.ndarray
     has_shape = False
 
-    def start(self, y: np.ndarray) -> np.ndarray:
-        """Predictors (m, B) near the outcomes."""
-        return np.asarray(np.log(y + 0.5) - np.log(self.exposure)[:, None])
-
     def derivatives(
         self, eta: np.ndarray, y: np.ndarray, shape: np.ndarray | None = None
     ) -> Derivatives:
@@ -118,10 +110,6 @@ class NegativeBinomial:
 
     exposure: np.ndarray
     has_shape = True
-
-    def start(self, y: np.ndarray) -> np.ndarray:
-        """Predictors (m, B) near the outcomes."""
-        return Poisson(self.exposure).start(y)
 
     def derivatives(
         self, eta: np.ndarray, y: np.ndarray, shape: np.ndarray | None = None
