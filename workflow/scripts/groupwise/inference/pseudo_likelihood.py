@@ -7,11 +7,12 @@ convergence, with the residual variances known.
 from __future__ import annotations
 
 from groupwise.design import Design
-from groupwise.models.event_rows import EventRows
+from groupwise.inference.mixed import random_terms
+from groupwise.models.general_pseudo_likelihood import GeneralPseudoFit, GeneralPseudoLikelihood
 from groupwise.models.pseudo_likelihood import PseudoFit, PseudoLikelihood
 
-PseudoModel = PseudoLikelihood
-PseudoModelFit = PseudoFit
+PseudoModel = PseudoLikelihood | GeneralPseudoLikelihood
+PseudoModelFit = PseudoFit | GeneralPseudoFit
 
 
 def pseudo_model(design: Design) -> PseudoModel:
@@ -26,7 +27,6 @@ def pseudo_model(design: Design) -> PseudoModel:
         raise ValueError(
             "Effects of the treatment that vary between groups are not in the mixed models of events."
         )
-    rows = EventRows.of(design)
     if design.has_one_intercept:
-        return PseudoLikelihood.of(rows)
-    raise ValueError("x")
+        return PseudoLikelihood.of(design)
+    return GeneralPseudoLikelihood.of(design, random_terms(design))
