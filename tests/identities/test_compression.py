@@ -153,7 +153,7 @@ def scenario(design: Design, dgp: str) -> Scenario:
     return Scenario(dgp, design, background, effects, 0.3, PROCESSES[dgp], dgp, 3)
 
 
-@pytest.mark.parametrize("dgp", PROCESSES)
+@pytest.mark.parametrize("dgp", set(PROCESSES) - OF_EVENTS)
 @pytest.mark.parametrize("kind", ["between", "within"])
 def test_means_and_covariances_of_rows_are_those_of_individuals(kind: str, dgp: str) -> None:
     """Drawn as such and as individuals that are compressed: moments within 5 standard errors."""

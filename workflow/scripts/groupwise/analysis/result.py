@@ -315,7 +315,7 @@ class Analysis:
     def _process(self) -> EstimatedProcess | NoProcess:
         """What is simulated and planned from."""
         sample = self.sample
-        return estimate_process(sample.design, sample.values, conf_level=sample.conf_level)
+        return estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
 
     @cached_property
     def _dataset(self) -> Dataset:
