@@ -18,9 +18,10 @@ def kind(facts: Facts) -> str:
     family = facts.words.response.family
     name = escape(facts.outcome)
     if family == "binary":
+        event, other = (escape(str(facts.design.get(x))) for x in ("event", "no_event"))
         return (
-            f"The outcome has two values and is taken as binary: {_event(facts)} counts as the event. "
-            f"The mean of an arm is a risk, the share of {facts.rows} with the event, and effects are "
+            f"The outcome is an event: “{event}” counts, “{other}” does not. The mean of an arm is a "
+            f"risk, the share of {facts.rows} with the event, and effects are "
             f"{plural(facts.words.noun)}{_asked(facts)}."
         )
     if family == "count":
@@ -35,12 +36,6 @@ def kind(facts: Facts) -> str:
             f"effects are {plural(facts.words.noun)}{_asked(facts)}."
         )
     return ""
-
-
-def _event(facts: Facts) -> str:
-    """The value that counts, under the outcome's name."""
-    value = facts.design["outcome"].get("event", 1)
-    return f"{escape(facts.role('outcome'))} = {escape(str(value))}"
 
 
 def _asked(facts: Facts) -> str:

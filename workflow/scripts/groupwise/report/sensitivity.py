@@ -277,9 +277,9 @@ def held(facts: Facts) -> str:
         )
     whose = "of the effect between groups" if facts.slopes else "between groups"
     caption = (
-        f"The mixed model with the standard deviation {whose} (sd) held{facts.words.in_brackets()}: at 0, at "
-        f"both ends of "
-        f"its {facts.interval} interval, and where it is estimated; all else at its best given that."
+        f"The mixed model with the standard deviation {whose} (sd) held{facts.words.in_brackets()}: at "
+        f"0, at both ends of its {facts.interval} interval, and where it is estimated; all else at its "
+        "best given that."
     )
     headers = ["comparison", "what", "at 0", "lower limit", "estimated", "upper limit"]
     return table(headers, cells, label="group-variance", caption=caption, text_columns=2)
