@@ -177,7 +177,7 @@ def small_sample_df(replicates: int, seed: int) -> Rates:
 
 
 def clustered_counts(replicates: int, seed: int) -> Rates:
-    """Gao and colleagues' table 2: arms in one ratio in every cluster, so that their four models agree."""
+    """Gao and colleagues' table 2, arms in one ratio in every cluster: their four models are one."""
     rng = np.random.default_rng(seed)
     sizes = {"6": np.full(30, 6), "6 to 42": 6 * (1 + np.arange(30) % 7)}
     rates = {}
