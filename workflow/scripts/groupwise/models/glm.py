@@ -113,11 +113,7 @@ class EventModel:
 
     def without_spread(self, events: np.ndarray) -> np.ndarray:
         """(R, J) arms without events: -1; with nothing else, where that has no variance: 1; else 0."""
-        by_arm = np.eye(self.arms)[self.arm]
-        total, response = events @ by_arm, self.rows.response
-        bounded = response.family == "binary" and response.link != "log"
-        full = (total >= self.rows.exposure @ by_arm) & bounded
-        return np.where(total == 0, -1, np.where(full, 1, 0))
+        return without_spread(self.rows, self.arm, self.arms, events)
 
     def fit(self, events: np.ndarray) -> EventFit:
         """Maximum likelihood for numbers of events (R, m)."""
@@ -139,6 +135,15 @@ class EventModel:
                 fits.is_finite[which] = ~direction.any(axis=1)
         fits.gamma[~fits.is_finite] = np.nan
         return fits
+
+
+def without_spread(rows: EventRows, arm: np.ndarray, arms: int, events: np.ndarray) -> np.ndarray:
+    """As `EventModel.without_spread`, of rows with codes of arms (m,)."""
+    by_arm = np.eye(arms)[arm]
+    total, response = events @ by_arm, rows.response
+    bounded = response.family == "binary" and response.link != "log"
+    full = (total >= rows.exposure @ by_arm) & bounded
+    return np.where(total == 0, -1, np.where(full, 1, 0))
 
 
 def _exp(eta: np.ndarray) -> np.ndarray:
