@@ -23,7 +23,6 @@ from groupwise.data.validate import Roles, check_numeric
 from groupwise.data.values import NUMBER, as_plain, in_yaml, matching
 from groupwise.data.yes_no import no_and_yes
 from groupwise.response import CONTINUOUS, SCALES_OF, Response
-from groupwise.words import listing
 
 FEW = 5
 """So many values of an outcome are listed in a message; of more, the first ones."""
@@ -230,9 +229,9 @@ def _not_two(values: pd.Series, present: Sequence[str]) -> InputError:
         if not present:
             problem = f"column '{name}' has no value in any row"
         return InputError("roles.outcome", problem, "name an outcome that varies")
-    shown = listing([f"'{each}'" for each in present[:FEW]])
-    more = f", {shown} among them," if len(present) > FEW else f", {shown},"
-    problem = f"column '{name}' has {len(present)} values{more} and a binary outcome has two"
+    shown = ", ".join(f"'{each}'" for each in present[:FEW])
+    more = f"{shown} and more" if len(present) > FEW else shown
+    problem = f"column '{name}' has {len(present)} values ({more}), and a binary outcome has two"
     return InputError("outcome_kind", problem, _two_of_them(name, values, present))
 
 

@@ -3,9 +3,9 @@
 A model of all covariates, blocks and periods but no treatment has expected events; what was observed
 less what was expected, summed over a unit of assignment, is the unit's residual. These are permuted as
 the design assigned units to arms (Gail, Mark, Carroll, Green and Pee 1996, Statistics in Medicine 15,
-1069), with the studentised statistics of `randomization` and `sequence_permutation`. Under the sharp null
-of no effect the residuals do not depend on the assignment, so the test is exact, whether the model holds
-or not. For a pair of arms the model is fitted to their units alone.
+1069), with the studentised statistics of `randomization` and `sequence_permutation`. Under the sharp
+null of no effect the residuals do not depend on the assignment, so the test is exact, whether the model
+holds or not. For a pair of arms the model is fitted to their units alone.
 
 An effect theta, a log odds ratio or the logarithm of a ratio, is tested with the offset theta in the
 arm that has it; the interval holds the values that are not rejected (Rabideau and Wang 2021,

@@ -127,6 +127,17 @@ def restricted(at: Working, tau2: np.ndarray) -> Restricted:
     )
 
 
+def deviance(at: Working, tau2: np.ndarray) -> np.ndarray:
+    """-2 log restricted likelihood (B,) of working models at tau2 (B,), without what does not vary."""
+    s = 1 / (1 + tau2[:, None] * at.a)
+    k = tau2[:, None] * s
+    weighted = at.b * k[..., None]
+    A = at.C - at.b.swapaxes(-1, -2) @ weighted
+    right = at.d - _times(weighted.swapaxes(-1, -2), at.c)
+    squares = (k * at.c**2).sum(axis=-1) + (right * _times(invert(A), right)).sum(axis=-1)
+    return np.asarray(-np.log(s).sum(axis=-1) + np.linalg.slogdet(A)[1] - squares)
+
+
 def _times(A: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Products (B, i) of matrices (B, i, j) and vectors (B, j)."""
     return np.asarray((A @ v[..., None])[..., 0])

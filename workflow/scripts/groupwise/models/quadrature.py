@@ -28,7 +28,7 @@ from groupwise.models.quadrature_integrals import Frame, Integrals
 NODES = 25
 """Nodes, unless asked otherwise: those of lme4::glmer's most accurate setting."""
 
-NODES_OF_DRAWS = 9
+NODES_OF_DRAWS = 11
 """Nodes for outcomes that are drawn: their error is far below that of the draws."""
 
 MANY_NODES = 7

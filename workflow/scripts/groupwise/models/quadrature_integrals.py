@@ -66,7 +66,7 @@ class Frame:
         if self.indicator is None:
             return values
         flat = self.indicator @ values.reshape(len(values), -1)
-        return np.asarray(flat).reshape(-1, *values.shape[1:])
+        return np.asarray(flat).reshape(self.n_groups, *values.shape[1:])
 
     @cached_property
     def first(self) -> np.ndarray:

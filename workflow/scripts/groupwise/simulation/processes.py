@@ -87,7 +87,7 @@ class Process:
 
     def concerns(self, process: EstimatedProcess) -> bool:
         """Whether it differs from the estimated process: of other than periods every one does."""
-        if not self._concerns_outcome(process.events):
+        if not self.concerns_outcome(process.events):
             return False
         if self.size_cv:
             return process.n_periods == 1 and "individual" not in process.std_dev
@@ -97,7 +97,7 @@ class Process:
             return True
         return process.has_cells and abs(self.cac - process.cac) > MUCH_CAC
 
-    def _concerns_outcome(self, events: EventMoments | None) -> bool:
+    def concerns_outcome(self, events: EventMoments | None) -> bool:
         """Whether it is a departure for outcomes of this kind.
 
         Only events can be rare, and get groups of other sizes. They have no residuals, and rates have

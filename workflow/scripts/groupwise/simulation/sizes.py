@@ -32,8 +32,10 @@ def with_sizes(design: Design, cv: float) -> Design:
     parts = zip(start, sizes, design.group_size, strict=True)
     rows = np.concatenate([order[first + np.arange(n) * old // n] for first, n, old in parts])
     names = ("group", "arm", *GROUPINGS, "exposure")
-    codes = {name: getattr(design, name) for name in names}
-    changed: dict[str, Any] = {name: None if each is None else each[rows] for name, each in codes.items()}
+    changed: dict[str, Any] = {}
+    for name in names:
+        codes = getattr(design, name)
+        changed[name] = None if codes is None else codes[rows]
     return replace(design, X=design.X[rows], rows=Rows.individuals(len(rows)), **changed)
 
 

@@ -155,13 +155,10 @@ def _means(fit: WithinEventsFit, L: np.ndarray, request: Request) -> Inference:
     """
     model, likelihood = fit.prepared.model, fit.model.likelihood
     keep = likelihood.informative
-    n_kept = np.maximum(keep.sum(axis=1), 1)[:, None]
+    n_kept = np.where(keep.any(axis=1), keep.sum(axis=1), np.nan)[:, None]
     level, _, weight = fit.levels
     contrasts = np.where(model.varies, L, 0) - (keep @ model.means / n_kept)[:, None]
-    scaled = contrasts / model.scale
-    inner = scaled @ model.basis.T
-    outside = np.linalg.norm(scaled - inner @ model.basis, axis=2)
-    whole = outside <= 1e-7 * np.maximum(np.linalg.norm(scaled, axis=2), 1e-300)
+    inner, whole = model.coordinates(contrasts)
     estimable = fit.model.estimable(inner)
     average = np.where(keep, level, 0).sum(axis=1, keepdims=True) / n_kept
     estimate = average + np.einsum("bkr,br->bk", inner, fit.model.gamma)
@@ -173,7 +170,7 @@ def _means(fit: WithinEventsFit, L: np.ndarray, request: Request) -> Inference:
     u = own[:, :, None, None] + np.einsum("bgjr,bkr->bgjk", fit.deviations, c)
     squares = np.where(keep[..., None], fit.squares, 0)
     std_error = np.sqrt(np.einsum("bgjk,bgj->bk", u**2, squares))
-    estimate = np.where(whole & estimable & keep.any(axis=1)[:, None], estimate, np.nan)
+    estimate = np.where(whole & estimable & (n_kept > 0), estimate, np.nan)
     return t_inference(estimate, std_error, np.inf, request.conf_level)
 
 
@@ -284,7 +281,7 @@ def _left_out(fit: WithinEventsFit, group: str) -> str:
     verb = "is" if out == 1 else "are"
     return (
         f"{count(out, group)} of {likelihood.informative.shape[1]} {verb} left out: {alike}, or all in "
-        "the same arm and with the same covariates."
+        "one arm and with the same covariates."
     )
 
 

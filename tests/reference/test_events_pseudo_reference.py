@@ -22,16 +22,23 @@ from groupwise.tidy import Answers
 HERE = Path(__file__).parent / "events"
 REFERENCE: dict[str, Any] = json.loads((HERE / "pseudo.json").read_text(encoding="utf-8"))
 NAMES = [name for name in REFERENCE if name != "versions"]
-ONE_INTERCEPT = [name for name in NAMES if REFERENCE[name]["random"] == ["group"]]
 SPECIAL = {"g", "arm", "y", "b", "p", "id", "t"}
 
 
 @cache
 def fits(name: str) -> tuple[methods.Fits, np.ndarray]:
     table = pd.read_csv(HERE / "pseudo" / f"{name}.csv")
-    there = {role: c for role, c in _ROLES.items() if c in table}
     covariates = tuple(c for c in table if c not in SPECIAL)
-    roles = Roles("y", "arm", "g", covariates=covariates, **there)
+    roles = Roles(
+        "y",
+        "arm",
+        "g",
+        block="b" if "b" in table else None,
+        covariates=covariates,
+        period="p" if "p" in table else None,
+        individual="id" if "id" in table else None,
+        exposure="t" if "t" in table else None,
+    )
     if "p" in table:
         table["p"] = table["p"].astype(str)
     data = ingest(table, roles, reference="A").table
@@ -46,9 +53,6 @@ def fits(name: str) -> tuple[methods.Fits, np.ndarray]:
     return methods.Fits(design, y[None]), y
 
 
-_ROLES = {"block": "b", "period": "p", "individual": "id", "exposure": "t"}
-
-
 @cache
 def answers(name: str, method: str) -> Answers:
     procedure, (each, _) = methods.method_of(method), fits(name)
@@ -56,7 +60,7 @@ def answers(name: str, method: str) -> Answers:
     return answer.outcome(0)
 
 
-def close(value: np.ndarray, expected: Any, tolerance: float) -> None:
+def close(value: Any, expected: Any, tolerance: float) -> None:
     expected = np.array([np.inf if each is None else each for each in np.ravel(expected)])
     np.testing.assert_allclose(np.ravel(value), expected, rtol=tolerance, atol=tolerance)
 
