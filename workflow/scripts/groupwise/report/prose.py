@@ -201,7 +201,7 @@ def warnings(facts: Facts) -> str:
 def picture_caption(facts: Facts) -> str:
     """The caption of the picture of all groups."""
     has_events = facts.words.response.has_events
-    marks = f" Marks are as large as the {facts.rows} are many." if has_events else ""
+    marks = f" The area of a mark says how many {facts.rows} there are." if has_events else ""
     if facts.between:
         what = f"{facts.words.mean} of events" if has_events else "mean"
         return (
@@ -396,7 +396,9 @@ def _sd(facts: Facts, component) -> str:  # type: ignore[no-untyped-def]
     spread = facts.words.spread
     text = spread(component["std_dev"])
     if np.isfinite(component["conf_low"]):
-        low, high = spread(component["conf_low"]), spread(component["conf_high"])
+        low, high = number(component["conf_low"]), number(component["conf_high"])
+        if facts.words.response.family == "binary":
+            low, high = number(100 * component["conf_low"]), spread(component["conf_high"])
         text += f" ({facts.interval} interval {low} to {high})"
     return text
 

@@ -258,7 +258,8 @@ def marginal_means(facts: Facts) -> str:
     rows = []
     for method in facts.methods:
         at = data[data["method"] == method].set_index("arm").loc[facts.arms]
-        if at["estimate"].notna().any():
+        answers = facts.estimates(method)["estimate"].notna().any()
+        if answers and at["estimate"].notna().any():
             rows.append(
                 [_method(facts, method), *(_mean(words, row, k) for _, row in at.iterrows())]
             )
