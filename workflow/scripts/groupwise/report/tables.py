@@ -193,11 +193,18 @@ MODELS = {
 }
 
 
+def _model(facts: Facts, specification: str) -> str:
+    """The model that statsmodels fitted as well."""
+    if specification == "pooled" and facts.words.response.is_ratio:
+        return facts.words.regression
+    return MODELS.get(specification, specification)
+
+
 def agreement(facts: Facts) -> str:
     """Table of each quantity by statsmodels and by Groupwise, with remarks on statsmodels."""
     rows = [
         [
-            MODELS.get(row["specification"], row["specification"]),
+            _model(facts, row["specification"]),
             escape(_quantity(facts, row["quantity"])),
             number(row["statsmodels"], 6),
             number(row["groupwise"], 6),
