@@ -82,7 +82,7 @@ class EventSandwich:
 
     def products(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
         """(R, G, c) products w_gs' w_gt."""
-        return np.asarray((self.w[:, :, s] * self.w[:, :, t]).sum(axis=-1))
+        return np.einsum("...i,...i->...", self.w[:, :, s], self.w[:, :, t])
 
     def expectation(self) -> np.ndarray:
         """(R, k, k) of the covariance under the working variances, for CR0, CR2 and CR3."""
@@ -90,6 +90,15 @@ class EventSandwich:
         s, t = np.divmod(np.arange(k * k), k)
         mean = (self.squares(s, t) - self.products(s, t)).sum(axis=1)
         return np.asarray(mean.reshape(-1, k, k))
+
+    def satterthwaite_df(self) -> np.ndarray:
+        """(R, k): twice the squared mean of each variance over its own variance."""
+        each = np.arange(self.t.shape[-1])
+        d, products = self.squares(each, each), self.products(each, each)
+        mean = (d - products).sum(axis=1)
+        diagonal = diagonal_part((d, d, d), (products, products, products)).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(2 * mean**2 / (diagonal + norm_and_trace(self.w, self.w)))
 
     def variances(self, s: np.ndarray, t: np.ndarray) -> np.ndarray:
         """(R, c) variances of the elements (s, t) of the covariance under the working variances."""
@@ -222,14 +231,11 @@ def event_inference(fit: EventFit, L: np.ndarray, kind: str, conf_level: float) 
     Lambda, estimable, has_variance = _coordinates(fit.model, L)
     R, k = len(fit.events), len(L)
     variance, df = np.full((R, k), np.nan), np.full((R, k), fit.model.rows.n_groups - 1.0)
-    each = np.arange(k)
     for which in _parts(fit, k):
         sandwich = event_sandwich(fit.take(which), Lambda, kind)
         variance[which] = np.diagonal(sandwich.vcov, axis1=1, axis2=2)
         if kind == "CR2":
-            mean = (sandwich.squares(each, each) - sandwich.products(each, each)).sum(axis=1)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                df[which] = 2 * mean**2 / sandwich.variances(each, each)
+            df[which] = sandwich.satterthwaite_df()
     variance[:, ~has_variance] = np.nan
     estimate = np.where(estimable, fit.estimate(Lambda), np.nan)
     return t_inference(estimate, np.sqrt(variance), df, conf_level)
