@@ -65,9 +65,9 @@ class EventModel:
     Z: np.ndarray
 
     @classmethod
-    def of(cls, design: Design) -> EventModel:
-        """The model of a design whose outcomes are events."""
-        rows = EventRows.of(design, by_exposure=True)
+    def of(cls, design: Design, rows: EventRows | None = None) -> EventModel:
+        """The model of a design whose outcomes are events; `rows` are of one exposure unless given."""
+        rows = EventRows.of(design, by_exposure=True) if rows is None else rows
         root = np.sqrt(rows.trials)[:, None]
         basis = orthonormal_basis(rows.X * root)
         arm = design.arm[rows.first]
