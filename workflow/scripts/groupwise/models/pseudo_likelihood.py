@@ -47,8 +47,8 @@ FURTHEST = 5.0
 """No linear predictor changes by more in one iteration."""
 
 INVISIBLE = 1e-10
-"""A variance this small, in units of a group's sampling variance, is 0: with numbers of events, which are
-whole, the restricted likelihood can be exactly level there."""
+"""A variance this small, in units of a group's sampling variance, is 0: as numbers of events are whole,
+the restricted likelihood can be exactly level there."""
 
 RUNAWAY = 1e4
 """A variance of this size on the logit or log scale is no estimate."""
