@@ -108,7 +108,7 @@ def moments(at: Working, tau2: np.ndarray, member: np.ndarray) -> Moments:
     rest = N @ A_rest
     for each in (lead, rest):
         each[..., -1] -= times(each[..., :-1], step)
-    half = _Half(at.a * s, C, H, C @ N.swapaxes(-1, -2), N @ A[:, p:, p:])
+    half = _GivenVariances(at.a * s, C, H, C @ N.swapaxes(-1, -2), N @ A[:, p:, p:])
     trace, trace2 = half.traces(member)
     P, Q = half.forms(lead, rest, N, member)
     PX, Pr = P[..., :-1, :-1], P[..., :-1, -1]
@@ -134,7 +134,7 @@ def moments(at: Working, tau2: np.ndarray, member: np.ndarray) -> Moments:
 
 
 @dataclass(frozen=True)
-class _Half:
+class _GivenVariances:
     """What of `Moments` does not depend on the fixed effects."""
 
     D: np.ndarray
@@ -294,7 +294,7 @@ class GeneralPseudoLikelihood:
 
     def _fit(self, pooled: EventFit) -> GeneralPseudoFit:
         B, k = len(pooled.events), len(self.names)
-        state = _State(
+        state = _Iterates(
             gamma=np.where(pooled.is_finite[:, None], pooled.gamma, 0.0),
             u=np.zeros((B, len(self.starts))),
             v=np.zeros((B, self.member.shape[1])),
@@ -312,7 +312,7 @@ class GeneralPseudoLikelihood:
 
 
 @dataclass(frozen=True)
-class _State:
+class _Iterates:
     """What the iteration changes of B outcomes."""
 
     gamma: np.ndarray
@@ -325,7 +325,7 @@ class _State:
 def _iterate(
     model: GeneralPseudoLikelihood,
     events: np.ndarray,
-    state: _State,
+    state: _Iterates,
     which: np.ndarray,
     *,
     first: bool,
@@ -419,7 +419,9 @@ class GeneralPseudoFit:
         )
 
 
-def _assemble(model: GeneralPseudoLikelihood, pooled: EventFit, state: _State) -> GeneralPseudoFit:
+def _assemble(
+    model: GeneralPseudoLikelihood, pooled: EventFit, state: _Iterates
+) -> GeneralPseudoFit:
     """The fit with its working model at the last effects."""
     mask = np.where(state.converged, 1.0, np.nan)[:, None]
     gamma, u, v, tau2 = (e * mask for e in (state.gamma, state.u, state.v, state.tau2))
