@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from groupwise.catalogue.methods import method_label
-from groupwise.report import periods
+from groupwise.catalogue.methods import method_label, method_phrase
+from groupwise.report import events, periods
 from groupwise.report.calibration import verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape, escape_cited_note, escape_note
 from groupwise.words import (
     article,
-    contrast_label,
+    capital,
     count,
-    decimals_for,
     equals_p,
     fixed,
     listing,
@@ -50,11 +49,12 @@ def _answer(facts: Facts) -> str:
         body = f"{method_label(facts.headline)} gives no answer here. {escape(message)}"
         return callout("warning", "The answer", body)
     items = [
-        f"{bold(contrast_label(contrast))}: {effect(facts, row)}"
+        f"{bold(facts.comparison(str(contrast)))}: {events.levels(facts, str(contrast))}"
+        f"{effect(facts, row)}{events.to_treat(facts, row)}"
         for contrast, row in rows.iterrows()
     ]
     heading = (
-        f"Differences in {escape(facts.outcome)} with {facts.interval} intervals, by the "
+        f"{escape(facts.words.heading())}{events.given(facts)} with {facts.interval} intervals, by the "
         f"headline method ({method_label(facts.headline)}):"
     )
     body = f"{heading}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
@@ -63,14 +63,11 @@ def _answer(facts: Facts) -> str:
 
 def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
     """Estimate, interval and p-value of one row."""
-    k = decimals_for(row["std_error"])
-    low, high = bound(row["conf_low"], k), bound(row["conf_high"], k)
-    return f"{fixed(row['estimate'], k)} ({low} to {high}; {equals_p(row['p_value'])})"
-
-
-def bound(value: float, decimals: int) -> str:
-    """An end of an interval: an interval may have none, and then it is infinite."""
-    return signed(value).replace("inf", "∞") if np.isinf(value) else fixed(value, decimals)
+    words = facts.words
+    k = words.decimals(row["std_error"])
+    estimate, low, high = (words.effect(row[x], k) for x in ("estimate", "conf_low", "conf_high"))
+    start = f"{words.noun}\u00a0" if words.response.is_ratio else ""
+    return f"{start}{estimate}{words.unit} ({low} to {high}; {equals_p(row['p_value'])})"
 
 
 def disagreement(facts: Facts) -> str:
@@ -85,7 +82,7 @@ def disagreement(facts: Facts) -> str:
         no = [m for m in answering if m not in yes]
         if yes and no:
             disputed.append(
-                f"{bold(contrast_label(contrast))} is significant by {_with_p(yes, p)}, "
+                f"{bold(facts.comparison(contrast))} is significant by {_with_p(yes, p)}, "
                 f"not by {_with_p(no, p)}"
             )
     level = f"At the {100 * facts.alpha:g}% level"
@@ -110,8 +107,8 @@ def question(facts: Facts) -> str:
     return (
         f"Does the treatment, {bold(facts.role('treatment'))}, change the outcome, "
         f"{bold(facts.role('outcome'))}? "
-        f"The arms compared are {listing(arms)}."
-    )
+        f"The arms compared are {listing(arms)}. {events.kind(facts)}"
+    ).rstrip()
 
 
 def design(facts: Facts) -> str:
@@ -201,6 +198,30 @@ def warnings(facts: Facts) -> str:
     return callout("warning", "To know about these data", bullets(sentences)) if sentences else ""
 
 
+def picture_caption(facts: Facts) -> str:
+    """The caption of the picture of all groups."""
+    has_events = facts.words.response.has_events
+    marks = f" The area of a mark says how many {facts.rows} there are." if has_events else ""
+    if facts.between:
+        what = f"{facts.words.mean} of events" if has_events else "mean"
+        return (
+            f"Every group by itself, ordered by its {what} within its arm. The dashed line is the mean "
+            f"of "
+            f"the arm's groups. Look at two distances: between the dashed lines, and between groups "
+            f"under one line.{marks}"
+        )
+    if has_events:
+        return (
+            f"The {facts.words.mean} of events of every group in its arms; a line joins those of one "
+            f"group. The dashed line is the mean of the arm's groups.{marks}"
+        )
+    return (
+        f"Every {facts.row} in its arm; a line joins the means of one group. The dashed line is the "
+        f"mean "
+        "of the arm's groups."
+    )
+
+
 def picture(facts: Facts) -> str:
     """What to look for in the picture of all groups."""
     start = "Look at @fig-scores-by-group before any model."
@@ -267,14 +288,15 @@ def ignored(facts: Facts) -> str:
 def effects(facts: Facts) -> str:
     """The effects that make a difference between arms."""
     group = escape(facts.role("group"))
-    first = escape(contrast_label(facts.contrasts[0]))
+    first = escape(facts.comparison(facts.contrasts[0]))
     treatment = (
         f"**Treatment effect**, what is asked for: what the treatment does to the outcome, for "
         f"instance {first}."
     )
     if facts.truth is not None:
         true = [
-            f"{escape(contrast_label(c))}: {signed(v)}" for c, v in facts.truth["effects"].items()
+            f"{escape(facts.comparison(c))}: {_true(facts, v)}"
+            for c, v in facts.truth["effects"].items()
         ]
         treatment += f" These data are simulated, so the true values are known: {listing(true)}."
     items = [
@@ -285,6 +307,11 @@ def effects(facts: Facts) -> str:
         *_period_effect(facts),
     ]
     return bullets(items if facts.between else [*items, _varying_effect(facts, group)])
+
+
+def _true(facts: Facts, value: float) -> str:
+    """A true effect in its shortest form, of risks and ratios to three digits."""
+    return facts.words.short(value) if facts.words.response.has_events else signed(value)
 
 
 def _cell_effect(facts: Facts, group: str) -> list[str]:
@@ -346,6 +373,8 @@ def _individual_effect(facts: Facts, group: str) -> str:
     within = "" if facts.between else " in one arm"
     if facts.changes:
         within = " in one period" if facts.has_cells else ""
+    if facts.words.response.has_events:
+        return f"**Individual effect**: {events.spread_within(facts)}."
     text = (
         f"**Individual effect**: the {facts.rows} of one {group}{within} differ among themselves."
     )
@@ -364,9 +393,12 @@ def _individual_effect(facts: Facts, group: str) -> str:
 
 
 def _sd(facts: Facts, component) -> str:  # type: ignore[no-untyped-def]
-    text = number(component["std_dev"])
+    spread = facts.words.spread
+    text = spread(component["std_dev"])
     if np.isfinite(component["conf_low"]):
         low, high = number(component["conf_low"]), number(component["conf_high"])
+        if facts.words.response.family == "binary":
+            low, high = number(100 * component["conf_low"]), spread(component["conf_high"])
         text += f" ({facts.interval} interval {low} to {high})"
     return text
 
@@ -380,10 +412,11 @@ def correlation(facts: Facts) -> str:
     if facts.design["n_blocks"]:
         within += f" of one {escape(facts.role('block'))}"
     on_average = " on average" if facts.repeated else ""
+    of_events = events.correlation(facts)
     text = (
         f"Of the variance {within}, {percent(facts.icc)} lies between {plural(group)}: two "
         f"{facts.rows} of one {group} correlate by about {fixed(facts.icc, 2)}{on_average} (the "
-        f"intraclass correlation, ICC). "
+        f"intraclass correlation, ICC). {of_events}"
     )
     if facts.icc == 0:
         return text + f"By this estimate the {facts.rows} count as independent."
@@ -403,20 +436,25 @@ def correlation(facts: Facts) -> str:
 
 def pooled_model(facts: Facts) -> str:
     """Which of the effects the pooled model has."""
+    noise = "its noise"
+    if facts.words.response.is_ratio:
+        noise = "the chance with which events happen"
     return (
-        "@eq-pooled has the treatment effect in its coefficients and the individual effect in its "
-        "noise. There is no group effect anywhere: it assumes that groups do not differ and that two "
+        f"@eq-pooled has the treatment effect in its coefficients and the individual effect in {noise}. "
+        "There is no group effect anywhere: it assumes that groups do not differ and that two "
         f"members of one group are as independent as any two {facts.rows}."
         + (r" $\tau_t$ is what period $t$ adds for all groups." if facts.periods else "")
+        + events.pooled_model(facts)
     )
 
 
 def pooled_cost(facts: Facts) -> str:
     """The ratio of the mixed model's standard error to the pooled model's, in a sentence."""
-    ratio = _se_ratio(facts, "mixed_wald", "ols_classical")
+    plain, mixed = facts.plain_methods
+    ratio = _se_ratio(facts, mixed, plain)
     if not np.isfinite(ratio):
         return ""
-    contrast, group = escape(contrast_label(facts.contrasts[0])), escape(facts.role("group"))
+    contrast, group = escape(facts.comparison(facts.contrasts[0])), escape(facts.role("group"))
     if 0.95 < ratio < 1.05:
         return f"Here its standard errors are close to the mixed model's (ratio {fixed(ratio, 2)})."
     text = f"Here the mixed model's standard error for {contrast} is {_times(ratio)} as large"
@@ -489,6 +527,8 @@ def mixed_model(facts: Facts) -> str:
         "Members of one group share their $u_i$, so they are correlated, by "
         r"$\sigma_u^2 / (\sigma_u^2 + \sigma_\varepsilon^2)$"
     )
+    if facts.words.response.is_ratio:
+        text = text.rpartition(", by ")[0]
     blocked = facts.design["n_blocks"] and not facts.changes
     within = f" within {article(escape(facts.role('block')))}" if blocked else ""
     if facts.has_cells or facts.has_individuals:
@@ -515,6 +555,7 @@ def trap(facts: Facts) -> str:
             f"compares {facts.rows} of the same {group}, and the effect is identified for arms that "
             f"meet in {plural(group)}. What it does assume is that the treatment does the same for "
             f"every {group}: its standard error knows only the spread of {facts.rows}."
+            f"{events.trap(facts)}"
         )
     lost = columns - rank
     blocks = ""
@@ -527,7 +568,7 @@ def trap(facts: Facts) -> str:
         f"{columns} columns but rank {rank}, so {count(lost, 'column')} too many. The data "
         f"cannot tell an arm from the {plural(group)} in it, and the treatment effect is **not "
         f"identified**. Software prints numbers all the same, and which ones depends on a convention "
-        f"(@tbl-aliasing)."
+        f"(@tbl-aliasing).{events.trap(facts)}"
     )
 
 
@@ -551,6 +592,9 @@ def dropped_columns(facts: Facts) -> str:
 
 
 def nested_alternative(facts: Facts) -> str:
+    """What the dummies identify; empty where the method is not listed, as of ratios."""
+    if "dummy_nested" not in facts.methods:
+        return ""
     group = escape(facts.role("group"))
     rows = facts.estimates("dummy_nested")
     if rows["estimate"].isna().any():
@@ -560,8 +604,9 @@ def nested_alternative(facts: Facts) -> str:
         f"What the dummies can say is how the average {group} of an arm did: make the {group} effects "
         f"add up to zero within each arm"
         + (f" and {escape(facts.role('block'))}" if facts.design["n_blocks"] else "")
-        + f", and the difference between arms is identified again, for {escape(contrast_label(first))} "
-        f"{effect(facts, rows.loc[first])}. Its standard error knows only the spread of {facts.rows}: "
+        + ", and the difference between arms is identified again, for "
+        f"{escape(facts.comparison(first))} {effect(facts, rows.loc[first])}. Its standard error "
+        f"knows only the spread of {facts.rows}: "
         f"the answer is about these {count(facts.design['n_groups'], group)} and not about others "
         f"like them."
     )
@@ -619,6 +664,96 @@ def shrinkage(facts: Facts) -> str:
     return f"{text}."
 
 
+def why_methods_differ(facts: Facts) -> str:
+    """What methods differ in, and which of them pay for what is estimated."""
+    start = (
+        "A method is an estimate, a standard error and what the two are compared with, and methods "
+        "differ "
+        "in each (@tbl-methods)."
+    )
+    if facts.words.response.is_ratio:
+        return f"{start} {events.why_methods_differ(facts)}"
+    return (
+        f"{start} Pooled OLS counts rows of the data. Sandwich standard errors and the wild bootstrap "
+        f"let "
+        "members of a group resemble each other in any way and count groups; with few of them CR1 is "
+        "too "
+        "small, which CR2 with its degrees of freedom mends [@pustejovsky2018]. The mixed model says "
+        "how "
+        "members of a group resemble each other; z takes its variances as known, Satterthwaite "
+        "[@kuznetsova2017] and Kenward-Roger [@kenward1997; @halekoh2014] pay for estimating them. "
+        "Randomisation asks what chance alone could have done."
+    )
+
+
+def anatomy(facts: Facts) -> str:
+    """What the mixed model puts an outcome together from."""
+    if facts.words.response.is_ratio:
+        return events.anatomy(facts)
+    noise = "the noise the individuals"
+    if facts.words.response.has_events:
+        noise += " (here: whether the event happens to them)"
+    return (
+        "The mixed model says: outcome = fixed part + random part + noise. The fixed part is the "
+        "treatment "
+        f"(and time, where rows are of several periods), the random part the groups, {noise}."
+    )
+
+
+def means_of_arms(facts: Facts) -> str:
+    """What the large marks of the figure of the arms' means are."""
+    if not facts.words.response.has_events:
+        return "Mean of each arm by the mixed model"
+    return f"{capital(facts.words.mean)} in each arm by the headline method"
+
+
+def means_figure(facts: Facts) -> str:
+    """What the figure of the arms' means shows of the model."""
+    if not facts.words.response.has_events:
+        return "@fig-arm-means shows what the coefficients of @eq-mixed say of each arm."
+    by = method_phrase(facts.headline)
+    return f"@fig-arm-means shows the {plural(facts.words.mean)} of the arms by {by}."
+
+
+def noise(facts: Facts) -> str:
+    """The heading of what is left once arm and group are known, and of events what is looked at."""
+    if not facts.words.response.has_events:
+        return "### Noise: what is left\n"
+    return f"### Groups against chance\n\n{events.against_chance(facts)}\n"
+
+
+def noise_caption(facts: Facts) -> str:
+    """The caption of the figure of residuals, or of events against chance."""
+    if facts.words.response.has_events:
+        return (
+            f"The {facts.words.mean} of events of each group, in order within its arm; grey bars hold "
+            f"what "
+            f"chance alone would give if all groups of an arm had one {facts.words.mean} (the dashed "
+            f"line)."
+        )
+    return (
+        f"What is left of each {facts.row} once its arm and its group are known, against the fitted "
+        f"value. "
+        "A band of even width is what the model assumes. The black line is a running mean; it may rise "
+        "a "
+        "little where groups are small, because predictions are pulled to the middle."
+    )
+
+
+def quantiles_caption(facts: Facts) -> str:
+    """The caption of the quantile plots."""
+    if facts.words.response.has_events:
+        return (
+            "Each group's deviation from what is expected of it, over the standard deviation it should "
+            "have, beside the quantiles of a normal distribution. Points on the line are what the model "
+            "assumes of groups; outcomes of 0 and 1, or counts, are not normal and need not be."
+        )
+    return (
+        "Residuals and predicted group effects beside the quantiles of a normal distribution. Points on "
+        "the line are what the model assumes."
+    )
+
+
 def means(facts: Facts) -> str:
     """Why intervals of the arms' means do not compare the arms; empty where they do."""
     if facts.between and not facts.random_blocks:
@@ -652,5 +787,5 @@ def _readable(facts: Facts, message: str) -> str:
     """Contrasts with their minus sign; all of them are every comparison."""
     message = message.replace(", ".join(facts.contrasts), "every comparison")
     for contrast in facts.contrasts:
-        message = message.replace(contrast, contrast_label(contrast))
+        message = message.replace(contrast, facts.comparison(contrast))
     return facts.of_rows(message)
