@@ -327,7 +327,9 @@ METHODS: Mapping[str, Procedure] = {
 
 def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
     """The statistics of all assignments as histograms, a row per bin; of no test one row."""
-    listed = [name for name in METHODS if sample.asks(name) and METHODS[name].is_listed(sample.design)]
+    listed = [
+        name for name in METHODS if sample.asks(name) and METHODS[name].is_listed(sample.design)
+    ]
     if not listed:
         return {}
     fit: AnyFit = fits.of(METHODS[listed[0]])
