@@ -68,16 +68,23 @@ class LikelihoodFit:
 
 def prepare(design: Design) -> LikelihoodModel:
     """The model; DoesNotApply where groups differ in more than an intercept."""
-    more = beyond_one_intercept(design)
-    if more:
-        raise DoesNotApply(
-            f"Does not apply: the quadrature is over one effect of each group; {more} would need more."
-        )
+    _check(design)
     if design.response.family == "binary":
         design_of_odds = replace(design, response=LOGISTIC)
         model = _model(design_of_odds, EventRows.of(design_of_odds))
         return LikelihoodModel(model, Standardised.of(design, model))
     return LikelihoodModel(_model(design, EventRows.of(design)), None)
+
+
+def _check(design: Design) -> None:
+    """DoesNotApply where outcomes are no events, or groups differ in more than an intercept."""
+    if not design.response.has_events:
+        raise DoesNotApply("Does not apply: the outcome is neither an event nor a count.")
+    more = beyond_one_intercept(design)
+    if more:
+        raise DoesNotApply(
+            f"Does not apply: the quadrature is over one effect of each group; {more} would need more."
+        )
 
 
 def _model(design: Design, rows: EventRows) -> QuadratureModel:
@@ -203,11 +210,7 @@ def _answers_of_risks(
 
 def prepare_individuals(design: Design) -> LikelihoodModel:
     """The Poisson model whose rows are individuals."""
-    more = beyond_one_intercept(design)
-    if more:
-        raise DoesNotApply(
-            f"Does not apply: the quadrature is over one effect of each group; {more} would need more."
-        )
+    _check(design)
     rows = EventRows.each(design)
     return LikelihoodModel(_model(design, rows), None)
 
