@@ -359,6 +359,15 @@ def test_bootstrap_of_two_arms_is_one_test() -> None:
     np.testing.assert_allclose(answers.omnibus.p_value, answers.contrasts.p_value[:, 0])
 
 
+def test_draws_without_estimates_are_counted() -> None:
+    design, y = balanced(1, 6, 0, 7, 0, 6)  # one event of 30: many draws have none
+    sample = Sample(design, y[0], "data", "group", None, resampling=FEW.resampling)
+    result = method_result(sample, "mixed", "glmm_bootstrap", Fits(design, y), FEW)
+    assert result.singular and "The draws have none either." in result.message
+    assert " of 39." in result.message
+    assert result.answers.contrasts.conf_high[0] == np.inf
+
+
 def test_nodes_of_draws_are_enough() -> None:
     design = design_of([10] * 8, "AB" * 4)
     model = model_of(design)

@@ -243,6 +243,22 @@ def _message(sample: Sample, fit: LikelihoodFit, answers: Answers) -> str:
     return " ".join(parts)
 
 
+def _message_of_draws(sample: Sample, fit: LikelihoodFit, answers: Answers) -> str:
+    """The same, and what that means for draws; how many of these have no estimates."""
+    parts = [_message(sample, fit, answers)]
+    if fit.fit.converged[0]:
+        if fit.fit.sigma[0] == 0:
+            parts.append("The draws have none either.")
+        for redrawn in fit.drawn.values():
+            failed = int((~redrawn.refit(0).converged).sum())
+            if failed:
+                parts.append(
+                    f"Draws without finite estimates, which count as extreme: {failed:,} of "
+                    f"{redrawn.n_draws:,}."
+                )
+    return " ".join(filter(None, parts))
+
+
 def _singular(fit: LikelihoodFit) -> np.ndarray:
     return fit.fit.singular
 
@@ -292,7 +308,10 @@ def _conditional(
 
 
 def _averaging(
-    about: Callable[[Any, Request], About], infer: InferenceFunction, joint: JointFunction
+    about: Callable[[Any, Request], About],
+    infer: InferenceFunction,
+    joint: JointFunction,
+    message: Callable[[Sample, LikelihoodFit, Answers], str] = _message,
 ) -> Procedure:
     return Procedure(
         about=about,
@@ -302,7 +321,7 @@ def _averaging(
         joint=joint,
         answers=_answers_of_risks(infer, joint),
         singular=_singular,
-        message=_message,
+        message=message,
         needs=of_events,
         families=("binary",),
         scales=("difference", "ratio"),
@@ -319,13 +338,20 @@ METHODS: Mapping[str, Procedure] = {
         skips_blocks=True,
     ),
     "glmm_bootstrap": _conditional(
-        _about_bootstrap(CONDITIONAL), _bootstrap, _bootstrap_joint, skips_blocks=True
+        _about_bootstrap(CONDITIONAL),
+        _bootstrap,
+        _bootstrap_joint,
+        message=_message_of_draws,
+        skips_blocks=True,
     ),
     "glmm_standardized": _averaging(
         _about(AVERAGED, "none (normal)"), _standardised, _standardised_joint
     ),
     "glmm_standardized_bootstrap": _averaging(
-        _about_bootstrap(AVERAGED), _standardised_bootstrap, _standardised_bootstrap_joint
+        _about_bootstrap(AVERAGED),
+        _standardised_bootstrap,
+        _standardised_bootstrap_joint,
+        _message_of_draws,
     ),
     "negative_binomial": _conditional(
         _about(CONDITIONAL, "none (normal)"),
