@@ -71,7 +71,7 @@ class Recipe:
     sequences: tuple[str, ...] = ()
     """With kind `periods`: the arm of each period, by number; `groups` groups have each sequence."""
     response: tuple[str, str] = ("continuous", "difference")
-    """Family and scale of outcomes, which are made of scores."""
+    """Family and scale of outcomes; events are yes and no, counts have years at risk."""
 
 
 ALERT = "70 of 142 rows were dropped: what is left may be no sample of what was meant."
@@ -234,7 +234,6 @@ def analysed(name: str) -> Experiment:
         "note": "A note.",
         "source": {"simulated": True, "file": "data/raw/some.csv", "sha256": "0" * 64},
     }
-    design["response"] = dict(zip(("family", "scale"), recipe.response, strict=True))
     sample = sample_of(table, header | design, {})
     results = fit_all(sample, fails=recipe.fails)
     further = {"differential_missingness": differential_missingness(missing)}
@@ -310,6 +309,10 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
         roles["covariates"] = list(recipe.covariates)
     if recipe.sequences:
         roles["period"] = "month"
+    family, scale = recipe.response
+    if family == "count":
+        roles["exposure"] = "person_years"
+    kind = {"outcome_kind": family, "effect_as": scale} if family != "continuous" else {}
     named = {"reference": recipe.arms[0], "levels": recipe.arms, "where": None, "recode": None}
     return {
         "roles": roles,
@@ -319,7 +322,7 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
             "random_slopes": recipe.random_slopes,
             "rank_deficient": "error",
         },
-        "ingest": named | dict(recipe.declared),
+        "ingest": named | kind | dict(recipe.declared),
     }
 
 
@@ -344,12 +347,13 @@ def simulate(recipe: Recipe) -> pd.DataFrame:
         score[draw.random(group.size) < 0.05 + 0.1 * (arm == arm.max())] = np.nan
     second = {recipe.second: [f"<m{i % 4}>" for i in range(group.size)]} if recipe.second else {}
     more = {name: draw.normal(size=group.size).round(3) for name in recipe.covariates}
-    score = as_response(score + 2 * sum(more.values(), np.zeros(group.size)), recipe, draw)
+    score = score + 2 * sum(more.values(), np.zeros(group.size))
+    outcomes = {outcome: score.round(6)} | events_of(score, recipe, draw)
     return pd.DataFrame(
         second
         | more
+        | outcomes
         | {
-            outcome: score.round(6),
             treatment: np.asarray(recipe.arms, dtype=object)[arm],
             groups: [recipe.label(i + 1) for i in group],
             block: [f"school {i}" for i in group // len(recipe.arms) // recipe.per_block],
@@ -357,14 +361,17 @@ def simulate(recipe: Recipe) -> pd.DataFrame:
     )
 
 
-def as_response(score: np.ndarray, recipe: Recipe, draw: np.random.Generator) -> np.ndarray:
-    """Events or counts whose log odds or logarithms of rates differ as scores do."""
+def events_of(score: np.ndarray, recipe: Recipe, draw: np.random.Generator) -> dict[str, Any]:
+    """Columns of events or counts whose log odds or logarithms of rates differ as scores do."""
     family, _ = recipe.response
     if family == "binary":
-        return (score > 72 + draw.normal(size=score.size)).astype(float)
+        happened = draw.random(score.size) < 1 / (1 + np.exp(-(score - 75) / 9))
+        return {recipe.columns[0]: np.where(happened, "yes", "no")}
     if family == "count":
-        return draw.poisson(np.exp((score - 60) / 15)).astype(float)
-    return score
+        years = draw.uniform(0.5, 2, score.size).round(2)
+        rate = np.exp((score - 68) / 15)
+        return {recipe.columns[0]: draw.poisson(rate * years), "person_years": years}
+    return {}
 
 
 def through_periods(recipe: Recipe) -> pd.DataFrame:

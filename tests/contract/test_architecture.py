@@ -19,8 +19,8 @@ MODULES = sorted((SCRIPTS / "groupwise").rglob("*.py"))
 RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
-    {"algebra", "catalogue"},
-    {"tidy", "words", "svg", "data", "response", "rows", "sequences"},
+    {"algebra", "catalogue", "response"},
+    {"tidy", "words", "svg", "data", "rows", "sequences"},
     {"design", "effect_words"},
     {"models"},
     {"compression", "intake", "results", "sample"},

@@ -141,21 +141,21 @@ def test_a_design_has_the_response_and_the_exposure() -> None:
         (
             ["no", "yes", "maybe", "no", "yes", "no", "no", "yes"],
             {"outcome_kind": "binary"},
-            "outcome_kind: column 'y' has 3 values, 'maybe', 'no' and 'yes', and a binary outcome has "
+            "outcome_kind: column 'y' has 3 values ('maybe', 'no', 'yes'), and a binary outcome has "
             "two; write `recode: {y: {maybe: null}}` if 'maybe' means a missing value, or merge two of "
             "them, as by `recode: {y: {maybe: 'no'}}`.",
         ),
         (
             [0, 1, 2, 0, 1, 0, 0, 1],
             {"outcome_kind": "binary"},
-            "outcome_kind: column 'y' has 3 values, '0', '1' and '2', and a binary outcome has two; "
+            "outcome_kind: column 'y' has 3 values ('0', '1', '2'), and a binary outcome has two; "
             "write `recode: {y: {2: null}}` if '2' means a missing value, or merge two of them, as by "
             "`recode: {y: {2: 0}}`.",
         ),
         (
             range(8),
             {"event": 1},
-            "outcome_kind: column 'y' has 8 values, '0', '1', '2', '3' and '4' among them, and a binary "
+            "outcome_kind: column 'y' has 8 values ('0', '1', '2', '3', '4' and more), and a binary "
             "outcome has two; name an outcome of two values, or write `outcome_kind: continuous`.",
         ),
         (

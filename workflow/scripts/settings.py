@@ -8,6 +8,7 @@ from typing import Any
 from configuration import file_with
 
 from groupwise.data.names import plain_name
+from groupwise.data.simulated_kind import simulated_response, true_effects
 from groupwise.data.simulated_sequences import arms_of
 
 METHODS_PACKAGE = "groupwise.methods"
@@ -64,7 +65,7 @@ class Settings:
         """What is simulated for a dataset; into how many jobs it is cut changes nothing."""
         shared = {k: v for k, v in self.config["calibration"].items() if k != "jobs"}
         block = self.datasets[wildcards.dataset]
-        effects = block.get("assumed_effects", block.get("simulate", {}).get("effects"))
+        effects = block.get("assumed_effects", _true_effects(block))
         lists = {k: tuple(v) for k, v in shared.items() if isinstance(v, list)}
         return shared | lists | {"effects": effects}
 
@@ -86,6 +87,14 @@ class Settings:
         if "assumed_effects" in block:
             return "assumed"
         return "true" if "simulate" in block else "detectable"
+
+
+def _true_effects(block: Mapping[str, Any]) -> dict[str, float] | None:
+    """The effects of a dataset's simulation, on the scale of its effects; None of a file."""
+    if "simulate" not in block:
+        return None
+    scale = simulated_response(block["simulate"], block.get("effect_as")).scale
+    return true_effects(block["simulate"], str(block["reference"]), scale)
 
 
 def plain_names(roles: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@
 # glm           epsilon 1e-14; `se` is the inverse information's, for the modified Poisson HC0 of
 #               individuals. clubSandwich CR1S, CR2, CR3; df Satterthwaite's; omnibus HTZ for CR2, for the
 #               others chi-square/q as F with G - 1.
+# group logs    lm on the groups' log odds, log risks or log rates and means of X; see `group_rows`.
 # GEE           geeglm(corstr = "exchangeable"), epsilon 1e-14: alpha and the scale are its own. Where the
 #               model is of rates, differences have the columns of X times the exposure. Corrections by
 #               their formulas, with matrices of the size of groups, D, V of geeglm's alpha:
@@ -172,6 +173,28 @@ gee_rows <- function(d, family, scale, add) {
   for (type in c("MD", "KC", "FG")) add(paste0("se_", type), names, sqrt(diag(V[[type]])))
 }
 
+# Least squares of the log odds, log risks or log rates of groups, 1/2 added in all where one is infinite.
+group_rows <- function(d, family, scale, add) {
+  exposure <- if (is.null(d$exposure)) rep(1, nrow(d)) else d$exposure
+  X <- apply(model.matrix(reformulate(terms_of(d)), d), 2, function(x) tapply(x, d$group, mean))
+  if (any(tapply(d$arm, d$group, function(arm) length(unique(arm))) > 1)) return()
+  events <- tapply(d$y, d$group, sum)
+  n <- tapply(d$y, d$group, length)
+  half <- if (any(events == 0 | (scale == "odds_ratio" & events == n))) 0.5 else 0
+  logs <- if (scale == "odds_ratio") {
+    log((events + half) / (n - events + half))
+  } else if (family == "binary") {
+    log((events + half) / (n + half))
+  } else {
+    log((events + half) / tapply(exposure, d$group, sum))
+  }
+  fit <- summary(lm(logs ~ 0 + X))
+  add("logs_added", "half", half)
+  add("logs_estimate", colnames(X), fit$coefficients[, 1])
+  add("logs_se", colnames(X), fit$coefficients[, 2])
+  add("logs_df", "df", fit$df[2])
+}
+
 # ---- output --------------------------------------------------------------------------------------
 
 rows <- list()
@@ -189,7 +212,10 @@ for (name in names(datasets)) {
         value = sprintf("%.17g", unname(value))
       )
     }
-    if (scale != "difference") glm_rows(d, family, scale, add)
+    if (scale != "difference") {
+      glm_rows(d, family, scale, add)
+      group_rows(d, family, scale, add)
+    }
     attempt <- tryCatch(gee_rows(d, family, scale, add), error = function(e) {
       message(name, " ", scale, ": ", conditionMessage(e))
     })

@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 
 from groupwise.response import CONTINUOUS, Response
-from groupwise.words import MINUS, capital, decimals_for, fixed, named, noun, number, plural
+from groupwise.words import (
+    MINUS,
+    capital,
+    decimals_for,
+    fixed,
+    named,
+    noun,
+    number,
+    plural,
+    singular,
+)
 
 POINTS = " percentage points"
 
@@ -58,7 +68,7 @@ class EffectWords:
         """Those of a dataset, from what design.json says of it."""
         response = Response(**design.get("response") or vars(CONTINUOUS))
         exposure = design["roles"].get("exposure")
-        per = f" per {noun(exposure)}" if exposure and response.family == "count" else ""
+        per = f" per {singular(noun(exposure))}" if exposure and response.family == "count" else ""
         return cls(response, named(design["roles"]["outcome"], "outcome"), per)
 
     @property

@@ -21,8 +21,8 @@ from groupwise.response import FAMILIES, SCALES
 from groupwise.words import listing
 
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "outcome_kind": (*FAMILIES, None),
-    "effect_as": (*SCALES, None),
+    "outcome_kind": FAMILIES,
+    "effect_as": SCALES,
     "outcome_as": ("raw", "log", "standardized"),
     "blocks_as": ("fixed", "random"),
     "random_slopes": (True, False, "diagonal"),
@@ -31,8 +31,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "one_arm_blocks": ("keep", "drop"),
     "missing": ("drop", "error"),
     "ungrouped": ("drop", "own_group"),
-    "assigned": ("individual", "group", "group_period", "sequence", None),
+    "assigned": ("individual", "group", "group_period", "sequence"),
 }
+IF_GIVEN = ("assigned", "outcome_kind", "effect_as")
+"""Choices that may be left open."""
 CONDITIONS = ("min", "max", "not", "missing")
 LEAST = {
     "seed": 0,
@@ -94,9 +96,10 @@ def check(arguments: Mapping[str, Any]) -> None:
         for name in several(arguments[key]):
             _check_name(key, name)
     for key, allowed in CHOICES.items():
+        if key in IF_GIVEN and arguments[key] is None:
+            continue
         if not any(arguments[key] is each or arguments[key] == each for each in allowed):
-            named = [each for each in allowed if each is not None]
-            raise InputError(key, f"{arguments[key]!r} is no choice", _one_of(named))
+            raise InputError(key, f"{arguments[key]!r} is no choice", _one_of(allowed))
     level = arguments["conf_level"]
     if not isinstance(level, float) or not 0 < level < 1:
         raise InputError("conf_level", f"{level!r} is no level", "give a number such as 0.95")

@@ -17,12 +17,12 @@ from groupwise.data.declared_kind import (
 )
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.labels import in_order, labels
+from groupwise.data.remedies import is_number, unit_of
 from groupwise.data.suspect import ABSENT
 from groupwise.data.validate import Roles, check_numeric
 from groupwise.data.values import NUMBER, as_plain, in_yaml, matching
 from groupwise.data.yes_no import no_and_yes
 from groupwise.response import CONTINUOUS, SCALES_OF, Response
-from groupwise.words import listing
 
 FEW = 5
 """So many values of an outcome are listed in a message; of more, the first ones."""
@@ -67,7 +67,7 @@ def as_numbers(values: pd.Series, kind: DeclaredKind) -> tuple[pd.Series, tuple[
         return check_numeric(values, "roles.outcome"), None
     labelled = labels(values)
     present = in_order(labelled)
-    numbers = any(NUMBER.fullmatch(each) for each in present)
+    numbers = any(is_number(each) or unit_of(each) for each in present)
     if kind.family is None and (len(present) != 2 or numbers):
         return check_numeric(values, "roles.outcome"), None
     if len(present) != 2:
@@ -229,9 +229,9 @@ def _not_two(values: pd.Series, present: Sequence[str]) -> InputError:
         if not present:
             problem = f"column '{name}' has no value in any row"
         return InputError("roles.outcome", problem, "name an outcome that varies")
-    shown = listing([f"'{each}'" for each in present[:FEW]])
-    more = f", {shown} among them," if len(present) > FEW else f", {shown},"
-    problem = f"column '{name}' has {len(present)} values{more} and a binary outcome has two"
+    shown = ", ".join(f"'{each}'" for each in present[:FEW])
+    more = f"{shown} and more" if len(present) > FEW else shown
+    problem = f"column '{name}' has {len(present)} values ({more}), and a binary outcome has two"
     return InputError("outcome_kind", problem, _two_of_them(name, values, present))
 
 
@@ -240,7 +240,7 @@ def _two_of_them(name: str, values: pd.Series, present: Sequence[str]) -> str:
     counts: Mapping[str, int] = values.value_counts().to_dict()
     if len(present) > FEW:
         return "name an outcome of two values, or write `outcome_kind: continuous`"
-    rarest = min(present, key=lambda each: (each.casefold() not in ABSENT, counts[each]))
+    rarest = min(reversed(present), key=lambda each: (each.casefold() not in ABSENT, counts[each]))
     emptied = in_yaml({name: {as_plain(rarest): None}})
     others = next(each for each in present if each != rarest)
     merged = in_yaml({name: {as_plain(rarest): as_plain(others)}})

@@ -30,7 +30,7 @@ from plotnine import (
 )
 
 from groupwise.data.sampling import counted, sampled_rows
-from groupwise.effect_words import EffectWords
+from groupwise.effect_words import POINTS, EffectWords
 from groupwise.words import MINUS
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5D5D5D")
@@ -214,7 +214,7 @@ def effect_axis(
 def effect_title(words: EffectWords) -> str:
     """The title of an axis of effects."""
     unit = f",{words.unit}" if words.unit else ""
-    scale = " (logarithmic)" if words.response.is_ratio else ""
+    scale = " (logarithmic axis)" if words.response.is_ratio else ""
     return wrap(f"{words.of_outcome()}{unit}{scale}", 66)
 
 
@@ -243,6 +243,22 @@ def ratio_breaks(low: float, high: float) -> list[float]:
 def level_axis(words: EffectWords) -> list[Any]:
     """The y axis of means: of risks in per cent."""
     return [scale_y_continuous(labels=_percents)] if words.response.family == "binary" else []
+
+
+def spread_axis(words: EffectWords, axis: str = "x") -> list[Any]:
+    """The axis of deviations between means: of risks in percentage points."""
+    if words.response.family != "binary":
+        return []
+    scale = scale_x_continuous if axis == "x" else scale_y_continuous
+    return [scale(labels=_hundredths)]
+
+
+def spread_title(words: EffectWords, what: str) -> str:
+    """The title of an axis of deviations: `predicted effect on score`, of risks with their unit."""
+    if words.response.family == "continuous":
+        return f"{what} {words.outcome}"
+    unit = f",{POINTS}" if words.response.family == "binary" else ""
+    return f"{what} the {words.mean} of {words.outcome}{unit}"
 
 
 def level_title(words: EffectWords, outcome: str) -> str:

@@ -3,9 +3,9 @@
 A model of all covariates, blocks and periods but no treatment has expected events; what was observed
 less what was expected, summed over a unit of assignment, is the unit's residual. These are permuted as
 the design assigned units to arms (Gail, Mark, Carroll, Green and Pee 1996, Statistics in Medicine 15,
-1069), with the studentised statistics of `randomization` and `sequence_permutation`. Under the sharp null
-of no effect the residuals do not depend on the assignment, so the test is exact, whether the model holds
-or not. For a pair of arms the model is fitted to their units alone.
+1069), with the studentised statistics of `randomization` and `sequence_permutation`. Under the sharp
+null of no effect the residuals do not depend on the assignment, so the test is exact, whether the model
+holds or not. For a pair of arms the model is fitted to their units alone.
 
 An effect theta, a log odds ratio or the logarithm of a ratio, is tested with the offset theta in the
 arm that has it; the interval holds the values that are not rejected (Rabideau and Wang 2021,
@@ -39,8 +39,14 @@ OBSERVED_ALONE = Effort(max_assignments=0, draws=1)
 STEP = 1e-4
 """Half the distance between effects whose statistics give the slope of the statistic."""
 
-HALVINGS = 40
-"""An end of an interval is halved into place so often."""
+TOLERANCE = 1e-8
+"""How certain ends of intervals are, relative to the step that first went beyond."""
+
+PARTS = 7
+"""Effects between two that are tested at once."""
+
+MOST_AT_A_TIME = 10_000_000
+"""Statistics, over tested effects and assignments, that are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +201,8 @@ class EventComparison:
         y, arms = events[:, self.used], (self.has_effect == 0, self.has_effect > 0)
         happened = np.array([y[:, arm].sum(axis=1) for arm in arms])
         exposure = np.array([[self.model.exposure[arm].sum()] for arm in arms])
-        return np.array([happened, exposure - (happened if self.units.is_logit else 0)])
+        rest = exposure - happened if self.units.is_logit else exposure + 0 * happened
+        return np.array([happened, rest])
 
     def _varies(self, events: np.ndarray) -> np.ndarray:
         """(R,) both arms have some events, and of odds some individuals without."""
@@ -213,29 +220,35 @@ class EventComparison:
     def interval(
         self, events: np.ndarray, estimate: float, step: float, effort: Effort, conf_level: float
     ) -> tuple[float, float]:
-        """Ends of the interval around the estimate of values with a p-value of 1 - conf_level or more.
+        """Ends of the values around the estimate with p-values of 1 - conf_level or more.
 
-        Both are sought at once for events (m,), outwards from the estimate in steps that double, and
-        then by bisection. An end beyond FURTHEST is infinite.
+        For events (m,), both ends at once: outwards from the estimate in steps that double from `step`,
+        as far as FURTHEST, where an end is infinite; then the place between the last value that is not
+        rejected and the next is divided until it is certain to TOLERANCE of their distance.
         """
-        alpha, sign = 1 - conf_level - 1e-12, np.array([-1.0, 1.0])
-        y = np.tile(events, (2, 1))
+        alpha, sign = 1 - conf_level - 1e-12, np.array([[-1.0], [1.0]])
 
-        def accepted(effect: np.ndarray) -> np.ndarray:
-            return np.asarray(self.curve(y, effect, effort).p_value() >= alpha)
+        def accepted(distance: np.ndarray) -> np.ndarray:
+            effect = estimate + sign * distance
+            y = np.tile(events, (effect.size, 1))
+            p_value = self.curve(y, effect.ravel(), effort).p_value()
+            return np.asarray(p_value >= alpha).reshape(effect.shape)
 
-        inside, outside = np.full(2, estimate), estimate + sign * step
-        open_ = accepted(outside)
-        while open_.any() and (np.abs(outside[open_]) < FURTHEST).any():
-            inside = np.where(open_, outside, inside)
-            outside = np.where(open_, estimate + 2 * (outside - estimate), outside)
-            open_ = open_ & accepted(outside)
-        endless = open_ | (np.abs(outside) > 2 * FURTHEST)
-        for _ in range(HALVINGS):
-            middle = (inside + outside) / 2
-            within = accepted(middle)
-            inside, outside = np.where(within, middle, inside), np.where(within, outside, middle)
-        low, high = np.where(endless, sign * np.inf, inside)
+        parts = int(np.clip(MOST_AT_A_TIME // (2 * self.plan(effort).count), 1, PARTS))
+        inside, outside = np.zeros((2, 1)), np.full((2, 1), step)
+        endless = np.ones(2, dtype=bool)
+        while endless.any() and outside[endless].min() < FURTHEST:
+            within = accepted(outside)[:, 0] & endless
+            inside[within] = outside[within]
+            outside[within] *= 2
+            endless = within
+        shares = np.arange(parts + 2) / (parts + 1)
+        for _ in range(int(np.ceil(-np.log(TOLERANCE) / np.log(parts + 1)))):
+            grid = inside + (outside - inside) * shares
+            kept = np.logical_and.accumulate(accepted(grid[:, 1:-1]), axis=1).sum(axis=1)[:, None]
+            inside = np.take_along_axis(grid, kept, axis=1)
+            outside = np.take_along_axis(grid, kept + 1, axis=1)
+        low, high = np.where(endless, np.inf, inside[:, 0]) * sign[:, 0] + estimate
         return float(low), float(high)
 
 

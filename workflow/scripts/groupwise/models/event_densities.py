@@ -40,10 +40,6 @@ class Binomial:
     trials: np.ndarray
     has_shape = False
 
-    def start(self, y: np.ndarray) -> np.ndarray:
-        """Predictors (m, B) near the outcomes."""
-        return np.asarray(special.logit((y + 0.5) / (self.trials[:, None] + 1)))
-
     def derivatives(
         self, eta: np.ndarray, y: np.ndarray, shape: np.ndarray | None = None
     ) -> Derivatives:
@@ -80,16 +76,14 @@ class Poisson:
     exposure: np.ndarray
     has_shape = False
 
-    def start(self, y: np.ndarray) -> np.ndarray:
-        """Predictors (m, B) near the outcomes."""
-        return np.asarray(np.log(y + 0.5) - np.log(self.exposure)[:, None])
-
     def derivatives(
         self, eta: np.ndarray, y: np.ndarray, shape: np.ndarray | None = None
     ) -> Derivatives:
         expected = along(self.exposure, eta) * np.exp(eta)
-        y = along(y, eta)
-        return Derivatives(y * eta - expected, y - expected, expected)
+        # Less its maximum over eta: of large counts the rest would be lost in rounding.
+        best = along(np.log(np.maximum(y, 1)) - np.log(self.exposure)[:, None], eta)
+        residual = along(y, eta) - expected
+        return Derivatives(along(y, eta) * (eta - best) + residual, residual, expected)
 
     def of_mode(
         self, eta: np.ndarray, y: np.ndarray, shape: np.ndarray | None = None
@@ -118,10 +112,6 @@ class NegativeBinomial:
 
     exposure: np.ndarray
     has_shape = True
-
-    def start(self, y: np.ndarray) -> np.ndarray:
-        """Predictors (m, B) near the outcomes."""
-        return Poisson(self.exposure).start(y)
 
     def derivatives(
         self, eta: np.ndarray, y: np.ndarray, shape: np.ndarray | None = None

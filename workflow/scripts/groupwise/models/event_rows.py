@@ -73,6 +73,26 @@ class EventRows:
             individual_exposure=design.exposure,
         )
 
+    @classmethod
+    def each(cls, design: Design) -> EventRows:
+        """A row for each individual.
+
+        Raises
+        ------
+        ValueError
+            Where the design has sums over several individuals.
+        """
+        trials = design.rows.trials
+        if trials is not None and (trials > 1).any():
+            raise ValueError("sums of counts do not say how counts of individuals vary")
+        n = len(design.X)
+        ones, every = np.ones(n), np.arange(n)
+        exposure = ones if design.exposure is None else design.exposure
+        groups = len(design.group_labels)
+        return cls(
+            design.X, design.group, groups, ones, exposure, design.response, None, every, exposure
+        )
+
     @cached_property
     def _indicator(self) -> sparse.csr_array:
         """(n, m) which row an individual is in."""

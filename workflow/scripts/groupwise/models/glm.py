@@ -65,9 +65,9 @@ class EventModel:
     Z: np.ndarray
 
     @classmethod
-    def of(cls, design: Design) -> EventModel:
-        """The model of a design whose outcomes are events."""
-        rows = EventRows.of(design, by_exposure=True)
+    def of(cls, design: Design, rows: EventRows | None = None) -> EventModel:
+        """The model of a design whose outcomes are events; `rows` are of one exposure unless given."""
+        rows = EventRows.of(design, by_exposure=True) if rows is None else rows
         root = np.sqrt(rows.trials)[:, None]
         basis = orthonormal_basis(rows.X * root)
         arm = design.arm[rows.first]
@@ -113,11 +113,7 @@ class EventModel:
 
     def without_spread(self, events: np.ndarray) -> np.ndarray:
         """(R, J) arms without events: -1; with nothing else, where that has no variance: 1; else 0."""
-        by_arm = np.eye(self.arms)[self.arm]
-        total, response = events @ by_arm, self.rows.response
-        bounded = response.family == "binary" and response.link != "log"
-        full = (total >= self.rows.exposure @ by_arm) & bounded
-        return np.where(total == 0, -1, np.where(full, 1, 0))
+        return without_spread(self.rows, self.arm, self.arms, events)
 
     def fit(self, events: np.ndarray) -> EventFit:
         """Maximum likelihood for numbers of events (R, m)."""
@@ -139,6 +135,15 @@ class EventModel:
                 fits.is_finite[which] = ~direction.any(axis=1)
         fits.gamma[~fits.is_finite] = np.nan
         return fits
+
+
+def without_spread(rows: EventRows, arm: np.ndarray, arms: int, events: np.ndarray) -> np.ndarray:
+    """As `EventModel.without_spread`, of rows with codes of arms (m,)."""
+    by_arm = np.eye(arms)[arm]
+    total, response = events @ by_arm, rows.response
+    bounded = response.family == "binary" and response.link != "log"
+    full = (total >= rows.exposure @ by_arm) & bounded
+    return np.where(total == 0, -1, np.where(full, 1, 0))
 
 
 def _exp(eta: np.ndarray) -> np.ndarray:
@@ -238,8 +243,28 @@ class EventFit:
         """(R, k) of combinations with coordinates Lambda (k, r)."""
         return np.asarray(self.gamma @ Lambda.T)
 
-    def infinite_terms(self, i: int, terms: tuple[str, ...]) -> tuple[str, ...]:
-        """The names among p terms of the coefficients of outcome i that go to infinity."""
+    def infinite_terms(self, i: int) -> np.ndarray:
+        """(p,) which coefficients of outcome i go to infinity: of columns that separate alone, if any."""
+        alone = _separates(self.model, self.events[i])
+        if alone.any():
+            return alone
         beta = coefficients(self.model.basis, self.direction[i])
-        size = np.abs(beta) * np.abs(self.model.rows.X).max(axis=0)
-        return tuple(np.array(terms, dtype=object)[size > INVOLVED * max(size.max(), 1e-300)])
+        size = np.abs(beta) * np.ptp(self.model.rows.X, axis=0)
+        return np.asarray(size > INVOLVED * max(size.max(), 1e-300))
+
+
+def _separates(model: EventModel, events: np.ndarray) -> np.ndarray:
+    """(p,) which columns of X separate rows with events from others, beside an intercept.
+
+    With a log link only what is constant over rows with events has a direction to go.
+    """
+    X, some = model.rows.X, events > 0
+    others = events < model.rows.exposure if model.is_logit else ~some
+    if not some.any() or not others.any():
+        return np.zeros(X.shape[1], dtype=bool)
+    low, high = X[some].min(axis=0), X[some].max(axis=0)
+    below, above = X[others].max(axis=0) <= low, X[others].min(axis=0) >= high
+    usable = np.ptp(X, axis=0) > 0
+    if not model.is_logit:
+        usable &= low == high
+    return np.asarray((below | above) & usable)

@@ -11,21 +11,23 @@ in which the residual variances are known: tau2 is the only variance parameter, 
 SAS's GLIMMIX for binary and Poisson data. The search begins at the pooled regression: where its working
 model has tau2 = 0, the pooled regression is the answer.
 
-All is from sums over groups of w, w X and w z, with s = 1 / (1 + tau2 sum w):
+All is from sums a, b and c over groups of w, w X and w z, and from what is left of cross-products within
+groups, X less its weighted mean there. With s = 1 / (1 + tau2 a), without loss where tau2 a is large,
 
-    X'V^-1 X = X'W X - sum_g tau2 s (wX)(wX)',   1'V^-1 X = s (wX)',   1'V^-1 1 = s sum w
+    X'V^-1 X = within + sum_g (s / a) b b',   1'V^-1 X = s b',   1'V^-1 1 = s a
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from groupwise.algebra import invert
+from groupwise.design import Design
 from groupwise.models.event_rows import EventRows
+from groupwise.models.glm import EventFit, EventModel
 from groupwise.models.information import Information, KnownScale, for_last_combinations
 from groupwise.models.least_squares import orthonormal_basis
 
@@ -35,9 +37,6 @@ MOST_ITERATIONS = 200
 CLOSE = 1e-11
 """Largest change of a linear predictor, and of tau2 relative to 1 + tau2, in the last iteration."""
 
-MOST_POOLED = 25
-"""Newton steps of the pooled regression; six are usual."""
-
 MOST_SCORING = 50
 """Steps to tau2 of the first working model; later ones need one each."""
 
@@ -46,6 +45,10 @@ ROUGH = 1e-3
 
 FURTHEST = 5.0
 """No linear predictor changes by more in one iteration."""
+
+INVISIBLE = 1e-10
+"""A variance this small, in units of a group's sampling variance, is 0: with numbers of events, which are
+whole, the restricted likelihood can be exactly level there."""
 
 RUNAWAY = 1e4
 """A variance of this size on the logit or log scale is no estimate."""
@@ -58,8 +61,8 @@ AT_A_TIME = 2**16
 class Working:
     """Sums of the working model of B outcomes, about the linear predictors that it was made at.
 
-    a (B, G): w; b (B, G, p): w Q; c (B, G): w (z - Q beta); C (B, p, p): Q'W Q; d (B, p):
-    Q'W (z - Q beta).
+    a (B, G): w; b (B, G, p): w Q; c (B, G): w (z - Q beta); C (B, p, p), d (B, p): products w Q Q' and
+    w Q (z - Q beta) of deviations from the weighted means of groups.
     """
 
     a: np.ndarray
@@ -103,10 +106,9 @@ class Restricted:
 def restricted(at: Working, tau2: np.ndarray) -> Restricted:
     """Effects and derivatives of -2 log restricted likelihood at tau2 (B,), which may be 0."""
     s = 1 / (1 + tau2[:, None] * at.a)
-    bt = at.b.swapaxes(-1, -2)
-    weighted = at.b * (tau2[:, None] * s)[..., None]
-    Phi = invert(at.C - bt @ weighted)
-    step = _times(Phi, at.d - _times(weighted.swapaxes(-1, -2), at.c))
+    A, right = _equations(at, s)
+    Phi = invert(A)
+    step = _times(Phi, right)
     q, D = at.b * s[..., None], at.a * s
     r = s * (at.c - _times(at.b, step))
     qt, Dq = q.swapaxes(-1, -2), q * D[..., None]
@@ -129,6 +131,20 @@ def restricted(at: Working, tau2: np.ndarray) -> Restricted:
     )
 
 
+def deviance(at: Working, tau2: np.ndarray) -> np.ndarray:
+    """-2 log restricted likelihood (B,) of working models at tau2 (B,), without what does not vary."""
+    s = 1 / (1 + tau2[:, None] * at.a)
+    A, right = _equations(at, s)
+    squares = (s / at.a * at.c**2).sum(axis=-1) - (right * _times(invert(A), right)).sum(axis=-1)
+    return np.asarray(-np.log(s).sum(axis=-1) + np.linalg.slogdet(A)[1] + squares)
+
+
+def _equations(at: Working, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Q'V^-1 Q (B, p, p) and Q'V^-1 (z - Q beta) (B, p) for s = 1 / (1 + tau2 a), (B, G)."""
+    weighted = (at.b * (s / at.a)[..., None]).swapaxes(-1, -2)
+    return at.C + weighted @ at.b, at.d + _times(weighted, at.c)
+
+
 def _times(A: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Products (B, i) of matrices (B, i, j) and vectors (B, j)."""
     return np.asarray((A @ v[..., None])[..., 0])
@@ -145,101 +161,119 @@ class PseudoLikelihood:
 
     Attributes
     ----------
-    rows : m rows of individuals who are alike
-    size : (m,) trials of a binomial, exposure of a Poisson number
-    order : (m,) rows by group; starts : (G,) the first of each group among them
-    basis : (m, p) Q, rows in `order`, with Q = X to_beta
-    to_beta : (p, p)
+    rows, order : rows of individuals who are alike, and (m,) the order of these by group
+    regression : the model without groups' effects, its rows in that order
+    to_beta : (p, p) effects of the basis of `regression` times this are effects of X
+    starts : (G,) the first row of each group
     """
 
     rows: EventRows
-    size: np.ndarray
     order: np.ndarray
-    starts: np.ndarray
-    basis: np.ndarray
+    regression: EventModel
     to_beta: np.ndarray
+    starts: np.ndarray
 
     @classmethod
-    def of(cls, rows: EventRows) -> PseudoLikelihood:
-        """The model of a design's rows.
+    def of(cls, design: Design) -> PseudoLikelihood:
+        """The model of a design with one random intercept.
 
         Raises
         ------
         ValueError
             If columns of X depend on each other, or there is no second group.
         """
+        rows = EventRows.of(design)
         if rows.n_groups < 2:
             raise ValueError("The variance between groups needs more than one group.")
-        size = rows.trials if rows.response.family == "binary" else rows.exposure
-        to_beta = basis_of(rows.X, size)
         order = np.argsort(rows.group, kind="stable")
+        regression = regression_of(design, rows, order)
         starts = np.searchsorted(rows.group[order], np.arange(rows.n_groups))
-        return cls(rows, size[order], order, starts, rows.X[order] @ to_beta, to_beta)
+        return cls(rows, order, regression, np.linalg.inv(regression.basis.R), starts)
 
     @property
-    def is_binary(self) -> bool:
-        return self.rows.response.family == "binary"
+    def basis(self) -> np.ndarray:
+        """(m, p)"""
+        return self.regression.Z
 
     def fit(self, y: np.ndarray) -> PseudoFit:
         """Fits of outcomes y (R, n) of individuals, or of numbers of events (R, m)."""
         events = self.rows.events(np.asarray(y, dtype=float))[:, self.order]
-        size = max(1, AT_A_TIME // (len(self.order) * self.basis.shape[1]))
-        parts = [self._fit(events[i : i + size]) for i in range(0, len(events), size)]
-        return PseudoFit.joined(parts)
-
-    def mean(self, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Expected events and weights (B, m) at linear predictors (B, m)."""
-        if not self.is_binary:
-            mu = self.size * np.exp(np.minimum(eta, 500.0))
-            return mu, mu
-        p = special.expit(eta)
-        return self.size * p, self.size * p * special.expit(-eta)
+        pooled = self.regression.fit(events)
+        step = max(1, AT_A_TIME // self.basis.size)
+        parts = [self._fit(pooled.take(slice(i, i + step))) for i in range(0, len(events), step)]
+        return replace(_joined(parts), pooled=pooled)
 
     def working(self, events: np.ndarray, eta: np.ndarray, u: np.ndarray) -> Working:
         """Sums of the working model at linear predictors eta (B, m) with groups' effects u (B, G)."""
-        mu, w = self.mean(eta)
-        Q = self.basis
+        mu, w = self.regression.moments(eta)
         a, error = self._by_group(w), events - mu
-        wQ = w[..., None] * Q
-        b = np.add.reduceat(wQ, self.starts, axis=1) if len(Q) > len(self.starts) else wQ
-        return Working(
-            a=a,
-            b=b,
-            c=a * u + self._by_group(error),
-            C=wQ.swapaxes(-1, -2) @ Q,
-            d=_times(b.swapaxes(-1, -2), u) + error @ Q,
-        )
+        b, c = w[..., None] * self.basis, a * u + self._by_group(error)
+        if self.has_one_row_per_group:
+            B, p = len(events), self.basis.shape[1]
+            return Working(a, b, c, np.zeros((B, p, p)), np.zeros((B, p)))
+        b = np.add.reduceat(b, self.starts, axis=1)
+        deviation = self.basis - self.of_rows(b / a[..., None])
+        across = deviation.swapaxes(-1, -2)
+        return Working(a, b, c, across @ (w[..., None] * deviation), _times(across, error))
+
+    @property
+    def has_one_row_per_group(self) -> bool:
+        return len(self.basis) == len(self.starts)
+
+    def of_rows(self, values: np.ndarray) -> np.ndarray:
+        """Values (B, G, ...) of groups, repeated for their rows: (B, m, ...)."""
+        if self.has_one_row_per_group:
+            return values
+        return np.repeat(values, np.diff(np.append(self.starts, len(self.basis))), axis=1)
 
     def _by_group(self, values: np.ndarray) -> np.ndarray:
-        if len(self.basis) == len(self.starts):
+        if self.has_one_row_per_group:
             return values
         return np.add.reduceat(values, self.starts, axis=-1)
 
-    def _fit(self, events: np.ndarray) -> PseudoFit:
-        state = _pooled(self, events)
-        alive = np.flatnonzero(state.converged)
-        state.converged[:] = False
+    def _fit(self, pooled: EventFit) -> PseudoFit:
+        events = pooled.events
+        B, G = len(events), len(self.starts)
+        gamma = np.where(pooled.is_finite[:, None], pooled.gamma, 0.0)
+        state = _State(gamma, np.zeros((B, G)), np.zeros(B), np.zeros(B, dtype=bool))
+        alive = np.flatnonzero(pooled.is_finite)
         for iteration in range(MOST_ITERATIONS):
             if not len(alive):
                 break
             done, broken = _iterate(self, events, state, alive, first=iteration == 0)
             state.converged[alive[done]] = True
             alive = alive[~(done | broken)]
-        return _assemble(self, events, state)
+        return _assemble(self, pooled, events, state)
 
 
-def basis_of(X: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """(p, p) the matrix T for which columns of sqrt(size) X T are orthogonal, of mean square 1.
+def regression_of(design: Design, rows: EventRows, order: np.ndarray) -> EventModel:
+    """The regression of events without random effects, for numbers of events of rows in an order (m,).
 
     Raises
     ------
     ValueError
-        If columns of X (m, p) depend on each other.
+        If columns of X depend on each other.
     """
-    basis = orthonormal_basis(X * np.sqrt(size)[:, None])
-    if basis.rank < X.shape[1]:
+    basis = orthonormal_basis(rows.X[order] * np.sqrt(rows.trials[order])[:, None])
+    if basis.rank < rows.X.shape[1]:
         raise ValueError("Some columns of the model depend on each other.")
-    return np.linalg.inv(basis.R) * np.sqrt(size.sum())
+    sorted_rows = replace(
+        rows,
+        X=rows.X[order],
+        group=rows.group[order],
+        trials=rows.trials[order],
+        exposure=rows.exposure[order],
+        first=rows.first[order],
+        row=None,
+        individual_exposure=None,
+    )
+    return EventModel(
+        rows=sorted_rows,
+        arm=design.arm[sorted_rows.first],
+        arms=len(design.arm_labels),
+        basis=basis,
+        Z=basis.Q / np.sqrt(sorted_rows.trials)[:, None],
+    )
 
 
 @dataclass(frozen=True)
@@ -249,52 +283,12 @@ class _State:
     gamma: np.ndarray
     u: np.ndarray
     tau2: np.ndarray
-    infinite: np.ndarray
     converged: np.ndarray
-
-    def eta(self, model: PseudoLikelihood, which: np.ndarray) -> np.ndarray:
-        """(b, m) linear predictors of some outcomes."""
-        return _predictors(model, self.gamma[which], self.u[which])
 
 
 def _predictors(model: PseudoLikelihood, gamma: np.ndarray, u: np.ndarray) -> np.ndarray:
-    eta = gamma @ model.basis.T
-    if len(model.basis) == len(model.starts):
-        return np.asarray(eta + u)
-    counts = np.diff(np.append(model.starts, len(model.basis)))
-    return np.asarray(eta + np.repeat(u, counts, axis=1))
-
-
-def _pooled(model: PseudoLikelihood, events: np.ndarray) -> _State:
-    """Regression without groups' effects by Newton's method; `infinite` where it has no maximum.
-
-    There the likelihood increases without end in a direction of beta, and steps do not get shorter.
-    """
-    B, G, p = len(events), len(model.starts), model.basis.shape[1]
-    state = _State(
-        np.zeros((B, p)), np.zeros((B, G)), np.zeros(B), np.zeros(B, bool), np.zeros(B, bool)
-    )
-    nothing = events.sum(axis=-1) == 0
-    everything = model.is_binary & (events.sum(axis=-1) == model.size.sum())
-    ok = np.isfinite(events).all(axis=-1) & ~nothing & ~everything
-    state.infinite[:] = nothing | everything
-    share = np.where(ok, events.sum(axis=-1), 0.5 * model.size.sum()) / model.size.sum()
-    start = np.log(share) - (np.log1p(-share) if model.is_binary else 0.0)
-    one = np.linalg.lstsq(model.basis, np.ones(len(model.basis)), rcond=None)[0]
-    state.gamma[:] = start[:, None] * one
-    alive = np.flatnonzero(ok)
-    with np.errstate(all="ignore"):  # what has no maximum ends in weights of 0
-        for _ in range(MOST_POOLED):
-            if not len(alive):
-                break
-            at = model.working(events[alive], state.eta(model, alive), state.u[alive])
-            step = _times(invert(at.C), at.d)
-            largest = np.abs(step @ model.basis.T).max(axis=-1)
-            state.gamma[alive] += step * (FURTHEST / np.maximum(largest, FURTHEST))[:, None]
-            state.converged[alive] = largest < CLOSE
-            alive = alive[~(largest < CLOSE)]
-    state.infinite[alive] = True
-    return state
+    """(B, m) linear predictors of effects of the basis (B, p), and of groups (B, G)."""
+    return np.asarray(gamma @ model.basis.T + model.of_rows(u))
 
 
 def _iterate(
@@ -350,8 +344,8 @@ class PseudoFit:
     Phi : (B, p, p) covariance of gamma
     u : (B, G) predictions of the groups' effects, on the link scale
     tau2 : (B,) variance of these effects; 0 is the boundary, and the pooled regression
-    infinite : (B,) whether an effect has no finite estimate
     converged : (B,)
+    pooled : the regression without groups' effects
     working, at : the working model at these values, and its restricted likelihood
     """
 
@@ -359,8 +353,8 @@ class PseudoFit:
     gamma: np.ndarray
     u: np.ndarray
     tau2: np.ndarray
-    infinite: np.ndarray
     converged: np.ndarray
+    pooled: EventFit
     working: Working
     at: Restricted
 
@@ -378,11 +372,6 @@ class PseudoFit:
     def std_dev(self) -> dict[str, np.ndarray]:
         """(B,) by random term."""
         return {"group": np.sqrt(self.tau2)}
-
-    @property
-    def on_boundary(self) -> tuple[str, ...]:
-        """Terms with a variance of 0, of the first outcome."""
-        return ("group",) if self.singular[0] else ()
 
     def covariance(self, L: np.ndarray) -> np.ndarray:
         """(B, k, k) of L beta, L (k, p), with tau2 taken as known."""
@@ -407,28 +396,24 @@ class PseudoFit:
             chain=chain,
         )
 
-    @classmethod
-    def joined(cls, parts: list[PseudoFit]) -> PseudoFit:
-        """The batches `parts`, concatenated along the first axis."""
-        if len(parts) == 1:
-            return parts[0]
-        return _joined(parts)
 
-
-def _assemble(model: PseudoLikelihood, events: np.ndarray, state: _State) -> PseudoFit:
+def _assemble(
+    model: PseudoLikelihood, pooled: EventFit, events: np.ndarray, state: _State
+) -> PseudoFit:
     """The fit with its working model at the last effects."""
     mask = np.where(state.converged, 1.0, np.nan)
     gamma, u, tau2 = state.gamma * mask[:, None], state.u * mask[:, None], state.tau2 * mask
     working = model.working(events, _predictors(model, gamma, u), u)
+    tau2 = np.where(tau2 * working.a.max(axis=-1) < INVISIBLE, 0.0, tau2)
     at = restricted(working, tau2)
-    return PseudoFit(model, gamma, u, tau2, state.infinite, state.converged, working, at)
+    return PseudoFit(model, gamma, u, tau2, state.converged, pooled, working, at)
 
 
 def _joined(parts: Any) -> Any:
     """One dataclass of arrays, and of others of arrays, from several with the same model."""
     names = [field.name for field in fields(parts[0])]
     columns = ([getattr(part, name) for part in parts] for name in names)
-    return type(parts[0])(*map(_together, columns))
+    return parts[0] if len(parts) == 1 else type(parts[0])(*map(_together, columns))
 
 
 def _together(values: list[Any]) -> Any:

@@ -14,19 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import linalg
 
-from groupwise.algebra import sum_by
-from groupwise.models.event_densities import Binomial, Density, NegativeBinomial
+from groupwise.models.event_densities import Density, NegativeBinomial, Poisson, density_of
+from groupwise.models.glm import EventFit, EventModel
+from groupwise.models.least_squares import coefficients
 from groupwise.models.newton import Minima, Slopes, minimise
 from groupwise.models.quadrature_integrals import Frame, Integrals
 
 NODES = 25
 """Nodes, unless asked otherwise: those of lme4::glmer's most accurate setting."""
 
-NODES_OF_DRAWS = 9
+NODES_OF_DRAWS = 11
 """Nodes for outcomes that are drawn: their error is far below that of the draws."""
 
 MANY_NODES = 7
@@ -68,30 +70,31 @@ class QuadratureModel:
 
     Attributes
     ----------
-    X : (m, p)
-    arm : (m,) codes; an outcome with an arm that has no events, or nothing else, has no estimates
+    pooled
+        Regression of the same rows without groups: where it has no finite maximum, there is none here.
+    X : (m, p) columns, those of the design to_beta, in like units
+    to_beta : (p, p) times coefficients of these columns: coefficients of the design
     frame : columns X K in groups
     K : (p, p0)
         Coefficients are K times those of the frame, plus an offset; the identity where nothing is
         restricted.
     """
 
+    pooled: EventModel
     X: np.ndarray
-    arm: np.ndarray
+    to_beta: np.ndarray
     frame: Frame
     K: np.ndarray
 
     @classmethod
     def of(
-        cls,
-        X: np.ndarray,
-        group: np.ndarray,
-        arm: np.ndarray,
-        density: Density,
-        n_nodes: int = NODES,
+        cls, pooled: EventModel, density: Density | None = None, n_nodes: int = NODES
     ) -> QuadratureModel:
-        """X (m, p); group, arm (m,) codes; one node is Laplace's approximation."""
-        return cls(X, arm, Frame(X, group, density, n_nodes), np.eye(X.shape[1]))
+        """One node is Laplace's approximation; the density is that of the family unless given."""
+        rows = pooled.rows
+        X, to_beta = in_like_units(rows.X)
+        frame = Frame(X, rows.group, density or density_of(rows), n_nodes)
+        return cls(pooled, X, to_beta, frame, np.eye(len(to_beta)))
 
     @property
     def p(self) -> int:
@@ -103,19 +106,19 @@ class QuadratureModel:
         """Number of outcomes that are fitted together."""
         return max(AT_A_TIME // (len(self.X) * self.frame.n_nodes), 1)
 
-    @property
-    def with_fewer_nodes(self) -> QuadratureModel:
+    @cached_property
+    def for_draws(self) -> QuadratureModel:
         """The model with the nodes that serve for draws."""
         return replace(self, frame=replace(self.frame, n_nodes=NODES_OF_DRAWS))
 
+    def with_density(self, density: Density) -> QuadratureModel:
+        """The model with another density of the same rows."""
+        return replace(self, frame=replace(self.frame, density=density))
+
     # ---- restrictions, as `models.interface` has them -------------------------------------------------
 
-    @property
-    def to_beta(self) -> np.ndarray:
-        return np.eye(self.p)
-
     def effects_of(self, sums: OffsetEvents) -> np.ndarray:
-        """(B, p): nothing is known of effects before a fit, and restrictions need nothing."""
+        """(B, p): those from which offsets are counted."""
         return sums.offset
 
     def restricted(self, K: np.ndarray) -> QuadratureModel:
@@ -136,16 +139,14 @@ class QuadratureModel:
     ) -> tuple[np.ndarray, np.ndarray]:
         """-2 log-likelihood (B,), maximised, and the parameters (B, p + 1) there."""
         values, places = np.full(len(sums), np.nan), np.full((len(sums), self.p + 1), np.nan)
+        near = np.zeros_like(places) if near is None else near
         to_frame = np.linalg.pinv(self.K).T
         for i in range(0, len(sums), self.at_a_time):
             some = slice(i, i + self.at_a_time)
             part = sums.take(some)
             likelihood = Likelihood.of(self.frame, part.y, part.offset @ self.X.T)
-            if near is None:
-                start = likelihood.start(likelihood.pooled().x)
-            else:
-                beta, sigma = near[some, : self.p], near[some, self.p :]
-                start = np.hstack([(beta - part.offset) @ to_frame, np.maximum(sigma, SMALL)])
+            beta, sigma = near[some, : self.p], near[some, self.p :]
+            start = np.hstack([(beta - part.offset) @ to_frame, np.maximum(sigma, SMALL)])
             best = minimise(likelihood, start)
             values[some] = np.where(best.converged, best.value, np.nan)
             places[some, : self.p] = best.x[:, :-1] @ self.K.T + part.offset
@@ -155,31 +156,30 @@ class QuadratureModel:
     # ---- fits -----------------------------------------------------------------------------------------
 
     def fit(self, y: np.ndarray, *, start: np.ndarray | None = None) -> QuadratureFit:
-        """Maximum likelihood of outcomes y (B, m); the search begins at `start` (B, ...) if given."""
-        chunks = [slice(i, i + self.at_a_time) for i in range(0, max(len(y), 1), self.at_a_time)]
-        parts = [self._fit(y[some], None if start is None else start[some]) for some in chunks]
-        return QuadratureFit.joined(parts)
+        """Maximum likelihood of outcomes y (B, m).
 
-    def _fit(self, y: np.ndarray, start: np.ndarray | None) -> QuadratureFit:
-        """The fits of outcomes that can have one, among NaN."""
-        possible = np.flatnonzero((self.one_sided(y) == 0).all(axis=1))
-        near = None if start is None else start[possible]
-        likelihood = Likelihood.of(self.frame, y[possible])
-        best, singular = _best(likelihood, near)
-        P = self.frame.n_parameters
-        fit = QuadratureFit.missing(self, y, P)
-        if len(possible):
-            fit.put(possible, *_estimates(likelihood, best, singular))
+        The search begins at parameters `start` (B, P), or where the fit without groups ends.
+        """
+        fit = QuadratureFit.missing(self, y)
+        pooled = self.pooled.fit(y)
+        for i in range(0, len(y), self.at_a_time):
+            which = i + np.flatnonzero(pooled.is_finite[i : i + self.at_a_time])
+            if not len(which):
+                continue
+            likelihood = Likelihood.of(self.frame, y[which])
+            if start is None:
+                near = likelihood.start(self._without_groups(pooled.take(which)))
+            else:
+                near = start[which]
+            best, singular = _best(likelihood, near)
+            fit.put(which, *_estimates(likelihood, best, singular))
         return fit
 
-    def one_sided(self, y: np.ndarray) -> np.ndarray:
-        """(B, J): -1 where an arm has no event in outcomes y (B, m), 1 where nothing else, else 0."""
-        density, n_arms = self.frame.density, int(self.arm.max()) + 1
-        events = sum_by(y, self.arm, n_arms)
-        side = np.where(events == 0, -1, 0)
-        if isinstance(density, Binomial):
-            side[events == sum_by(density.trials, self.arm, n_arms)] = 1
-        return side
+    def _without_groups(self, pooled: EventFit) -> np.ndarray:
+        """Parameters (B, p + 1) of regressions without groups."""
+        beta = coefficients(pooled.model.basis, pooled.gamma)
+        inner = np.linalg.solve(self.to_beta, beta.T).T
+        return np.hstack([inner, np.zeros((len(beta), 1))])
 
     def draw(self, parameters: np.ndarray, n_draws: int, seed: int) -> np.ndarray:
         """Outcomes (n_draws, m) at parameters (p + 1,)."""
@@ -190,20 +190,36 @@ class QuadratureModel:
         return frame.density.draw(eta, rng).T
 
 
-def _best(likelihood: Likelihood, start: np.ndarray | None) -> tuple[Minima, np.ndarray]:
+def in_like_units(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of X (m, p) in like units, and T (p, p) with X T = these.
+
+    Numeric columns have mean 0 and standard deviation 1 over rows, indicators and the intercept stay.
+    """
+    p = X.shape[1]
+    centre, scale, to_beta = np.zeros(p), np.ones(p), np.eye(p)
+    numeric = ~np.isin(X, (0.0, 1.0)).all(axis=0)
+    scale[numeric] = X[:, numeric].std(axis=0)
+    scale[scale == 0] = 1.0
+    if (X[:, 0] == 1).all():
+        centre[numeric] = X[:, numeric].mean(axis=0)
+    to_beta /= scale
+    to_beta[0, 1:] -= (centre / scale)[1:]
+    return (X - centre) / scale, to_beta
+
+
+def _best(likelihood: Likelihood, start: np.ndarray) -> tuple[Minima, np.ndarray]:
     """Minima of the deviance with sigma at 0 or above, and whether it is 0 (B,)."""
     p = likelihood.frame.p
-    if start is None:
-        start = likelihood.start(likelihood.pooled().x)
     best = minimise(likelihood, start)
     best.x[:, p] = np.abs(best.x[:, p])
     small = np.flatnonzero((best.x[:, p] < SMALL) | ~best.converged)
     singular = np.zeros(len(best.x), dtype=bool)
     if len(small):
         without = likelihood.take(small).pooled(near=best.x[small])
-        least = without.converged & ~(without.value > best.value[small] + 1e-9)
-        at_zero = likelihood.at_zero(small[least], without.x[least])
-        best.put(small[least], at_zero)
+        at_zero = likelihood.at_zero(small, without.x)
+        is_minimum = best.converged[small] | (at_zero.at.hessian[:, p, p] >= 0)
+        least = without.converged & is_minimum & ~(without.value > best.value[small] + 1e-9)
+        best.put(small[least], at_zero.take(least))
         singular[small[least]] = True
     return best, singular
 
@@ -240,7 +256,8 @@ class QuadratureFit:
     Attributes
     ----------
     parameters : (B, p + 1) or (B, p + 2)
-        Coefficients; the groups' standard deviation sigma, 0 or above; the logarithm of the shape.
+        Coefficients of the columns of the model; the groups' standard deviation sigma, 0 or above; the
+        logarithm of the shape.
     vcov : of them; inverse of the observed information
         On the boundary, sigma = 0, that of the others, and 0 for sigma.
     deviance : (B,) -2 log-likelihood up to a constant of y
@@ -256,9 +273,9 @@ class QuadratureFit:
     singular: np.ndarray
 
     @classmethod
-    def missing(cls, model: QuadratureModel, y: np.ndarray, P: int) -> QuadratureFit:
-        """NaN for outcomes y (B, m) of a model with P parameters."""
-        B = len(y)
+    def missing(cls, model: QuadratureModel, y: np.ndarray) -> QuadratureFit:
+        """NaN for outcomes y (B, m)."""
+        B, P = len(y), model.frame.n_parameters
         no = np.zeros(B, dtype=bool)
         nothing = np.full((B, P, P), np.nan)
         return cls(model, y, nothing[:, 0].copy(), nothing, nothing[:, 0, 0].copy(), no, no.copy())
@@ -268,17 +285,10 @@ class QuadratureFit:
         for name, each in zip(ESTIMATES, values, strict=True):
             getattr(self, name)[which] = each
 
-    @classmethod
-    def joined(cls, parts: list[QuadratureFit]) -> QuadratureFit:
-        """The batches `parts` in one."""
-        names = ("y", *ESTIMATES)
-        arrays = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
-        return cls(parts[0].model, **arrays)
-
     @property
     def beta(self) -> np.ndarray:
         """(B, p)"""
-        return self.parameters[:, : self.model.p]
+        return np.asarray(self.parameters[:, : self.model.p] @ self.model.to_beta.T)
 
     @property
     def sigma(self) -> np.ndarray:
@@ -287,8 +297,8 @@ class QuadratureFit:
 
     def covariance(self, L: np.ndarray) -> np.ndarray:
         """(B, k, k) of L beta, L (k, p)."""
-        p = self.model.p
-        return np.asarray(L @ self.vcov[:, :p, :p] @ L.T)
+        p, rows = self.model.p, L @ self.model.to_beta
+        return np.asarray(rows @ self.vcov[:, :p, :p] @ rows.T)
 
     # ---- as `models.interface` has it ----------------------------------------------------------------
 
@@ -349,10 +359,10 @@ class Likelihood:
         """Value, gradient and Hessian at parameters x (b, ...) of the outcomes `which` (b,)."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if self.frame.n_nodes >= MANY_NODES:
-                return self._integrals(which, x).slopes(hessian=True)
-            return _differenced(lambda at: self._integrals(which, at).slopes(hessian=False), x)
+                return self.integrals(which, x).slopes(hessian=True)
+            return _differenced(lambda at: self.integrals(which, at).slopes(hessian=False), x)
 
-    def _integrals(self, which: np.ndarray, x: np.ndarray) -> Integrals:
+    def integrals(self, which: np.ndarray, x: np.ndarray) -> Integrals:
         eta, sigma, shape = self.split(which, x)
         integrals = Integrals.of(
             self.frame, self.y[:, which], eta, sigma, shape, self.modes[:, which]
@@ -370,19 +380,15 @@ class Likelihood:
 
     # ---- without groups -------------------------------------------------------------------------------
 
-    def pooled(self, near: np.ndarray | None = None) -> Minima:
-        """The fit with sigma = 0; the search begins at the outcomes, or `near` parameters (B, ...).
+    def pooled(self, near: np.ndarray) -> Minima:
+        """The fit with sigma = 0; the search begins at parameters `near` (B, P).
 
         Minima have 0 in the place of sigma; the slopes are those of the other parameters.
         """
-        frame = self.frame
-        free = np.arange(frame.n_parameters) != frame.p
-        if near is None:
-            near = np.zeros((self.y.shape[1], frame.n_parameters))
-            target = frame.density.start(self.y) - self.offset
-            near[:, : frame.p] = (np.linalg.pinv(frame.X) @ target).T
+        p = self.frame.p
+        free = np.arange(self.frame.n_parameters) != p
         best = minimise(self._without_groups, np.where(np.isfinite(near), near, 0.0)[:, free])
-        return replace(best, x=np.insert(best.x, frame.p, 0.0, axis=1))
+        return replace(best, x=np.insert(best.x, p, 0.0, axis=1))
 
     def at_zero(self, which: np.ndarray, x: np.ndarray) -> Minima:
         """Minima of these outcomes at parameters x, which have 0 in the place of sigma."""
@@ -407,13 +413,25 @@ class Likelihood:
             return Slopes(-2 * at.loglik.sum(axis=0), -2 * gradient, -2 * hessian)
 
     def start(self, x: np.ndarray) -> np.ndarray:
-        """Parameters with a moment estimate of sigma, from those of the fit without groups."""
+        """Parameters with a moment estimate of sigma, from those of the fit without groups.
+
+        Where counts of groups are far apart, the largest govern that fit: then logarithms do better.
+        """
+        frame, p = self.frame, self.frame.p
         eta, _, shape = self.split(np.arange(len(x)), x)
-        residual, weight = self.frame.density.of_mode(eta, self.y, shape)
-        S, V = self.frame.by_group(residual), self.frame.by_group(weight)
+        residual, weight = frame.density.of_mode(eta, self.y, shape)
+        S, V = frame.by_group(residual), frame.by_group(weight)
         square = (S**2 - V).sum(axis=0) / np.maximum((V**2).sum(axis=0), 1e-12)
         start = x.copy()
-        start[:, self.frame.p] = np.sqrt(np.clip(np.nan_to_num(square), 0.04, 2.0))
+        start[:, p] = np.sqrt(np.clip(np.nan_to_num(square), 0.04, 2.0))
+        if isinstance(frame.density, Poisson):
+            apart = square > 1
+            target = np.log((self.y + 0.5) / frame.density.exposure[:, None]) - self.offset
+            beta = np.linalg.pinv(frame.X) @ target
+            size = frame.by_group(np.ones((len(target), 1)))
+            means = frame.by_group(target - frame.X @ beta) / size
+            start[apart, :p] = beta.T[apart]
+            start[apart, p] = means.std(axis=0)[apart]
         return start
 
 

@@ -66,7 +66,7 @@ class Frame:
         if self.indicator is None:
             return values
         flat = self.indicator @ values.reshape(len(values), -1)
-        return np.asarray(flat).reshape(-1, *values.shape[1:])
+        return np.asarray(flat).reshape(self.n_groups, *values.shape[1:])
 
     @cached_property
     def first(self) -> np.ndarray:
@@ -76,7 +76,7 @@ class Frame:
     @cached_property
     def varying(self) -> np.ndarray:
         """Indices of the columns that vary within groups."""
-        return np.flatnonzero((self.X[self.first][self.group] != self.X).any(axis=0))
+        return np.flatnonzero((np.abs(self.X - self.X[self.first][self.group]) > 1e-12).any(axis=0))
 
     @cached_property
     def constant(self) -> np.ndarray:

@@ -32,7 +32,7 @@ FLAT = 1e-9
 """A direction with this little information, relative to the largest, is not identified."""
 
 INFINITE = 1e-7
-"""A maximum is infinite where the information in some direction is this little, relative to that at 0."""
+"""A maximum is infinite where information in some direction is this little, relative to that at 0."""
 
 MOVING = 1e-3
 """It is infinite, too, where a further step still moves a linear predictor so far."""
@@ -103,7 +103,7 @@ class WithinRows:
     @cached_property
     def spreads(self) -> np.ndarray:
         """(G,) whether members of a group differ in what varies within groups."""
-        return np.asarray((np.abs(self.x).max(axis=(1, 2), initial=0) > CONSTANT))
+        return np.asarray(np.abs(self.x).max(axis=(1, 2), initial=0) > CONSTANT)
 
     def events(self, events: np.ndarray) -> np.ndarray:
         """(R, G, J) numbers of events, from those of the rows (R, m)."""
@@ -113,11 +113,11 @@ class WithinRows:
         return padded.reshape(-1, G, J)
 
     def coordinates(self, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(k, r) coordinates of L beta for L (k, p), and (k,) whether they say all of it."""
+        """(..., r) coordinates of L beta for L (..., p), and (...) whether they say all of it."""
         scaled = L / self.scale
         inner = scaled @ self.basis.T
-        outside = np.linalg.norm(scaled - inner @ self.basis, axis=1)
-        return inner, outside <= 1e-7 * np.maximum(np.linalg.norm(scaled, axis=1), 1e-300)
+        outside = np.linalg.norm(scaled - inner @ self.basis, axis=-1)
+        return inner, outside <= 1e-7 * np.maximum(np.linalg.norm(scaled, axis=-1), 1e-300)
 
 
 @dataclass(frozen=True)

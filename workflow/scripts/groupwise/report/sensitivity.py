@@ -277,9 +277,9 @@ def held(facts: Facts) -> str:
         )
     whose = "of the effect between groups" if facts.slopes else "between groups"
     caption = (
-        f"The mixed model with the standard deviation {whose} (sd) held{facts.words.in_brackets()}: at 0, at "
-        f"both ends of "
-        f"its {facts.interval} interval, and where it is estimated; all else at its best given that."
+        f"The mixed model with the standard deviation {whose} (sd) held{facts.words.in_brackets()}: at "
+        f"0, at both ends of its {facts.interval} interval, and where it is estimated; all else at its "
+        "best given that."
     )
     headers = ["comparison", "what", "at 0", "lower limit", "estimated", "upper limit"]
     return table(headers, cells, label="group-variance", caption=caption, text_columns=2)
@@ -359,10 +359,12 @@ def profile(facts: Facts) -> str:
     one = curves.iloc[0]
     where = f" in {escape(facts.arms[0])}" if facts.slopes else ""
     spread = facts.words.spread
+    of_risks = facts.words.response.family == "binary"
+    low = number(100 * one["conf_low"] if of_risks else one["conf_low"])
     high = spread(one["conf_high"]) if np.isfinite(one["conf_high"]) else "no end"
     text = (
         f"How far {plural(group)} differ is itself an estimate. @fig-profile-likelihood shows how well "
-        f"it is known: values from {spread(one['conf_low'])} to {high} for the standard deviation "
+        f"it is known: values from {low} to {high} for the standard deviation "
         f"between {plural(group)}{where} lie below the cut"
     )
     if one["conf_low"] > 0:

@@ -3,8 +3,9 @@
 `glm_dummies` estimates the parameters of groups: of the odds ratio by logistic regression, which with
 few members a group overstates it (with pairs the estimate is the square of the conditional one); of
 ratios by Poisson regression, where estimated parameters and conditioning on a group's number of events
-give the same answer. 0 and 1 are no Poisson counts, so risk ratios have the sandwich of individuals (HC0;
-Zou 2004, American Journal of Epidemiology 159, 702). `conditional_logit` is the regression given each
+give the same answer. 0 and 1 are no Poisson counts, so risk ratios have the sandwich of individuals
+(Zou 2004, American Journal of Epidemiology 159, 702), with squared residuals over 1 less their leverage
+(HC2), which the parameters of small groups make large. `conditional_logit` is the regression given each
 group's number of events (Breslow and Day 1980, chapter 7), whose standard errors are from the
 conditional information.
 
@@ -29,6 +30,9 @@ from groupwise.tidy import Answers, Inference, JointTest
 from groupwise.words import count, role_word
 
 ESTIMAND = "conditional on the group, precision-weighted within groups"
+
+FULL_LEVERAGE = 1 - 1e-9
+"""An individual with this leverage has no residual."""
 
 NO_MEANS = "Conditioning leaves no risks of arms."
 
@@ -73,16 +77,19 @@ class WithinEventsFit:
 
     @cached_property
     def squares(self) -> np.ndarray:
-        """(R, G, J) variances of events: the model's, or squared residuals of 0 and 1."""
+        """(R, G, J) variances of events: the model's, or squared residuals of 0 and 1 (HC2)."""
         likelihood = self.model.likelihood
         _, mean, variance = self.levels
         if not self.prepared.is_robust:
             return variance
-        trials = likelihood.rows.trials
+        trials, events = likelihood.rows.trials, likelihood.events
         risk = mean / np.maximum(trials, 1)
-        return np.asarray(
-            likelihood.events * (1 - risk) ** 2 + (trials - likelihood.events) * risk**2
-        )
+        squares = events * (1 - risk) ** 2 + (trials - events) * risk**2
+        z, total = self.deviations, np.maximum(likelihood.total, 1)[..., None]
+        extra = np.einsum("bgjr,brs,bgjs->bgj", z, self.model.vcov, z, optimize=True)
+        leverage = risk * (1 / total + extra)
+        full = leverage > FULL_LEVERAGE
+        return np.asarray(np.where(full, 0, squares / np.where(full, 1, 1 - leverage)))
 
     @cached_property
     def deviations(self) -> np.ndarray:
@@ -148,13 +155,10 @@ def _means(fit: WithinEventsFit, L: np.ndarray, request: Request) -> Inference:
     """
     model, likelihood = fit.prepared.model, fit.model.likelihood
     keep = likelihood.informative
-    n_kept = np.maximum(keep.sum(axis=1), 1)[:, None]
+    n_kept = np.where(keep.any(axis=1), keep.sum(axis=1), np.nan)[:, None]
     level, _, weight = fit.levels
     contrasts = np.where(model.varies, L, 0) - (keep @ model.means / n_kept)[:, None]
-    scaled = contrasts / model.scale
-    inner = scaled @ model.basis.T
-    outside = np.linalg.norm(scaled - inner @ model.basis, axis=2)
-    whole = outside <= 1e-7 * np.maximum(np.linalg.norm(scaled, axis=2), 1e-300)
+    inner, whole = model.coordinates(contrasts)
     estimable = fit.model.estimable(inner)
     average = np.where(keep, level, 0).sum(axis=1, keepdims=True) / n_kept
     estimate = average + np.einsum("bkr,br->bk", inner, fit.model.gamma)
@@ -162,17 +166,17 @@ def _means(fit: WithinEventsFit, L: np.ndarray, request: Request) -> Inference:
     shift = np.where(keep[..., None], np.einsum("bgj,gjr->bgr", weight, model.x), 0)
     shift = (shift / sums[..., None]).sum(axis=1) / n_kept
     c = np.einsum("bkr,brs->bks", inner - shift[:, None], fit.model.vcov)
-    own = np.where(keep, 1 / sums, 0) / n_kept
-    u = own[:, :, None, None] + np.einsum("bgjr,bkr->bgjk", fit.deviations, c)
+    of_group = np.where(keep, 1 / sums, 0) / n_kept
+    u = of_group[:, :, None, None] + np.einsum("bgjr,bkr->bgjk", fit.deviations, c)
     squares = np.where(keep[..., None], fit.squares, 0)
     std_error = np.sqrt(np.einsum("bgjk,bgj->bk", u**2, squares))
-    estimate = np.where(whole & estimable & keep.any(axis=1)[:, None], estimate, np.nan)
+    estimate = np.where(whole & estimable & (n_kept > 0), estimate, np.nan)
     return t_inference(estimate, std_error, np.inf, request.conf_level)
 
 
 def _answers(fit: WithinEventsFit, design: Design, request: Request) -> Answers:
     """Of the coefficients those that vary within groups."""
-    own = np.eye(len(design.terms))[fit.prepared.model.varies]
+    varying = np.eye(len(design.terms))[fit.prepared.model.varies]
     means = Inference.missing(len(design.L_means), request.conf_level)
     means = means.repeated(len(fit.model.gamma))
     if not fit.prepared.is_conditional:
@@ -180,7 +184,7 @@ def _answers(fit: WithinEventsFit, design: Design, request: Request) -> Answers:
     return Answers(
         contrasts=_infer(fit, design.L, request),
         means=means,
-        coefficients=_infer(fit, own, request),
+        coefficients=_infer(fit, varying, request),
         omnibus=_joint(fit, design.omnibus, request),
     )
 
@@ -225,40 +229,27 @@ def _reason(sample: Sample, fit: WithinEventsFit, group: str) -> str:
         return _infinite(sample, fit, group)
     if not fit.model.estimable(inner)[0].all():
         return (
-            f"Not every pair of arms meets within a {group} whose members differ in the outcome, so "
-            "not every effect is identified."
+            f"Not every pair of arms meets within a {group} that is not left out: not every effect is "
+            "identified."
         )
     return ""
 
 
 def _infinite(sample: Sample, fit: WithinEventsFit, group: str) -> str:
     """Which arm or covariate goes with events without exception, within groups."""
-    design, model = sample.design, fit.prepared.model
+    design, model, rows = sample.design, fit.prepared.model, fit.prepared.rows
     likelihood = fit.model.likelihood
-    events = likelihood.events[0][likelihood.informative[0]].sum()
-    assert events > 0
-    row = fit.prepared.rows
-    y = likelihood.events[0].ravel()[model.place]
-    kept = likelihood.informative[0][row.group]
-    arm = design.arm[row.first]
+    events = likelihood.events[0].ravel()[model.place]
+    kept, arm = likelihood.informative[0][rows.group], design.arm[rows.first]
+    inside = f"in any {group} that is not left out: its effect has no finite estimate."
     for j, label in enumerate(design.arm_labels):
-        of_arm = kept & (arm == j)
-        if of_arm.any() and not y[of_arm].any():
-            return (
-                f"In arm '{label}' there is no event in any {group} that holds several arms: "
-                "its effect has no finite estimate."
-            )
-        if (
-            fit.prepared.model.likelihood != "poisson"
-            and of_arm.any()
-            and (y == row.trials)[of_arm].all()
-        ):
-            return (
-                f"In arm '{label}' there are only events in every {group} that holds several arms: "
-                "its effect has no finite estimate."
-            )
-    size = np.abs(fit.model.drift[0] @ model.basis)
-    term = design.terms[int(size.argmax())]
+        in_arm = kept & (arm == j)
+        if in_arm.any() and not events[in_arm].any():
+            return f"In arm '{label}' there is no event {inside}"
+        full = (events == rows.trials)[in_arm].all() and model.likelihood != "poisson"
+        if in_arm.any() and full:
+            return f"In arm '{label}' there is nothing but events {inside}"
+    term = design.terms[int(np.abs(fit.model.drift[0] @ model.basis).argmax())]
     return (
         f"Within each {group} '{term}' goes with the events without exception: its coefficient has no "
         "finite estimate, so there is no answer."
@@ -271,20 +262,21 @@ def _left_out(fit: WithinEventsFit, group: str) -> str:
     out = int((~likelihood.informative[0]).sum())
     if not out:
         return ""
+    n = likelihood.informative.shape[1]
     alike = "no member with an event"
     if likelihood.rows.likelihood != "poisson":
         alike = "members with the same outcome only"
     verb = "is" if out == 1 else "are"
     return (
-        f"{count(out, group)} of {likelihood.informative.shape[1]} {verb} left out: {alike}, or all in "
-        "the same arm and with the same covariates."
+        f"{count(out, group)} of {n} {verb} left out: {alike}, or all in one arm and with the same "
+        "covariates."
     )
 
 
 def _about(vcov_type: str) -> Callable[[WithinEvents | None, Request], About]:
     def about(prepared: WithinEvents | None, request: Request) -> About:
         robust = prepared is not None and prepared.is_robust
-        return About(ESTIMAND, "HC0" if robust else vcov_type, "none (normal)")
+        return About(ESTIMAND, "HC2" if robust else vcov_type, "none (normal)")
 
     return about
 

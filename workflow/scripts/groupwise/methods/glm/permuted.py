@@ -26,11 +26,15 @@ from groupwise.inference.randomization import (
 )
 from groupwise.methods import Request
 from groupwise.models.event_rows import EventRows
+from groupwise.models.glm import EventModel
 from groupwise.tidy import Inference
 
 ESTIMAND = "population-averaged, individual-average"
 
-NO_ESTIMATE = "an arm has no event, or nothing but events: there is a test, but no finite estimate, and no interval."
+NO_ESTIMATE = (
+    "an arm has no event, or nothing but events: there is a test, but no finite estimate, "
+    "and no interval."
+)
 
 
 def effort_of(request: Request, i: int) -> Effort:
@@ -162,9 +166,16 @@ class ResidualsFit:
             yield batch, test_columns, covered
 
     def means(self, request: Request) -> Inference:
-        """Risks or rates of arms have no randomisation test."""
-        n = len(self.prepared.design.L_means)
-        return Inference.missing(n, request.conf_level).repeated(len(self.y))
+        """Linear predictors of arms, of the regression that takes individuals for independent.
+
+        Randomisation gives them no interval.
+        """
+        design = self.prepared.design
+        model = EventModel.of(design)
+        Lambda, _ = model.basis.coordinates(design.L_means)
+        estimate = model.fit(model.rows.events(self.y)).estimate(Lambda)
+        missing = Inference.missing(len(Lambda), request.conf_level).repeated(len(self.y))
+        return replace(missing, estimate=estimate)
 
 
 def _pair(
@@ -180,7 +191,7 @@ def _pair(
     estimate, std_error = (each[0] for each in comparison.estimates(events))
     low = high = np.nan
     if np.isfinite(estimate + std_error):
-        step = max(2 * float(std_error), 1e-3)
+        step = float(np.clip(std_error, 1e-3, 2.0))
         low, high = comparison.interval(events[0], float(estimate), step, effort, conf_level)
     return replace(
         test,

@@ -13,9 +13,11 @@ from groupwise.inference import small_sample
 from groupwise.inference.pseudo_likelihood import PseudoModel, PseudoModelFit, pseudo_model
 from groupwise.inference.wald import f_test, wald_of_fit
 from groupwise.methods import About, Procedure, Request, of_events
+from groupwise.methods.glm.unanswered import infinite
 from groupwise.models.event_rows import EventRows
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
+from groupwise.words import listing
 
 ESTIMAND = "conditional on the group"
 MODEL_BASED = "restricted pseudo-likelihood, model-based"
@@ -124,38 +126,18 @@ def _message(name: str) -> Callable[[Sample, FittedEvents, Answers], str]:
     """Why there is no answer, or what a variance on the boundary means for a method."""
 
     def message(sample: Sample, fit: FittedEvents, answers: Answers) -> str:
-        if fit.fit.infinite[0]:
-            return no_finite_estimate(sample.design, sample.y)
+        if why := infinite(sample, fit.fit.pooled):
+            return why
         if not fit.fit.converged[0]:
             return NO_OPTIMUM
         if name == "glmm_groups" and np.isnan(fit.prepared.df_groups):
             return fit.prepared.reason
         if not fit.fit.singular[0]:
             return ""
-        zero = " and ".join(_level(sample, term) for term in fit.fit.on_boundary)
-        return f"The variance between levels of {zero} is estimated as 0.{BOUNDARY_NOTES[name]}"
+        zero = [sample.level_name(term) for term, sd in fit.fit.std_dev.items() if sd[0] == 0]
+        return f"The variance between levels of {listing(zero)} is estimated as 0.{BOUNDARY_NOTES[name]}"
 
     return message
-
-
-def _level(sample: Sample, term: str) -> str:
-    return sample.group_name if term == "group" else sample.level_name(term)
-
-
-def no_finite_estimate(design: Design, y: np.ndarray) -> str:
-    """Which arm, or what else, makes an effect infinite, for one outcome y (n,)."""
-    rows = EventRows.of(design)
-    events, arm, J = rows.events(y[None])[0], design.arm[rows.first], len(design.arm_labels)
-    count, trials = np.bincount(arm, events, J), np.bincount(arm, rows.trials, J)
-    none = [design.arm_labels[j] for j in np.flatnonzero(count == 0)]
-    if none:
-        return f"There is no event in {' and '.join(none)}: its effect is not finite."
-    every = [design.arm_labels[j] for j in np.flatnonzero(count == trials)]
-    if every and design.response.family == "binary":
-        return f"There are only events in {' and '.join(every)}: its effect is not finite."
-    columns = design.columns("period", "block", "covariate")
-    names = ", ".join(design.terms[j] for j in columns)
-    return f"The events are separated by arms and {names}: an effect is not finite."
 
 
 def _singular(fit: FittedEvents) -> np.ndarray:
