@@ -201,7 +201,8 @@ class EventComparison:
         y, arms = events[:, self.used], (self.has_effect == 0, self.has_effect > 0)
         happened = np.array([y[:, arm].sum(axis=1) for arm in arms])
         exposure = np.array([[self.model.exposure[arm].sum()] for arm in arms])
-        return np.array([happened, exposure - (happened if self.units.is_logit else 0)])
+        rest = exposure - happened if self.units.is_logit else exposure + 0 * happened
+        return np.array([happened, rest])
 
     def _varies(self, events: np.ndarray) -> np.ndarray:
         """(R,) both arms have some events, and of odds some individuals without."""

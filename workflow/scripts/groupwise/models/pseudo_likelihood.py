@@ -11,9 +11,10 @@ in which the residual variances are known: tau2 is the only variance parameter, 
 SAS's GLIMMIX for binary and Poisson data. The search begins at the pooled regression: where its working
 model has tau2 = 0, the pooled regression is the answer.
 
-All is from sums over groups of w, w X and w z, with s = 1 / (1 + tau2 sum w):
+All is from sums a, b and c over groups of w, w X and w z, and from what is left of cross-products within
+groups, X less its weighted mean there. With s = 1 / (1 + tau2 a), without loss where tau2 a is large,
 
-    X'V^-1 X = X'W X - sum_g tau2 s (wX)(wX)',   1'V^-1 X = s (wX)',   1'V^-1 1 = s sum w
+    X'V^-1 X = within + sum_g (s / a) b b',   1'V^-1 X = s b',   1'V^-1 1 = s a
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ ROUGH = 1e-3
 FURTHEST = 5.0
 """No linear predictor changes by more in one iteration."""
 
+INVISIBLE = 1e-10
+"""A variance this small, in units of a group's sampling variance, is 0: with numbers of events, which are
+whole, the restricted likelihood can be exactly level there."""
+
 RUNAWAY = 1e4
 """A variance of this size on the logit or log scale is no estimate."""
 
@@ -56,8 +61,8 @@ AT_A_TIME = 2**16
 class Working:
     """Sums of the working model of B outcomes, about the linear predictors that it was made at.
 
-    a (B, G): w; b (B, G, p): w Q; c (B, G): w (z - Q beta); C (B, p, p): Q'W Q; d (B, p):
-    Q'W (z - Q beta).
+    a (B, G): w; b (B, G, p): w Q; c (B, G): w (z - Q beta); C (B, p, p), d (B, p): products w Q Q' and
+    w Q (z - Q beta) of deviations from the weighted means of groups.
     """
 
     a: np.ndarray
@@ -101,10 +106,9 @@ class Restricted:
 def restricted(at: Working, tau2: np.ndarray) -> Restricted:
     """Effects and derivatives of -2 log restricted likelihood at tau2 (B,), which may be 0."""
     s = 1 / (1 + tau2[:, None] * at.a)
-    bt = at.b.swapaxes(-1, -2)
-    weighted = at.b * (tau2[:, None] * s)[..., None]
-    Phi = invert(at.C - bt @ weighted)
-    step = _times(Phi, at.d - _times(weighted.swapaxes(-1, -2), at.c))
+    A, right = _equations(at, s)
+    Phi = invert(A)
+    step = _times(Phi, right)
     q, D = at.b * s[..., None], at.a * s
     r = s * (at.c - _times(at.b, step))
     qt, Dq = q.swapaxes(-1, -2), q * D[..., None]
@@ -130,12 +134,15 @@ def restricted(at: Working, tau2: np.ndarray) -> Restricted:
 def deviance(at: Working, tau2: np.ndarray) -> np.ndarray:
     """-2 log restricted likelihood (B,) of working models at tau2 (B,), without what does not vary."""
     s = 1 / (1 + tau2[:, None] * at.a)
-    k = tau2[:, None] * s
-    weighted = at.b * k[..., None]
-    A = at.C - at.b.swapaxes(-1, -2) @ weighted
-    right = at.d - _times(weighted.swapaxes(-1, -2), at.c)
-    squares = (k * at.c**2).sum(axis=-1) + (right * _times(invert(A), right)).sum(axis=-1)
-    return np.asarray(-np.log(s).sum(axis=-1) + np.linalg.slogdet(A)[1] - squares)
+    A, right = _equations(at, s)
+    squares = (s / at.a * at.c**2).sum(axis=-1) - (right * _times(invert(A), right)).sum(axis=-1)
+    return np.asarray(-np.log(s).sum(axis=-1) + np.linalg.slogdet(A)[1] + squares)
+
+
+def _equations(at: Working, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Q'V^-1 Q (B, p, p) and Q'V^-1 (z - Q beta) (B, p) for s = 1 / (1 + tau2 a), (B, G)."""
+    weighted = (at.b * (s / at.a)[..., None]).swapaxes(-1, -2)
+    return at.C + weighted @ at.b, at.d + _times(weighted, at.c)
 
 
 def _times(A: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -199,19 +206,28 @@ class PseudoLikelihood:
     def working(self, events: np.ndarray, eta: np.ndarray, u: np.ndarray) -> Working:
         """Sums of the working model at linear predictors eta (B, m) with groups' effects u (B, G)."""
         mu, w = self.regression.moments(eta)
-        Q, a, error = self.basis, self._by_group(w), events - mu
-        wQ = w[..., None] * Q
-        b = np.add.reduceat(wQ, self.starts, axis=1) if len(Q) > len(self.starts) else wQ
-        return Working(
-            a=a,
-            b=b,
-            c=a * u + self._by_group(error),
-            C=wQ.swapaxes(-1, -2) @ Q,
-            d=_times(b.swapaxes(-1, -2), u) + error @ Q,
-        )
+        a, error = self._by_group(w), events - mu
+        b, c = w[..., None] * self.basis, a * u + self._by_group(error)
+        if self.has_one_row_per_group:
+            B, p = len(events), self.basis.shape[1]
+            return Working(a, b, c, np.zeros((B, p, p)), np.zeros((B, p)))
+        b = np.add.reduceat(b, self.starts, axis=1)
+        deviation = self.basis - self.of_rows(b / a[..., None])
+        across = deviation.swapaxes(-1, -2)
+        return Working(a, b, c, across @ (w[..., None] * deviation), _times(across, error))
+
+    @property
+    def has_one_row_per_group(self) -> bool:
+        return len(self.basis) == len(self.starts)
+
+    def of_rows(self, values: np.ndarray) -> np.ndarray:
+        """Values (B, G, ...) of groups, repeated for their rows: (B, m, ...)."""
+        if self.has_one_row_per_group:
+            return values
+        return np.repeat(values, np.diff(np.append(self.starts, len(self.basis))), axis=1)
 
     def _by_group(self, values: np.ndarray) -> np.ndarray:
-        if len(self.basis) == len(self.starts):
+        if self.has_one_row_per_group:
             return values
         return np.add.reduceat(values, self.starts, axis=-1)
 
@@ -272,11 +288,7 @@ class _State:
 
 def _predictors(model: PseudoLikelihood, gamma: np.ndarray, u: np.ndarray) -> np.ndarray:
     """(B, m) linear predictors of effects of the basis (B, p), and of groups (B, G)."""
-    eta = gamma @ model.basis.T
-    if len(model.basis) == len(model.starts):
-        return np.asarray(eta + u)
-    counts = np.diff(np.append(model.starts, len(model.basis)))
-    return np.asarray(eta + np.repeat(u, counts, axis=1))
+    return np.asarray(gamma @ model.basis.T + model.of_rows(u))
 
 
 def _iterate(
@@ -392,6 +404,7 @@ def _assemble(
     mask = np.where(state.converged, 1.0, np.nan)
     gamma, u, tau2 = state.gamma * mask[:, None], state.u * mask[:, None], state.tau2 * mask
     working = model.working(events, _predictors(model, gamma, u), u)
+    tau2 = np.where(tau2 * working.a.max(axis=-1) < INVISIBLE, 0.0, tau2)
     at = restricted(working, tau2)
     return PseudoFit(model, gamma, u, tau2, state.converged, pooled, working, at)
 
