@@ -150,7 +150,7 @@ def sample_of_events(
         tuple(covariates),
         exposure="exposure" if "exposure" in table else None,
     )
-    data = ingest(table, roles).table
+    data = ingest(table, roles, outcome_kind=family, effect_as=scale).table
     return Sample(
         design=make_design(data, roles, response=Response(family, scale)),
         y=data[outcome].to_numpy(dtype=float),
