@@ -244,7 +244,7 @@ class EventFit:
         return np.asarray(self.gamma @ Lambda.T)
 
     def infinite_terms(self, i: int) -> np.ndarray:
-        """(p,) which coefficients of outcome i go to infinity: of columns that separate alone, if any."""
+        """(p,) coefficients of outcome i go to infinity; of columns that separate alone, if any."""
         alone = _separates(self.model, self.events[i])
         if alone.any():
             return alone
