@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from groupwise.effect_words import EffectWords
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, table
 from groupwise.words import article, count, listing, number, percent, plural, signed
@@ -68,7 +69,7 @@ def designs(facts: Facts) -> str:
     caption = (
         f"Designs with as many {plural(group)} and periods, and as many {individuals} in "
         f"{_every_cell(here)}, at the estimated correlations: standard error of the difference, power "
-        f"to find one of {_effect(here)}, and how many {plural(group)} in all, as many in every "
+        f"to find one of {_effect(facts.words, here)}, and how many {plural(group)} in all, as many in every "
         f"sequence, would find it with a power of {percent(here['wanted_power'])}."
     )
     if any("–" in row for row in body):
@@ -105,7 +106,7 @@ def period_plan_sentences(
         )
         return [f"No power is computed for this design: {reason}."]
     sentences = [
-        _at_hand(here, group, individual),
+        _at_hand(facts.words, here, group, individual),
         _calculation(here, group),
         _autocorrelations(plans),
         _groups_needed(_one(first, "groups_needed"), here, group),
@@ -125,11 +126,13 @@ def _for(n: float, word: str) -> str:
     return word if n == 1 else plural(word)
 
 
-def _effect(row: pd.Series) -> str:
+def _effect(words: EffectWords, row: pd.Series) -> str:
+    if words.response.has_events:
+        return words.short(row["effect"])
     return signed(float(f"{row['effect']:.4g}"))
 
 
-def _at_hand(here: pd.Series, group: str, individual: str) -> str:
+def _at_hand(words: EffectWords, here: pd.Series, group: str, individual: str) -> str:
     shape = (
         f"{count(int(here['n_groups']), group)} in {count(int(here['n_sequences']), 'sequence')} and "
         f"{count(int(here['n_periods']), 'period')}"
@@ -139,9 +142,9 @@ def _at_hand(here: pd.Series, group: str, individual: str) -> str:
         f"one period)"
     )
     return (
-        f"This {LAYOUT_NAMES[here['design']]}, {shape} with {cells}, finds a difference of "
-        f"{_effect(here)} with a power of {percent(here['power'])}, and one of "
-        f"{number(here['detectable'])} with a power of {percent(here['wanted_power'])} (the minimum "
+        f"This {LAYOUT_NAMES[here['design']]}, {shape} with {cells}, finds {article(words.noun)} of "
+        f"{_effect(words, here)} with a power of {percent(here['power'])}, and one of "
+        f"{words.short(here['detectable'])} with a power of {percent(here['wanted_power'])} (the minimum "
         f"detectable effect)."
     )
 
