@@ -315,8 +315,9 @@ def exposure(facts: Facts) -> str:
     times = int((effects["exposure_time"] > 0).sum())
     both = (
         f"Taken as constant the effect is {words.effect(constant['estimate'], k)} (standard error "
-        f"{words.error(constant['std_error'], k)}); as an average over {count(times, 'exposure time')}, each "
-        f"counting the same, {words.effect(average['estimate'], k)} ({words.error(average['std_error'], k)})"
+        f"{words.error(constant['std_error'], k)}); as an average over "
+        f"{count(times, 'exposure time')}, each counting the same, "
+        f"{words.effect(average['estimate'], k)} ({words.error(average['std_error'], k)})"
         f"{words.unit}."
     )
     if not np.isfinite(p):
@@ -362,7 +363,8 @@ def left_out(facts: Facts) -> str:
     if apart < CLOSE and abs(row["std_error"] / with_periods["std_error"] - 1) < CLOSE:
         return (
             f"Leaving the periods out changes little here: the estimate would be "
-            f"{words.effect(row['estimate'], k)} ({p[0]}). Where the outcome changes over time it may be wrong."
+            f"{words.effect(row['estimate'], k)} ({p[0]}). Where the outcome changes over time it "
+            "may be wrong."
         )
     if apart < CLOSE:
         return (
@@ -373,6 +375,6 @@ def left_out(facts: Facts) -> str:
     return (
         "An analysis that leaves the periods out, and what members of a group share in one of them, "
         f"would estimate {words.effect(row['estimate'], k)} ({p[0]}) in place of "
-        f"{words.effect(with_periods['estimate'], k)} ({p[1]}): it cannot tell the effect from what changes "
-        "over time."
+        f"{words.effect(with_periods['estimate'], k)} ({p[1]}): it cannot tell the effect from "
+        "what changes over time."
     )
