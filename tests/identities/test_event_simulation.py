@@ -13,7 +13,6 @@ from scipy import special, stats
 
 from groupwise.catalogue.methods import NAMES, costs
 from groupwise.compression import DesignForms
-from groupwise.data.errors import InputError
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.methods import Request, all_methods, answer, concerning, method_of
@@ -26,7 +25,7 @@ from groupwise.simulation.event_moments import EventMoments
 from groupwise.simulation.gathering import gathered
 from groupwise.simulation.grid import between_design
 from groupwise.simulation.link_scale import group_distribution, logit_intercept
-from groupwise.simulation.options import Options
+from groupwise.simulation.options import NotSimulated, Options
 from groupwise.simulation.processes import (
     PROCESSES,
     Case,
@@ -322,7 +321,7 @@ def test_effects_are_assumed_on_their_scale() -> None:
     risk = process.events.means[0]
     expected = special.logit(risk + 0.1) - special.logit(risk)
     np.testing.assert_allclose(effect.effects, [0, expected])
-    with pytest.raises(InputError, match="'B' has no risk"):
+    with pytest.raises(NotSimulated, match="no risk of 'B'"):
         outline(process, Options(effects={"B": 0.9}), arms=("A", "B"))
     odds = estimated(made("between", (), BINARY))
     plan = outline(odds, Options(effects={"B": 1.0}), arms=("A", "B"))

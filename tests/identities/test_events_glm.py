@@ -399,6 +399,30 @@ def test_treatments_within_groups_have_no_logarithms_of_groups() -> None:
     )
 
 
+def test_fay_and_graubard_bound_the_share_of_a_group() -> None:
+    """Against dense matrices of groups, where one group has most of the information."""
+    case = sample("between", "binary", "odds_ratio", groups=6, sizes=[4, 70, 60, 5, 6, 4], seed=3)
+    fit = Fits(case.design, case.y[None]).of(method_of("gee_fay_graubard"))
+    X, rho = case.design.X, fit.correlation[0]
+    beta = fit.gamma @ fit.equations.model.basis.coordinates(np.eye(2))[0].T
+    mean = 1 / (1 + np.exp(-X @ beta[0]))
+    root = np.sqrt(mean * (1 - mean))
+    information, scores = [], []
+    for g in range(6):
+        i = case.design.group == g
+        R = np.full((i.sum(), i.sum()), rho) + (1 - rho) * np.eye(i.sum())
+        q = root[i, None] * X[i]
+        information.append(q.T @ np.linalg.solve(R, q))
+        scores.append(q.T @ np.linalg.solve(R, ((case.y - mean) / root)[i]))
+    B = np.linalg.inv(np.sum(information, axis=0))
+    shares = np.array([np.diag(each @ B) for each in information])
+    assert (shares > 0.75).any()
+    corrected = np.array(scores) / np.sqrt(1 - np.minimum(0.75, shares))
+    dense = np.sqrt(np.diag(B @ corrected.T @ corrected @ B))
+    row = answers_by("gee_fay_graubard", case.design, case.y).coefficients
+    np.testing.assert_allclose(row.std_error, dense, rtol=1e-9)
+
+
 def test_groups_without_pairs_have_correlation_0() -> None:
     case = sample("between", "binary", "odds_ratio", groups=60, sizes=1)
     fit = Fits(case.design, case.y[None]).of(method_of("gee_fay_graubard"))

@@ -134,9 +134,9 @@ CASES = [
     (name, response)
     for i, name in enumerate(STRAINS)
     for j, response in enumerate(RESPONSES)
-    if (i + j) % 3 == 0 or name in ("empty_arm", "pairs")
+    if (i + j) % 5 == 0 or name == "empty_arm"
 ]
-"""Every design with some of the responses: all of them together take minutes."""
+"""Every design with one of the responses: all of them together take minutes."""
 
 
 @pytest.mark.parametrize("specification", specifications())

@@ -136,7 +136,7 @@ def test_names_order_and_events_in_rows_change_nothing(response: Response) -> No
 
 
 def test_drawn_assignments_do_not_depend_on_names_or_order() -> None:
-    table = events_table("between", ODDS, arms=2, groups=12, seed=2)
+    table = events_table("between", ODDS, arms=2, groups=14, sizes=3, seed=2)
     few = Resampling(randomization_draws=199, max_assignments=1)
     first = answered(replace(events_sample(table, ODDS), resampling=few)).loc["B - A"]
     other = table.sample(frac=1, random_state=3).assign(g=lambda t: 50 - t["g"])

@@ -166,11 +166,11 @@ def simulate(
 
     These are seed, groups_per_arm, group_size, mean, effects, sd_group and sd_residual, and if you
     like sd_effect, noise, group_covariate, individual_covariate and decimals. For events, risks or
-    rates of arms take the place of mean, effects and sd_residual, and icc may take that of sd_group;
-    with rates there may be an exposure, of everybody or a range, and a column `exposure`. With
-    sequences in place of groups_per_arm the table has a column `period`, and cac, decay, trend and cohort say
-    how periods and their measurements are related; a cohort has a column `individual`, and if you
-    like sd_individual.
+    rates of arms take the place of mean, effects and sd_residual, and icc may take that of
+    sd_group; with rates there may be an exposure, of everybody or a range, and a column `exposure`.
+    With sequences in place of groups_per_arm the table has a column `period`, and cac, decay, trend
+    and cohort say how periods and their measurements are related; a cohort has a column
+    `individual`, and if you like sd_individual.
 
     Raises
     ------

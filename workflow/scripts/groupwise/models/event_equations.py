@@ -77,6 +77,12 @@ class EventEquations:
         size = model.rows.by_group(model.rows.trials)
         return cls(model, size, pairs_of_members(size))
 
+    @property
+    def is_binomial(self) -> bool:
+        """Whether the variance is binomial, not Poisson's."""
+        response = self.model.rows.response
+        return response.family == "binary" and response.link != "log"
+
     def inside(self, gamma: np.ndarray) -> np.ndarray:
         """(R,) whether all means have a variance at coefficients gamma (R, r)."""
         response = self.model.rows.response

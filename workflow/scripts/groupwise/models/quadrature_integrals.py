@@ -300,9 +300,9 @@ class Integrals:
         centred = [s - m[..., None] for s, m in zip(self.scores, self.means, strict=True)]
         weighted = [self.probability * each for each in centred]
         covariance = _mean(weighted[0], centred[0])
-        products = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), -1)
+        products = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), len(c) ** 2)
         out[np.ix_(np.arange(len(out)), c, c)] = (covariance.T @ products).reshape(
-            -1, len(c), len(c)
+            len(out), len(c), len(c)
         )
         for i, place in enumerate(o, start=1):
             across = _mean(weighted[0], centred[i]).T @ Z
