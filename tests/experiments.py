@@ -37,6 +37,7 @@ from groupwise.models.clusters import Projected
 from groupwise.models.lmm import LinearMixedModel, LmmFit
 from groupwise.models.random_intercept import RandomIntercept
 from groupwise.models.random_terms import random_intercept
+from groupwise.response import Response
 from groupwise.sample import Resampling, Sample
 from groupwise.witness import agreement
 
@@ -123,6 +124,38 @@ def sample_of(
         block_name=roles.block,
         conf_level=conf_level,
         second_name=roles.second_group,
+    )
+
+
+def sample_of_events(
+    table: pd.DataFrame,
+    family: str,
+    scale: str,
+    *,
+    group: str = "g",
+    block: str = "b",
+    outcome: str = "y",
+) -> Sample:
+    """The sample of a table with columns arm and, if it has them, exposure, blocks, and covariates.
+
+    `family` and `scale` are those of `response.Response`.
+    """
+    covariates = (name for name in table if name not in (group, block, outcome, "arm", "exposure"))
+    roles = Roles(
+        outcome,
+        "arm",
+        group,
+        block if block in table else None,
+        tuple(covariates),
+        exposure="exposure" if "exposure" in table else None,
+    )
+    data = ingest(table, roles).table
+    return Sample(
+        design=make_design(data, roles, response=Response(family, scale)),
+        y=data[outcome].to_numpy(dtype=float),
+        dataset="test",
+        group_name=group,
+        block_name=roles.block,
     )
 
 

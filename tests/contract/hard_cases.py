@@ -70,6 +70,8 @@ class Recipe:
     """The role that tells individuals apart who have several rows."""
     sequences: tuple[str, ...] = ()
     """With kind `periods`: the arm of each period, by number; `groups` groups have each sequence."""
+    response: tuple[str, str] = ("continuous", "difference")
+    """Family and scale of outcomes; events are yes and no, counts have years at risk."""
 
 
 ALERT = "70 of 142 rows were dropped: what is left may be no sample of what was meant."
@@ -151,6 +153,37 @@ RECIPES = {
         columns=("got", "any", "g_id", "does"),
         second="%",
     ),
+    "risks": Recipe(
+        arms=("usual care", "new care"),
+        groups=8,
+        size=20,
+        columns=("recovered", "care", "clinic", "region"),
+        response=("binary", "difference"),
+        true=True,
+    ),
+    "odds": Recipe(
+        arms=("usual care", "new care", "both"),
+        groups=6,
+        size=15,
+        columns=("recovered", "care", "clinic", "region"),
+        covariates=("age",),
+        response=("binary", "odds_ratio"),
+    ),
+    "odds_within": Recipe(
+        arms=("usual care", "new care"),
+        groups=5,
+        size=16,
+        kind="within",
+        columns=("recovered", "care", "clinic", "region"),
+        response=("binary", "odds_ratio"),
+    ),
+    "rates": Recipe(
+        arms=("usual care", "new care"),
+        groups=7,
+        size=12,
+        columns=("falls", "care", "clinic", "region"),
+        response=("count", "ratio"),
+    ),
     "awkward": Recipe(
         arms=("control_*", "a|b & <b>$x$</b>", r'Ü "q" \alpha^{2} $5 or $\frac'),
         label=lambda i: f"$g_{i}|<i>",
@@ -204,7 +237,7 @@ def analysed(name: str) -> Experiment:
     sample = sample_of(table, header | design, {})
     results = fit_all(sample, fails=recipe.fails)
     further = {"differential_missingness": differential_missingness(missing)}
-    results["diagnostics"] = run_checks(name, results, further)
+    results["diagnostics"] = run_checks(name, results, further, sample)
     results |= fit_again(table, header | design, fails=recipe.fails)
     truth = {"effects": dict.fromkeys(design["contrasts"], 2.0)} if recipe.true else None
     verdict, overview = calibrate(
@@ -238,7 +271,7 @@ def calibrate(
         draws=19,
         departures=("skewed_groups",),
     )
-    process = estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
+    process = estimate_process(sample.design, sample.values, conf_level=sample.conf_level)
     parts = []
     with contextlib.suppress(NotSimulated):
         workload = dataset_workload(
@@ -249,7 +282,8 @@ def calibrate(
         understood, process, options, "detectable", parts, methods=NAMES
     )
     rules = rules_for(sample.conf_level, sample.design.kind)
-    found = judged(results["calibration"], overview, results["estimates"], rules, "mixed_wald")
+    chosen = "glmm_kenward_roger" if sample.response.is_ratio else "mixed_wald"
+    found = judged(results["calibration"], overview, results["estimates"], rules, chosen)
     results["verdict"] = found.methods
     results |= plan(
         sample.design,
@@ -275,6 +309,10 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
         roles["covariates"] = list(recipe.covariates)
     if recipe.sequences:
         roles["period"] = "month"
+    family, scale = recipe.response
+    if family == "count":
+        roles["exposure"] = "person_years"
+    kind = {"outcome_kind": family, "effect_as": scale} if family != "continuous" else {}
     named = {"reference": recipe.arms[0], "levels": recipe.arms, "where": None, "recode": None}
     return {
         "roles": roles,
@@ -284,7 +322,7 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
             "random_slopes": recipe.random_slopes,
             "rank_deficient": "error",
         },
-        "ingest": named | dict(recipe.declared),
+        "ingest": named | kind | dict(recipe.declared),
     }
 
 
@@ -310,16 +348,30 @@ def simulate(recipe: Recipe) -> pd.DataFrame:
     second = {recipe.second: [f"<m{i % 4}>" for i in range(group.size)]} if recipe.second else {}
     more = {name: draw.normal(size=group.size).round(3) for name in recipe.covariates}
     score = score + 2 * sum(more.values(), np.zeros(group.size))
+    outcomes = {outcome: score.round(6)} | events_of(score, recipe, draw)
     return pd.DataFrame(
         second
         | more
+        | outcomes
         | {
-            outcome: score.round(6),
             treatment: np.asarray(recipe.arms, dtype=object)[arm],
             groups: [recipe.label(i + 1) for i in group],
             block: [f"school {i}" for i in group // len(recipe.arms) // recipe.per_block],
         }
     )
+
+
+def events_of(score: np.ndarray, recipe: Recipe, draw: np.random.Generator) -> dict[str, Any]:
+    """Columns of events or counts whose log odds or logarithms of rates differ as scores do."""
+    family, _ = recipe.response
+    if family == "binary":
+        happened = draw.random(score.size) < 1 / (1 + np.exp(-(score - 75) / 9))
+        return {recipe.columns[0]: np.where(happened, "yes", "no")}
+    if family == "count":
+        years = draw.uniform(0.5, 2, score.size).round(2)
+        rate = np.exp((score - 68) / 15)
+        return {recipe.columns[0]: draw.poisson(rate * years), "person_years": years}
+    return {}
 
 
 def through_periods(recipe: Recipe) -> pd.DataFrame:

@@ -19,10 +19,11 @@ MODULES = sorted((SCRIPTS / "groupwise").rglob("*.py"))
 RULES = ROOT / "workflow" / "rules"
 
 LAYERS = (
-    {"algebra", "catalogue"},
-    {"tidy", "words", "svg", "data", "response", "rows", "sequences"},
-    {"design"},
-    {"models", "compression", "intake", "results", "sample"},
+    {"algebra", "catalogue", "response"},
+    {"tidy", "words", "svg", "data", "rows", "sequences"},
+    {"design", "effect_words"},
+    {"models"},
+    {"compression", "intake", "results", "sample"},
     {"inference"},
     {"methods"},
     {"witness", "simulation"},

@@ -112,7 +112,7 @@ def test_scenarios_are_those_of_the_issue() -> None:
 
 def test_assumed_effects_take_the_place_of_the_estimated_ones() -> None:
     workload = work(replace(FEW, effects={"C": 3.0}))
-    assert workload.scenarios[1].truth.tolist() == [0.0, 3.0, 3.0]
+    assert workload.scenarios[1].truth_of("ols_cr2").tolist() == [0.0, 3.0, 3.0]
 
 
 def test_effect_of_no_arm_is_refused() -> None:

@@ -100,8 +100,46 @@ def ratings(folder: Path) -> dict[str, Any]:
     return csv(folder, classes(score=["Agree", "Disagree", "Neutral", "Strongly agree"] * 12))
 
 
+def labels_without_yes(folder: Path) -> dict[str, Any]:
+    return csv(folder, classes(score=["heads", "tails", "tails"] * 16))
+
+
+def codes_without_yes(folder: Path) -> dict[str, Any]:
+    return csv(folder, classes(score=[1, 2, 2] * 16))
+
+
+def three_values(folder: Path) -> dict[str, Any]:
+    return csv(folder, classes(score=[1, 0, 0, 2] * 12)) | {"outcome_kind": "binary"}
+
+
+def visits(folder: Path) -> dict[str, Any]:
+    block = csv(folder, classes(score=[0, 4, 2, 1] * 12, days=[1, 2, 3] * 16))
+    return block | {"roles": ROLES | {"exposure": "days"}}
+
+
+def an_exposure_alone(folder: Path) -> dict[str, Any]:
+    return visits(folder)
+
+
+def nothing_at_risk(folder: Path) -> dict[str, Any]:
+    block = csv(folder, classes(score=[0, 4, 2, 1] * 12, days=range(48)))
+    return block | {"roles": ROLES | {"exposure": "days"}, "outcome_kind": "count"}
+
+
+def parts_of_events(folder: Path) -> dict[str, Any]:
+    return csv(folder, classes(score=np.arange(48) + 0.5)) | {"outcome_kind": "count"}
+
+
+def a_standardized_event(folder: Path) -> dict[str, Any]:
+    return csv(folder, classes(score=[1, 0, 0] * 16)) | {"outcome_as": "standardized"}
+
+
+def odds_of_counts(folder: Path) -> dict[str, Any]:
+    return visits(folder) | {"outcome_kind": "count", "effect_as": "odds_ratio"}
+
+
 def unclear_commas(folder: Path) -> dict[str, Any]:
-    return csv(folder, classes(score=["1,234", "2,345"] * 24), sep=";")
+    return csv(folder, classes(score=["1,234", "2,345", "1,345"] * 16), sep=";")
 
 
 def quoted_commas(folder: Path) -> dict[str, Any]:
@@ -218,8 +256,17 @@ REFUSED: dict[Callable[[Path], dict[str, Any]], tuple[list[str], Callable[[Read]
     codes_in_text: (["`missing_codes: "], lambda r: len(r.table) == 46),
     codes_in_a_workbook: (["`missing_codes: "], lambda r: len(r.table) == 46),
     codes_in_numbers: (["`missing_codes: "], lambda r: len(r.table) == 47),
-    yes_and_no: (["`recode: "], lambda r: set(r.table["score"]) == {0, 1}),
-    true_and_false: (["`recode: "], lambda r: r.table["score"].mean() == 1 / 3),
+    labels_without_yes: (["`event: "], lambda r: r.design["event"] == "tails"),
+    codes_without_yes: (["`event: "], lambda r: r.design["event"] == "2"),
+    three_values: (["`recode: "], lambda r: len(r.table) == 36),
+    an_exposure_alone: (["`outcome_kind: count`"], lambda r: r.table["days"].max() == 3),
+    nothing_at_risk: (["`where: "], lambda r: len(r.table) == 47),
+    parts_of_events: (["`outcome_kind: continuous`"], lambda r: r.table["score"].max() == 47.5),
+    a_standardized_event: (["`outcome_kind: "], lambda r: r.design["outcome"]["two_values"]),
+    odds_of_counts: (
+        ["`effect_as: ratio`"],
+        lambda r: r.design["response"] == {"family": "count", "scale": "ratio"},
+    ),
     ratings: (["`recode: "], lambda r: sorted(set(r.table["score"])) == [2, 3, 4, 5]),
     unclear_commas: (["`format: {decimal: "], lambda r: r.table["score"].max() == 2.345),
     quoted_commas: (["`format: {decimal: "], lambda r: r.table["score"].max() == 47.5),
@@ -256,9 +303,17 @@ def test_doing_what_a_refusal_says_leads_to_the_table(
     assert right(read)
 
 
+def test_two_values_that_say_yes_and_no_are_read(tmp_path: Path) -> None:
+    for make in (yes_and_no, true_and_false):
+        read = read_dataset_of(tmp_path, make(tmp_path))
+        assert set(read.table["score"]) == {0, 1}, make.__name__
+        assert read.design["event"] in ("yes", "passed", "True", "true")
+
+
 SECOND: dict[Callable[[Path], dict[str, Any]], tuple[int, Callable[[Read], Any]]] = {
     codes_in_numbers: (1, lambda r: r.table["score"].min() == -99),
     unclear_commas: (1, lambda r: r.table["score"].max() == 2345),
+    codes_without_yes: (2, lambda r: r.table["score"].max() == 2),
 }
 
 
@@ -458,6 +513,9 @@ SETTINGS: dict[str, tuple[str, Callable[[Read], Any]]] = {
     "recode": ("{arm: {new: better}}", lambda r: "better" in r.design["arms"]),
     "missing_codes": ("{score: [999]}", lambda r: r.design["dropped"] == {"score missing": 1}),
     "baseline": ("{time: pre}", lambda r: "score_baseline" in r.table),
+    "outcome_kind": ("count", lambda r: r.design["response"]["family"] == "count"),
+    "event": ("late", lambda r: (r.design["event"], r.table["score"].mean()) == ("late", 0.5)),
+    "effect_as": ("odds_ratio", lambda r: r.design["response"]["scale"] == "odds_ratio"),
     "outcome_as": ("log", lambda r: r.table["score"].max() < 7),
     "categorical": ("[stage]", lambda r: str(r.table["stage"].dtype) == "category"),
     "numeric": ("[stage]", lambda r: r.table["stage"].dtype == float),
@@ -494,10 +552,16 @@ NEEDS: dict[str, Mapping[str, Any]] = {
 """The roles that a setting needs."""
 
 
+KINDS = {"outcome_kind": [0, 1], "event": ["early", "late"], "effect_as": ["no", "yes"]}
+"""Outcomes of which a setting can be."""
+
+
 def everything(key: str) -> pd.DataFrame:
     """A table in which each setting has something to do."""
     table = classes(sex=["f", "m"] * 24, age=np.arange(10, 58), stage=["1", "2", "3"] * 16)
     table["months"], table["school"] = 12 * table["age"], np.repeat(["n", "s"], 24)
+    if key in KINDS:
+        table["score"] = KINDS[key] * 24
     if key == "missing_codes":
         table.loc[0, "score"] = 999
     if key == "baseline":
@@ -533,6 +597,7 @@ ROLES_TRIED: dict[str, tuple[Any, Callable[[Read], Any]]] = {
     "second_group": (["school", "stage"], lambda r: r.design["second_group"]["n_levels"] == 6),
     "period": ("stage", lambda r: r.design["periods"]["labels"] == ["1", "2", "3"]),
     "individual": ("age", lambda r: r.design["n_individuals"] == 48),
+    "exposure": ("age", lambda r: r.table["age"].dtype == float),
     "covariates": (["age"], lambda r: "age" in r.table),
 }
 
@@ -542,6 +607,9 @@ def test_each_role_does_what_it_says(tmp_path: Path, role: str) -> None:
     columns, right = ROLES_TRIED[role]
     block = csv(tmp_path, everything(role))
     block["roles"] = block["roles"] | {role: columns}
+    if role == "exposure":
+        block["outcome_kind"] = "count"
+        block["roles"]["outcome"] = "months"
     block["reference"] = "f" if role == "treatment" else "old"
     assert right(read_dataset_of(tmp_path, block))
 

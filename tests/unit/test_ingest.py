@@ -39,15 +39,6 @@ def test_table_has_the_columns_in_use_typed_and_in_the_order_of_roles() -> None:
     assert set(map(type, found["g"])) == {str}
 
 
-@pytest.mark.parametrize(
-    ("outcome", "two"), [([0, 1, 1, 0, 1, 0], True), ([0, 1, 2, 0, 1, 0], False)]
-)
-def test_an_outcome_of_two_values_is_recorded(outcome: list[int], two: bool) -> None:
-    taken = take(raw(y=[*outcome, 0, 1]))
-    assert taken.outcome.get("two_values", False) is two
-    assert any("has two values, 0 and 1" in each for each in taken.warnings) is two
-
-
 def test_leading_zeros_of_identifiers_stay() -> None:
     found = take(raw(g=["07", "07", "7", "7", "007", "007", "8", "8"]))
     assert list(found.table["g"].unique()) == ["07", "7", "007", "8"]

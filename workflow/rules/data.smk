@@ -23,6 +23,7 @@ rule simulate_data:
         simulate=lookup("datasets/{dataset}/simulate", within=config),
         roles=lookup("datasets/{dataset}/roles", within=config),
         reference=lookup("datasets/{dataset}/reference", within=config),
+        effect_as=lookup("datasets/{dataset}/effect_as", within=config, default=None),
     message:
         "{wildcards.dataset}: simulate the data"
     script:

@@ -102,6 +102,8 @@ rule check_model:
             )
         },
         agreement="results/{dataset}/agreement.csv",
+        data="data/processed/{dataset}.parquet",
+        design="results/{dataset}/design.json",
         missing="data/processed/missing/{dataset}.parquet",
         package=package_files("check_model"),
     output:

@@ -19,10 +19,11 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from groupwise.catalogue.methods import NAMES
+from groupwise.data.declared_kind import contradictions
 from groupwise.data.errors import dotted, nearest
+from groupwise.data.simulated_kind import first_mistake
 from groupwise.data.simulated_sequences import (
     arms_of,
-    first_mistake,
     n_groups,
     where_arms_are,
 )
@@ -38,7 +39,10 @@ NO_WEIGHTS = "individuals cannot be weighted: none of the methods here is define
 UNWEIGHTED = "remove the key; adjust for what the weights are made of by `covariates`"
 
 VALUES = frozenset(
-    ["reference", "levels", "where", "subsets", "recode", "baseline", "missing_codes"]
+    [
+        *("reference", "levels", "where", "subsets", "recode", "baseline", "missing_codes"),
+        "event",
+    ]
 )
 """Keys of a dataset below which stand values of the data."""
 
@@ -334,7 +338,8 @@ def _mistakes(datasets: Mapping[str, Any]) -> Iterator[Mistake]:
     """What the schema cannot say."""
     yield from _name_mistakes(datasets)
     for parent, _, block in _expanded(datasets):
-        for key, problem, fix in (*_source_mistakes(block), *_role_mistakes(block)):
+        mistakes = (*_source_mistakes(block), *_role_mistakes(block), *contradictions(block))
+        for key, problem, fix in mistakes:
             yield ("datasets", parent, *key), problem, fix
 
 
@@ -400,7 +405,8 @@ def _role_mistakes(block: Mapping[str, Any]) -> Iterator[Mistake]:
 
 def _roles(roles: Mapping[str, Any]) -> Iterator[tuple[Key, Any]]:
     """(key, column) of the columns in use; an identifier of several columns is a tuple."""
-    for role in ("outcome", "treatment", "group", "block", "second_group", "period", "individual"):
+    named = ("outcome", "treatment", "group", "block", "second_group", "period", "exposure")
+    for role in (*named, "individual"):
         if roles.get(role) is not None:
             column = roles[role]
             yield ("roles", role), tuple(column) if isinstance(column, list) else column
@@ -428,6 +434,7 @@ def _simulation_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) ->
         if isinstance(block["roles"].get(role), list):
             yield ("roles", role), "a simulation makes one column of labels", "name one column"
     yield from _time_mistakes(recipe, block["roles"])
+    yield from _event_mistakes(recipe, block)
     made = [column for _, column in _made(recipe)]
     for key, column in _roles(block["roles"]):
         if "covariates" in key and column not in made:
@@ -453,16 +460,30 @@ def _time_mistakes(recipe: Mapping[str, Any], roles: Mapping[str, Any]) -> Itera
         yield ("roles", "individual"), problem, fix
 
 
+def _event_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Counts are declared, and exposures are named just where a simulation makes them."""
+    if recipe.get("rates") and "outcome_kind" not in block:
+        problem = "the simulation draws numbers of events, and counts are never guessed"
+        yield ("outcome_kind",), problem, "write `outcome_kind: count`"
+    exposure = block["roles"].get("exposure")
+    if recipe.get("exposure") is not None and not exposure:
+        problem = "the simulation has exposures, and no column is named for them"
+        yield ("roles", "exposure"), problem, "name one as `exposure` under `roles`"
+    if recipe.get("exposure") is None and exposure:
+        problem = "the simulation has no exposures"
+        yield ("roles", "exposure"), problem, "remove the role, or describe `simulate.exposure`"
+
+
 def _arm_mistakes(recipe: Mapping[str, Any], block: Mapping[str, Any]) -> Iterator[Mistake]:
     """Every arm that is named is an arm, has groups enough and whatever each arm needs."""
     arms = arms_of(recipe)
     named: dict[Key, Iterable[str]] = {
         ("reference",): _labels([block["reference"]]),
         ("levels",): _labels(block.get("levels", ())),
-        ("simulate", "effects"): recipe["effects"],
+        ("simulate", "effects"): recipe.get("effects", ()),
         ("assumed_effects",): block.get("assumed_effects", ()),
     }
-    if isinstance(recipe["sd_residual"], Mapping):
+    if isinstance(recipe.get("sd_residual"), Mapping):
         named["simulate", "sd_residual"] = recipe["sd_residual"]
         for arm in set(arms) - recipe["sd_residual"].keys():
             yield ("simulate", "sd_residual"), f"it has no value for the arm '{arm}'", "add one"

@@ -5,12 +5,12 @@ from job import logged, read_json, read_results, write_text
 
 from groupwise import figures
 
-ROLES = ("outcome", "treatment", "group", "block", "period", "individual")
+ROLES = ("outcome", "treatment", "group", "block", "period", "individual", "exposure")
 
 if __name__ == "__main__":
     with logged(snakemake):
         truth, design = snakemake.input.get("truth"), read_json(snakemake.input.design)
-        columns = dict.fromkeys(design["roles"][role] for role in ROLES)
+        columns = dict.fromkeys(design["roles"].get(role) for role in ROLES)
         tables = figures.Tables(
             data=pd.read_parquet(snakemake.input.data, columns=list(filter(None, columns))),
             design=design,

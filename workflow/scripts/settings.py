@@ -8,6 +8,7 @@ from typing import Any
 from configuration import file_with
 
 from groupwise.data.names import plain_name
+from groupwise.data.simulated_kind import simulated_response, true_effects
 from groupwise.data.simulated_sequences import arms_of
 
 METHODS_PACKAGE = "groupwise.methods"
@@ -36,7 +37,10 @@ class Settings:
         block = self.datasets[wildcards.dataset]
         arms = arms_of(block["simulate"]) if "simulate" in block else None
         design = ("blocks_as", "random_slopes", "rank_deficient")
-        as_written = ("where", "recode", "baseline", "missing_codes", "periods")
+        as_written = (
+            *("where", "recode", "baseline", "missing_codes", "periods"),
+            *("outcome_kind", "event", "effect_as"),
+        )
         with_default = (
             *("reference", "missing", "outcome_as", "categorical", "numeric"),
             *("singletons", "one_arm_blocks", "ungrouped", "most_dropped", "untreated_periods"),
@@ -61,7 +65,7 @@ class Settings:
         """What is simulated for a dataset; into how many jobs it is cut changes nothing."""
         shared = {k: v for k, v in self.config["calibration"].items() if k != "jobs"}
         block = self.datasets[wildcards.dataset]
-        effects = block.get("assumed_effects", block.get("simulate", {}).get("effects"))
+        effects = block.get("assumed_effects", _true_effects(block))
         lists = {k: tuple(v) for k, v in shared.items() if isinstance(v, list)}
         return shared | lists | {"effects": effects}
 
@@ -83,6 +87,14 @@ class Settings:
         if "assumed_effects" in block:
             return "assumed"
         return "true" if "simulate" in block else "detectable"
+
+
+def _true_effects(block: Mapping[str, Any]) -> dict[str, float] | None:
+    """The effects of a dataset's simulation, on the scale of its effects; None of a file."""
+    if "simulate" not in block:
+        return None
+    scale = simulated_response(block["simulate"], block.get("effect_as")).scale
+    return true_effects(block["simulate"], str(block["reference"]), scale)
 
 
 def plain_names(roles: Mapping[str, Any]) -> dict[str, Any]:

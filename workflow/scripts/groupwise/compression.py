@@ -9,6 +9,9 @@ nothing else has the same answer. Without covariates of individuals a cell is on
 Where each group is one row, groups with the same row of X are of one kind. What is quadratic in the
 outcomes of groups needs the mean and the sum of squares of each kind: two groups that stand for half of
 them each, at the mean plus and minus the standard deviation, have both.
+
+Of events the numbers among individuals who are alike say all. Where an outcome is 0 or 1 its square is
+itself, so the coordinates U'y and what they leave follow from these numbers.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from scipy import sparse
 
 from groupwise.algebra import RANK_TOLERANCE, sum_by
 from groupwise.design import GROUPINGS, Design
-from groupwise.rows import GROUPS, INDIVIDUALS, KINDS, Rows
+from groupwise.models.event_rows import EventRows
+from groupwise.rows import EVENTS, GROUPS, INDIVIDUALS, KINDS, Rows
 
 AT_A_TIME = 2**22
 """Outcomes that are compressed at a time."""
@@ -59,10 +63,10 @@ class Compression:
             X, ones = np.vstack([X, np.zeros(X.shape[1])]), np.append(ones, 0.0)
             codes = {name: _with_first(each) for name, each in codes.items()}
         rows = Rows(ones, design.n_obs, np.ones(len(ones)), int(remaining.sum()))
-        return cls(replace(design, X=X, rows=rows, **codes), U, remaining)
+        return cls(replace(design, X=X, rows=rows, exposure=None, **codes), U, remaining)
 
     def compress(self, y: np.ndarray) -> np.ndarray:
-        """Outcomes (R, m) of the rows, from outcomes (R, n) of individuals."""
+        """Outcomes (R, m) of the rows, from outcomes (R, n) of individuals as they are measured."""
         step = max(1, AT_A_TIME // y.shape[-1])
         parts = [self._compress(y[start : start + step]) for start in range(0, len(y), step)]
         return np.concatenate(parts)
@@ -205,6 +209,59 @@ def _kinds(design: Design, G: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True)
+class EventForm:
+    """Individuals who are alike as one row, with their number of events.
+
+    Attributes
+    ----------
+    design : of m rows
+    rows : how individuals lie in them
+    U : (m, m') the coordinates of a compression, for one individual of each row
+    cells : (m') which of these are of the vectors of ones of its cells
+    size : (C,) individuals in each cell
+    remainder : whether one more coordinate holds the length of what is left
+    """
+
+    design: Design
+    rows: EventRows
+    U: sparse.csr_array
+    cells: np.ndarray
+    size: np.ndarray
+    remainder: bool
+
+    @classmethod
+    def of(cls, design: Design, compression: Compression) -> EventForm:
+        """The rows of a design of individuals, and the way to its compression."""
+        rows = EventRows.of(design)
+        exposure = None if design.exposure is None else rows.exposure
+        codes = {
+            name: None if each is None else each[rows.first]
+            for name, each in _codes(design).items()
+        }
+        changed: dict[str, Any] = codes | {"X": rows.X, "exposure": exposure}
+        events = replace(design, rows=Rows.events(rows.trials), **changed)
+        ones = compression.design.rows.ones[: compression.U.shape[1]]
+        cells = ones > 0.5  # columns orthogonal to the vector of ones have 0
+        return cls(
+            design=events,
+            rows=rows,
+            U=compression.U[rows.first],
+            cells=cells,
+            size=np.rint(ones[cells] ** 2),
+            remainder=compression.design.rows.remainder > 0,
+        )
+
+    def to_groups(self, events: np.ndarray) -> np.ndarray:
+        """Outcomes (R, m') of the compressed design, from numbers (R, m) of 1 among 0 and 1."""
+        z = np.asarray(events @ self.U)
+        if not self.remainder:
+            return z
+        sums = np.rint(z[:, self.cells] * np.sqrt(self.size))
+        squares = (sums - sums**2 / self.size).sum(axis=1) - (z[:, ~self.cells] ** 2).sum(axis=1)
+        return np.column_stack([z, np.sqrt(np.maximum(squares, 0))])
+
+
+@dataclass(frozen=True)
 class DesignForms:
     """All forms of a design, by what of its outcomes they keep.
 
@@ -212,10 +269,12 @@ class DesignForms:
     ----------
     compression : of individuals to groups
     kinds : of groups; None where they are not compressed further
+    events : of individuals to numbers of events; None for continuous outcomes
     """
 
     compression: Compression
     kinds: Kinds | None
+    events: EventForm | None
     design: Mapping[str, Design]
 
     @classmethod
@@ -225,12 +284,25 @@ class DesignForms:
         kinds = Kinds.of(compression.design)
         last = compression.design if kinds is None else kinds.design
         designs = {INDIVIDUALS: design, GROUPS: compression.design, KINDS: last}
-        return cls(compression, kinds, designs)
+        if not design.response.has_events:
+            return cls(compression, kinds, None, designs)
+        events = EventForm.of(design, compression)
+        return cls(compression, kinds, events, designs | {EVENTS: events.design})
 
     def compressed(self, y: np.ndarray, form: str) -> dict[str, np.ndarray]:
-        """Outcomes (R, m) of a form, in this and in all that keep less."""
+        """Outcomes (R, m) of a form, in this and in all that keep less.
+
+        Numbers of events that are counts keep too little for sums of rates and their squares.
+        """
         forms = {form: y}
         if form == INDIVIDUALS:
-            forms[GROUPS] = self.compression.compress(y)
+            forms[GROUPS] = self.compression.compress(self.design[form].measured(y))
+            if self.events is not None:
+                forms[EVENTS] = self.events.rows.events(y)
+        if form == EVENTS:
+            assert self.events is not None
+            if self.events.design.response.family == "count":
+                return forms
+            forms[GROUPS] = self.events.to_groups(y)
         groups = forms[GROUPS]
         return forms | {KINDS: groups if self.kinds is None else self.kinds.compress(groups)}

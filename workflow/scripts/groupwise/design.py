@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise.algebra import independent_columns, pivoted_rank, sum_by
+from groupwise.data.declared_kind import event_contradictions
 from groupwise.data.errors import InputError
 from groupwise.data.labels import combined, labels
 from groupwise.data.validate import Roles
@@ -655,6 +656,9 @@ def _slopes(setting: bool | str) -> str:
 
 
 def _check_slopes(design: Design) -> None:
+    settings = {"random_slopes": design.random_slopes != "none"}
+    for _, problem, fix in event_contradictions(settings, design.response.scale):
+        raise InputError("random_slopes", problem, fix)
     if design.random_slopes != "none" and design.kind in ("between", "blocked"):
         problem = "the treatment is constant within every group, so no group shows an effect"
         raise InputError("random_slopes", problem, "remove it: it is for treatments within groups")

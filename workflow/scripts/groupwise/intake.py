@@ -65,7 +65,8 @@ def take_in(
     seen = _look(whole, roles, reading, assigned) if looks is None else looks
     roles = ingested.roles
     modelling = dict(modelling) | {"assigned_with": seen.assigned_with, "assigned": assigned}
-    design = make_design(ingested.table, roles, **modelling)
+    response = ingested.kind.response
+    design = make_design(ingested.table, roles, response=response, **modelling)
     check_assigned(design, roles.period)
     described = describe(design)
     understood = {
@@ -82,6 +83,7 @@ def take_in(
         "missing_codes": _listed_codes(reading.get("missing_codes") or ()),
         "baseline": reading.get("baseline") or {},
         "outcome": dict(ingested.outcome),
+        **ingested.kind.understood,
         "dropped": dict(ingested.dropped),
         "missing": missing_by_arm(ingested.missing),
         "rank_deficient": modelling["rank_deficient"],

@@ -31,6 +31,11 @@ class Response:
     family: str
     scale: str
 
+    @classmethod
+    def of(cls, family: str, scale: str | None = None) -> Response:
+        """A family with a scale of effects, or with the one that is usual for it."""
+        return cls(family, scale or SCALES_OF[family][0])
+
     @property
     def has_events(self) -> bool:
         """Whether the outcome counts events."""

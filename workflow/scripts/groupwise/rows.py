@@ -12,6 +12,9 @@ INDIVIDUALS, GROUPS, KINDS, EVENTS = "individuals", "groups", "kinds", "events"
 numbers of events of individuals who are alike (`models.event_rows`)."""
 
 
+FORMS = (INDIVIDUALS, GROUPS, KINDS, EVENTS)
+
+
 @dataclass(frozen=True)
 class Rows:
     """The m rows of a model matrix, in orthonormal coordinates of n individuals.

@@ -36,6 +36,7 @@ def analyse(
     second_group: str | Sequence[str] | None = None,
     period: str | None = None,
     individual: str | Sequence[str] | None = None,
+    exposure: str | None = None,
     covariates: Sequence[str] = (),
     levels: Sequence[str | float] | Mapping[Any, str] | None = None,
     periods: Sequence[str | float] | None = None,
@@ -47,6 +48,9 @@ def analyse(
     assigned: str | None = None,
     ungrouped: str = "drop",
     most_dropped: float = 0.3,
+    outcome_kind: str | None = None,
+    event: str | float | None = None,
+    effect_as: str | None = None,
     outcome_as: str = "raw",
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
@@ -73,7 +77,7 @@ def analyse(
     ----------
     table
         One row per individual, or per measurement of one; it is not changed.
-    outcome, treatment, group, block, second_group, period, individual, covariates
+    outcome, treatment, group, block, second_group, period, individual, exposure, covariates
         Names of its columns; lists of them where several make one identifier of a group, block,
         second group or individual.
     reference
@@ -84,6 +88,11 @@ def analyse(
         The labels of the periods in order, where these do not tell it.
     untreated_periods
         Periods in which no group had its treatment yet: their rows are in the reference arm.
+    outcome_kind, event
+        `continuous`, `binary` or `count`; if not given, two values are a binary outcome. `event` is
+        the one of them that counts, where they do not tell it themselves.
+    effect_as
+        `difference`, `ratio` or `odds_ratio`; of risks a difference if not given, of rates a ratio.
     methods
         Those to ask, all if not given. The wild bootstrap, the parametric bootstrap, profile
         likelihood and randomisation take longest.
@@ -136,7 +145,7 @@ def analyse(
         effects=_effects(assumed_effects, true_effects),
         effect_to_find=effect_to_find,
         sample=sample,
-        diagnostics=as_written(run_checks(dataset, tables, further)),
+        diagnostics=as_written(run_checks(dataset, tables, further, sample)),
         **{name: _of(chosen_methods, name, tables[name]) for name in (*MODEL_TABLES, "agreement")},
     )
 

@@ -12,13 +12,17 @@ from typing import Any
 import pandas as pd
 
 from groupwise.catalogue.methods import METHODS
+from groupwise.data.declared_kind import contradictions
 from groupwise.data.errors import InputError, nearest
 from groupwise.data.simulate import Recipe
 from groupwise.data.validate import IDENTIFIERS, ROLES, Roles, check_effects
 from groupwise.data.values import NUMBER
+from groupwise.response import FAMILIES, SCALES
 from groupwise.words import listing
 
 CHOICES: dict[str, tuple[Any, ...]] = {
+    "outcome_kind": FAMILIES,
+    "effect_as": SCALES,
     "outcome_as": ("raw", "log", "standardized"),
     "blocks_as": ("fixed", "random"),
     "random_slopes": (True, False, "diagonal"),
@@ -29,6 +33,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "ungrouped": ("drop", "own_group"),
     "assigned": ("individual", "group", "group_period", "sequence"),
 }
+IF_GIVEN = ("assigned", "outcome_kind", "effect_as")
+"""Choices that may be left open."""
 CONDITIONS = ("min", "max", "not", "missing")
 LEAST = {
     "seed": 0,
@@ -42,7 +48,7 @@ LEAST = {
 READING = (
     *("missing", "missing_codes", "where", "recode", "baseline", "ungrouped", "outcome_as"),
     *("singletons", "one_arm_blocks", "most_dropped", "reference", "levels", "periods"),
-    "untreated_periods",
+    *("untreated_periods", "outcome_kind", "event", "effect_as"),
 )
 MODELLING = ("blocks_as", "random_slopes", "rank_deficient")
 PLACES = {"file": "table", "roles": "table"}
@@ -90,7 +96,7 @@ def check(arguments: Mapping[str, Any]) -> None:
         for name in several(arguments[key]):
             _check_name(key, name)
     for key, allowed in CHOICES.items():
-        if key == "assigned" and arguments[key] is None:
+        if key in IF_GIVEN and arguments[key] is None:
             continue
         if not any(arguments[key] is each or arguments[key] == each for each in allowed):
             raise InputError(key, f"{arguments[key]!r} is no choice", _one_of(allowed))
@@ -109,6 +115,9 @@ def check(arguments: Mapping[str, Any]) -> None:
         raise InputError("reference", "nothing says what the arms are compared with", fix)
     for key in ("where", "baseline"):
         _check_conditions(key, arguments[key] or {})
+    named_roles = {role: arguments[role] for role in ROLES}
+    for path, problem, fix in contradictions({**arguments, "roles": named_roles}):
+        raise InputError(".".join(path), problem, fix)
 
 
 def roles(arguments: Mapping[str, Any]) -> Roles:

@@ -166,8 +166,8 @@ class Analysis:
         if name == "randomization_distribution" and not self.sample.asks("randomization"):
             problem = f"the figure '{name}' is of a method that was not asked"
             raise InputError("name", problem, "add 'randomization' to `methods` of analyse")
-        shown = ("outcome", "treatment", "group", "block", "period", "individual")
-        columns = dict.fromkeys(self.design["roles"][role] for role in shown)
+        shown = ("outcome", "treatment", "group", "block", "period", "individual", "exposure")
+        columns = dict.fromkeys(self.design["roles"].get(role) for role in shown)
         tables = Tables(
             data=self.data[list(filter(None, columns))],
             design=self.design,
@@ -315,7 +315,7 @@ class Analysis:
     def _process(self) -> EstimatedProcess | NoProcess:
         """What is simulated and planned from."""
         sample = self.sample
-        return estimate_process(sample.design, sample.values, conf_level=sample.conf_level)
+        return estimate_process(sample.design, sample.y, conf_level=sample.conf_level)
 
     @cached_property
     def _dataset(self) -> Dataset:

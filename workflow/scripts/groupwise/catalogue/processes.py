@@ -10,6 +10,9 @@ PROCESSES = {
     "informative_sizes": "group effects go with group sizes (correlation .7)",
     "lasting_groups": "groups differ in the same way in all periods (cluster autocorrelation 1)",
     "changing_groups": "half of what groups differ in changes with each period (autocorrelation .5)",
+    "beta_binomial": "risks of groups have a beta distribution, or rates a gamma distribution",
+    "rare_events": "events are rare (a fifth of those there are)",
+    "unequal_sizes": "groups differ in size (coefficient of variation .8)",
     "decay": "what groups differ in changes gradually (correlation falls with the time between periods)",
 }
 """Processes of the simulations, as the end of a sentence that begins with "if"."""

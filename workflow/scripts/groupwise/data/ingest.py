@@ -11,9 +11,11 @@ import pandas as pd
 
 from groupwise.data import prepare, suspect
 from groupwise.data.codes import Codes
+from groupwise.data.declared_kind import DeclaredKind
 from groupwise.data.errors import InputError
 from groupwise.data.labels import labels, relabelled
 from groupwise.data.losses import Losses, check_losses
+from groupwise.data.outcome_kind import OutcomeKind, as_numbers, remarks, settled
 from groupwise.data.period_order import labels_of, ordered_periods
 from groupwise.data.undeclared import check_undeclared
 from groupwise.data.validate import (
@@ -22,7 +24,6 @@ from groupwise.data.validate import (
     check_columns,
     check_groups,
     check_numeric,
-    check_varies,
     composed,
 )
 from groupwise.data.values import matching
@@ -49,6 +50,7 @@ class Ingested:
     dropped : rows dropped, by reason
     missing : one row per column in use, arm and group: how many rows, how many of them missing
     outcome : how the outcome was transformed (`as`), with the mean and sd that undo it
+    kind : what the outcome is; a binary one is 1 where the event happened and 0 where not
     warnings : sentences a reader of the results should know
     alerts : sentences that a reader must see before any result
     """
@@ -59,6 +61,7 @@ class Ingested:
     dropped: Mapping[str, int]
     missing: pd.DataFrame
     outcome: Mapping[str, Any] = field(default_factory=lambda: {"as": "raw"})
+    kind: OutcomeKind = field(default_factory=OutcomeKind)
     warnings: Sequence[str] = ()
     alerts: Sequence[str] = ()
 
@@ -77,6 +80,9 @@ def ingest(
     recode: Mapping[str, Mapping[Any, Any]] | None = None,
     baseline: Mapping[str, Any] | None = None,
     ungrouped: str = "drop",
+    outcome_kind: str | None = None,
+    event: Any = None,
+    effect_as: str | None = None,
     outcome_as: str = "raw",
     categorical: Sequence[str] = (),
     numeric: Sequence[str] = (),
@@ -107,6 +113,8 @@ def ingest(
         See `prepare`; values are recoded first.
     ungrouped
         `drop` rows without a group, or make each its `own_group`.
+    outcome_kind, event, effect_as
+        See `declared_kind.DeclaredKind`; two values are a binary outcome where nothing is declared.
     outcome_as
         `raw`; `log`, the natural logarithm; or `standardized`, in sds of the rows analysed.
     categorical, numeric
@@ -123,7 +131,10 @@ def ingest(
     """
     n_read = len(raw)
     table, roles, dropped = chosen(raw, roles, where=where, recode=recode, baseline=baseline)
-    table, warnings = _typed(table[roles.columns], roles, categorical, numeric)
+    declared = DeclaredKind(outcome_kind, event, effect_as)
+    values, pair = as_numbers(table[roles.outcome], declared)
+    table = table[roles.columns].assign(**{roles.outcome: values})
+    table, warnings = _typed(table, roles, categorical, numeric)
     if ungrouped == "own_group":
         table, remark = prepare.group_ungrouped(table, roles)
         warnings += remark
@@ -149,15 +160,14 @@ def ingest(
         table[column] = table[column].cat.remove_unused_categories()
     warnings += _set_periods(table, roles, periods, untreated_periods)
     check_groups(table, roles)
-    check_varies(table[roles.outcome])
-    two_values = _two_values(table[roles.outcome])
-    warnings += two_values
+    table[roles.outcome], kind = settled(table, roles, declared, pair, outcome_as)
+    warnings += remarks(table[roles.outcome], kind)
     warnings += suspect.steady_columns(table[[roles.outcome, *roles.covariates]])
     table[roles.outcome], outcome = _transformed(table[roles.outcome], outcome_as)
-    if two_values:
+    if kind.response.family == "continuous" and table[roles.outcome].nunique() == 2:
         outcome["two_values"] = True
     dropped = {reason: n for reason, n in dropped.items() if n}
-    return Ingested(table, roles, n_read, dropped, counted, outcome, warnings, alerts)
+    return Ingested(table, roles, n_read, dropped, counted, outcome, kind, warnings, alerts)
 
 
 def _set_periods(
@@ -289,7 +299,7 @@ def missing_by_arm(counts: pd.DataFrame) -> list[dict[str, Any]]:
 def _typed(
     table: pd.DataFrame, roles: Roles, categorical: Sequence[str], numeric: Sequence[str]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Outcome as floats, labels as categoricals, covariates as declared or as they look."""
+    """Exposure as floats, labels as categoricals, covariates as declared or as they look."""
     for key, names in (("categorical", categorical), ("numeric", numeric)):
         for i, column in enumerate(names):
             if column not in roles.covariates:
@@ -297,13 +307,14 @@ def _typed(
                 raise InputError(f"{key}[{i}]", problem, "add it to roles.covariates, or remove it")
     warnings: list[str] = []
     table = table.copy()
-    table[roles.outcome] = check_numeric(table[roles.outcome], "roles.outcome")
     for key, column in roles.items():
         if key.startswith("roles.covariates"):
             table[column], remark = _covariate(
                 table[column], key, category=column in categorical, number=column in numeric
             )
             warnings += remark
+        elif column == roles.exposure:
+            table[column] = check_numeric(table[column], key)
         elif column != roles.outcome:
             table[column] = labels(table[column])
     return table, warnings
@@ -326,19 +337,6 @@ def _covariate(
     return labelled, [
         f"The covariate '{values.name}' is taken as a category with {len(levels)} levels, because it "
         f"has values such as '{odd}'; list it under `numeric` or `categorical` to decide."
-    ]
-
-
-def _two_values(values: pd.Series) -> list[str]:
-    """A warning if the outcome is binary: it is analysed as a number."""
-    levels = sorted(values.unique())
-    if len(levels) > 2:
-        return []
-    shares = " An effect of 0.05 is 5 percentage points." if levels == [0, 1] else ""
-    return [
-        f"The outcome '{values.name}' has two values, {levels[0]:g} and {levels[1]:g}, and is analysed "
-        f"as a number.{shares} The simulations that judge the methods draw it from a normal "
-        "distribution, which it does not have."
     ]
 
 

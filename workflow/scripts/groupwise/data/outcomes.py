@@ -16,6 +16,7 @@ from groupwise.data.structure import Key, Structure
 from groupwise.data.units import is_attribute, is_key, is_label, is_unit, name_marks, rank
 from groupwise.data.values import NUMBER
 from groupwise.data.vocabulary import names_it, says
+from groupwise.data.yes_no import no_and_yes
 
 FEW = 10
 """Numbers of no more values than this are codes as well as measurements."""
@@ -164,22 +165,8 @@ def two_values(structure: Structure, name: str) -> dict[str, int] | None:
     values = [str(each) for each in structure.table[name].dropna().unique()]
     if len(values) != 2:
         return None
-    first, second = values
-    for no, yes in ((first, second), (second, first)):
-        if _is(no, say.NO) and _is(yes, say.YES):
-            return {no: 0, yes: 1}
-        if _negates(no, yes):
-            return {no: 0, yes: 1}
-    return None
-
-
-def _is(value: str, vocabulary: frozenset[str]) -> bool:
-    return re.sub(r"[\W_]+", "_", say.folded(value)) in vocabulary
-
-
-def _negates(no: str, yes: str) -> bool:
-    no, yes = say.folded(no), say.folded(yes)
-    return bool(re.fullmatch(rf"(no|not|non|un|in|nicht|kein|keine)[ _-]?{re.escape(yes)}", no))
+    pair = no_and_yes(values)
+    return None if pair is None else {pair[0]: 0, pair[1]: 1}
 
 
 def _marks(

@@ -8,12 +8,15 @@ vary by group); e_ij normal or t, scaled to the standard deviation of its arm.
 With periods t the arm is that of the group in the period, trend_t is added, a group's effects u_it
 in two periods have the correlation `cac`, or with `decay` `cac` to the power of their distance, and
 individuals of a cohort add a_ij ~ N(0, sd_individual^2), the same in all periods.
+
+Where `risks` or `rates` describe events, all but the noise is added on the scale of the link, see
+`simulated_events`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +24,11 @@ import pandas as pd
 
 from groupwise.algebra import autoregressive
 from groupwise.data.errors import InputError, dotted, nearest
+from groupwise.data.simulated_events import EventProcess
+from groupwise.data.simulated_kind import first_mistake, simulated_response, true_effect
 from groupwise.data.simulated_sequences import (
     UNMEASURED,
     arms_of,
-    first_mistake,
     planned,
     where_arms_are,
 )
@@ -52,14 +56,21 @@ class Recipe:
     measured, "groups": their number}. Then sizes are those in each period, `sd_group` is that in one
     period, `cac` the share of its variance that lasts, `trend` one number per period or the rise
     between two, and `sd_individual` that of what lasts of the individuals of a cohort.
+
+    `risks` or `rates` of arms stand in place of `mean`, `effects` and `sd_residual`. Then `sd_group`,
+    slopes and `trend` are on the scale of the link, and `icc` may stand in place of `sd_group`.
     """
 
     seed: int
     group_size: int | Sequence[int] | Mapping[str, int]
-    mean: float
-    effects: Mapping[str, float]
-    sd_group: float
-    sd_residual: float | Mapping[str, float]
+    mean: float = 0.0
+    effects: Mapping[str, float] = field(default_factory=dict)
+    sd_group: float = 0.0
+    sd_residual: float | Mapping[str, float] = 1.0
+    risks: Mapping[str, float] | None = None
+    rates: Mapping[str, float] | None = None
+    icc: float | None = None
+    exposure: float | Mapping[str, float] | None = None
     groups_per_arm: Mapping[str, int] = field(default_factory=dict)
     sequences: Sequence[Mapping[str, Any]] | None = None
     cac: float = 1.0
@@ -84,6 +95,8 @@ class Recipe:
             if fields.get(name):
                 fields[name] = Covariate(**fields[name])
         recipe = cls(**fields)
+        if (events := recipe.events) is not None:
+            recipe = replace(recipe, sd_group=events.sd_group)
         for name in ("effects", "sd_residual"):
             value = getattr(recipe, name)
             for arm in value if isinstance(value, Mapping) else ():
@@ -112,6 +125,11 @@ class Recipe:
         trend = np.asarray(self.trend, dtype=float)
         return trend if trend.ndim else trend * np.arange(len(self.plan[0][0]))
 
+    @property
+    def events(self) -> EventProcess | None:
+        """How events come about; None where outcomes are numbers."""
+        return EventProcess.of(vars(self))
+
     def effect(self, arm: str) -> float:
         return float(self.effects.get(arm, 0.0))
 
@@ -133,12 +151,13 @@ def simulate(
     group: str,
     period: str = "period",
     individual: str = "individual",
+    exposure: str = "exposure",
 ) -> pd.DataFrame:
     """One dataset drawn by the recipe: columns group, treatment, outcome, then covariates.
 
     Groups are labelled 1, 2, ... and arms are assigned to them by a random permutation, so that
     arm sizes are exactly those of the recipe. With sequences a column of periods 1, 2, ... follows
-    the group, and in a cohort one of individuals 1, 2, ....
+    the group, and in a cohort one of individuals 1, 2, ...; exposures follow the outcome.
     """
     rng = np.random.default_rng(np.random.SeedSequence(recipe.seed))
     arms, groups = zip(*recipe.plan, strict=True)
@@ -152,25 +171,59 @@ def simulate(
     linear, covariates = _covariates(recipe, rng, index // T, person)
     if recipe.sd_individual:
         linear = linear + recipe.sd_individual * rng.standard_normal(sizes.sum())[person]
-    effect = np.array([recipe.effect(each) for each in arm.flat]).reshape(arm.shape)
     arm_of_row = arm.ravel()[index]
-    score = recipe.mean + (effect + between + recipe.trends).ravel()[index] + linear
-    score += _residual_sds(recipe, arm).ravel()[index] * _noise(recipe, rng, index.size)
-    if recipe.decimals is not None:
-        score = np.round(score, recipe.decimals)
+    shift = (between + recipe.trends).ravel()[index]
+    score, at_risk = _outcomes(recipe, rng, arm_of_row, shift, linear)
     columns = {group: np.arange(1, G + 1)[index // T]}
     if recipe.sequences:
         columns[period] = 1 + index % T
     if recipe.cohort:
         columns[individual] = 1 + person
-    return pd.DataFrame(columns | {treatment: arm_of_row, outcome: score} | covariates)
+    columns |= {treatment: arm_of_row, outcome: score}
+    if at_risk is not None:
+        columns[exposure] = at_risk
+    return pd.DataFrame(columns | covariates)
 
 
-def truth(recipe: Recipe, contrasts: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _outcomes(
+    recipe: Recipe,
+    rng: np.random.Generator,
+    arm: np.ndarray,
+    shift: np.ndarray,
+    linear: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Outcomes (n,) of individuals in these arms, and exposures if any.
+
+    `shift` is of groups and periods, `linear` of covariates and lasting individuals.
+    """
+    if (events := recipe.events) is not None:
+        levels = {each: events.level(each) for each in recipe.arms}
+        return events.outcomes(rng, _by_arm(levels, arm) + shift + linear)
+    effect = _by_arm({each: recipe.effect(each) for each in recipe.arms}, arm)
+    score = recipe.mean + (effect + shift) + linear
+    sd = _by_arm({each: recipe.residual_sd(each) for each in recipe.arms}, arm)
+    score = score + sd * _noise(recipe, rng, arm.size)
+    return score if recipe.decimals is None else np.round(score, recipe.decimals), None
+
+
+def _by_arm(values: Mapping[str, float], arm: np.ndarray) -> np.ndarray:
+    """(n,) the value of each individual's arm."""
+    out = np.zeros(arm.size)
+    for each, value in values.items():
+        out[arm == each] = value
+    return out
+
+
+def truth(
+    recipe: Recipe, contrasts: Sequence[tuple[str, str]], scale: str | None = None
+) -> dict[str, Any]:
     """The true values beside a simulated dataset: effect by contrast (B, A), spread and ICC.
 
-    With periods means are those over all of them, and the ICC is that of a group in one period.
+    With periods means are those over all of them, and the ICC is that of a group in one period. Effects
+    on events are those on risks or rates over all groups, on the scale that is asked for.
     """
+    if (events := recipe.events) is not None:
+        return _truth_of_events(recipe, events, contrasts, scale)
     arms = recipe.arms
     residual = np.mean([recipe.residual_sd(arm) ** 2 for arm in arms]) + recipe.sd_individual**2
     between = recipe.sd_group**2
@@ -185,14 +238,40 @@ def truth(recipe: Recipe, contrasts: Sequence[tuple[str, str]]) -> dict[str, Any
         "icc": between / (between + residual) if between + residual > 0 else 0.0,
         "seed": recipe.seed,
     }
+    return values | _truth_of_periods(recipe)
+
+
+def _truth_of_periods(recipe: Recipe) -> dict[str, Any]:
     if not recipe.sequences:
-        return values
-    return values | {
+        return {}
+    return {
         "cac": recipe.cac,
         "decay": recipe.decay,
         "trend": recipe.trends.tolist(),
         "sd_individual": recipe.sd_individual,
     }
+
+
+def _truth_of_events(
+    recipe: Recipe,
+    events: EventProcess,
+    contrasts: Sequence[tuple[str, str]],
+    scale: str | None,
+) -> dict[str, Any]:
+    """Effects over all groups, and ratios of odds or rates of one and the same group."""
+    scale = simulated_response(vars(recipe), scale).scale
+    level = {arm: events.level(arm) for arm in recipe.arms}
+    return {
+        "scale": scale,
+        "effects": {f"{b} - {a}": true_effect(vars(recipe), b, a, scale) for b, a in contrasts},
+        "effects_within_groups": {
+            f"{b} - {a}": float(np.exp(level[b] - level[a])) for b, a in contrasts
+        },
+        "arm_means": dict(events.means),
+        "sd_group": events.sd_group,
+        "icc": events.icc,
+        "seed": recipe.seed,
+    } | _truth_of_periods(recipe)
 
 
 def _group_effects(recipe: Recipe, rng: np.random.Generator, arm: np.ndarray) -> np.ndarray:
@@ -222,14 +301,6 @@ def _effect_deviations(recipe: Recipe, rng: np.random.Generator, arm: np.ndarray
     for each, at in zip(recipe.effects, place, strict=True):
         deviation += (arm == each) * z[np.arange(G), at][:, None]
     return deviation
-
-
-def _residual_sds(recipe: Recipe, arm: np.ndarray) -> np.ndarray:
-    """(G, T) standard deviations of individuals, by the arms (G, T)."""
-    sd = np.zeros(arm.shape)
-    for each in recipe.arms:
-        sd[arm == each] = recipe.residual_sd(each)
-    return sd
 
 
 def _individuals(index: np.ndarray, sizes: np.ndarray, T: int) -> np.ndarray:

@@ -44,13 +44,11 @@ def where_arms_are(recipe: Mapping[str, Any]) -> str:
     return "the sequences" if recipe.get("sequences") else "groups_per_arm"
 
 
-def first_mistake(recipe: Mapping[str, Any]) -> Mistake | None:
-    """What makes a recipe's groups, their sequences or what goes with periods impossible."""
-    return next(_mistakes(recipe), None)
+def sequence_mistakes(recipe: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What makes a recipe's groups, their sequences or what goes with periods impossible.
 
-
-def _mistakes(recipe: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Each is looked for only when there are none before it."""
+    Each is looked for only when there are none before it.
+    """
     sequences = recipe.get("sequences")
     if sequences is not None and recipe.get("groups_per_arm"):
         problem = "`groups_per_arm` says already which groups there are"

@@ -210,13 +210,6 @@ def check_arms(table: pd.DataFrame, roles: Roles) -> None:
     raise InputError("roles.treatment", problem, fix)
 
 
-def check_varies(values: pd.Series) -> None:
-    """The outcome has more than one value."""
-    if values.nunique() < 2:
-        problem = f"column '{values.name}' has the value {values.iloc[0]:g} in every row in use"
-        raise InputError("roles.outcome", problem, "name an outcome that varies")
-
-
 def check_effects(key: str, effects: Iterable[str], arms: Sequence[str]) -> None:
     """Raise InputError for an effect of an arm that does not exist."""
     for arm in effects:

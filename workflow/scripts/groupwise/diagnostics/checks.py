@@ -7,7 +7,6 @@ affected; `unknown`: the check could not be made.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,9 @@ from scipy import stats
 
 from groupwise import tidy
 from groupwise.data.sampling import counted
+from groupwise.diagnostics.event_checks import event_checks
+from groupwise.diagnostics.finding import Check
+from groupwise.sample import Sample
 from groupwise.words import decimals_for, equals_p, fixed
 
 NULLS = {
@@ -29,29 +31,35 @@ NULLS = {
 LARGE_SKEWNESS, LARGE_KURTOSIS, LARGE_SD_RATIO, LEVEL = 0.5, 1.0, 1.5, 0.05
 
 
-class Check(NamedTuple):
-    statistic: float
-    p_value: float
-    verdict: str
-    message: str
-
-
 UNKNOWN = Check(np.nan, np.nan, "unknown", "The mixed model could not be fitted.")
 
 
 def run_checks(
-    dataset: str, tables: Mapping[str, pd.DataFrame], further: Mapping[str, Check] | None = None
+    dataset: str,
+    tables: Mapping[str, pd.DataFrame],
+    further: Mapping[str, Check] | None = None,
+    sample: Sample | None = None,
 ) -> pd.DataFrame:
-    """Every check on the tables of one dataset (see `tidy.TABLES`), and `further` ones."""
+    """Every check on the tables of one dataset (see `tidy.TABLES`), and `further` ones.
+
+    Of a `sample` of events those of events are made, in place of those of residuals.
+    """
     checks = CHECKS | (OF_PERIODS if len(tables["exposure"]) else {})
-    findings = {name: check(tables) for name, check in checks.items()} | dict(further or {})
+    of_events = {} if sample is None else event_checks(sample)
+    if of_events:
+        checks = {name: check for name, check in checks.items() if name not in OF_MEANS}
+    findings = {name: check(tables) for name, check in checks.items()} | of_events
+    findings |= dict(further or {})
     rows = [{"dataset": dataset, "check": name} | each._asdict() for name, each in findings.items()]
     return tidy.table("diagnostics", rows)
 
 
 def convergence(tables: Mapping[str, pd.DataFrame]) -> Check:
     """Did the REML fit converge, inside its range, and does statsmodels find the same?"""
-    row = _mixed(tables["estimates"]).iloc[0]
+    rows = _mixed(tables["estimates"])
+    if rows.empty:
+        return Check(np.nan, np.nan, "unknown", "No mixed model is listed for this outcome.")
+    row = rows.iloc[0]
     if not row["converged"]:
         return Check(np.nan, np.nan, "problem", row["message"] or "The fit did not converge.")
     if row["message"]:
@@ -168,6 +176,9 @@ CHECKS = {
     "equal_spread": equal_spread,
     "outlying_groups": outlying_groups,
 }
+
+OF_MEANS = ("normal_residuals", "equal_spread")
+"""Checks that mean nothing for events, whose spread follows from their risk or rate."""
 
 
 def constant_effect(tables: Mapping[str, pd.DataFrame]) -> Check:

@@ -110,7 +110,7 @@ def one_step(dataset: Dataset) -> np.ndarray:
 
     By the mixed model, or by least squares where that has no fit.
     """
-    design, y = dataset.whole.design, dataset.whole.y
+    design, y = dataset.whole.design, dataset.whole.values
     fitted = dataset.fitted
     sigma2: float | np.ndarray
     if isinstance(fitted, str):

@@ -7,7 +7,8 @@ import pandas as pd
 from scipy import stats
 
 from groupwise.algebra import pivoted_rank
-from groupwise.diagnostics.checks import LEVEL, Check
+from groupwise.diagnostics.checks import LEVEL
+from groupwise.diagnostics.finding import Check
 
 
 def differential_missingness(counts: pd.DataFrame) -> Check:

@@ -12,7 +12,8 @@ import pandas as pd
 
 from groupwise.design import PERIODS, Design
 from groupwise.inference.mixed import MixedFit, fit_one
-from groupwise.methods import Fits, Request, method_of
+from groupwise.inference.scales import ratios
+from groupwise.methods import Fits, Request, concerning, method_of
 from groupwise.sample import Sample
 from groupwise.tidy import NO_TEST, Answers, Inference
 
@@ -37,9 +38,9 @@ class Dataset:
 
     @cached_property
     def fitted(self) -> MixedFit | str:
-        """The mixed model's fit to the whole, or why there is none."""
+        """The linear mixed model's fit to the whole, or why there is none."""
         try:
-            return fit_one(self.whole.design, self.whole.y)
+            return fit_one(self.whole.design, self.whole.values)
         except (ValueError, np.linalg.LinAlgError) as error:
             return f"{str(error).rstrip('.')}."
 
@@ -91,7 +92,10 @@ class Answer:
 
 
 def answer(method: str, sample: Sample) -> Answer:
-    """Every contrast of a sample by one of the `METHODS`, as the method answers for any data."""
+    """Every contrast of a sample by one of the `METHODS`, as the method answers for any data.
+
+    Of ratios, estimates and limits are the ratios, and standard errors those of the logarithm.
+    """
     design, procedure = sample.design, method_of(method)
     request = Request(sample.conf_level, sample.resampling)
     try:
@@ -103,14 +107,27 @@ def answer(method: str, sample: Sample) -> Answer:
     contrasts, means = rows.rows(k[: len(design.L)]), rows.rows(k[len(design.L) :])
     coefficients = Inference.missing(len(design.terms), sample.conf_level)
     answers = Answers(contrasts, means, coefficients, NO_TEST)
-    return Answer(contrasts, procedure.message(sample, fit, answers))
+    message = procedure.message(sample, fit, answers)
+    return Answer(ratios(contrasts) if design.response.is_ratio else contrasts, message)
 
 
-METHODS = ("mixed_kenward_roger", "group_means", "ols_cr2")
-"""One of the mixed model, one of the groups as units, one that models no covariance."""
+MIXED = ("mixed_kenward_roger", "glmm_kenward_roger")
+"""The mixed model of means, and of events."""
+
+UNITS = ("group_means", "group_logs")
+"""Groups as units."""
+
+METHODS = (*MIXED, *UNITS, "ols_cr2", "glm_cr2")
+"""One of the mixed model, one of the groups as units, one that models no covariance: of each the one
+that is listed for the outcome. Of risk ratios no mixed model is."""
 
 
 def methods_for(design: Design) -> list[str]:
-    """Those that apply: group means need a treatment that is constant in groups, or in their periods."""
-    means = design.assigns_groups or design.kind == PERIODS
-    return [name for name in METHODS if means or name != "group_means"]
+    """Those that apply: groups as units need a treatment constant in them, or in their periods."""
+    units = design.assigns_groups or design.kind == PERIODS
+    return [name for name in concerning(design, METHODS) if units or name not in UNITS]
+
+
+def mixed_for(design: Design) -> str | None:
+    """The mixed model among them, if there is one."""
+    return next((name for name in concerning(design, MIXED)), None)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.data.errors import InputError
-from groupwise.diagnostics.refit import Answer, Dataset, answer, methods_for
+from groupwise.diagnostics.refit import Answer, Dataset, answer, methods_for, mixed_for
 from groupwise.inference.limits import Limits
 from groupwise.inference.mixed import MixedFit, group_effects, hold_sd, sd_limits
 from groupwise.inference.wald import wald_of_fit
@@ -52,9 +52,10 @@ def _covariates(dataset: Dataset) -> Rows:
 
 
 def _blocks(dataset: Dataset) -> Rows:
-    """As fixed indicators and as a random term of the mixed model; nothing without blocks."""
-    whole, method, rows = dataset.whole, "mixed_kenward_roger", []
-    if whole.design.block is None:
+    """As fixed indicators and as a random term of the mixed model; nothing without either."""
+    whole, rows = dataset.whole, []
+    method = mixed_for(whole.design)
+    if whole.design.block is None or method is None:
         return []
     for way in ("fixed", "random"):
         answer_ = _with_blocks(dataset, way, method)
@@ -76,8 +77,13 @@ def _with_blocks(dataset: Dataset, way: str, method: str) -> Answer:
 
 
 def _group_variance(dataset: Dataset) -> Rows:
-    """The mixed model with a standard deviation between groups held over its profile interval."""
+    """The mixed model with a standard deviation between groups held over its profile interval.
+
+    It is the linear one: where effects are ratios, nothing.
+    """
     sample, fitted = dataset.whole, dataset.fitted
+    if sample.response.is_ratio:
+        return []
     if isinstance(fitted, str):
         answer_ = Answer.missing(len(sample.design.L), fitted)
         return _rows(sample, answer_, "group_variance", "estimate", "mixed_wald")

@@ -10,17 +10,26 @@ from plotnine import (
     geom_point,
     geom_segment,
     geom_text,
-    geom_vline,
     ggplot,
     labs,
-    scale_x_continuous,
     scale_y_continuous,
 )
 
 from groupwise.catalogue.methods import method_phrase
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
-from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, sentence, wrap
-from groupwise.words import contrast_label, decimals_for, equals_p, fixed, named, number
+from groupwise.figures.style import (
+    INK,
+    OKABE_ITO,
+    WIDTH,
+    drawable,
+    effect_axis,
+    effect_title,
+    look,
+    sentence,
+    wrap,
+)
+from groupwise.words import equals_p
 
 MOST_CONTRASTS = 10
 
@@ -39,13 +48,15 @@ def draw(tables: Tables) -> Figure:
     if not np.isfinite(rows["estimate"]).any():
         text = f"{len(shown)} comparisons without an answer by {method_phrase(tables.headline)}."
         return Figure(sentence(text), WIDTH, 2, text)
+    words = EffectWords.of(tables.design)
     rows["y"] = np.arange(len(rows), 0, -1)
-    rows["label"] = [_label(row) for _, row in rows.iterrows()]
-    labels = [wrap(contrast_label(each), 32) for each in shown]
+    rows["label"] = [_label(words, row) for _, row in rows.iterrows()]
+    labels = [wrap(words.comparison(each), 32) for each in shown]
+    drawn = drawable(words, rows)
     row = max(0.62, 0.15 + 0.22 * max(1 + label.count("\n") for label in labels))
     plot = (
-        ggplot(rows, aes("estimate", "y"))
-        + geom_vline(xintercept=0, color=MUTED, size=0.7)
+        ggplot(drawn, aes("estimate", "y"))
+        + effect_axis(words, drawn, 0.14)
         + geom_segment(aes(x="conf_low", xend="conf_high", yend="y"), size=1.8, color=OKABE_ITO[0])
         + geom_point(size=4.4, color=OKABE_ITO[0])
         + geom_text(aes(label="label"), nudge_y=0.34, size=11.5, color=INK)
@@ -54,19 +65,17 @@ def draw(tables: Tables) -> Figure:
             labels=labels,
             limits=(0.5, len(rows) + 0.62),
         )
-        + scale_x_continuous(expand=(0.14, 0))
-        + labs(
-            x=wrap(f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", 66), y=""
-        )
+        + labs(x=effect_title(words), y="")
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, rows)
-    return Figure(plot, WIDTH, max(2.0, 0.8 + row * len(rows)), _alt(tables, rows))
+    return Figure(plot, WIDTH, max(2.0, 0.8 + row * len(rows)), _alt(tables, words, rows))
 
 
-def _label(row: pd.Series) -> str:
+def _label(words: EffectWords, row: pd.Series) -> str:
     """The estimate and its p-value, as the text above the interval."""
-    return f"{fixed(row['estimate'], decimals_for(row['std_error']))}, {equals_p(row['p_value'])}"
+    estimate = words.effect(row["estimate"], words.decimals(row["std_error"]))
+    return f"{estimate}{words.unit}, {equals_p(row['p_value'])}"
 
 
 def _with_truth(plot: ggplot, tables: Tables, rows: pd.DataFrame) -> ggplot:
@@ -79,13 +88,11 @@ def _with_truth(plot: ggplot, tables: Tables, rows: pd.DataFrame) -> ggplot:
     )
 
 
-def _alt(tables: Tables, rows: pd.DataFrame) -> str:
+def _alt(tables: Tables, words: EffectWords, rows: pd.DataFrame) -> str:
     effects = "; ".join(
-        f"{contrast_label(row.contrast)} {number(row.estimate)} ({number(row.conf_low)} to "
-        f"{number(row.conf_high)}, {equals_p(row.p_value)})"
+        f"{words.comparison(row.contrast)} {words.short(row.estimate)} ({words.bare(row.conf_low)} to "
+        f"{words.bare(row.conf_high)}, {equals_p(row.p_value)})"
         for row in rows.itertuples()
     )
-    text = (
-        f"Differences between arms by {method_phrase(tables.headline)}, with intervals: {effects}."
-    )
+    text = f"{words.of_arms()} by {method_phrase(tables.headline)}, with intervals: {effects}."
     return f"{text} Diamonds mark the true effects." if tables.truth is not None else text

@@ -17,7 +17,10 @@ from plotnine import (
     scale_x_continuous,
 )
 
+from groupwise.catalogue.methods import method_phrase
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
+from groupwise.figures.events.by_group import events_by_group
 from groupwise.figures.style import (
     INK,
     MOST_GROUPS,
@@ -27,18 +30,21 @@ from groupwise.figures.style import (
     arm_shapes,
     drawn,
     jitter,
+    level_axis,
+    level_title,
     look,
     sample,
     wrap,
 )
-from groupwise.words import number
+from groupwise.words import capital, noun
 
 
 def draw(tables: Tables) -> Figure:
     """Plot of arm means with intervals; dots are group means, the line the overall mean."""
     arms, roles = list(tables.design["arms"]), tables.design["roles"]
-    means = tables.results["marginal_means"]
-    means = means[means["method"] == "mixed_wald"].assign(x=lambda t: t["arm"].map(arms.index) + 1)
+    words, means = EffectWords.of(tables.design), tables.results["marginal_means"]
+    method = tables.headline if words.response.has_events else "mixed_wald"
+    means = means[means["method"] == method].assign(x=lambda t: t["arm"].map(arms.index) + 1)
     groups, answered = _group_means(tables, arms), means[means["estimate"].notna()]
     points = sample(groups, MOST_GROUPS)
     note = drawn(len(points), len(groups), "means")
@@ -58,28 +64,42 @@ def draw(tables: Tables) -> Figure:
         + scale_color_manual(arm_colors(arms), guide=None)
         + scale_shape_manual(arm_shapes(arms), guide=None)
         + scale_x_continuous(breaks=positions, labels=[wrap(arm, 66 // len(arms)) for arm in arms])
-        + labs(x=roles["treatment"], y=roles["outcome"], caption=note)
+        + level_axis(words)
+        + labs(x=roles["treatment"], y=level_title(words, noun(roles["outcome"])), caption=note)
         + look(panel_grid_major_x=element_blank())
     )
-    return Figure(plot, WIDTH, 4.2, f"{_alt(means)} {note}".rstrip())
+    return Figure(plot, WIDTH, 4.2, f"{_alt(words, method, means)} {note}".rstrip())
 
 
 def _group_means(tables: Tables, arms: list[str]) -> pd.DataFrame:
     roles = tables.design["roles"]
+    if EffectWords.of(tables.design).response.has_events:
+        groups = events_by_group(tables).assign(mean=lambda t: t["level"])
+        return groups.assign(x=_places(groups))[["arm", "x", "mean"]]
     by = [roles["treatment"], roles["group"]]
     groups = (
         tables.data.groupby(by, observed=True)[roles["outcome"]].mean().reset_index(name="mean")
     )
     groups["arm"] = pd.Categorical(groups[roles["treatment"]].astype(str), categories=arms)
-    groups["x"] = groups["arm"].cat.codes + 1 + 0.28 + jitter(len(groups), 0.24)
-    return groups[["arm", "x", "mean"]]
+    return groups.assign(x=_places(groups))[["arm", "x", "mean"]]
 
 
-def _alt(means: pd.DataFrame) -> str:
-    if not np.isfinite(means["estimate"]).all():
+def _places(groups: pd.DataFrame) -> np.ndarray:
+    """Where the dots of groups stand, beside their arm."""
+    codes = groups["arm"].cat.codes.to_numpy()
+    return np.asarray(codes + 1 + 0.28 + jitter(len(groups), 0.24))
+
+
+def _alt(words: EffectWords, method: str, means: pd.DataFrame) -> str:
+    events = words.response.has_events
+    if means.empty or not np.isfinite(means["estimate"]).all():
+        if events:
+            return f"{capital(method_phrase(method))} gives no {words.mean}s of arms to show."
         return "The mixed model could not be fitted: there are no arm means to show."
     arms = "; ".join(
-        f"{row.arm} {number(row.estimate)} ({number(row.conf_low)} to {number(row.conf_high)})"
+        f"{row.arm} {words.shown(row.estimate)} ({words.shown(row.conf_low)} to "
+        f"{words.shown(row.conf_high)})"
         for row in means.itertuples()
     )
-    return f"Means of the arms by the mixed model, with intervals: {arms}."
+    by = method_phrase(method) if events else "the mixed model"
+    return f"{capital(words.mean)}s of the arms by {by}, with intervals: {arms}."

@@ -20,6 +20,7 @@ from plotnine import (
 )
 from scipy import stats
 
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     MANY_GROUPS,
@@ -33,9 +34,11 @@ from groupwise.figures.style import (
     row_label,
     sample,
     sentence,
+    spread_axis,
+    spread_title,
     wrap,
 )
-from groupwise.words import contrast_label, named, noun, number
+from groupwise.words import contrast_label, noun
 
 NOTHING = "The mixed model could not be fitted: there are 0 predicted effects to show."
 APART, ORDINARY = "interval without 0", "interval with 0"
@@ -44,7 +47,7 @@ MOST_PANELS = 6
 
 def draw(tables: Tables) -> Figure:
     """Caterpillar plot of BLUPs: a panel per grouping and random slope, sorted by prediction."""
-    effects = _effects(tables)
+    effects, words = _effects(tables), EffectWords.of(tables.design)
     if effects.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
     panels = list(effects["panel"].cat.categories)
@@ -69,12 +72,11 @@ def draw(tables: Tables) -> Figure:
         + scale_shape_manual({APART: "D", ORDINARY: "o"})
         + scale_y_continuous(breaks=list(names), labels=list(names.values()))
         + labs(
-            x=wrap(
-                f"predicted effect on {named(tables.design['roles']['outcome'], 'outcome')}", 66
-            ),
+            x=wrap(spread_title(words, "predicted effect on"), 66),
             y="",
             caption=note,
         )
+        + spread_axis(words)
         + clear_legend()
         + look(panel_grid_major_y=element_blank())
     )
@@ -91,6 +93,7 @@ def _effects(tables: Tables) -> pd.DataFrame:
     Panels have as many places, from `bottom` on; the highest prediction stands in the last.
     """
     table = tables.results["random_effects"]
+    table = table[table["method"] == "mixed_wald"]
     reference = next(iter(tables.design["arms"]))
     half = stats.norm.ppf(0.5 + float(tables.design["conf_level"]) / 2)
     panels = list(table.groupby(["group", "term"], sort=False))[:MOST_PANELS]
@@ -119,13 +122,13 @@ def _title(group: str, term: str, reference: str, width: int) -> str:
 
 def _alt(tables: Tables, effects: pd.DataFrame) -> str:
     level = f"{100 * float(tables.design['conf_level']):g}%"
-    parts = []
+    shown, parts = EffectWords.of(tables.design).spread, []
     for title, part in effects.groupby("panel", observed=True):
         low, high = part.iloc[0], part.iloc[-1]
         apart = int((part["kind"] == APART).sum())
         parts.append(
-            f"{' '.join(str(title).split())}: from {number(low['estimate'])} ({low['level']}) to "
-            f"{number(high['estimate'])} ({high['level']}), {apart:,} of {len(part):,} intervals "
+            f"{' '.join(str(title).split())}: from {shown(low['estimate'])} ({low['level']}) to "
+            f"{shown(high['estimate'])} ({high['level']}), {apart:,} of {len(part):,} intervals "
             "without 0."
         )
     return f"Predicted effects (BLUPs) in order, with {level} intervals. {' '.join(parts)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from plotnine import (
@@ -16,14 +18,24 @@ from plotnine import (
     labs,
     scale_color_manual,
     scale_shape_manual,
-    scale_x_continuous,
     scale_y_continuous,
 )
 
 from groupwise.catalogue.methods import method_label, method_order
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
-from groupwise.figures.style import GREYED, INK, MUTED, OKABE_ITO, WIDTH, look, wrap
-from groupwise.words import contrast_label, named, number
+from groupwise.figures.style import (
+    GREYED,
+    INK,
+    MUTED,
+    OKABE_ITO,
+    WIDTH,
+    drawable,
+    effect_axis,
+    effect_title,
+    look,
+    wrap,
+)
 
 UNIDENTIFIED, MANY_CONTRASTS = "not identified", 6
 HEADLINE, HOLDS, OFF = "headline", "other", "off its level"
@@ -52,31 +64,33 @@ def _mark(method: str, tables: Tables, off: set[str]) -> str:
     return OFF if method in off else HOLDS
 
 
-def _panel(contrast: str) -> str:
+def _panel(words: EffectWords, contrast: str) -> str:
     """A panel's title, on several lines if it must be."""
-    return wrap(contrast_label(contrast), 52)
+    return wrap(words.comparison(contrast), 52)
 
 
 def draw(tables: Tables) -> Figure:
     """Forest plot: a row per method, a panel per contrast; the headline method stands out."""
-    contrasts = _shown(tables)
+    contrasts, words = _shown(tables), EffectWords.of(tables.design)
     rows = tables.results["estimates"]
     rows, off = rows[rows["contrast"].isin(contrasts)].copy(), _off_level(tables)
     methods = sorted(rows["method"].unique(), key=method_order)
-    panels = [_panel(contrast) for contrast in contrasts]
-    rows["panel"] = pd.Categorical(rows["contrast"].map(_panel), categories=panels)
+    titles = {contrast: _panel(words, contrast) for contrast in contrasts}
+    panels = list(titles.values())
+    rows["panel"] = pd.Categorical(rows["contrast"].map(titles), categories=panels)
     rows["y"] = [len(methods) - methods.index(method) for method in rows["method"]]
     rows["lead"] = [_mark(method, tables, off) for method in rows["method"]]
     answered, silent = rows[rows["estimate"].notna()], rows[rows["estimate"].isna()]
+    drawn = drawable(words, answered)
     missing = silent.assign(
         label=np.where(
             silent["message"].str.startswith("Not identified"), UNIDENTIFIED, "no estimate"
         ),
-        x=answered["conf_low"].min(),
+        x=drawn["conf_low"].min(),
     )
     plot = (
-        ggplot(answered, aes("estimate", "y", color="lead", shape="lead"))
-        + geom_vline(xintercept=0, color=MUTED, size=0.7)
+        ggplot(drawn, aes("estimate", "y", color="lead", shape="lead"))
+        + effect_axis(words, drawn, 0.06)
         + geom_segment(aes(x="conf_low", xend="conf_high", yend="y"), size=1.4)
         + geom_point(size=3.4)
         + geom_label(
@@ -90,27 +104,24 @@ def draw(tables: Tables) -> Figure:
             labels=[method_label(method) for method in methods],
             limits=(0.6, len(methods) + 0.4),
         )
-        + scale_x_continuous(expand=(0.06, 0))
-        + labs(
-            x=wrap(f"difference in {named(tables.design['roles']['outcome'], 'outcome')}", 66), y=""
-        )
+        + labs(x=effect_title(words), y="")
         + look(panel_grid_major_y=element_blank())
     )
-    plot = _with_truth(plot, tables, contrasts)
+    plot = _with_truth(plot, tables, titles)
     lines = sum(1 + panel.count("\n") for panel in panels)
     height = 0.9 + 0.25 * lines + len(contrasts) * (0.25 + 0.34 * len(methods))
-    return Figure(plot, WIDTH, height, _alt(tables, answered, silent))
+    return Figure(plot, WIDTH, height, _alt(tables, words, answered, silent))
 
 
-def _with_truth(plot: ggplot, tables: Tables, contrasts: list[str]) -> ggplot:
+def _with_truth(plot: ggplot, tables: Tables, titles: Mapping[str, str]) -> ggplot:
     """A dashed line at the true effect, where the data were simulated."""
     if tables.truth is None:
         return plot
-    panels = [_panel(contrast) for contrast in contrasts]
+    panels = list(titles.values())
     truth = pd.DataFrame(
         {
             "panel": pd.Categorical(panels, categories=panels),
-            "truth": [tables.truth["effects"][contrast] for contrast in contrasts],
+            "truth": [tables.truth["effects"][contrast] for contrast in titles],
         }
     )
     line = geom_vline(
@@ -119,21 +130,19 @@ def _with_truth(plot: ggplot, tables: Tables, contrasts: list[str]) -> ggplot:
     return plot + line
 
 
-def _bound(value: float) -> str:
-    """An end of an interval in words: an interval may have none."""
-    return "without end" if np.isinf(value) else number(value)
-
-
-def _alt(tables: Tables, answered: pd.DataFrame, silent: pd.DataFrame) -> str:
+def _alt(tables: Tables, words: EffectWords, answered: pd.DataFrame, silent: pd.DataFrame) -> str:
     parts = []
     for contrast, rows in answered.groupby("contrast", sort=False):
         estimates = "; ".join(
-            f"{method_label(row.method)} {number(row.estimate)} "
-            f"({_bound(row.conf_low)} to {_bound(row.conf_high)})"
+            f"{method_label(row.method)} {words.bare(row.estimate)} "
+            f"({words.bare(row.conf_low)} to {words.bare(row.conf_high)})"
             for row in rows.itertuples()
         )
-        parts.append(f"{contrast_label(str(contrast))}: {estimates}.")
-    text = "Estimates with intervals by method, one panel per comparison. " + " ".join(parts)
+        parts.append(f"{words.comparison(str(contrast))}: {estimates}.")
+    text = (
+        f"{words.estimates()}{words.in_brackets()} with intervals by method, one panel per comparison. "
+        + " ".join(parts)
+    )
     off = [method_label(method) for method in sorted(_off_level(tables), key=method_order)]
     if off:
         text += f" Crosses mark methods that are not valid here: {', '.join(off)}."

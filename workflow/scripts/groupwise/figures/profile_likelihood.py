@@ -18,6 +18,7 @@ from plotnine import (
     scale_linetype_manual,
 )
 
+from groupwise.effect_words import POINTS, EffectWords
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     MUTED,
@@ -25,9 +26,10 @@ from groupwise.figures.style import (
     WIDTH,
     look,
     sentence,
+    spread_axis,
     wrap,
 )
-from groupwise.words import contrast_label, fixed, named, noun, number
+from groupwise.words import contrast_label, fixed, noun
 
 NOTHING = "The mixed model could not be fitted: there are 0 likelihoods to show."
 NAMES = {"reml": "restricted likelihood", "ml": "full likelihood"}
@@ -40,6 +42,7 @@ def draw(tables: Tables) -> Figure:
     curves = tables.results["profile"]
     if curves.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
+    words = EffectWords.of(tables.design)
     group, reference = tables.design["roles"]["group"], next(iter(tables.design["arms"]))
     terms = list(dict.fromkeys(curves["term"]))
     names = {term: _name(group, term, reference, alone=len(terms) == 1) for term in terms}
@@ -65,12 +68,13 @@ def draw(tables: Tables) -> Figure:
         + geom_point(aes(x="x", y="height"), data=at, size=3)
         + geom_point(aes(x="estimate", y=0), data=one, size=3, shape="D")
         + facet_wrap("panel", ncol=2 if len(names) > 1 else 1, scales="free_x")
+        + spread_axis(words)
         + coord_cartesian(ylim=(0, TOP * cutoff))
         + scale_color_manual(dict(zip(NAMES.values(), OKABE_ITO[:2], strict=True)))
         + scale_linetype_manual(dict(zip(NAMES.values(), ["solid", "dashdot"], strict=True)))
         + labs(
             x=wrap(
-                f"standard deviation, in units of {named(tables.design['roles']['outcome'], 'outcome')}",
+                _title(words),
                 66,
             ),
             y="deviance above the least",
@@ -80,7 +84,15 @@ def draw(tables: Tables) -> Figure:
     )
     rows = -(-len(names) // 2)
     head = 0.25 * sum(1 + title.count("\n") for title in titles[::2])
-    return Figure(plot, WIDTH, 1.3 + head + rows * 2.4, _alt(one, names, level, cutoff))
+    return Figure(plot, WIDTH, 1.3 + head + rows * 2.4, _alt(words, one, names, level, cutoff))
+
+
+def _title(words: EffectWords) -> str:
+    """What the axis measures: of events a standard deviation of risks or rates."""
+    if not words.response.has_events:
+        return f"standard deviation, in units of {words.outcome}"
+    unit = f",{POINTS}" if words.response.family == "binary" else ""
+    return f"standard deviation of the {words.mean} of {words.outcome}{unit}"
 
 
 def _crossings(curves: pd.DataFrame, one: pd.DataFrame) -> pd.DataFrame:
@@ -103,11 +115,13 @@ def _name(group: str, term: str, reference: str, *, alone: bool) -> str:
     return f"between groups ({noun(group)}), in {contrast_label(f'{term} - {reference}')}"
 
 
-def _alt(one: pd.DataFrame, names: dict[str, str], level: str, cutoff: float) -> str:
+def _alt(
+    words: EffectWords, one: pd.DataFrame, names: dict[str, str], level: str, cutoff: float
+) -> str:
     parts = [
-        f"{names[row.term]}, {NAMES[row.estimator]}: least at {number(row.estimate)}, below the cut "
-        f"from {number(row.conf_low)} to "
-        f"{number(row.conf_high) if np.isfinite(row.conf_high) else 'without end'}."
+        f"{names[row.term]}, {NAMES[row.estimator]}: least at {words.spread(row.estimate)}, below the "
+        f"cut from {words.spread(row.conf_low)} to "
+        f"{words.spread(row.conf_high) if np.isfinite(row.conf_high) else 'without end'}."
         for row in one.itertuples()
     ]
     return (

@@ -8,6 +8,7 @@ from plotnine import aes, facet_wrap, geom_abline, geom_point, ggplot, labs
 from scipy import stats
 
 from groupwise.data.sampling import counted
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     MANY_POINTS,
@@ -25,6 +26,8 @@ SHOWS_INDIVIDUALS = True
 
 NOTHING = "The mixed model could not be fitted: there are 0 residuals to show."
 
+NO_GROUPS = "The mixed model could not be fitted: there are 0 deviations of groups to show."
+
 MOST_QUANTILES = 2_000
 """Of more values so many quantiles are drawn, the extremes among them."""
 
@@ -35,7 +38,10 @@ def draw(tables: Tables) -> Figure:
     residuals = tables.results["residuals"]
     residuals = residuals.loc[residuals["method"] == "mixed_wald", "residual"]
     effects = tables.results["random_effects"]
-    effects = effects.loc[effects["group"] == group, "estimate"]
+    own = (effects["group"] == group) & (effects["method"] == "mixed_wald")
+    effects = effects.loc[own, "estimate"]
+    if EffectWords.of(tables.design).response.has_events:
+        return _of_groups(tables)
     if residuals.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
     total = int(tables.design["n_obs"])
@@ -55,6 +61,28 @@ def draw(tables: Tables) -> Figure:
         + look()
     )
     return Figure(plot, WIDTH, 3.9, _alt(points))
+
+
+def _of_groups(tables: Tables) -> Figure:
+    """Of events: groups' deviations from their arm, each over the standard deviation it should have."""
+    group, every = tables.design["roles"]["group"], tables.results["random_effects"]
+    own = (every["group"] == group) & (every["method"] == "mixed_wald")
+    effects = every[own & (every["term"] == "Intercept")]
+    table = tables.results["variance_components"]
+    table = table[(table["estimator"] == "reml") & (table["method"] == "mixed_wald")]
+    variance = table.drop_duplicates("group").set_index("group")["variance"]
+    if effects.empty or variance.empty:
+        return Figure(sentence(NO_GROUPS), WIDTH, 2, NO_GROUPS)
+    expected = variance[group] + variance["Residual"] / effects["n_obs"]
+    points = _quantiles(effects["raw"] / np.sqrt(expected), f"{len(effects):,} groups")
+    plot = (
+        ggplot(points, aes("normal", "observed"))
+        + geom_abline(intercept=0, slope=1, color=MUTED, size=0.8)
+        + geom_point(color=OKABE_ITO[0], size=2.6, alpha=0.75, stroke=0)
+        + labs(x="normal quantile", y="standardised deviation of the group")
+        + look()
+    )
+    return Figure(plot, 0.7 * WIDTH, 3.9, _alt(points))
 
 
 def _quantiles(values: pd.Series, panel: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Residuals of the mixed model against its fitted values."""
+"""Residuals of the mixed model against its fitted values; of events, groups against chance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from plotnine import (
 )
 
 from groupwise.data.sampling import counted
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
+from groupwise.figures.events.against_chance import against_chance
 from groupwise.figures.style import (
     INK,
     MANY_POINTS,
@@ -41,8 +43,10 @@ NOTHING = "The mixed model could not be fitted: there are 0 residuals to show."
 
 
 def draw(tables: Tables) -> Figure:
-    """Plot of residuals against fitted values, the running mean over them."""
-    arms = list(tables.design["arms"])
+    """Plot of residuals against fitted values, the running mean over them; of events see `events`."""
+    arms, words = list(tables.design["arms"]), EffectWords.of(tables.design)
+    if words.response.has_events:
+        return against_chance(tables, words)
     residuals = tables.results["residuals"]
     points = residuals[residuals["method"] == "mixed_wald"].copy()
     points["arm"] = pd.Categorical(points["arm"], categories=arms)

@@ -22,7 +22,9 @@ from plotnine import (
     scale_x_continuous,
 )
 
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
+from groupwise.figures.events.levels import group_levels
 from groupwise.figures.style import (
     INK,
     MANY_GROUPS,
@@ -53,6 +55,9 @@ NAMED_GROUPS = 12
 def draw(tables: Tables) -> Figure:
     """Plot of outcomes by group: side by side within arms, or joined across a group's arms."""
     roles, arms = tables.design["roles"], list(tables.design["arms"])
+    words = EffectWords.of(tables.design)
+    if words.response.has_events:
+        return group_levels(tables, words)
     data = pd.DataFrame(
         {
             "outcome": tables.data[roles["outcome"]].to_numpy(dtype=float),

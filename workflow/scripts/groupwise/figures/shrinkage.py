@@ -17,6 +17,7 @@ from plotnine import (
     scale_x_continuous,
 )
 
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     MANY_GROUPS,
@@ -30,6 +31,9 @@ from groupwise.figures.style import (
     look,
     sample,
     sentence,
+    spread_axis,
+    spread_title,
+    wrap,
 )
 from groupwise.words import number, role_word
 
@@ -42,7 +46,7 @@ NOTHING = "The mixed model could not be fitted: there are 0 group effects to sho
 def draw(tables: Tables) -> Figure:
     """Plot of raw and shrunken group effects (BLUPs), in the order of the predictions."""
     roles = tables.design["roles"]
-    effects = _group_effects(tables)
+    effects, words = _group_effects(tables), EffectWords.of(tables.design)
     if effects.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
     effects = effects.sort_values(["estimate", "level"], ignore_index=True)
@@ -67,11 +71,14 @@ def draw(tables: Tables) -> Figure:
         + scale_color_manual({RAW: OKABE_ITO[1], BLUP: OKABE_ITO[0]})
         + scale_shape_manual({RAW: "D", BLUP: "o"})
         + labs(
-            x=_axis_title(roles["group"], many), y=f"deviation in {roles['outcome']}", caption=note
+            x=_axis_title(roles["group"], many),
+            y=wrap(_deviation(words, roles["outcome"]), 44),
+            caption=note,
         )
         + clear_legend()
         + look(panel_grid_major_x=element_blank(), **axis.settings)
     )
+    plot = plot + spread_axis(words, "y")
     plot = plot + scale_x_continuous(
         breaks=list(effects["x"])[: len(axis.labels)], labels=axis.labels
     )
@@ -81,7 +88,7 @@ def draw(tables: Tables) -> Figure:
 def _group_effects(tables: Tables) -> pd.DataFrame:
     """One row per group; the raw deviation without what is predicted for a random block."""
     roles, every = tables.design["roles"], tables.results["random_effects"]
-    every = every[every["term"] == "Intercept"]
+    every = every[(every["term"] == "Intercept") & (every["method"] == "mixed_wald")]
     effects = every[every["group"] == roles["group"]]
     if tables.design["blocks_as"] != "random" or effects.empty:
         return effects
@@ -91,18 +98,26 @@ def _group_effects(tables: Tables) -> pd.DataFrame:
     return effects.assign(raw=effects["raw"] - effects["level"].map(block_of).map(blocks))
 
 
+def _deviation(words: EffectWords, outcome: str) -> str:
+    return (
+        spread_title(words, "deviation in")
+        if words.response.has_events
+        else f"deviation in {outcome}"
+    )
+
+
 def _axis_title(group: str, many: bool) -> str:
     return f"{group}, in order of the predicted effect" + ("" if not many else " (labels left out)")
 
 
 def _alt(tables: Tables, effects: pd.DataFrame, note: str) -> str:
-    group = role_word(tables.design["roles"], "group")
+    group, shown = role_word(tables.design["roles"], "group"), EffectWords.of(tables.design).spread
     lowest, highest = effects.iloc[0], effects.iloc[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         kept = np.nanmedian(effects["estimate"] / effects["raw"])
     return (
         f"Raw and shrunken deviation of each {group}. The predicted effects run from "
-        f"{number(lowest.estimate)} ({group} {lowest.level}) to {number(highest.estimate)} "
+        f"{shown(lowest.estimate)} ({group} {lowest.level}) to {shown(highest.estimate)} "
         f"({group} {highest.level}); at the median a group keeps {number(100 * kept, 2)}% of its "
         f"raw deviation. {note}"
     ).rstrip()

@@ -1,4 +1,4 @@
-"""One look for every figure: theme, colours, words and numbers."""
+"""One look for every figure: theme, colours, axes, words and numbers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,15 +17,21 @@ from plotnine import (
     element_line,
     element_rect,
     element_text,
+    geom_vline,
     ggplot,
     guide_legend,
     guides,
+    scale_x_continuous,
+    scale_x_log10,
+    scale_y_continuous,
     theme,
     theme_minimal,
     theme_void,
 )
 
 from groupwise.data.sampling import counted, sampled_rows
+from groupwise.effect_words import POINTS, EffectWords
+from groupwise.words import MINUS
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5D5D5D")
 """Told apart with every common colour blindness (Okabe and Ito 2008); the darkest ones first."""
@@ -173,3 +180,98 @@ def sentence(text: str) -> ggplot:
     """An empty plot with a sentence that says why there is nothing to draw."""
     words = annotate("text", x=0, y=0, label=wrap(text, 60), size=12, color=MUTED)
     return ggplot() + words + theme_void()
+
+
+# ---- axes ----------------------------------------------------------------------------------------
+
+LIMITS = ["conf_low", "conf_high"]
+
+WIDEST = 50.0
+"""A limit is drawn at most so many times beyond the outermost estimate of a ratio."""
+
+RATIO_STEPS = (1, 2, 5)
+
+
+def effect_axis(
+    words: EffectWords, shown: pd.DataFrame, expand: float, linetype: str = "solid"
+) -> list[Any]:
+    """The x axis of effects with its line at no effect; `shown` has the limits that are drawn."""
+    line = geom_vline(xintercept=words.null, color=MUTED, size=0.7, linetype=linetype)
+    if words.response.is_ratio:
+        ends = shown[[*LIMITS, "estimate"]].to_numpy(dtype=float)
+        scale = scale_x_log10(
+            breaks=ratio_breaks(float(np.nanmin(ends)), float(np.nanmax(ends))),
+            labels=lambda values: [f"{value:g}" for value in values],
+            expand=(expand, 0),
+        )
+    elif words.in_percent:
+        scale = scale_x_continuous(labels=_hundredths, expand=(expand, 0))
+    else:
+        scale = scale_x_continuous(expand=(expand, 0))
+    return [line, scale]
+
+
+def effect_title(words: EffectWords) -> str:
+    """The title of an axis of effects."""
+    unit = f",{words.unit}" if words.unit else ""
+    scale = " (logarithmic axis)" if words.response.is_ratio else ""
+    return wrap(f"{words.of_outcome()}{unit}{scale}", 66)
+
+
+def drawable(words: EffectWords, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose limits can be drawn: of ratios none is 0, infinite or far beyond all estimates."""
+    if not words.response.is_ratio or rows.empty:
+        return rows
+    estimate = rows["estimate"].to_numpy(dtype=float)
+    low, high = np.nanmin(estimate) / WIDEST, np.nanmax(estimate) * WIDEST
+    return rows.assign(**{name: rows[name].clip(lower=low, upper=high) for name in LIMITS})
+
+
+def ratio_breaks(low: float, high: float) -> list[float]:
+    """Breaks of a logarithmic axis: 1, 2 and 5 of each power of ten, fewer where they are many."""
+    powers = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 2)
+    steps = RATIO_STEPS if np.log10(high / low) < 2.5 else (1,)
+    breaks = [float(f"{step * 10.0**power:g}") for power in powers for step in steps]
+    inside = [each for each in breaks if low / 1.3 <= each <= high * 1.3]
+    if len(inside) > 2:
+        return inside
+    steps = (1, 1.2, 1.5, 2, 3, 5, 7)
+    fine = [float(f"{step * 10.0**power:g}") for power in powers for step in steps]
+    return [each for each in fine if low / 1.1 <= each <= high * 1.1]
+
+
+def level_axis(words: EffectWords) -> list[Any]:
+    """The y axis of means: of risks in per cent."""
+    return [scale_y_continuous(labels=_percents)] if words.response.family == "binary" else []
+
+
+def spread_axis(words: EffectWords, axis: str = "x") -> list[Any]:
+    """The axis of deviations between means: of risks in percentage points."""
+    if words.response.family != "binary":
+        return []
+    scale = scale_x_continuous if axis == "x" else scale_y_continuous
+    return [scale(labels=_hundredths)]
+
+
+def spread_title(words: EffectWords, what: str) -> str:
+    """The title of an axis of deviations: `predicted effect on score`, of risks with their unit."""
+    if words.response.family == "continuous":
+        return f"{what} {words.outcome}"
+    unit = f",{POINTS}" if words.response.family == "binary" else ""
+    return f"{what} the {words.mean} of {words.outcome}{unit}"
+
+
+def level_title(words: EffectWords, outcome: str) -> str:
+    """The title of an axis of means: of events the share or the rate of them."""
+    family = words.response.family
+    if family == "binary":
+        return f"share with {outcome}"
+    return f"rate of {outcome}{words.per}" if family == "count" else outcome
+
+
+def _percents(values: list[float]) -> list[str]:
+    return [f"{round(100 * value, 6):g}%" for value in values]
+
+
+def _hundredths(values: list[float]) -> list[str]:
+    return [f"{round(100 * value, 6):g}".replace("-", MINUS) for value in values]

@@ -16,6 +16,7 @@ from plotnine import (
     scale_y_continuous,
 )
 
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import INK, OKABE_ITO, WIDTH, look, sentence, wrap
 from groupwise.words import has_word, named, noun, number, percent, plural, role_word, row_word
@@ -29,11 +30,11 @@ def draw(tables: Tables) -> Figure:
     parts = variance_parts(tables)
     if parts.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
-    k = len(parts)
+    k, words = len(parts), EffectWords.of(tables.design)
     labels = [wrap(f"{row.source}: {row.of}", 26) for row in parts.itertuples()]
     parts = parts.assign(
         y=np.arange(k, 0, -1),
-        label=[f"{percent(row.share)} (sd {number(row.sd)})" for row in parts.itertuples()],
+        label=[f"{percent(row.share)}{_sd(words, row.sd)}" for row in parts.itertuples()],
     )
     plot = (
         ggplot(parts, aes(y="y"))
@@ -75,9 +76,10 @@ def variance_parts(tables: Tables) -> pd.DataFrame:
     covariates are not counted.
     """
     components = tables.results["variance_components"]
-    components = components[components["estimator"] == "reml"]
+    linear = (components["estimator"] == "reml") & (components["method"] == "mixed_wald")
+    components = components[linear]
     means = tables.results["marginal_means"]
-    means = means[means["method"] == "mixed_wald"].set_index("arm")["estimate"]
+    means = means[means["method"] == _method_of_means(tables)].set_index("arm")["estimate"]
     if components.empty or means.isna().any() or means.empty:
         return pd.DataFrame(columns=["source", "of", "variance", "sd", "share"])
     roles, size = tables.design["roles"], _sizes(tables)
@@ -100,6 +102,17 @@ def variance_parts(tables: Tables) -> pd.DataFrame:
     return parts.assign(
         sd=np.sqrt(parts["variance"]), share=parts["variance"] / parts["variance"].sum()
     )
+
+
+def _method_of_means(tables: Tables) -> str:
+    """Of ratios, whose linear mixed model is not listed, the headline has the risks or rates."""
+    is_ratio = EffectWords.of(tables.design).response.is_ratio
+    return tables.headline if is_ratio else "mixed_wald"
+
+
+def _sd(words: EffectWords, value: float) -> str:
+    """The standard deviation in brackets; of events, whose spread follows from their risk, none."""
+    return "" if words.response.has_events else f" (sd {number(value)})"
 
 
 def _of(tables: Tables, role: str) -> str:
@@ -133,8 +146,10 @@ def _group_variance(tables: Tables, components: pd.DataFrame) -> float:
 
 
 def _alt(tables: Tables, parts: pd.DataFrame) -> str:
+    words = EffectWords.of(tables.design)
     shares = [
-        f"{row.source} ({row.of}) {percent(row.share)}, standard deviation {number(row.sd)}"
+        f"{row.source} ({row.of}) {percent(row.share)}"
+        + ("" if words.response.has_events else f", standard deviation {number(row.sd)}")
         for row in parts.itertuples()
     ]
     outcome = named(tables.design["roles"]["outcome"], "outcome")

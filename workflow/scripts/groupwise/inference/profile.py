@@ -1,38 +1,40 @@
 """Profile likelihood of effects in mixed models: intervals and likelihood-ratio tests.
 
-An effect is profiled by fixing l'beta = delta: Q loses one column, y becomes y - delta z, and the
-smaller model is fitted by the engine. That takes the sums of y for the whole model, and no other pass
-over the data.
+An effect is profiled by fixing l'beta = delta. Q loses one column, delta z is an offset, which in linear
+models is taken from y, and the smaller model is fitted by the engine. That takes the sums of y for the
+whole model, and no other pass over the data.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from scipy import linalg, special, stats
 
 from groupwise.inference.limits import both_sides
 from groupwise.inference.wald import f_tail
-from groupwise.models.interface import Fit, Model
+from groupwise.models.interface import Likelihoods, Maximum
 from groupwise.tidy import Inference, JointTest
+
+Restrictable = TypeVar("Restrictable", bound=Likelihoods)
 
 
 @dataclass(frozen=True)
-class Restriction:
+class Restriction(Generic[Restrictable]):
     """The model `whole` with L beta at given values.
 
     rows (r, p): L in the basis Q; K (p, p - r): an orthonormal basis of what L does not see.
     """
 
-    whole: Model
-    smaller: Model
+    whole: Restrictable
+    smaller: Restrictable
     rows: np.ndarray
     K: np.ndarray
 
     @classmethod
-    def of(cls, model: Model, L: np.ndarray) -> Restriction:
+    def of(cls, model: Restrictable, L: np.ndarray) -> Restriction[Restrictable]:
         """L (r, p)."""
         rows = L @ model.to_beta
         K = linalg.null_space(rows)
@@ -57,13 +59,13 @@ class _Row:
     an outcome ended, on either side of its estimate.
     """
 
-    restriction: Restriction
+    restriction: Restriction[Likelihoods]
     sums: Any
     minimum: np.ndarray
     near: np.ndarray = field(repr=False)
 
     @classmethod
-    def of(cls, fit: Fit, ml: Fit, which: np.ndarray, row: np.ndarray) -> _Row:
+    def of(cls, fit: Maximum, ml: Maximum, which: np.ndarray, row: np.ndarray) -> _Row:
         """The deviance for the outcomes `which` (B,) of `fit`; row (p,) is l."""
         restriction, theta = Restriction.of(fit.model, row[None, :]), ml.theta[which]
         near = np.concatenate([theta, theta])
@@ -83,7 +85,7 @@ class _Row:
 
 
 def profile(
-    fit: Fit, L: np.ndarray, conf_level: float, *, limits: bool | np.ndarray = True
+    fit: Maximum, L: np.ndarray, conf_level: float, *, limits: bool | np.ndarray = True
 ) -> Inference:
     """Profile-likelihood inference for the rows of L beta, L (k, p): (..., k).
 
@@ -124,7 +126,7 @@ def profile(
     return _spread(rows, fitted, fit.shape)
 
 
-def _maximum(fit: Fit) -> tuple[Fit, np.ndarray]:
+def _maximum(fit: Maximum) -> tuple[Maximum, np.ndarray]:
     """The ML fits (B,), and the indices of the outcomes that have one and a REML fit."""
     ml = fit.maximum_likelihood
     return ml, np.flatnonzero(ml.converged & fit.converged.ravel())
@@ -143,7 +145,7 @@ def _spread(rows: Inference, fitted: np.ndarray, shape: tuple[int, ...]) -> Infe
     return Inference(**columns, conf_level=rows.conf_level)
 
 
-def covers(fit: Fit, L: np.ndarray, value: np.ndarray, conf_level: float) -> np.ndarray:
+def covers(fit: Maximum, L: np.ndarray, value: np.ndarray, conf_level: float) -> np.ndarray:
     """Whether profile intervals of the rows of L beta, L (k, p), hold `value`, (k,) or (..., k).
 
     (..., k), 1 or 0, NaN without a fit. What an interval holds is what the likelihood-ratio test does
@@ -158,7 +160,7 @@ def covers(fit: Fit, L: np.ndarray, value: np.ndarray, conf_level: float) -> np.
     return inside.reshape((*fit.shape, len(L)))
 
 
-def likelihood_ratio(fit: Fit, L: np.ndarray) -> JointTest:
+def likelihood_ratio(fit: Maximum, L: np.ndarray) -> JointTest:
     """ML likelihood-ratio test (...) that every row of L beta is zero: chi-squared over its df."""
     ml, fitted = _maximum(fit)
     restriction = Restriction.of(fit.model, L)

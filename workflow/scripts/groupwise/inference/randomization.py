@@ -561,14 +561,14 @@ def compare_pair(
         no, gaps = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
         return PairTest(None, comparison.problem, gaps, *[no] * 8)
     curve = comparison.curve(values.reshape(-1, values.shape[-1]), effort.apart(*pair))
-    test = _pair_test(curve, shape, conf_level)
+    test = pair_test(curve, shape, conf_level)
     if not histogram:
         return test
     (observed,), (statistics,) = curve.statistics()
     return replace(test, histogram=Histogram.of(float(observed), statistics))
 
 
-def _pair_test(curve: ShiftCurve, shape: tuple[int, ...], conf_level: float | None) -> PairTest:
+def pair_test(curve: ShiftCurve, shape: tuple[int, ...], conf_level: float | None) -> PairTest:
     """The test of no effect from the curve, and the interval unless `conf_level` is None."""
     low = high = np.full(len(curve.estimate), np.nan)
     gaps = np.zeros(len(curve.estimate), dtype=bool)

@@ -52,7 +52,7 @@ def adjusted(clusters: Clusters, x: np.ndarray, kind: str) -> np.ndarray:
     if kind in ("CR0", "CR1"):
         return out
     for stack in clusters.stacks:
-        weight = _adjustment(stack.leverage, kind)[:, None, :]
+        weight = adjustment(stack.leverage, kind)[:, None, :]
         part = (x[stack.member] @ stack.D) * weight
         out[stack.member] += part @ stack.D.transpose(0, 2, 1)
     return out
@@ -69,8 +69,11 @@ def lost(clusters: Clusters, x: np.ndarray) -> np.ndarray:
     return total
 
 
-def _adjustment(leverage: np.ndarray, kind: str) -> np.ndarray:
-    """phi with f(I - K) = I + D phi D': phi(x) = (f(1 - x) - 1) / x, written without cancellation."""
+def adjustment(leverage: np.ndarray, kind: str) -> np.ndarray:
+    """phi with f(I - K) = I + D phi D' for K = D D' of these eigenvalues, f that of CR2 or CR3.
+
+    phi(x) = (f(1 - x) - 1) / x, written without cancellation.
+    """
     alone = 1 - leverage < SINGULAR
     rest = np.sqrt(np.where(alone, 1, 1 - leverage))
     phi = 1 / (rest * (1 + rest)) if kind == "CR2" else 1 / rest**2
@@ -181,15 +184,28 @@ def _variance_of_products(
     (a_s, w_s), (a_t, w_t) = s, t
     d_ss, d_tt, d_st = ((x * y).sum(axis=-1) for x, y in ((a_s, w_s), (a_t, w_t), (a_s, w_t)))
     l_ss, l_tt, l_st = ((x * y).sum(axis=-1) for x, y in ((w_s, w_s), (w_t, w_t), (w_s, w_t)))
-    diagonal = d_ss * d_tt - d_ss * l_tt - d_tt * l_ss + d_st**2 - 2 * d_st * l_st
+    diagonal = diagonal_part((d_ss, d_tt, d_st), (l_ss, l_tt, l_st))
     return clusters.frequency @ diagonal + _squared_product(clusters, w_s, w_t)
+
+
+Products = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Products of combinations s and t by group: s with itself, t with itself, s with t."""
+
+
+def diagonal_part(d: Products, products: Products) -> np.ndarray:
+    """What P_ss P_tt + P_st P_ts has by group, P_st = diag(d_st) - W_s W_t', without their squares.
+
+    `products` are those of the rows of W.
+    """
+    (d_ss, d_tt, d_st), (l_ss, l_tt, l_st) = d, products
+    return np.asarray(d_ss * d_tt - d_ss * l_tt - d_tt * l_ss + d_st**2 - 2 * d_st * l_st)
 
 
 def _squared_product(clusters: Clusters, U: np.ndarray, V: np.ndarray) -> np.ndarray:
     """|N|^2 + tr(N N) for N = U'V, summed over groups (G, k, w) in all B + r coordinates: (k,)."""
     U = U * clusters.frequency[:, None, None]
     if clusters.level is None:
-        return _norm_and_trace(U, V)
+        return norm_and_trace(U, V)
     own_u, own_v, U, V = U[..., 0], V[..., 0], U[..., 1:], V[..., 1:]
     B = len(clusters.basis.size)
 
@@ -202,12 +218,13 @@ def _squared_product(clusters: Clusters, U: np.ndarray, V: np.ndarray) -> np.nda
     below = by_level(own_v[..., None] * U)
     edges = right**2 + below**2 + 2 * right * below
     total = 2 * (corner**2).sum(axis=-1) + edges.sum(axis=(-2, -1))
-    return np.asarray(total + _norm_and_trace(U, V))
+    return np.asarray(total + norm_and_trace(U, V))
 
 
-def _norm_and_trace(U: np.ndarray, V: np.ndarray) -> np.ndarray:
-    N = U.transpose(1, 2, 0) @ V.transpose(1, 0, 2)
-    return np.asarray((N * (N + N.transpose(0, 2, 1))).sum(axis=(1, 2)))
+def norm_and_trace(U: np.ndarray, V: np.ndarray) -> np.ndarray:
+    """|N|^2 + tr(N N) for N = U'V, summed over groups: (..., k) of (..., G, k, w)."""
+    N = np.moveaxis(U, -3, -1) @ np.swapaxes(V, -3, -2)
+    return np.asarray((N * (N + np.swapaxes(N, -1, -2))).sum(axis=(-2, -1)))
 
 
 @dataclass(frozen=True)

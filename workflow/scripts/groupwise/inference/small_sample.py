@@ -22,24 +22,27 @@ import numpy as np
 
 from groupwise.inference.wald import f_tail, f_test, t_inference
 from groupwise.models.information import Information
-from groupwise.models.interface import Fit
+from groupwise.models.interface import Informed
 from groupwise.tidy import Inference, JointTest
 
 EQUAL_DF = 1e-8
 """lmerTest averages degrees of freedom that differ by less than this."""
 
+NEGLIGIBLE = 1e-13
+"""With a known residual variance, vcov may not depend on any parameter: A2 below this is rounding."""
+
 
 # ---- one combination at a time -----------------------------------------------------------------------
 
 
-def satterthwaite(fit: Fit, L: np.ndarray, conf_level: float) -> Inference:
+def satterthwaite(fit: Informed, L: np.ndarray, conf_level: float) -> Inference:
     """t tests of the rows of L beta, L (k, p), with Satterthwaite's df: (..., k); `fit` is REML."""
     at = fit.information(L)
     std_error = np.sqrt(np.diagonal(at.vcov, axis1=-2, axis2=-1))
     return t_inference(fit.beta @ L.T, std_error, satterthwaite_df(at), conf_level)
 
 
-def kenward_roger(fit: Fit, L: np.ndarray, conf_level: float) -> Inference:
+def kenward_roger(fit: Informed, L: np.ndarray, conf_level: float) -> Inference:
     """t tests of the rows of L beta, L (k, p), with Kenward-Roger's variances and df: (..., k)."""
     at = fit.information(L)
     variance = np.diagonal(adjusted_vcov(at), axis1=-2, axis2=-1)
@@ -96,7 +99,7 @@ def df_of_variances(
 # ---- all rows of L at once ---------------------------------------------------------------------------
 
 
-def satterthwaite_joint(fit: Fit, L: np.ndarray) -> JointTest:
+def satterthwaite_joint(fit: Informed, L: np.ndarray) -> JointTest:
     """F test that all rows of L beta are 0: lmerTest's contestMD.
 
     L beta is turned to its principal directions; F is the mean of their squared t statistics, and
@@ -116,7 +119,7 @@ def satterthwaite_joint(fit: Fit, L: np.ndarray) -> JointTest:
     return f_tail(np.where(ok, (t**2).mean(axis=-1), np.nan), q, df)
 
 
-def kenward_roger_joint(fit: Fit, L: np.ndarray) -> JointTest:
+def kenward_roger_joint(fit: Informed, L: np.ndarray) -> JointTest:
     """Scaled F test that all rows of L beta are 0: pbkrtest's KRmodcomp. Dependent rows count once."""
     rows = _independent_rows(L)
     at = fit.information(rows)
@@ -151,7 +154,8 @@ def scaled_f(A1: np.ndarray, A2: np.ndarray, q: int) -> tuple[np.ndarray, np.nda
         rho = ratio**2 * v0 / v2 / q
         df = 4 + (q + 2) / (q * rho - 1)
         scale = np.where(np.abs(df - 2) < 0.01, 1.0, df * (1 - A2 / q) / (df - 2))
-    return scale, df
+    no_variance = A2 < NEGLIGIBLE
+    return np.where(no_variance, 1.0, scale), np.where(no_variance, np.inf, df)
 
 
 def combined_df(df: np.ndarray) -> np.ndarray:
@@ -162,7 +166,7 @@ def combined_df(df: np.ndarray) -> np.ndarray:
     """
     q = df.shape[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = (df / (df - 2)).sum(axis=-1)
+        mean = np.where(np.isinf(df), 1.0, df / (df - 2)).sum(axis=-1)
         combined = np.where((df <= 2).any(axis=-1), 2.0, 2 * mean / (mean - q))
         equal = (np.abs(np.diff(df, axis=-1)) < EQUAL_DF).all(axis=-1)
     return np.where(equal, df.mean(axis=-1), combined)

@@ -232,7 +232,7 @@ def answer(
     y: np.ndarray,
     methods: Iterable[str],
     *,
-    truth: np.ndarray | None = None,
+    truth: np.ndarray | Mapping[str, np.ndarray] | None = None,
     request: Request | None = None,
     prepared: dict[Any, Any] | None = None,
 ) -> dict[str, Replicates]:
@@ -240,7 +240,7 @@ def answer(
 
     Parameters
     ----------
-    truth : (k,) values that intervals are to hold, 0 if left out
+    truth : (k,) values that intervals are to hold, of all methods or by method; 0 if left out
     prepared : where what depends on the design alone is kept from one batch to the next
 
     Raises
@@ -248,10 +248,14 @@ def answer(
     ValueError
         If a name is not that of a method.
     """
+    methods, request = tuple(methods), request or Request()
     truth = np.zeros(len(design.L)) if truth is None else truth
-    request = replace(request or Request(), truth=truth)
+    by_name = truth if isinstance(truth, Mapping) else dict.fromkeys(methods, truth)
     fits = Fits(design, y, {} if prepared is None else prepared)
-    return {name: _replicates(method_of(name), fits, request) for name in methods}
+    return {
+        name: _replicates(method_of(name), fits, replace(request, truth=by_name[name]))
+        for name in methods
+    }
 
 
 def _replicates(method: Procedure, fits: Fits, request: Request) -> Replicates:

@@ -21,20 +21,16 @@ import numpy as np
 from groupwise.algebra import sum_by
 from groupwise.design import PERIODS, Design
 from groupwise.inference.absorbed import absorbed_f, absorbed_t, of_average_group
-from groupwise.inference.wald import f_test, t_inference
+from groupwise.inference.classical import classical_f, classical_t
 from groupwise.methods import About, DoesNotApply, Procedure, Request, of_kinds
 from groupwise.methods.glm import means
+from groupwise.methods.glm.means import NOT_COMPARED, NOT_CONSTANT, no_df
 from groupwise.models.absorbed import AbsorbedFit, GroupParameters
-from groupwise.models.least_squares import Basis, orthonormal_basis
+from groupwise.models.least_squares import Basis, basis_of_means
 from groupwise.rows import Rows
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
 
-VANISHES = 1e-12
-"""A column whose group means are this small, relative to its values, has means of 0."""
-
-NOT_CONSTANT = "Does not apply: the treatment varies within groups."
-NOT_COMPARED = "Group means do not identify every comparison of arms."
 EXPLAINED = "The model explains the group means completely: there is no variance to divide."
 
 
@@ -108,9 +104,8 @@ def cell_means(design: Design) -> CellMeans:
 def means_basis(design: Design, *, weighted: bool) -> Means:
     """Means of X, groups counting equally or by their sizes."""
     root = np.sqrt(design.group_size) if weighted else np.ones(len(design.group_size))
-    X = design.group_means(design.X.T)
-    X[np.abs(X).max(axis=1) <= VANISHES * np.abs(design.X).max(axis=0)] = 0
-    return Means(design, orthonormal_basis((X * root).T), root)
+    basis = basis_of_means(design.group_means(design.X.T), design.X, root)
+    return Means(design, basis, root)
 
 
 def prepare(design: Design, *, weighted: bool) -> Means | CellMeans:
@@ -124,10 +119,7 @@ def prepare(design: Design, *, weighted: bool) -> Means | CellMeans:
         raise DoesNotApply(NOT_CONSTANT)
     prepared = means_basis(design, weighted=weighted)
     if prepared.df <= 0:
-        raise DoesNotApply(
-            f"Does not apply: {design.n_groups} group means leave no degrees of freedom for the "
-            f"variance in a model of rank {prepared.basis.rank}."
-        )
+        raise DoesNotApply(no_df(design.n_groups, prepared.basis.rank))
     return prepared
 
 
@@ -143,18 +135,14 @@ def _infer(fit: MeansFit | CellMeansFit, L: np.ndarray, request: Request) -> Inf
     """t with as many degrees of freedom as means less the rank; NaN for rows they do not identify."""
     if isinstance(fit, CellMeansFit):
         return absorbed_t(fit.model, of_average_group(fit.prepared.model, L), request.conf_level)
-    Lambda, _ = fit.prepared.basis.coordinates(L)
-    std_error = np.sqrt(fit.variance)[:, None] * np.linalg.norm(Lambda, axis=1)
-    estimate = fit.coordinates @ Lambda.T
-    return t_inference(estimate, std_error, fit.prepared.df, request.conf_level)
+    basis, df = fit.prepared.basis, fit.prepared.df
+    return classical_t(basis, fit.coordinates, fit.variance, df, L, request.conf_level)
 
 
 def _joint(fit: MeansFit | CellMeansFit, L: np.ndarray, request: Request) -> JointTest:
     if isinstance(fit, CellMeansFit):
         return absorbed_f(fit.model, of_average_group(fit.prepared.model, L))
-    Lambda, _ = fit.prepared.basis.coordinates(L)
-    vcov = fit.variance[:, None, None] * (Lambda @ Lambda.T)
-    return f_test(fit.coordinates @ Lambda.T, vcov, fit.prepared.df)
+    return classical_f(fit.prepared.basis, fit.coordinates, fit.variance, fit.prepared.df, L)
 
 
 def _message(sample: Sample, fit: MeansFit | CellMeansFit, answers: Answers) -> str:

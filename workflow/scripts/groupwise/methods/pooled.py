@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from groupwise.inference import wild_bootstrap as wild
+from groupwise.inference.classical import classical_f, classical_t
 from groupwise.inference.sandwich import cr_inference, cr_joint, design_clusters
-from groupwise.inference.wald import f_test, t_inference
 from groupwise.methods import About, Fits, Procedure, Request, of_groups, of_kinds
 from groupwise.methods.glm import pooled
+from groupwise.methods.glm.unanswered import no_std_error
 from groupwise.models.clusters import Clusters, Projected
 from groupwise.models.least_squares import normal_loglik, without_rounding
 from groupwise.sample import Sample, fit_statistics, residual_table
@@ -57,16 +58,12 @@ def fit(clusters: Clusters, y: np.ndarray) -> PooledFit:
 
 def _classical(fit: PooledFit, L: np.ndarray, request: Request) -> Inference:
     """Classical t tests with n - rank df, as if all individuals were independent."""
-    Lambda, _ = fit.clusters.basis.coordinates(L)
-    std_error = np.sqrt(fit.variance)[:, None] * np.linalg.norm(Lambda, axis=1)
-    estimate = fit.projected.coordinates @ Lambda.T
-    return t_inference(estimate, std_error, fit.df, request.conf_level)
+    basis, coordinates = fit.clusters.basis, fit.projected.coordinates
+    return classical_t(basis, coordinates, fit.variance, fit.df, L, request.conf_level)
 
 
 def _classical_joint(fit: PooledFit, L: np.ndarray, request: Request) -> JointTest:
-    Lambda, _ = fit.clusters.basis.coordinates(L)
-    vcov = fit.variance[:, None, None] * (Lambda @ Lambda.T)
-    return f_test(fit.projected.coordinates @ Lambda.T, vcov, fit.df)
+    return classical_f(fit.clusters.basis, fit.projected.coordinates, fit.variance, fit.df, L)
 
 
 def _sandwich(fit: PooledFit, L: np.ndarray, request: Request, *, kind: str) -> Inference:
@@ -130,21 +127,7 @@ def _explained(sample: Sample, fit: PooledFit, answers: Answers) -> str:
 
 def _message(sample: Sample, fit: PooledFit, answers: Answers) -> str:
     """The message that the model explains the outcome, or which comparisons have no standard error."""
-    explained = _explained(sample, fit, answers)
-    if explained:
-        return explained
-    design = sample.design
-    means = [f"mean of {arm}" for arm in design.arm_labels]
-    labels = np.array([*design.contrast_labels, *means], dtype=object)
-    missing = np.isnan([*answers.contrasts.std_error, *answers.means.std_error])
-    if not missing.any():
-        return ""
-    return (
-        "No standard error for "
-        + ", ".join(labels[missing])
-        + ": one group alone determines it at least in part, or the model explains the outcome "
-        "of all groups completely."
-    )
+    return _explained(sample, fit, answers) or no_std_error(sample.design, answers)
 
 
 def _wild_message(sample: Sample, fit: PooledFit, answers: Answers) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,19 +12,28 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.algebra import estimable, row_space
 from groupwise.design import Design
-from groupwise.inference.assignments import AssignmentPlan, Effort, sharing
+from groupwise.inference.assignments import AssignmentPlan, Effort
+from groupwise.inference.randomised import Randomization
 from groupwise.inference.randomization import (
     Compared,
     OmnibusTest,
     PairTest,
     Randomized,
-    Units,
     compare_all,
     compare_pair,
 )
 from groupwise.inference.sequence_permutation import SequenceUnits
-from groupwise.methods import About, Fits, Procedure, Request, of_groups, of_individuals
+from groupwise.methods import (
+    About,
+    Fits,
+    Procedure,
+    Request,
+    of_events,
+    of_groups,
+    of_individuals,
+)
 from groupwise.methods.glm import permuted
+from groupwise.methods.glm.permuted import effort_of, shared
 from groupwise.sample import Sample
 from groupwise.tidy import Answers, Inference, JointTest
 from groupwise.words import article, capital, role_word
@@ -38,37 +46,6 @@ ESTIMANDS = {
 }
 WITHIN = "individual-average, precision-weighted over groups"
 SEQUENCES = "cell-average, weighted within periods and within {}s"
-
-
-@dataclass(frozen=True)
-class Randomization:
-    """A design and the units that it randomised."""
-
-    design: Design
-    units: Randomized
-
-    @cached_property
-    def arms(self) -> list[tuple[int, int]]:
-        """Codes (a, b) of the arms of every contrast b - a."""
-        code = {label: j for j, label in enumerate(self.design.arm_labels)}
-        return [(code[a], code[b]) for b, a in self.design.contrasts]
-
-    @cached_property
-    def places(self) -> np.ndarray:
-        """(J,) the place of each arm in the order of labels, on which random draws depend."""
-        return np.argsort(np.argsort(self.design.arm_labels))
-
-    @cached_property
-    def comparisons(self) -> list[Compared]:
-        """The comparison, hence the units that are permuted, of each contrast."""
-        return [self.units.comparison(arms) for arms in self.arms]
-
-    def contrasts_in(self, L: np.ndarray) -> list[int]:
-        """Which contrasts of the design the rows L (k, p) are; ValueError for any other row."""
-        same = [np.flatnonzero((row == self.design.L).all(axis=1)) for row in L]
-        if not all(len(which) for which in same):
-            raise ValueError("Randomisation compares pairs of arms, and answers nothing else.")
-        return [int(which[0]) for which in same]
 
 
 @dataclass(frozen=True)
@@ -94,7 +71,7 @@ class RandomizationFit:
                 units,
                 values,
                 (int(a), int(b)),
-                effort=_effort(request, i),
+                effort=effort_of(request, i),
                 conf_level=request.conf_level,
                 histogram=True,
             )
@@ -107,44 +84,37 @@ class RandomizationFit:
             return self.pair(0, i, request)
         key = (request.seed(i), request.resampling)
         if key not in self._tests:
-            self._tests[key] = compare_all(*self.sorted_units(i), effort=_effort(request, i))
+            self._tests[key] = compare_all(*self.sorted_units(i), effort=effort_of(request, i))
         test: OmnibusTest = self._tests[key]
         return test
 
-
-def prepare(design: Design) -> Randomization:
-    """The design with its randomised units."""
-    return Randomization(design, units_of(design))
-
-
-def units_of(design: Design) -> Randomized:
-    """What the design assigned: sequences of arms, or arms, to groups, individuals or rows."""
-    assigned = design.assignment
-    if assigned.unit != "sequence":
-        return Units.of(design)
-    by_group = assigned.bearer == "group"
-    sequences = design.group_sequences if by_group else design.individual_sequences
-    assert sequences is not None and design.period is not None
-    unit = design.codes_of(assigned.bearer)
-    unit_first = np.unique(unit, return_index=True)[1]
-    outer = design.block if by_group else design.group
-    block = np.zeros(len(unit_first), dtype=int) if outer is None else outer[unit_first]
-    T = design.n_periods
-    cell = unit * T + design.period
-    X = design.X[:, design.columns("covariate")]
-    units = SequenceUnits(
-        sequences, block, np.zeros((*sequences.observed.shape, 0)), cell, design.rows
-    )
-    covariates = units.values(X.T).T.reshape(*sequences.observed.shape, -1)
-    return replace(units, covariates=covariates)
+    def batches(
+        self, c: int, truth: float | None, request: Request
+    ) -> Iterator[tuple[slice, dict[str, np.ndarray], np.ndarray]]:
+        """Outcomes that share assignments: slice, tests of contrast c, and coverage of `truth`."""
+        comparison = self.prepared.comparisons[c]
+        if comparison.problem:
+            return
+        values = self.prepared.units.values(self.y)
+        for batch, effort in shared(self.prepared, c, len(self.y), request):
+            curve = comparison.curve(values[batch], effort)
+            std_error = np.sqrt(curve.variance)
+            test_columns = {
+                "estimate": curve.estimate,
+                "std_error": std_error,
+                "statistic": curve.statistics()[0],
+                "p_value": curve.p_value(),
+            }
+            covered = np.full(len(std_error), np.nan)
+            if truth is not None:
+                covered = (curve.p_value(truth) >= 1 - request.conf_level).astype(float)
+            yield batch, test_columns, covered
 
 
-def _effort(request: Request, i: int) -> Effort:
-    effort = request.resampling
-    return Effort(effort.max_assignments, effort.randomization_draws, request.seed(i))
+AnyFit = RandomizationFit | permuted.ResidualsFit
 
 
-def _infer(fit: RandomizationFit, L: np.ndarray, request: Request) -> Inference:
+def _infer(fit: AnyFit, L: np.ndarray, request: Request) -> Inference:
     """Studentised tests; the interval of the first outcomes by inversion, with separate draws.
 
     An interval holds the values that the test does not reject: `request.truth` is tested for coverage.
@@ -160,7 +130,7 @@ def _infer(fit: RandomizationFit, L: np.ndarray, request: Request) -> Inference:
                 columns[name][i, j] = getattr(test, name)
         if searched < R or request.truth is not None:
             truth = None if request.truth is None else float(request.truth[j])
-            for batch, test_columns, covered in _batches(fit, c, truth, request):
+            for batch, test_columns, covered in fit.batches(c, truth, request):
                 unsearched = np.arange(R)[batch] >= searched
                 covers[batch, j] = covered
                 for name, values in test_columns.items():
@@ -170,43 +140,7 @@ def _infer(fit: RandomizationFit, L: np.ndarray, request: Request) -> Inference:
     return Inference(**columns, df=no_df, conf_level=request.conf_level, gaps=gaps, covers=coverage)
 
 
-def _batches(
-    fit: RandomizationFit, c: int, truth: float | None, request: Request
-) -> Iterator[tuple[slice, dict[str, np.ndarray], np.ndarray]]:
-    """Outcomes that share assignments: slice, tests of contrast c, and coverage of `truth`."""
-    comparison = fit.prepared.comparisons[c]
-    if comparison.problem:
-        return
-    values = fit.prepared.units.values(fit.y)
-    for batch, effort in _shared(fit, comparison, request):
-        curve = comparison.curve(values[batch], effort.apart(*fit.prepared.arms[c]))
-        std_error = np.sqrt(curve.variance)
-        test_columns = {
-            "estimate": curve.estimate,
-            "std_error": std_error,
-            "statistic": curve.statistics()[0],
-            "p_value": curve.p_value(),
-        }
-        covered = np.full(len(std_error), np.nan)
-        if truth is not None:
-            covered = (curve.p_value(truth) >= 1 - request.conf_level).astype(float)
-        yield batch, test_columns, covered
-
-
-def _shared(
-    fit: RandomizationFit, comparison: Compared, request: Request
-) -> list[tuple[slice, Effort]]:
-    """Which outcomes share their assignments: all of them where these are all there are."""
-    exact = AssignmentPlan.of(comparison.assignments, _effort(request, 0)).exact
-    if exact:
-        return [(slice(len(fit.y)), _effort(request, 0))]
-    return [
-        (some, _effort(request, number - request.first))
-        for some, number in sharing(request.first, len(fit.y))
-    ]
-
-
-def _joint(fit: RandomizationFit, L: np.ndarray, request: Request) -> JointTest:
+def _joint(fit: AnyFit, L: np.ndarray, request: Request) -> JointTest:
     """All arms at once; with two arms the test of the pair, whose t squared is F."""
     tests = [fit.omnibus(i, request) for i in range(len(fit.y))]
     no_df = np.full(len(tests), np.nan)
@@ -219,7 +153,7 @@ def _joint(fit: RandomizationFit, L: np.ndarray, request: Request) -> JointTest:
     return JointTest(statistic, float(tests[0].df_num), no_df, p_value)
 
 
-def _answers(fit: RandomizationFit, design: Design, request: Request) -> Answers:
+def _answers(fit: AnyFit, design: Design, request: Request) -> Answers:
     contrasts = _infer(fit, design.L, request)
     return Answers(
         contrasts=contrasts,
@@ -229,9 +163,11 @@ def _answers(fit: RandomizationFit, design: Design, request: Request) -> Answers
     )
 
 
-def _means(fit: RandomizationFit, request: Request) -> Inference:
+def _means(fit: AnyFit, request: Request) -> Inference:
     """Means of the arms by least squares on the units; randomisation gives them no interval."""
     design, units = fit.prepared.design, fit.prepared.units
+    if isinstance(fit, permuted.ResidualsFit):
+        return fit.means(request)
     if isinstance(units, SequenceUnits):  # compared within periods and units, not by means of arms
         return Inference.missing(len(design.L_means), request.conf_level).repeated(len(fit.y))
     X, rows = units.values(design.X.T).T, design.L_means
@@ -247,7 +183,7 @@ def _means(fit: RandomizationFit, request: Request) -> Inference:
 
 def _about(prepared: Randomization, request: Request) -> About:
     design = prepared.design
-    effort = _effort(request, 0)
+    effort = effort_of(request, 0)
     pairs = [_assignments(each, effort) for each in prepared.comparisons]
     omnibus = pairs[0]
     if len(pairs) > 1:
@@ -255,6 +191,8 @@ def _about(prepared: Randomization, request: Request) -> About:
         omnibus = _assignments(arms, effort)
     reference = _reference(pairs, omnibus)
     assigned = design.assignment
+    if isinstance(prepared, permuted.ResidualRandomization):
+        return About(permuted.ESTIMAND, permuted.vcov_type(design), reference)
     if assigned.unit == "sequence":
         return About(SEQUENCES.format(assigned.bearer), f"sandwich by {assigned.bearer}", reference)
     return About(ESTIMANDS.get(design.kind, WITHIN), "HC2", reference)
@@ -274,11 +212,11 @@ def _reference(pairs: list[AssignmentPlan | None], omnibus: AssignmentPlan | Non
     return f"randomization, {text} (all arms: {omnibus})"
 
 
-def _terms(sample: Sample, fit: RandomizationFit) -> tuple[str, ...]:
+def _terms(sample: Sample, fit: AnyFit) -> tuple[str, ...]:
     return sample.design.arm_labels[1:]
 
 
-def _message(sample: Sample, fit: RandomizationFit, answers: Answers) -> str:
+def _message(sample: Sample, fit: AnyFit, answers: Answers) -> str:
     """Remarks on the tests, a sentence each, with the contrasts they are about."""
     request = Request(sample.conf_level, sample.resampling)
     labels = sample.design.contrast_labels
@@ -324,6 +262,8 @@ def _remarks(test: PairTest | OmnibusTest, alpha: float) -> list[str]:
     sentences: list[str] = []
     if isinstance(test, OmnibusTest):
         return sentences
+    if np.isnan(test.estimate):
+        sentences.append(permuted.NO_ESTIMATE)
     if np.isinf([test.conf_low, test.conf_high]).any():
         sentences.append(
             f"with {test.plan} not even the largest effect has a p-value below {alpha:.3g}, "
@@ -351,10 +291,15 @@ def _needs(design: Design) -> str:
     return of_individuals(design) if design.assignment.bearer == "row" else of_groups(design)
 
 
+def _needs_of_events(design: Design) -> str:
+    """The same of numbers of events."""
+    return of_individuals(design) if design.assignment.bearer == "row" else of_events(design)
+
+
 METHODS: Mapping[str, Procedure] = {
     "randomization": Procedure(
         about=_about,
-        prepare=prepare,
+        prepare=Randomization.of,
         fit=RandomizationFit,
         infer=_infer,
         joint=_joint,
@@ -363,26 +308,42 @@ METHODS: Mapping[str, Procedure] = {
         message=_message,
         needs=_needs,
     ),
-    **permuted.METHODS,
+    "randomization_residuals": Procedure(
+        about=_about,
+        prepare=permuted.prepare,
+        fit=permuted.ResidualsFit,
+        infer=_infer,
+        joint=_joint,
+        answers=_answers,
+        terms=_terms,
+        message=_message,
+        needs=_needs_of_events,
+        families=("binary", "count"),
+        scales=("ratio", "odds_ratio"),
+        takes_events=True,
+    ),
 }
 
 
 def tables(sample: Sample, fits: Fits) -> dict[str, pd.DataFrame]:
     """The statistics of all assignments as histograms, a row per bin; of no test one row."""
-    if not sample.asks("randomization"):
+    listed = [
+        name for name in METHODS if sample.asks(name) and METHODS[name].is_listed(sample.design)
+    ]
+    if not listed:
         return {}
-    fit: RandomizationFit = fits.of(METHODS["randomization"])
+    fit: AnyFit = fits.of(METHODS[listed[0]])
     request = Request(sample.conf_level, sample.resampling)
     parts = [
-        _distribution(sample, label, fit.pair(c, 0, request))
+        _distribution(sample, listed[0], label, fit.pair(c, 0, request))
         for c, label in enumerate(sample.design.contrast_labels)
     ]
     return {"randomization": tidy.concat("randomization", parts)}
 
 
-def _distribution(sample: Sample, label: str, test: PairTest) -> pd.DataFrame:
+def _distribution(sample: Sample, method: str, label: str, test: PairTest) -> pd.DataFrame:
     """The histogram of the statistics of one contrast, a row per bin."""
-    rows: dict[str, Any] = sample.who("randomization", "randomization") | {"contrast": label}
+    rows: dict[str, Any] = sample.who("randomization", method) | {"contrast": label}
     rows |= {"statistic": float(test.statistic), "p_value": float(test.p_value)}
     if test.histogram is None or test.plan is None:
         empty_bin = {"bin_low": np.nan, "bin_high": np.nan, "count": 0, "extreme": False}

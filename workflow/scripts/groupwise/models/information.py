@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -54,27 +54,54 @@ class Information:
     def observed_inverse(self) -> np.ndarray:
         return inverse(self.observed)
 
-    def reshape(self, shape: tuple[int, ...]) -> Information:
+    def reshape(self, shape: tuple[int, ...]) -> Self:
         """The arrays with leading axes of this shape in place of one."""
-        return Information(*(v.reshape((*shape, *v.shape[1:])) for v in self._arrays()))
+        return type(self)(*(v.reshape((*shape, *v.shape[1:])) for v in self._arrays()))
 
-    def where(self, fitted: np.ndarray) -> Information:
+    def where(self, fitted: np.ndarray) -> Self:
         """The arrays of a batch (B, ...) with NaN where `fitted` (B,) is false."""
 
         def kept(values: np.ndarray) -> np.ndarray:
             return np.where(fitted.reshape(-1, *(1,) * (values.ndim - 1)), values, np.nan)
 
-        return self if fitted.all() else Information(*map(kept, self._arrays()))
+        return self if fitted.all() else type(self)(*map(kept, self._arrays()))
 
     def _arrays(self) -> list[np.ndarray]:
         return [getattr(self, field.name) for field in fields(self)]
 
     @classmethod
-    def joined(cls, parts: list[Information]) -> Information:
+    def joined(cls, parts: list[Self]) -> Self:
         """The batches `parts`, concatenated along the first axis."""
         if len(parts) == 1:
             return parts[0]
         return cls(*map(np.concatenate, zip(*(part._arrays() for part in parts), strict=True)))
+
+
+class KnownScale(Information):
+    """The same where the residual variances are known, so that omega are all parameters there are.
+
+    `expected` and `observed` are (..., r, r). Their inverses have a border of 0 for the scale, whose
+    estimate does not vary.
+    """
+
+    @cached_property
+    def expected_inverse(self) -> np.ndarray:
+        return _without_scale(inverse(self.expected))
+
+    @cached_property
+    def observed_inverse(self) -> np.ndarray:
+        return _without_scale(inverse(self.observed))
+
+    def combined(self, L: np.ndarray) -> KnownScale:
+        """That of combinations L b, L (k, p), from that of b."""
+        vcov, slopes, curvature = (
+            L @ each @ L.T for each in (self.vcov, self.slopes, self.curvature)
+        )
+        return KnownScale(vcov, slopes, curvature, self.expected, self.observed, self.chain)
+
+
+def _without_scale(inner: np.ndarray) -> np.ndarray:
+    return bordered(inner, np.zeros(inner.shape[:-1]), 0.0)
 
 
 def bordered(inner: np.ndarray, edge: np.ndarray, corner: float) -> np.ndarray:

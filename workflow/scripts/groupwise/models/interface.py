@@ -7,18 +7,29 @@ some of its outcomes (`take`), and joins batches (`joined`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
 from groupwise.models.information import Information
 
 
-class Fit(Protocol):
-    """Fits of a mixed model to outcomes (...), or to B of them."""
+class Informed(Protocol):
+    """What Satterthwaite's and Kenward-Roger's methods ask of fits by restricted likelihood."""
 
     @property
-    def model(self) -> Model: ...
+    def beta(self) -> np.ndarray:
+        """(..., p)"""
+
+    def information(self, L: np.ndarray) -> Information:
+        """Variances of L beta, L (k, p), and information matrices of the variance parameters."""
+
+
+class Maximum(Protocol):
+    """Fits whose likelihood can be profiled along effects."""
+
+    @property
+    def model(self) -> Likelihoods: ...
     @property
     def sums(self) -> Any: ...
     @property
@@ -44,6 +55,17 @@ class Fit(Protocol):
     def converged(self) -> np.ndarray: ...
 
     @property
+    def maximum_likelihood(self) -> Maximum:
+        """The ML fits (B,) to the same outcomes."""
+
+
+class Fit(Maximum, Protocol):
+    """Fits of a linear mixed model to outcomes (...), or to B of them."""
+
+    @property
+    def model(self) -> Model: ...
+
+    @property
     def maximum_likelihood(self) -> Fit:
         """The ML fits (B,) to the same outcomes."""
 
@@ -51,12 +73,30 @@ class Fit(Protocol):
         """Variances of L beta, L (k, p), and the information matrices of a REML fit."""
 
 
-class Model(Protocol):
-    """A design with its random terms: all that does not depend on outcomes."""
+class Likelihoods(Protocol):
+    """A design with its random terms, and what restrictions of effects need of its likelihood."""
 
     @property
     def to_beta(self) -> np.ndarray:
         """(p, p0): effects in the orthonormal basis Q times this are effects of X."""
+
+    def least_deviance(
+        self, sums: Any, near: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """-2 log-likelihood (B,), full and maximised, and theta there."""
+
+    def effects_of(self, sums: Any) -> np.ndarray:
+        """(B, p): OLS effects in the basis Q."""
+
+    def restricted(self, K: np.ndarray) -> Self:
+        """The model of Q K in place of Q; K (p, p0) has orthonormal columns."""
+
+    def restricted_sums(self, sums: Any, smaller: Any, K: np.ndarray, offset: np.ndarray) -> Any:
+        """Sums for `smaller`, of Q K, of outcomes less Q `offset`, (B, p); K'`offset` is 0."""
+
+
+class Model(Likelihoods, Protocol):
+    """A linear mixed model of a design: all that does not depend on outcomes."""
 
     @property
     def at_a_time(self) -> int:
@@ -71,20 +111,6 @@ class Model(Protocol):
         near: np.ndarray | None = None,
     ) -> Fit:
         """Fits (B,), at `theta` where it is given, else sought also from `near`."""
-
-    def least_deviance(
-        self, sums: Any, near: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """-2 log-likelihood (B,), full and maximised, and theta there."""
-
-    def effects_of(self, sums: Any) -> np.ndarray:
-        """(B, p): OLS effects in the basis Q."""
-
-    def restricted(self, K: np.ndarray) -> Model:
-        """The model of Q K in place of Q; K (p, p0) has orthonormal columns."""
-
-    def restricted_sums(self, sums: Any, smaller: Any, K: np.ndarray, offset: np.ndarray) -> Any:
-        """Sums for `smaller`, of Q K, of outcomes less Q `offset`, (B, p); K'`offset` is 0."""
 
     def draw(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[Any]:
         """Sums of outcomes with beta = 0 and residual variance 1, some at a time."""

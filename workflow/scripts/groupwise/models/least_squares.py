@@ -19,6 +19,9 @@ from groupwise.rows import Rows
 ESTIMABLE_TOLERANCE = 1e-7
 """A combination of coefficients whose part outside the row space is this small is estimable."""
 
+VANISHES = 1e-12
+"""A column whose group means are this small, relative to its values, has means of 0."""
+
 ROUNDING = 1e-13
 """Residuals this small, relative to the outcome, are rounding: X explains the outcome completely."""
 
@@ -144,6 +147,15 @@ def _pivoted_qr_by_blocks(
 
 def _rank(R: np.ndarray) -> int:
     return int((np.abs(np.diag(R)) > RANK_TOLERANCE).sum())
+
+
+def basis_of_means(means: np.ndarray, X: np.ndarray, root: np.ndarray) -> Basis:
+    """A basis of group means (p, G) of the columns of X (n, p), times roots (G,) of weights.
+
+    A column whose means are rounding, next to its values, has means of 0.
+    """
+    zero = np.abs(means).max(axis=1) <= VANISHES * np.abs(X).max(axis=0)
+    return orthonormal_basis((np.where(zero[:, None], 0.0, means) * root).T)
 
 
 def coefficients(basis: Basis, coordinates: np.ndarray) -> np.ndarray:

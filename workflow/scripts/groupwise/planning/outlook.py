@@ -12,9 +12,11 @@ from groupwise import tidy
 from groupwise.design import PERIODS, Design
 from groupwise.methods import concerning
 from groupwise.planning.at_hand import IN_PERIODS, Goal, planning_table
+from groupwise.planning.event_plans import EventGoal, as_means, planned_as, reported
 from groupwise.planning.layouts import measured
 from groupwise.planning.period_tables import plan_periods
 from groupwise.sequences import CLOSED, cohort
+from groupwise.simulation.event_moments import EventMoments
 from groupwise.simulation.options import Options
 from groupwise.simulation.processes import EstimatedProcess, NoProcess
 
@@ -87,19 +89,47 @@ def planned(
     """
     if isinstance(process, NoProcess):
         raise NotPlanned(process.message)
-    largest = float(np.ptp(_effects(design, process, options, effect)))
+    methods = concerning(design, methods)
+    spread, event_goal, shown = 1.0, None, methods
+    if process.events is not None:
+        event_goal = _event_goal(process.events, options, design, effect)
+        largest, spread = abs(event_goal.effect), event_goal.spread
+        as_named = {method: planned_as(design, method) for method in methods}
+        methods = [name for name in dict.fromkeys(as_named.values()) if name is not None]
+    else:
+        largest = float(np.ptp(_effects(design, process, options, effect)))
     if largest == 0:
         raise NotPlanned("The assumed effects are all 0: there is nothing to find.")
-    return planning_table(
-        design,
-        float(np.sqrt(process.variance)),
+    table = planning_table(
+        design if event_goal is None else as_means(design),
+        spread * float(np.sqrt(process.variance)),
         {"estimate": process.icc, "low": process.icc_low, "high": process.icc_high},
         Goal(largest, power, round(1 - process.conf_level, 10)),
-        sd_effect=float(process.sd_slope[1:].mean()),
-        methods=concerning(design, methods),
+        sd_effect=spread * float(process.sd_slope[1:].mean()),
+        methods=methods,
         curves=curves,
         in_periods=in_periods,
     )
+    return table if event_goal is None else reported(table, design, event_goal, shown)
+
+
+def _event_goal(
+    moments: EventMoments, options: Options, design: Design, effect: float | None
+) -> EventGoal:
+    """The risks or rates that are to be told apart: those assumed, or else those estimated."""
+    effects = options.effects_of(design.arm_labels, none=1.0 if moments.response.is_ratio else 0.0)
+    if effect is not None:
+        effects = np.full(len(design.arm_labels), effect)
+    means = moments.means if effects is None else moments.reached(effects)
+    if effect is not None:
+        means[0] = moments.means[0]
+    if not np.isfinite(means).all():
+        which = "risk" if moments.is_binary else "rate"
+        raise NotPlanned(
+            f"With the effect to be found an arm has no {which}: the reference has "
+            f"{moments.means[0]:.3g}."
+        )
+    return EventGoal.of(moments, means)
 
 
 def planned_periods(
@@ -126,18 +156,26 @@ def planned_periods(
         raise NotPlanned(process.message)
     if design.kind == "blocked":
         raise NotPlanned(BLOCKS)
+    std_dev, goal = _std_dev(design, process), None
+    if process.events is None:
+        effects = _effects(design, process, options, effect)
+    else:
+        goal = _event_goal(process.events, options, design, effect)
+        effects = np.linspace(0, goal.effect, len(design.arm_labels))
+        std_dev = {term: goal.spread * sd for term, sd in std_dev.items()}
     try:
-        return plan_periods(
+        table = plan_periods(
             measured(sequences.arms, sequences.sequence, sequences.present),
             sequences.n_units,
             float(hmean(design.cell_size)),
-            _std_dev(design, process),
-            _effects(design, process, options, effect),
+            std_dev,
+            effects,
             process.conf_level,
             power=power,
         )
     except ValueError as error:
         raise NotPlanned(str(error)) from None
+    return table if goal is None else goal.reported(table, ("effect", "detectable"))
 
 
 def _effects(

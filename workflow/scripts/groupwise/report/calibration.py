@@ -14,7 +14,6 @@ from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, table
 from groupwise.words import (
     article,
-    contrast_label,
     count,
     fixed,
     listing,
@@ -67,7 +66,7 @@ def simulated(facts: Facts) -> str:
         kept[0] += ", periods with their estimated means"
     effects = listing(
         [
-            f"{escape(contrast_label(f'{arm} - {facts.arms[0]}'))}: {signed(round(value, 4))}"
+            f"{escape(facts.comparison(f'{arm} - {facts.arms[0]}'))}: {signed(round(value, 4))}"
             for arm, value in simulation["effects"].items()
             if arm != facts.arms[0]
         ]
@@ -86,7 +85,7 @@ def simulated(facts: Facts) -> str:
 
 def _two_values(facts: Facts) -> str:
     """What the rates are not about, where the outcome happened or did not."""
-    if not facts.design["outcome"].get("two_values"):
+    if facts.words.response.has_events or not facts.design["outcome"].get("two_values"):
         return ""
     return (
         f" Simulated outcomes are normal, and {escape(facts.outcome)} has two values only: these rates "

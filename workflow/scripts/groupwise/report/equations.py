@@ -10,6 +10,8 @@ MANY_TERMS = 4
 
 NOISE = r"\varepsilon_{i} \sim N(0, \sigma_\varepsilon^2)"
 
+LINKS = {"log": r"\log", "logit": r"\operatorname{logit}"}
+
 
 def _text(words: str) -> str:
     return rf"\text{{{escape_latex(words)}}}"
@@ -32,10 +34,40 @@ def _fixed(facts: Facts, index: str, treatment_index: str) -> tuple[str, int]:
     return r"\beta_0 + " + " + ".join(terms), len(arms) + 1
 
 
+def _left(facts: Facts, index: str) -> str:
+    """The outcome, or the function of its risk or rate in which effects add up."""
+    words, outcome = facts.words, _text(facts.role("outcome"))
+    if not words.response.is_ratio:
+        return rf"{outcome}_{{{index}}}"
+    if words.response.family == "binary":
+        return rf"{LINKS[words.response.link]}\,\Pr({outcome}_{{{index}}} = 1)"
+    return rf"\log \mathrm{{E}}({outcome}_{{{index}}})"
+
+
+def _offset(facts: Facts, index: str) -> str:
+    """The logarithm of the exposure, of rates; else nothing."""
+    exposure = facts.design["roles"].get("exposure")
+    if not exposure or not facts.words.response.is_ratio:
+        return ""
+    return rf"\log \text{{{escape_latex(noun(exposure))}}}_{{{index}}} + "
+
+
+def _noise(facts: Facts, index: str) -> str:
+    """The noise at the end of the model; of ratios it has none of its own."""
+    return "" if facts.words.response.is_ratio else rf" + \varepsilon_{{{index}}}"
+
+
+def _laws(facts: Facts, *levels: str, index: str = "i") -> list[str]:
+    """The distributions below the model, joined in one line; none for a model of risks alone."""
+    noise = [] if facts.words.response.is_ratio else [NOISE.replace("{i}", f"{{{index}}}")]
+    laws = [*levels, *noise]
+    return [r", \quad ".join(laws)] if laws else []
+
+
 def pooled(facts: Facts) -> str:
     right, _ = _fixed(facts, "i", "i")
-    first = rf"{_text(facts.role('outcome'))}_{{i}} = {right} + \varepsilon_{{i}}"
-    return equation(_lines(first, NOISE), "pooled")
+    first = rf"{_left(facts, 'i')} = {_offset(facts, 'i')}{right}{_noise(facts, 'i')}"
+    return equation(_lines(first, *_laws(facts)), "pooled")
 
 
 def dummy(facts: Facts) -> str:
@@ -49,9 +81,9 @@ def dummy(facts: Facts) -> str:
     ]
     if n == 2:
         dummies = dummies[:1]
-    left = rf"{_text(facts.role('outcome'))}_{{i}}"
-    second = rf"\quad {{}} + {' + '.join(dummies)} + \varepsilon_{{i}}"
-    return equation(_lines(f"{left} = {right}", second, NOISE), "dummy")
+    left = f"{_left(facts, 'i')} = {_offset(facts, 'i')}{right}"
+    second = rf"\quad {{}} + {' + '.join(dummies)}{_noise(facts, 'i')}"
+    return equation(_lines(left, second, *_laws(facts)), "dummy")
 
 
 def mixed(facts: Facts) -> str:
@@ -66,13 +98,10 @@ def mixed(facts: Facts) -> str:
         second, levels = second + r" + w_{it}", [*levels, r"w_{it} \sim N(0, \sigma_w^2)"]
     if facts.has_individuals:
         second, levels = second + r" + s_{k(ij)}", [*levels, r"s_{k} \sim N(0, \sigma_s^2)"]
-    left = rf"{_text(facts.role('outcome'))}_{{ij}}"
-    noise = NOISE.replace("{i}", "{ij}")
-    if not facts.slopes:
-        first = rf"{left} = {right}{block} + {group}{second} + \varepsilon_{{ij}}"
-        return equation(_lines(first, r", \quad ".join([*levels, noise])), "mixed")
-    lines = [f"{left} = {right}{block}", rf"\quad {{}} + {group}{second} + \varepsilon_{{ij}}"]
-    return equation(_lines(*lines, r", \quad ".join([*levels, noise])), "mixed")
+    left = f"{_left(facts, 'ij')} = {_offset(facts, 'ij')}{right}{block}"
+    rest = f"{group}{second}{_noise(facts, 'ij')}"
+    lines = [left, rf"\quad {{}} + {rest}"] if facts.slopes else [f"{left} + {rest}"]
+    return equation(_lines(*lines, *_laws(facts, *levels, index="ij")), "mixed")
 
 
 def _group_part(facts: Facts) -> tuple[str, list[str]]:

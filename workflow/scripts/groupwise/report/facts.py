@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from groupwise.words import contrast_label, has_word, named, plural, role_word, row_word, sized
+from groupwise.effect_words import EffectWords
+from groupwise.words import has_word, named, plural, role_word, row_word, sized
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Facts:
     def has_word(self, name: str) -> bool:
         """Whether the units of a role are called as their column is."""
         return has_word(self.design["roles"], name)
+
+    @cached_property
+    def words(self) -> EffectWords:
+        """How effects and means of the outcome are written."""
+        return EffectWords.of(self.design)
 
     @property
     def outcome(self) -> str:
@@ -94,9 +100,13 @@ class Facts:
     def contrasts(self) -> list[str]:
         return list(self.design["contrasts"])
 
+    def comparison(self, contrast: str) -> str:
+        """A contrast as a reader sees it: `B − A`, of ratios `B vs A`."""
+        return self.words.comparison(contrast)
+
     def against_reference(self, arm: str) -> str:
         """The contrast of an arm with the reference, as a reader sees it."""
-        return contrast_label(f"{arm} - {self.arms[0]}")
+        return self.comparison(f"{arm} - {self.arms[0]}")
 
     @property
     def between(self) -> bool:
@@ -169,7 +179,19 @@ class Facts:
     def components(self) -> pd.DataFrame:
         """Variance components by REML."""
         table = self.results["variance_components"]
-        return table[table["estimator"] == "reml"]
+        return table[(table["estimator"] == "reml") & (table["method"] == "mixed_wald")]
+
+    def means(self, method: str) -> pd.DataFrame:
+        """Marginal means of a method, one row per arm, in order; no rows where it has none."""
+        table = self.results["marginal_means"]
+        rows = table[(table["method"] == method) & table["estimate"].notna()].set_index("arm")
+        return rows.loc[self.arms] if set(self.arms) <= set(rows.index) else rows.iloc[:0]
+
+    @property
+    def plain_methods(self) -> tuple[str, str]:
+        """The plain methods of the pooled and of the mixed model."""
+        ratio = self.words.response.is_ratio
+        return ("glm_wald", "glmm_wald") if ratio else ("ols_classical", "mixed_wald")
 
     def component(self, group: str) -> pd.Series | None:
         """The variance component of a level (`Residual` for the noise), None without a fit.
@@ -195,6 +217,7 @@ class Facts:
     def group_effects(self) -> pd.DataFrame:
         """One row per group; with random slopes in the reference arm."""
         table = self.results["random_effects"]
+        table = table[table["method"] == "mixed_wald"]
         of_groups = table["group"] == self.design["roles"]["group"]
         return table[of_groups & (table["term"] == "Intercept")]
 

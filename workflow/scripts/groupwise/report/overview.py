@@ -8,15 +8,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from groupwise.catalogue.methods import method_label, method_phrase
+from groupwise.effect_words import EffectWords
 from groupwise.report import prose
 from groupwise.report.calibration import JUDGEMENTS, verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, escape_note, figure, table
 from groupwise.words import (
-    contrast_label,
     count,
-    decimals_for,
-    fixed,
     grouped,
     number,
     p_value,
@@ -31,14 +29,15 @@ def summary(every: Sequence[Facts]) -> str:
         estimates = facts.estimates(facts.headline)
         for contrast in facts.contrasts[: len(facts.arms) - 1]:
             row = estimates.loc[contrast]
-            k = decimals_for(row["std_error"])
+            words = facts.words
+            k = words.decimals(row["std_error"])
             rows.append(
                 [
                     f"[{escape(facts.design['title'])}]({facts.design['dataset']}.html)"
                     + (" (**warning**)" if facts.alerts else ""),
-                    escape(contrast_label(contrast)),
-                    fixed(row["estimate"], k),
-                    span(fixed(row["conf_low"], k), fixed(row["conf_high"], k)),
+                    escape(facts.comparison(contrast)),
+                    _with_kind(words, words.effect(row["estimate"], k)),
+                    span(words.effect(row["conf_low"], k), words.effect(row["conf_high"], k)),
                     p_value(row["p_value"]),
                     method_label(facts.headline),
                     _valid(facts),
@@ -50,6 +49,13 @@ def summary(every: Sequence[Facts]) -> str:
     )
     headers = ["report", "comparison", "estimate", "interval", "p", "method", "valid"]
     return table(headers, rows, label="summary", caption=caption, text_columns=(0, 1, 5, 6))
+
+
+def _with_kind(words: EffectWords, estimate: str) -> str:
+    """An estimate, with what it is where that is no plain difference."""
+    if not words.response.has_events:
+        return estimate
+    return f"{words.noun} {estimate}{words.unit}"
 
 
 def _valid(facts: Facts) -> str:
@@ -79,12 +85,13 @@ def families(every: Sequence[Facts], adjusted: pd.DataFrame) -> str:
 def _family(name: str, part: pd.DataFrame, every: Mapping[str, Facts]) -> str:
     rows = []
     for row in part.to_dict("records"):
-        k = decimals_for(row["std_error"])
+        words = every[row["dataset"]].words
+        k = words.decimals(row["std_error"])
         rows.append(
             [
                 escape(every[row["dataset"]].design["title"]),
-                escape(contrast_label(row["contrast"])),
-                fixed(row["estimate"], k),
+                escape(words.comparison(row["contrast"])),
+                _with_kind(words, words.effect(row["estimate"], k)),
                 p_value(row["p_value"]),
                 p_value(row["p_holm"]),
             ]

@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from groupwise.catalogue.methods import method_label
-from groupwise.report import periods
+from groupwise.report import events, periods
 from groupwise.report.calibration import verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape, escape_cited_note, escape_note
 from groupwise.words import (
     article,
-    contrast_label,
     count,
-    decimals_for,
     equals_p,
     fixed,
     listing,
@@ -50,11 +48,12 @@ def _answer(facts: Facts) -> str:
         body = f"{method_label(facts.headline)} gives no answer here. {escape(message)}"
         return callout("warning", "The answer", body)
     items = [
-        f"{bold(contrast_label(contrast))}: {effect(facts, row)}"
+        f"{bold(facts.comparison(str(contrast)))}: {events.levels(facts, str(contrast))}"
+        f"{effect(facts, row)}{events.to_treat(facts, row)}"
         for contrast, row in rows.iterrows()
     ]
     heading = (
-        f"Differences in {escape(facts.outcome)} with {facts.interval} intervals, by the "
+        f"{escape(facts.words.heading())} with {facts.interval} intervals, by the "
         f"headline method ({method_label(facts.headline)}):"
     )
     body = f"{heading}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
@@ -63,14 +62,11 @@ def _answer(facts: Facts) -> str:
 
 def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
     """Estimate, interval and p-value of one row."""
-    k = decimals_for(row["std_error"])
-    low, high = bound(row["conf_low"], k), bound(row["conf_high"], k)
-    return f"{fixed(row['estimate'], k)} ({low} to {high}; {equals_p(row['p_value'])})"
-
-
-def bound(value: float, decimals: int) -> str:
-    """An end of an interval: an interval may have none, and then it is infinite."""
-    return signed(value).replace("inf", "∞") if np.isinf(value) else fixed(value, decimals)
+    words = facts.words
+    k = words.decimals(row["std_error"])
+    estimate, low, high = (words.effect(row[x], k) for x in ("estimate", "conf_low", "conf_high"))
+    start = f"{words.noun}\u00a0" if words.response.is_ratio else ""
+    return f"{start}{estimate}{words.unit} ({low} to {high}; {equals_p(row['p_value'])})"
 
 
 def disagreement(facts: Facts) -> str:
@@ -85,7 +81,7 @@ def disagreement(facts: Facts) -> str:
         no = [m for m in answering if m not in yes]
         if yes and no:
             disputed.append(
-                f"{bold(contrast_label(contrast))} is significant by {_with_p(yes, p)}, "
+                f"{bold(facts.comparison(contrast))} is significant by {_with_p(yes, p)}, "
                 f"not by {_with_p(no, p)}"
             )
     level = f"At the {100 * facts.alpha:g}% level"
@@ -110,8 +106,8 @@ def question(facts: Facts) -> str:
     return (
         f"Does the treatment, {bold(facts.role('treatment'))}, change the outcome, "
         f"{bold(facts.role('outcome'))}? "
-        f"The arms compared are {listing(arms)}."
-    )
+        f"The arms compared are {listing(arms)}. {events.kind(facts)}"
+    ).rstrip()
 
 
 def design(facts: Facts) -> str:
@@ -267,14 +263,15 @@ def ignored(facts: Facts) -> str:
 def effects(facts: Facts) -> str:
     """The effects that make a difference between arms."""
     group = escape(facts.role("group"))
-    first = escape(contrast_label(facts.contrasts[0]))
+    first = escape(facts.comparison(facts.contrasts[0]))
     treatment = (
         f"**Treatment effect**, what is asked for: what the treatment does to the outcome, for "
         f"instance {first}."
     )
     if facts.truth is not None:
         true = [
-            f"{escape(contrast_label(c))}: {signed(v)}" for c, v in facts.truth["effects"].items()
+            f"{escape(facts.comparison(c))}: {_true(facts, v)}"
+            for c, v in facts.truth["effects"].items()
         ]
         treatment += f" These data are simulated, so the true values are known: {listing(true)}."
     items = [
@@ -285,6 +282,11 @@ def effects(facts: Facts) -> str:
         *_period_effect(facts),
     ]
     return bullets(items if facts.between else [*items, _varying_effect(facts, group)])
+
+
+def _true(facts: Facts, value: float) -> str:
+    """A true effect in its shortest form, of risks and ratios to three digits."""
+    return facts.words.short(value) if facts.words.response.has_events else signed(value)
 
 
 def _cell_effect(facts: Facts, group: str) -> list[str]:
@@ -346,6 +348,8 @@ def _individual_effect(facts: Facts, group: str) -> str:
     within = "" if facts.between else " in one arm"
     if facts.changes:
         within = " in one period" if facts.has_cells else ""
+    if facts.words.response.has_events:
+        return f"**Individual effect**: {events.spread_within(facts)}."
     text = (
         f"**Individual effect**: the {facts.rows} of one {group}{within} differ among themselves."
     )
@@ -364,9 +368,10 @@ def _individual_effect(facts: Facts, group: str) -> str:
 
 
 def _sd(facts: Facts, component) -> str:  # type: ignore[no-untyped-def]
-    text = number(component["std_dev"])
+    spread = facts.words.spread
+    text = spread(component["std_dev"])
     if np.isfinite(component["conf_low"]):
-        low, high = number(component["conf_low"]), number(component["conf_high"])
+        low, high = spread(component["conf_low"]), spread(component["conf_high"])
         text += f" ({facts.interval} interval {low} to {high})"
     return text
 
@@ -380,10 +385,11 @@ def correlation(facts: Facts) -> str:
     if facts.design["n_blocks"]:
         within += f" of one {escape(facts.role('block'))}"
     on_average = " on average" if facts.repeated else ""
+    of_events = events.correlation(facts)
     text = (
         f"Of the variance {within}, {percent(facts.icc)} lies between {plural(group)}: two "
         f"{facts.rows} of one {group} correlate by about {fixed(facts.icc, 2)}{on_average} (the "
-        f"intraclass correlation, ICC). "
+        f"intraclass correlation, ICC). {of_events}"
     )
     if facts.icc == 0:
         return text + f"By this estimate the {facts.rows} count as independent."
@@ -403,20 +409,25 @@ def correlation(facts: Facts) -> str:
 
 def pooled_model(facts: Facts) -> str:
     """Which of the effects the pooled model has."""
+    noise = "its noise"
+    if facts.words.response.is_ratio:
+        noise = "the chance with which events happen"
     return (
-        "@eq-pooled has the treatment effect in its coefficients and the individual effect in its "
-        "noise. There is no group effect anywhere: it assumes that groups do not differ and that two "
+        f"@eq-pooled has the treatment effect in its coefficients and the individual effect in {noise}. "
+        "There is no group effect anywhere: it assumes that groups do not differ and that two "
         f"members of one group are as independent as any two {facts.rows}."
         + (r" $\tau_t$ is what period $t$ adds for all groups." if facts.periods else "")
+        + events.pooled_model(facts)
     )
 
 
 def pooled_cost(facts: Facts) -> str:
     """The ratio of the mixed model's standard error to the pooled model's, in a sentence."""
-    ratio = _se_ratio(facts, "mixed_wald", "ols_classical")
+    plain, mixed = facts.plain_methods
+    ratio = _se_ratio(facts, mixed, plain)
     if not np.isfinite(ratio):
         return ""
-    contrast, group = escape(contrast_label(facts.contrasts[0])), escape(facts.role("group"))
+    contrast, group = escape(facts.comparison(facts.contrasts[0])), escape(facts.role("group"))
     if 0.95 < ratio < 1.05:
         return f"Here its standard errors are close to the mixed model's (ratio {fixed(ratio, 2)})."
     text = f"Here the mixed model's standard error for {contrast} is {_times(ratio)} as large"
@@ -489,6 +500,8 @@ def mixed_model(facts: Facts) -> str:
         "Members of one group share their $u_i$, so they are correlated, by "
         r"$\sigma_u^2 / (\sigma_u^2 + \sigma_\varepsilon^2)$"
     )
+    if facts.words.response.is_ratio:
+        text = text.rpartition(", by ")[0]
     blocked = facts.design["n_blocks"] and not facts.changes
     within = f" within {article(escape(facts.role('block')))}" if blocked else ""
     if facts.has_cells or facts.has_individuals:
@@ -515,6 +528,7 @@ def trap(facts: Facts) -> str:
             f"compares {facts.rows} of the same {group}, and the effect is identified for arms that "
             f"meet in {plural(group)}. What it does assume is that the treatment does the same for "
             f"every {group}: its standard error knows only the spread of {facts.rows}."
+            f"{events.trap(facts)}"
         )
     lost = columns - rank
     blocks = ""
@@ -527,7 +541,7 @@ def trap(facts: Facts) -> str:
         f"{columns} columns but rank {rank}, so {count(lost, 'column')} too many. The data "
         f"cannot tell an arm from the {plural(group)} in it, and the treatment effect is **not "
         f"identified**. Software prints numbers all the same, and which ones depends on a convention "
-        f"(@tbl-aliasing)."
+        f"(@tbl-aliasing).{events.trap(facts)}"
     )
 
 
@@ -551,6 +565,9 @@ def dropped_columns(facts: Facts) -> str:
 
 
 def nested_alternative(facts: Facts) -> str:
+    """What the dummies identify; empty where the method is not listed, as of ratios."""
+    if "dummy_nested" not in facts.methods:
+        return ""
     group = escape(facts.role("group"))
     rows = facts.estimates("dummy_nested")
     if rows["estimate"].isna().any():
@@ -560,8 +577,9 @@ def nested_alternative(facts: Facts) -> str:
         f"What the dummies can say is how the average {group} of an arm did: make the {group} effects "
         f"add up to zero within each arm"
         + (f" and {escape(facts.role('block'))}" if facts.design["n_blocks"] else "")
-        + f", and the difference between arms is identified again, for {escape(contrast_label(first))} "
-        f"{effect(facts, rows.loc[first])}. Its standard error knows only the spread of {facts.rows}: "
+        + ", and the difference between arms is identified again, for "
+        f"{escape(facts.comparison(first))} {effect(facts, rows.loc[first])}. Its standard error "
+        f"knows only the spread of {facts.rows}: "
         f"the answer is about these {count(facts.design['n_groups'], group)} and not about others "
         f"like them."
     )
@@ -652,5 +670,5 @@ def _readable(facts: Facts, message: str) -> str:
     """Contrasts with their minus sign; all of them are every comparison."""
     message = message.replace(", ".join(facts.contrasts), "every comparison")
     for contrast in facts.contrasts:
-        message = message.replace(contrast, contrast_label(contrast))
+        message = message.replace(contrast, facts.comparison(contrast))
     return facts.of_rows(message)

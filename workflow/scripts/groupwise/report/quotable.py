@@ -12,7 +12,7 @@ from groupwise.catalogue.methods import method_phrase
 from groupwise.report import periods
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape
-from groupwise.words import capital, contrast_label, count, decimals_for, equals_p, fixed
+from groupwise.words import capital, count, decimals_for, equals_p, fixed
 
 
 def sentences(facts: Facts) -> str:
@@ -47,7 +47,7 @@ def _contrast(facts: Facts, contrast: str, row: pd.Series) -> str:
     k = max(decimals_for(row["std_error"]), 2)
     low, high = fixed(row["conf_low"], k), fixed(row["conf_high"], k)
     text = (
-        f"{escape(contrast_label(contrast))}: *b* = {fixed(row['estimate'], k)}, "
+        f"{escape(facts.comparison(contrast))}: *b* = {fixed(row['estimate'], k)}, "
         f"{facts.interval} CI \\[{low}, {high}\\]"
     )
     return f"{text}{_test(row)}, {_italic_p(row['p_value'])}."

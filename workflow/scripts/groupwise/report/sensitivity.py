@@ -10,9 +10,8 @@ from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, table
 from groupwise.words import (
     article,
-    contrast_label,
+    capital,
     count,
-    decimals_for,
     equals_p,
     fixed,
     listing,
@@ -21,8 +20,6 @@ from groupwise.words import (
     plural,
     span,
 )
-
-MIXED = "mixed_kenward_roger"
 
 MOST_CONTRASTS = 8
 """Above so many comparisons, at most so many with the reference are shown; tables have all."""
@@ -47,9 +44,13 @@ def shown_contrasts(facts: Facts) -> list[str]:
 
 
 def influence_method(facts: Facts) -> str:
-    """The headline where each group was left out for it, else the mixed model."""
-    methods = set(facts.results["influence"]["method"])
-    return facts.headline if facts.headline in methods else MIXED
+    """The headline where each group was left out for it, else the first method of those tried."""
+    return _shown_method(facts, facts.results["influence"]["method"])
+
+
+def _shown_method(facts: Facts, methods: pd.Series) -> str:
+    """The headline if it is one of some methods, else the first of them."""
+    return facts.headline if facts.headline in set(methods) else str(methods.iloc[0])
 
 
 def _influence(facts: Facts) -> pd.DataFrame:
@@ -61,7 +62,7 @@ def _influence(facts: Facts) -> pd.DataFrame:
     rows = rows.reset_index(drop=True).assign(whole=whole["estimate"], whole_p=whole["p_value"])
     rows = rows.assign(
         moved=rows["estimate"] - rows["whole"],
-        steps=(rows["estimate"] - rows["whole"]) / whole["std_error"],
+        steps=facts.words.steps(rows["estimate"], rows["whole"], whole["std_error"]),
         changed=(rows["p_value"] < facts.alpha) != (rows["whole_p"] < facts.alpha),
     )
     return rows[rows["estimate"].notna() & rows["whole"].notna()]
@@ -83,21 +84,22 @@ def leave_one_out(facts: Facts) -> str:
             f": of {total:,} {plural(group)} those {fitted:,} that move the estimates most by a "
         )
         start += "quick approximation"
-    sentences = [f"{start}.", _most(rows, group), _unanswered(facts, rows, group)]
+    sentences = [f"{start}.", _most(facts, rows, group), _unanswered(facts, rows, group)]
     sentences.append(f"{_significance(facts, rows, group)} (@tbl-influence, @fig-leave-one-out).")
     return " ".join(filter(None, sentences))
 
 
-def _most(rows: pd.DataFrame, group: str) -> str:
+def _most(facts: Facts, rows: pd.DataFrame, group: str) -> str:
     """The group that matters most."""
     worst = rows.loc[rows["steps"].abs().idxmax()]
     if abs(worst["steps"]) < NOTHING:
         return f"No estimate moves by as much as {NOTHING:g} standard errors."
-    k = decimals_for(worst["std_error"])
+    words, name = facts.words, escape(facts.comparison(worst["contrast"]))
+    k = words.decimals(worst["std_error"])
     return (
         f"The {group} that matters most is {escape(worst['left_out'])}: without it "
-        f"{escape(contrast_label(worst['contrast']))} is {fixed(worst['estimate'], k)} in place of "
-        f"{fixed(worst['whole'], k)}, a move of {_steps(worst['steps'])}."
+        f"{name} is {words.effect(worst['estimate'], k)} in place of "
+        f"{words.effect(worst['whole'], k)}{words.unit}, a move of {_steps(worst['steps'])}."
     )
 
 
@@ -132,7 +134,7 @@ def _significance(facts: Facts, rows: pd.DataFrame, group: str) -> str:
         verb = "loses" if part["whole_p"].iloc[0] < facts.alpha else "gains"
         n = int((rows["contrast"] == contrast).sum())
         who = _left_out(part, group, n)
-        name = escape(contrast_label(contrast))
+        name = escape(facts.comparison(contrast))
         clauses.append(f"{name} {verb} significance {level} when {who} is left out")
     return "; ".join(clauses)
 
@@ -151,16 +153,17 @@ def influence(facts: Facts) -> str:
     rows, cells = _influence(facts), []
     if rows.empty:
         return ""
-    k = decimals_for(facts.estimates(influence_method(facts))["std_error"].min())
+    shown = facts.words.effect
+    k = facts.words.decimals(facts.estimates(influence_method(facts))["std_error"].min())
     for contrast, part in rows.groupby("contrast", sort=False):
         worst = part.loc[part["steps"].abs().idxmax()]
         cells.append(
             [
-                escape(contrast_label(contrast)),
+                escape(facts.comparison(contrast)),
                 escape(worst["left_out"]),
-                fixed(worst["whole"], k),
-                span(fixed(part["estimate"].min(), k), fixed(part["estimate"].max(), k)),
-                fixed(worst["estimate"], k),
+                shown(worst["whole"], k),
+                span(shown(part["estimate"].min(), k), shown(part["estimate"].max(), k)),
+                shown(worst["estimate"], k),
                 fixed(worst["steps"], 2),
                 f"{int(part['changed'].sum()):,} of {len(part):,}",
             ]
@@ -176,7 +179,8 @@ def influence(facts: Facts) -> str:
         "significance changes",
     ]
     caption = (
-        f"Estimates without one {group} ({method_label(influence_method(facts))}): their range, the "
+        f"{capital(facts.words.plural_noun)} without one {group}{facts.words.in_brackets()} "
+        f"({method_label(influence_method(facts))}): their range, the "
         f"{group} that moves each most, and without how many of them significance at the "
         f"{100 * facts.alpha:g}% level changes."
     )
@@ -214,12 +218,13 @@ def group_variance(facts: Facts) -> str:
     inside = rows[rows["at"] != "0"]
     contrast, first = next(iter(inside.groupby("contrast", sort=False)))
     low, high = first["std_error"].min(), first["std_error"].max()
-    k = decimals_for(low)
+    k = facts.words.decimals(low)
+    low, high = (facts.words.error(each, k) for each in (low, high))
     text = (
         f"The mixed model has to estimate how {what}. Held at each value of its {facts.interval} "
         f"interval in turn, that standard deviation {_moves(inside)}; the standard error of "
-        f"{escape(contrast_label(contrast))} runs from {fixed(low, k)} to {fixed(high, k)} "
-        f"(@tbl-group-variance). "
+        f"{escape(facts.comparison(contrast))} runs from {low} to {high}"
+        f"{facts.words.unit} (@tbl-group-variance). "
     )
     return text + _held_significance(facts, inside)
 
@@ -243,7 +248,7 @@ def _held_significance(facts: Facts, inside: pd.DataFrame) -> str:
     depends = []
     for contrast, part in inside.groupby("contrast", sort=False):
         if len(set(part["p_value"] < facts.alpha)) > 1:
-            depends.append(escape(contrast_label(contrast)))
+            depends.append(escape(facts.comparison(contrast)))
     start = f"By the normal distribution, significance at the {100 * facts.alpha:g}% level"
     if not depends:
         return f"{start} does not depend on it."
@@ -256,22 +261,33 @@ def held(facts: Facts) -> str:
     cells: list[list[str]] = []
     if rows.empty:
         return ""
-    k = decimals_for(rows["std_error"].min())
+    words = facts.words
+    k = words.decimals(rows["std_error"].min())
     places = ("0", "lower limit", "estimate", "upper limit")
     for (_, contrast), part in rows.groupby(["effect", "contrast"], sort=False):
-        at, name = part.drop_duplicates("at").set_index("at"), escape(contrast_label(contrast))
+        at, name = part.drop_duplicates("at").set_index("at"), escape(facts.comparison(contrast))
         if facts.slopes or not cells:
             about = name if facts.slopes else "every comparison"
-            cells.append([about, "sd held", *(number(at.loc[p, "value"]) for p in places)])
-        cells.append([name, "estimate", *(fixed(at.loc[p, "estimate"], k) for p in places)])
-        cells.append([name, "std. error", *(fixed(at.loc[p, "std_error"], k) for p in places)])
+            cells.append(
+                [about, "sd held", *(number(_in_units(facts, at.loc[p, "value"])) for p in places)]
+            )
+        cells.append([name, "estimate", *(words.effect(at.loc[p, "estimate"], k) for p in places)])
+        cells.append(
+            [name, "std. error", *(words.error(at.loc[p, "std_error"], k) for p in places)]
+        )
     whose = "of the effect between groups" if facts.slopes else "between groups"
     caption = (
-        f"The mixed model with the standard deviation {whose} (sd) held: at 0, at both ends of its "
-        f"{facts.interval} interval, and where it is estimated; all else at its best given that."
+        f"The mixed model with the standard deviation {whose} (sd) held{facts.words.in_brackets()}: at "
+        f"0, at both ends of its {facts.interval} interval, and where it is estimated; all else at its "
+        "best given that."
     )
     headers = ["comparison", "what", "at 0", "lower limit", "estimated", "upper limit"]
     return table(headers, cells, label="group-variance", caption=caption, text_columns=2)
+
+
+def _in_units(facts: Facts, value: float) -> float:
+    """A standard deviation as it is shown: of shares times 100."""
+    return 100 * value if facts.words.in_percent else value
 
 
 # ---- other settings ---------------------------------------------------------------------------------
@@ -307,23 +323,27 @@ def _compared(facts: Facts, kind: str, start: str, words: dict[str, str]) -> str
     """A bullet per comparison with both variants of a setting."""
     rows = facts.results["sensitivity"]
     methods = set(rows.loc[rows["kind"] == kind, "method"])
-    method = facts.headline if facts.headline in methods else MIXED
+    if not methods:
+        return f"No method of {plural(facts.words.noun)} allows the comparison."
+    method = _shown_method(facts, rows.loc[rows["kind"] == kind, "method"])
     rows = rows[(rows["kind"] == kind) & (rows["method"] == method)]
     items = []
     for contrast in shown_contrasts(facts):
         at = rows[rows["contrast"] == contrast].set_index("variant")
-        answers = [f"{word} {_answer(at.loc[variant])}" for variant, word in words.items()]
-        items.append(f"**{escape(contrast_label(contrast))}**: {', '.join(answers)}")
+        answers = [f"{word} {_answer(facts, at.loc[variant])}" for variant, word in words.items()]
+        items.append(f"**{escape(facts.comparison(contrast))}**: {', '.join(answers)}")
     return f"{start} ({method_label(method)}):\n{bullets(items)}"
 
 
-def _answer(row: pd.Series) -> str:
+def _answer(facts: Facts, row: pd.Series) -> str:
     if np.isnan(row["estimate"]):
         return f"no answer ({escape(str(row['message']).rstrip('.'))})"
-    k = decimals_for(row["std_error"])
+    words = facts.words
+    k = words.decimals(row["std_error"])
+    of_log = " of the logarithm" if words.response.is_ratio else ""
     return (
-        f"{fixed(row['estimate'], k)} (std. error {fixed(row['std_error'], k)}, "
-        f"{equals_p(row['p_value'])})"
+        f"{words.effect(row['estimate'], k)}{words.unit} (std. error{of_log} "
+        f"{words.error(row['std_error'], k)}, {equals_p(row['p_value'])})"
     )
 
 
@@ -338,10 +358,11 @@ def profile(facts: Facts) -> str:
         return ""
     one = curves.iloc[0]
     where = f" in {escape(facts.arms[0])}" if facts.slopes else ""
-    high = number(one["conf_high"]) if np.isfinite(one["conf_high"]) else "no end"
+    spread = facts.words.spread
+    high = spread(one["conf_high"]) if np.isfinite(one["conf_high"]) else "no end"
     text = (
         f"How far {plural(group)} differ is itself an estimate. @fig-profile-likelihood shows how well "
-        f"it is known: values from {number(one['conf_low'])} to {high} for the standard deviation "
+        f"it is known: values from {spread(one['conf_low'])} to {high} for the standard deviation "
         f"between {plural(group)}{where} lie below the cut"
     )
     if one["conf_low"] > 0:
@@ -395,10 +416,17 @@ def randomization(facts: Facts) -> str:
     many = f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
     how = f"all {many}" if exact else f"{many}"
     return (
-        f"@fig-randomization-distribution needs no model: it has the studentised difference under {how} "
-        f"assignments{'' if exact else ', drawn at random where there are too many,'} that keep the "
+        f"@fig-randomization-distribution needs no model: it has the studentised "
+        f"{_statistic(facts)} under {how} assignments"
+        f"{'' if exact else ', drawn at random where there are too many,'} that keep the "
         f"design{_reassigned(facts)}. The shaded tails are the p-value.{_assumed_assignment(facts)}"
     )
+
+
+def _statistic(facts: Facts) -> str:
+    """What the test compares: of ratios the logarithm."""
+    words = facts.words
+    return f"logarithm of the {words.noun}" if words.response.is_ratio else "difference"
 
 
 def _reassigned(facts: Facts) -> str:
@@ -459,6 +487,6 @@ def assignments(facts: Facts) -> str:
     as_assigned = _as_assigned(facts)
     which = "that chance could have made" if as_assigned else "that the test takes as possible"
     return (
-        f"The studentised difference under the assignments {which}. The line is the one observed; "
-        "shaded is what lies as far from 0."
+        f"The studentised {_statistic(facts)} under the assignments {which}. The line is the one "
+        "observed; shaded is what lies as far from 0."
     )

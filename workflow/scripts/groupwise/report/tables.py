@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from groupwise.catalogue.methods import METHODS, method_label
+from groupwise.effect_words import EffectWords
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, explained, figure, table
-from groupwise.report.prose import bound
 from groupwise.words import (
     article,
     capital,
-    contrast_label,
     decimals_for,
     fixed,
     number,
@@ -36,6 +35,10 @@ CHECKS = {
     "normal_group_effects": "Group effects are normal",
     "equal_spread": "Arms spread alike",
     "outlying_groups": "No group is out of line",
+    "events_for_parameters": "There are events enough",
+    "mixed_groups": "Groups have members with and without events",
+    "separation": "No arm or covariate decides everything",
+    "dispersion": "Counts vary as Poisson counts",
     "constant_effect": "The effect does not change with time",
     "differential_missingness": "Values are missing alike in all arms",
 }
@@ -96,26 +99,30 @@ def arms(facts: Facts) -> str:
 
 def estimates(facts: Facts) -> str:
     """Table of estimates, intervals and p-values by comparison and method, gaps with reasons."""
-    data = facts.results["estimates"]
-    k = decimals_for(data["std_error"].median())
+    data, words = facts.results["estimates"], facts.words
+    k = words.decimals(data["std_error"].median())
     rows = []
     for contrast in facts.contrasts:
         for method in facts.methods:
             row = facts.estimates(method).loc[contrast]
             rows.append(
-                [escape(contrast_label(contrast)), _method(facts, method), *_inference(row, k)]
+                [
+                    escape(facts.comparison(contrast)),
+                    _method(facts, method),
+                    *_inference(words, row, k),
+                ]
             )
     headers = [
         "comparison",
         "method",
-        "estimate",
-        "std. error",
+        words.noun if words.response.has_events else "estimate",
+        "std. error of log" if words.response.is_ratio else "std. error",
         "df",
         "p",
         f"{facts.interval} interval",
     ]
     caption = (
-        f"Differences in {escape(facts.outcome)} between arms by every method, without "
+        f"{escape(words.heading())} between arms by every method{facts.words.in_brackets()}, without "
         f"correction for several comparisons. df: degrees of freedom of the t distribution, ∞ for "
         f"the normal, – where there is none. A row without numbers: see the remarks."
     )
@@ -129,13 +136,13 @@ def estimates(facts: Facts) -> str:
     )
 
 
-def _inference(row: pd.Series, k: int) -> list[str]:
+def _inference(words: EffectWords, row: pd.Series, k: int) -> list[str]:
     interval = "–"
     if not np.isnan(row["conf_low"]):
-        interval = span(bound(row["conf_low"], k), bound(row["conf_high"], k))
+        interval = span(words.effect(row["conf_low"], k), words.effect(row["conf_high"], k))
     return [
-        fixed(row["estimate"], k),
-        fixed(row["std_error"], k),
+        words.effect(row["estimate"], k),
+        words.error(row["std_error"], k),
         _df(row["df"]),
         p_value(row["p_value"]),
         interval,
@@ -152,21 +159,30 @@ def adjusted(facts: Facts) -> str:
     """Table of the headline method's p-values and intervals: unadjusted, Holm, Tukey-Kramer."""
     data = facts.results["adjusted"]
     data = data[data["method"] == facts.headline].set_index(["contrast", "adjustment"])
-    k = decimals_for(facts.estimates(facts.headline)["std_error"].min())
+    shown, k = (
+        facts.words.effect,
+        facts.words.decimals(facts.estimates(facts.headline)["std_error"].min()),
+    )
     rows = []
     for contrast in facts.contrasts:
         each = [data.loc[(contrast, name)] for name in ("none", "holm", "tukey")]
         tukey = "–"
         if np.isfinite(each[2]["conf_low"]):
-            tukey = span(fixed(each[2]["conf_low"], k), fixed(each[2]["conf_high"], k))
+            tukey = span(shown(each[2]["conf_low"], k), shown(each[2]["conf_high"], k))
         cells = [p_value(row["p_value"]) for row in each]
-        rows.append([escape(contrast_label(contrast)), *cells, tukey])
+        rows.append([escape(facts.comparison(contrast)), *cells, tukey])
     headers = ["comparison", "p", "p (Holm)", "p (Tukey)", f"{facts.interval} interval (Tukey)"]
     caption = (
-        f"All pairs at once by the headline method ({method_label(facts.headline)}): with "
-        f"{len(facts.contrasts)} comparisons, some correction is needed for all to hold together."
+        f"All pairs at once by the headline method ({method_label(facts.headline)}{_of_what(facts)}): "
+        f"with {len(facts.contrasts)} comparisons, some correction is needed for all to hold together."
     )
     return table(headers, rows, label="adjusted", caption=caption, **_data(facts, "adjusted"))
+
+
+def _of_what(facts: Facts) -> str:
+    """What effects are, where they are not just differences."""
+    words = facts.words
+    return f"; {plural(words.noun)}{facts.words.in_brackets()}" if words.response.has_events else ""
 
 
 MODELS = {
@@ -211,10 +227,10 @@ def agreement(facts: Facts) -> str:
 def _quantity(facts: Facts, name: str) -> str:
     """A contrast, or a standard deviation under the name of the level in the data."""
     if name.startswith("std. error of "):
-        return "std. error of " + contrast_label(name.removeprefix("std. error of "))
+        return "std. error of " + facts.comparison(name.removeprefix("std. error of "))
     level, _, arm = name.removeprefix("sd of ").partition(": ")
     if not name.startswith("sd of ") or level not in ("group", "block"):
-        return contrast_label(name)
+        return facts.comparison(name)
     return f"sd of {facts.role(level)}" + (f", {facts.against_reference(arm)}" if arm else "")
 
 
@@ -237,22 +253,48 @@ def omnibus(facts: Facts) -> str:
 def marginal_means(facts: Facts) -> str:
     """Table of estimated marginal means, a row per method that gives them, a column per arm."""
     data = facts.results["marginal_means"]
-    k = decimals_for(data["std_error"].min())
+    words = facts.words
+    k = words.mean_decimals(data["std_error"].min())
     rows = []
     for method in facts.methods:
         at = data[data["method"] == method].set_index("arm").loc[facts.arms]
         if at["estimate"].notna().any():
-            rows.append([_method(facts, method), *(_mean(row, k) for _, row in at.iterrows())])
+            rows.append(
+                [_method(facts, method), *(_mean(words, row, k) for _, row in at.iterrows())]
+            )
     is_noun = facts.outcome == facts.role("outcome")
     what = f"Mean {escape(facts.outcome)}" if is_noun else f"Mean of {escape(facts.outcome)}"
     caption = f"{what} {'of' if is_noun else 'in'} each arm (standard error) by method."
+    if words.response.has_events:
+        caption = _levels_caption(facts)
     if facts.design["n_blocks"] or facts.design["roles"]["covariates"]:
         caption += " Covariates are held at their mean, blocks and categories count equally."
     headers = ["method", *(escape(arm) for arm in facts.arms)]
     return table(headers, rows, label="means", caption=caption, **_data(facts, "marginal_means"))
 
 
-def _mean(row: pd.Series, k: int) -> str:
+def _levels_caption(facts: Facts) -> str:
+    """What means of events are, and of what: methods that condition on the group are told apart."""
+    words = facts.words
+    text = (
+        f"{capital(words.mean)}s of {escape(facts.outcome)}{escape(words.per)} in each arm, with "
+        f"{facts.interval} intervals, by method."
+    )
+    if words.response.is_ratio:
+        text += (
+            f" By mixed models it is the {words.mean} in the average {escape(facts.role('group'))}, not "
+            f"the average {words.mean}."
+        )
+    return text
+
+
+def _mean(words: EffectWords, row: pd.Series, k: int) -> str:
+    if words.response.has_events:
+        text = words.level(row["estimate"], k)
+        if not np.isfinite([row["conf_low"], row["conf_high"]]).all():
+            return text
+        low, high = (words.level(row[end], k) for end in ("conf_low", "conf_high"))
+        return f"{text} ({span(low, high)})"
     if not np.isfinite(row["std_error"]):
         return fixed(row["estimate"], k)
     return f"{fixed(row['estimate'], k)} ({fixed(row['std_error'], k)})"
@@ -377,6 +419,11 @@ def diagnostics(facts: Facts) -> str:
         for _, row in facts.results["diagnostics"].iterrows()
     ]
     caption = "Checks of what the mixed model assumes, and of missing values."
+    if facts.words.response.has_events:
+        caption = (
+            "Checks of the events, of the linear mixed model that the intraclass correlation is from, "
+            "and of missing values."
+        )
     return table(
         ["check", "verdict", "what was found", "p"],
         rows,

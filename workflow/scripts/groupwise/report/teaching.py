@@ -5,7 +5,7 @@ from __future__ import annotations
 from groupwise.catalogue.methods import method_phrase
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import callout, escape
-from groupwise.words import article, contrast_label, count, equals_p, fixed, plural
+from groupwise.words import article, count, equals_p, fixed, plural
 
 
 def _question(title: str, answer: str) -> str:
@@ -15,7 +15,7 @@ def _question(title: str, answer: str) -> str:
 def picture(facts: Facts) -> str:
     """Question before any model: which effects can explain the differences between arms."""
     group = escape(facts.role("group"))
-    first = escape(contrast_label(facts.contrasts[-1]))
+    first = escape(facts.comparison(facts.contrasts[-1]))
     who = (
         "the individuals"
         if facts.row == "individual"
@@ -73,11 +73,12 @@ def results(facts: Facts) -> str:
     """Question on choosing between the p-values of several methods."""
     group = escape(facts.role("group"))
     contrast = facts.contrasts[-1]
-    naive = facts.estimates("ols_classical").loc[contrast, "p_value"]
+    plain, _ = facts.plain_methods
+    naive = facts.estimates(plain).loc[contrast, "p_value"]
     lead = facts.estimates(facts.headline).loc[contrast, "p_value"]
     return _question(
         "Which of all these p-values goes into the paper?",
-        f"For {escape(contrast_label(contrast))}, pooled OLS says {equals_p(naive)} and "
+        f"For {escape(facts.comparison(contrast))}, {method_phrase(plain)} says {equals_p(naive)} and "
         f"{method_phrase(facts.headline)} says {equals_p(lead)}. Not the one you like best, and not the "
         f"smallest: one whose assumptions fit the way these data came about, chosen before you looked. "
         f"@sec-calibration shows which methods keep their promise with "

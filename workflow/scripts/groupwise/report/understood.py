@@ -10,7 +10,6 @@ import numpy as np
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
 from groupwise.words import (
-    contrast_label,
     count,
     decimals_for,
     equals_p,
@@ -172,7 +171,7 @@ def estimands(facts: Facts) -> str:
     both = [fixed(rows[m].loc[widest, "estimate"], k) for m in rows]
     sizes = f"Sizes run from {size['min']:,} to {size['max']:,}"
     where = (
-        f"for {escape(contrast_label(widest))} ({both[0]} over {facts.rows}, {both[1]} over "
+        f"for {escape(facts.comparison(widest))} ({both[0]} over {facts.rows}, {both[1]} over "
         f"{plural(group)})"
     )
     if share[widest] < APART:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from groupwise.design import Design
 from groupwise.methods import Replicates, Request, answer, concerning, method_of
-from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
+from groupwise.rows import FORMS, GROUPS, INDIVIDUALS
 from groupwise.simulation.options import Amount
 from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
 from groupwise.simulation.sums import LEVELS, PARTIAL, gather
@@ -61,15 +61,16 @@ def run_block(
     needs = {name: method_of(name).needs(scenario.design) for name in cost_of}
     first_of = {
         form: max((sizes[cost_of[name]] for name in cost_of if needs[name] == form), default=0)
-        for form in (INDIVIDUALS, GROUPS)
+        for form in FORMS
     }
-    prepared: dict[str, dict[Any, Any]] = {INDIVIDUALS: {}, GROUPS: {}, KINDS: {}}
+    truth = {name: scenario.truth_of(name) for name in cost_of}
+    prepared: dict[str, dict[Any, Any]] = {form: {} for form in FORMS}
     drawn = outcomes(
         scenario,
         block.number,
         block.sizes.fast,
-        individuals=first_of[INDIVIDUALS],
-        groups=max(first_of.values()),
+        individuals=max(first_of[form] for form in scenario.from_individuals),
+        groups=max(first_of[INDIVIDUALS], first_of[GROUPS]),
     )
     for batch in drawn:
         for cost, names in by_cost.items():
@@ -80,7 +81,7 @@ def run_block(
                     scenario.forms.design[form],
                     batch.y[form][:some],
                     [name for name in names if needs[name] == form],
-                    truth=scenario.truth,
+                    truth=truth,
                     request=replace(request, first=first, searched=searched),
                     prepared=prepared[form],
                 )
@@ -110,7 +111,8 @@ def partial_sums(
     sums: dict[str, dict[str, np.ndarray]] = {}
     for answers in batches:
         for method, replicates in answers.items():
-            more, before = _sums(replicates, scenario.truth), sums.get(method)
+            truth = scenario.truth_of(method)
+            more, before = _sums(replicates, truth), sums.get(method)
             sums[method] = more if before is None else {k: before[k] + more[k] for k in more}
     if not sums:
         return gather([])
@@ -120,6 +122,7 @@ def partial_sums(
         "block": block,
         "method": np.repeat(methods, len(contrasts)),
         "contrast": np.tile(contrasts, len(methods)),
+        "truth": np.concatenate([scenario.truth_of(method) for method in methods]),
     }
     names = [name for name in PARTIAL if name not in keys]
     values = {name: np.concatenate([sums[each][name] for each in methods]) for name in names}

@@ -12,20 +12,25 @@ from groupwise.design import Design
 from groupwise.inference.mixed import components, fit_one
 from groupwise.inference.variance_intervals import TOTAL, Component
 from groupwise.rows import GROUPS, INDIVIDUALS
+from groupwise.simulation.event_moments import EventMoments
 from groupwise.simulation.processes import EstimatedProcess, NoProcess
 
 
 def estimate_process(
     design: Design, y: np.ndarray, *, conf_level: float = 0.95
 ) -> EstimatedProcess | NoProcess:
-    """The design's mixed model fitted to outcomes y (n,), or why it has no fit."""
+    """The design's mixed model fitted to outcomes y (n,), or why it has no fit.
+
+    Of counts it is fitted to rates.
+    """
     try:
-        fit = fit_one(design, y)
+        fit = fit_one(design, design.measured(y))
         parts = components(fit, reml=True, conf_level=conf_level)
     except ValueError as reason:
         return NoProcess(str(reason))
     sd = {term: float(value) for term, value in fit.std_dev.items()}
     low, high = _icc_limits(design, parts, sd)
+    within = sd.get("individual", 0.0) ** 2 + sd["residual"] ** 2
     forms, treatment = DesignForms.of(design), design.columns("treatment")
     estimated = EstimatedProcess(
         arms=design.arm_labels,
@@ -41,6 +46,7 @@ def estimate_process(
         numbers={form: len(each.X) for form, each in forms.design.items()},
         slow_form=INDIVIDUALS if design.assignment.bearer == "row" else GROUPS,
         n_periods=design.n_periods,
+        events=EventMoments.of(design, y, within) if design.response.has_events else None,
     )
     return replace(estimated, icc=estimated.variance_between / estimated.variance)
 

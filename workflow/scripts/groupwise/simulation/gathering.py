@@ -78,7 +78,7 @@ def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, An
         "left_out": list(plan.left_out),
         "draws": options.draws,
         "seed": options.seed,
-        "effects": dict(zip(process.arms, map(float, effects), strict=True)),
+        "effects": dict(zip(process.arms, map(float, _as_reported(process, effects)), strict=True)),
         "effects_are": effects_are,
         "sd": float(np.sqrt(process.variance)),
         "icc": {name: value if np.isfinite(value) else None for name, value in icc.items()},
@@ -92,6 +92,15 @@ def simulated(plan: Outline, options: Options, effects_are: str) -> dict[str, An
             for case in plan.cases
         ],
     }
+
+
+def _as_reported(process: EstimatedProcess, effects: np.ndarray) -> np.ndarray:
+    """(J,) effects of a case on the scale of the outcome's effects."""
+    moments = process.events
+    if moments is None:
+        return effects
+    means = moments.unlinked(moments.linked(moments.means[0]) + effects)
+    return moments.effects(means)
 
 
 def _least_and_most(plan: Outline, cost: str, *, null: bool = True) -> dict[str, int]:

@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from groupwise import tidy
 from groupwise.data.validate import Roles
@@ -17,6 +16,7 @@ from groupwise.simulation.blocks import Costs
 from groupwise.simulation.options import Amount, Budget
 from groupwise.simulation.processes import Process
 from groupwise.simulation.scenarios import Background, Scenario
+from groupwise.simulation.sizes import group_sizes
 from groupwise.simulation.workload import Workload, request_of
 
 
@@ -115,20 +115,3 @@ def between_design(arms: int, groups_per_arm: int, size: int, imbalance: float =
     treatment = pd.Categorical.from_codes(arm[group], labels)
     table = pd.DataFrame({"group": group, "arm": treatment})
     return make_design(table, Roles("outcome", "arm", "group", None, ()))
-
-
-def group_sizes(groups: int, mean: int, imbalance: float) -> np.ndarray:
-    """(groups,) sizes at the quantiles of a gamma distribution with this coefficient of variation.
-
-    They sum to groups * mean; each is 2 at least.
-    """
-    if imbalance == 0:
-        return np.full(groups, mean)
-    shape = 1 / imbalance**2
-    share = stats.gamma.ppf((np.arange(groups) + 0.5) / groups, shape)
-    exact = np.cumsum(share / share.sum() * groups * mean)
-    sizes = np.maximum(np.diff(np.round(exact), prepend=0).astype(int), 2)
-    sizes[-1] += max(groups * mean - sizes.sum(), 0)
-    while sizes.sum() > groups * mean:
-        sizes[groups - 1 - np.argmax(sizes[::-1])] -= 1
-    return sizes

@@ -74,7 +74,7 @@ def _rows(setting: ScenarioSetting, sums: Mapping[str, Any]) -> list[dict[str, o
         "method": sums["method"],
         "contrast": sums["contrast"],
     }
-    values = {"truth": (setting.truth[sums["contrast"]], 0.0)} | _performance(sums)
+    values = {"truth": (sums["truth"], 0.0)} | _performance(sums)
     rows = []
     for measure, (value, mcse) in values.items():
         n = {"n_replicates": sums["n"], "n_failed": sums["failed"]}

@@ -80,7 +80,9 @@ class Options:
         methods, more than a tenth of it.
     iccs : besides 0, the estimate and the ends of its interval
     departures : names of `processes.PROCESSES`
-    effects : of arms, by label, an arm not named has 0; None takes `processes.detectable` ones
+    effects
+        Of arms, by label, on the scale of the outcome's effects; an arm not named has none. None takes
+        `processes.detectable` ones.
     """
 
     replicates: int = 10_000
@@ -132,8 +134,8 @@ class Options:
         least = Amount.of(max(LEAST, min(CHEAP // numbers, LEAST_CHEAP)), LEAST)
         return Budget(least.atmost(affordable), affordable)
 
-    def effects_of(self, arm_labels: Sequence[str]) -> np.ndarray | None:
-        """(J,) the assumed effects of arms; None where none are assumed.
+    def effects_of(self, arm_labels: Sequence[str], none: float = 0.0) -> np.ndarray | None:
+        """(J,) the assumed effects of arms, of one not named `none`; None where none are assumed.
 
         Raises
         ------
@@ -143,4 +145,4 @@ class Options:
         if self.effects is None:
             return None
         check_effects("assumed_effects", self.effects, arm_labels)
-        return np.array([self.effects.get(label, 0.0) for label in arm_labels])
+        return np.array([self.effects.get(label, none) for label in arm_labels])

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from groupwise.algebra import pairwise_differences
-from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
+from groupwise.data.errors import InputError
+from groupwise.rows import EVENTS, GROUPS, INDIVIDUALS, KINDS
+from groupwise.simulation.event_moments import EventMoments
 from groupwise.simulation.options import (
     FEW_SLOW,
     LEAST,
@@ -53,6 +54,10 @@ class Process:
         Cluster autocorrelation: share of the variance between groups that lasts from period to period;
         None takes the estimate.
     decay : effects of a group in two periods have the correlation r^lag
+    conjugate
+        Of events: risks of groups have a beta distribution, rates a gamma distribution.
+    rarity : of events: so many times fewer of them
+    size_cv : coefficient of variation that the sizes of groups are given; 0 leaves them
     """
 
     residual_df: float = np.inf
@@ -63,6 +68,9 @@ class Process:
     size_correlation: float = 0.0
     cac: float | None = None
     decay: bool = False
+    conjugate: bool = False
+    rarity: float = 1.0
+    size_cv: float = 0.0
 
     @property
     def form(self) -> str:
@@ -79,11 +87,27 @@ class Process:
 
     def concerns(self, process: EstimatedProcess) -> bool:
         """Whether it differs from the estimated process: of other than periods every one does."""
+        if not self.concerns_outcome(process.events):
+            return False
+        if self.size_cv:
+            return process.n_periods == 1 and "individual" not in process.std_dev
         if self.decay:
             return process.n_periods > 2
         if self.cac is None:
             return True
         return process.has_cells and abs(self.cac - process.cac) > MUCH_CAC
+
+    def concerns_outcome(self, events: EventMoments | None) -> bool:
+        """Whether it is a departure for outcomes of this kind.
+
+        Only events can be rare, and get groups of other sizes. They have no residuals, and rates have
+        no moments where the effects of groups on their logarithms have heavy tails.
+        """
+        if events is None:
+            return not self.conjugate and self.rarity == 1 and self.size_cv == 0
+        if np.isfinite(self.residual_df):
+            return False
+        return events.is_binary or not (self.skewed_groups or np.isfinite(self.group_df))
 
 
 PROCESSES = {
@@ -97,6 +121,9 @@ PROCESSES = {
     "lasting_groups": Process(cac=1.0),
     "changing_groups": Process(cac=0.5),
     "decay": Process(decay=True),
+    "beta_binomial": Process(conjugate=True),
+    "rare_events": Process(rarity=5),
+    "unequal_sizes": Process(size_cv=0.8),
 }
 """Departures from the model by the name under which they are configured."""
 
@@ -104,6 +131,8 @@ PROCESSES = {
 @dataclass(frozen=True)
 class EstimatedProcess:
     """The mixed model of a dataset as estimated by REML: the content of process.json.
+
+    Of events it is that of 0 and 1, or of rates; `events` says what else they are drawn from.
 
     Attributes
     ----------
@@ -121,6 +150,7 @@ class EstimatedProcess:
         How many numbers an outcome has in each form of the design (`rows`).
     slow_form : the form that methods which draw need
     n_periods : 1 without periods
+    events : risks or rates; None for a continuous outcome
     """
 
     arms: tuple[str, ...]
@@ -136,6 +166,7 @@ class EstimatedProcess:
     numbers: Mapping[str, int]
     slow_form: str
     n_periods: int = 1
+    events: EventMoments | None = None
 
     @property
     def variance_between(self) -> float:
@@ -146,6 +177,13 @@ class EstimatedProcess:
     def variance(self) -> float:
         """Of groups in one period and of what varies in them."""
         return self._variance("group", "cell", "individual", "residual")
+
+    def drawn_form(self, departure: Process) -> str:
+        """The most compressed form of a design in which outcomes of a departure are drawn."""
+        if self.events is None:
+            return departure.form
+        rates = not self.events.is_binary and not self.events.response.is_ratio
+        return INDIVIDUALS if rates or self.events.excess > 0 else EVENTS
 
     @property
     def has_cells(self) -> bool:
@@ -206,7 +244,7 @@ class EstimatedProcess:
             "numbers": dict(self.numbers),
             "slow_form": self.slow_form,
             "n_periods": self.n_periods,
-        }
+        } | ({} if self.events is None else {"events": self.events.content(self.arms)})
 
 
 @dataclass(frozen=True)
@@ -239,6 +277,7 @@ def read_process(content: Mapping[str, Any]) -> EstimatedProcess | NoProcess:
         numbers=content["numbers"],
         slow_form=content["slow_form"],
         n_periods=content["n_periods"],
+        events=EventMoments.read(content["events"]) if "events" in content else None,
     )
 
 
@@ -250,7 +289,8 @@ class Case:
     ----------
     name : of the scenario
     icc : share of group effects in the variance of groups and residuals
-    effects : (J,) of the arms
+    effects
+        (J,) of the arms; of events the differences of log odds of risks, or of logarithms of rates.
     dgp : a name of `PROCESSES`
     """
 
@@ -279,12 +319,6 @@ class ScenarioSetting:
     contrasts: tuple[str, ...]
     n_obs: int
     n_groups: int
-
-    @property
-    def truth(self) -> dict[str, float]:
-        """True values of the contrasts, by label."""
-        values = map(float, pairwise_differences(self.case.effects))
-        return dict(zip(self.contrasts, values, strict=True))
 
 
 @dataclass(frozen=True)
@@ -321,16 +355,17 @@ def outline(
     InputError
         For the effect of an arm there is not.
     """
-    effects = options.effects_of(arms)
     if isinstance(process, NoProcess):
+        options.effects_of(arms)
         raise NotSimulated(f"The mixed model that is simulated from has no fit. {process.message}")
+    effects = assumed(process, options, arms)
     middle = icc_grid((process.icc,))[-1]
     cases, budgets, left_out = [], [], []
     for case in dataset_cases(
         process, effects=effects, iccs=options.iccs, processes=options.departures
     ):
         wanted = (POWER, POWER) if case.icc == middle else (LEAST, FEW_SLOW)
-        form = PROCESSES[case.dgp].form
+        form = process.drawn_form(PROCESSES[case.dgp])
         slow = max(process.numbers[form], process.numbers[process.slow_form])
         try:
             numbers = process.numbers[form]
@@ -347,6 +382,28 @@ def outline(
         else:
             cases.append(case)
     return Outline(process, tuple(cases), tuple(budgets), tuple(left_out))
+
+
+def assumed(process: EstimatedProcess, options: Options, arms: Sequence[str]) -> np.ndarray | None:
+    """(J,) the assumed effects as `Case` has them; None where none are assumed.
+
+    Raises
+    ------
+    InputError
+        For the effect of an arm there is not, and for one that leads to no risk or rate.
+    """
+    if process.events is None:
+        return options.effects_of(arms)
+    moments = process.events
+    effects = options.effects_of(arms, none=1.0 if moments.response.is_ratio else 0.0)
+    if effects is None:
+        return None
+    means = moments.reached(effects)
+    if not np.isfinite(means).all():
+        arm, which = arms[int(np.isnan(means).argmax())], "risk" if moments.is_binary else "rate"
+        problem = f"with this effect '{arm}' has no {which}: '{arms[0]}' has {moments.means[0]:.3g}"
+        raise InputError("assumed_effects", problem, "give a smaller one")
+    return moments.linked(means) - moments.linked(means[0])
 
 
 def dataset_cases(
@@ -388,7 +445,8 @@ def detectable(process: EstimatedProcess) -> np.ndarray:
     They follow from the design and its variances: the effects that were estimated do not enter.
     """
     steps = np.arange(len(process.arms)) / max(len(process.arms) - 1, 1)
-    return np.asarray(DETECTABLE * process.std_error[-1] * steps)
+    slope = 1.0 if process.events is None else process.events.slope
+    return np.asarray(DETECTABLE * slope * process.std_error[-1] * steps)
 
 
 def icc_grid(values: tuple[float, ...]) -> list[float]:

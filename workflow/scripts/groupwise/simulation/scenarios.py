@@ -23,7 +23,10 @@ import numpy as np
 from groupwise.algebra import autoregressive, chi_squared, pairwise_differences
 from groupwise.compression import DesignForms
 from groupwise.design import Design
-from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
+from groupwise.methods import Fits, Request, method_of
+from groupwise.rows import EVENTS, GROUPS, INDIVIDUALS, KINDS
+from groupwise.simulation.event_moments import EventMoments
+from groupwise.simulation.link_scale import LinkScale, distinct_offsets, group_distribution
 from groupwise.simulation.processes import (
     PROCESSES,
     Case,
@@ -31,6 +34,7 @@ from groupwise.simulation.processes import (
     Process,
     ScenarioSetting,
 )
+from groupwise.simulation.sizes import with_sizes
 
 BLOCK = 500
 """Replicates per random stream."""
@@ -41,6 +45,9 @@ STREAMS = (
     *("cells", "individual"),
 )
 """What is drawn for a block, each with random numbers of its own."""
+
+ROUNDING = 1e-9
+"""True values that are less are 0."""
 
 Streams = Mapping[str, np.random.Generator]
 
@@ -60,6 +67,8 @@ class Background:
     iac : share of individuals, who have several rows, in the variance within groups
     sd_block, sd_second : of random blocks and of a second grouping
     sd_slope : (J,) over groups, of the effect of every arm, where slopes are random
+    events
+        Risks or rates; coefficients and standard deviations are then on the scale of the link.
     """
 
     coefficients: np.ndarray
@@ -70,6 +79,7 @@ class Background:
     cac: float = 1.0
     decay: float = 1.0
     iac: float = 0.0
+    events: EventMoments | None = None
 
     @classmethod
     def plain(cls, design: Design, variance: float = 1.0) -> Background:
@@ -80,16 +90,21 @@ class Background:
     @classmethod
     def estimated(cls, design: Design, process: EstimatedProcess) -> Background:
         """The design's fixed effects but those of the arms, and its other random terms."""
-        treatment = np.isin(np.arange(len(process.terms)), design.columns("treatment"))
+        left_out = np.isin(np.arange(len(process.terms)), design.columns("treatment"))
+        scale = 1.0
+        if process.events is not None:  # by the delta method
+            scale = process.events.slope
+            left_out[design.columns("intercept")] = True
         return cls(
-            coefficients=np.where(treatment, 0.0, process.coefficients),
+            coefficients=np.where(left_out, 0.0, scale * process.coefficients),
             variance=process.variance,
-            sd_block=process.std_dev.get("block", 0.0),
-            sd_second=process.std_dev.get("second", 0.0),
-            sd_slope=process.sd_slope,
+            sd_block=scale * process.std_dev.get("block", 0.0),
+            sd_second=scale * process.std_dev.get("second", 0.0),
+            sd_slope=scale * process.sd_slope,
             cac=process.cac,
             decay=process.decay,
             iac=process.iac,
+            events=process.events,
         )
 
 
@@ -100,7 +115,7 @@ class Scenario:
     Attributes
     ----------
     name : of the scenario, also what separates its random numbers from those of others
-    effects : (J,) of the arms; where they vary over groups, their means
+    effects : (J,) of the arms, see `Case`; where they vary over groups, their means
     icc : share of group effects in `background.variance`
     process, dgp : the distribution and its name
     """
@@ -113,6 +128,21 @@ class Scenario:
     process: Process
     dgp: str
     seed: int
+
+    @property
+    def draws_individuals(self) -> bool:
+        """Whether outcomes of all individuals have to be drawn."""
+        if self.background.events is None:
+            return self.process.form == INDIVIDUALS
+        return self.background.events.excess > 0
+
+    @property
+    def from_individuals(self) -> tuple[str, ...]:
+        """Forms that follow from outcomes of individuals only: of counts all that have rates."""
+        moments = self.background.events
+        return (
+            (INDIVIDUALS,) if moments is None or moments.is_binary else (INDIVIDUALS, GROUPS, KINDS)
+        )
 
     @cached_property
     def forms(self) -> DesignForms:
@@ -141,10 +171,85 @@ class Scenario:
         arms = np.arange(len(self.design.arm_labels))
         return np.asarray(self.process.sd_ratio ** (arms / max(arms[-1], 1)))
 
+    def truth_of(self, method: str) -> np.ndarray:
+        """(k,) true values of the design's contrasts, as the method infers them.
+
+        Of events that is log odds, or logarithms of rates, given the effect of a group where the
+        method compares members of a group; else what holds for the population of all groups.
+        """
+        moments = self.background.events
+        if moments is None or self.null:
+            return pairwise_differences(self.effects)
+        if method_of(method).is_conditional and moments.link == self.design.response.link:
+            return pairwise_differences(self.link_scale.eta)
+        return self.population_truth
+
+    @cached_property
+    def population_truth(self) -> np.ndarray:
+        """(k,) contrasts that a pooled regression has of the expected events: with covariates in it."""
+        design, link = self.design, self.link_scale
+        expected = link.expected(design.arm, self.offset(design))
+        y = expected * (1.0 if design.exposure is None else design.exposure)
+        method = method_of("glm_wald" if design.response.is_ratio else "ols_classical")
+        fit = Fits(design, y[None]).of(method)
+        truth = method.infer(fit, design.L, Request(searched=0)).estimate[0]
+        return np.where(np.abs(truth) < ROUNDING, 0.0, truth)
+
+    @cached_property
+    def sd_group(self) -> float:
+        """Standard deviation of group effects in the reference arm."""
+        if self.background.events is None:
+            return float(np.sqrt(self.background.variance * self.icc))
+        return self.link_scale.groups.sd
+
+    @cached_property
+    def sd_slope(self) -> np.ndarray:
+        """(J,) standard deviations over groups of the effects of the arms."""
+        extra = self.process.sd_effect**2 * self.background.variance
+        if self.background.events is not None:
+            extra *= self.background.events.slope**2
+        arms = np.arange(len(self.background.sd_slope))
+        return np.sqrt(self.background.sd_slope**2 + extra * (arms > 0))
+
     @property
-    def truth(self) -> np.ndarray:
-        """(k,) true values of the design's contrasts."""
-        return pairwise_differences(self.effects)
+    def moments(self) -> EventMoments:
+        """What events are drawn from."""
+        assert self.background.events is not None
+        return self.background.events
+
+    @property
+    def sd_individual(self) -> float:
+        """Standard deviation of what lasts of individuals who have several rows."""
+        background = self.background
+        sd = np.sqrt(background.variance * (1 - self.icc) * background.iac)
+        return float(sd if background.events is None else sd * background.events.slope)
+
+    @cached_property
+    def link_scale(self) -> LinkScale:
+        """Linear predictors of events: without effects all arms have the risk of all individuals."""
+        moments, background = self.moments, self.background
+        overall = moments.rare(self.process.rarity)
+        means = np.full(len(self.effects), overall)
+        if not self.null:
+            means = moments.unlinked(moments.linked(moments.means[0]) + self.effects)
+        design = self.design
+        exposure = np.ones(len(design.X)) if design.exposure is None else design.exposure
+        offset, share = distinct_offsets(self.offset(design), exposure)
+        others = background.sd_block**2 + background.sd_second**2 + self.sd_individual**2
+        return LinkScale(
+            moments=moments,
+            means=means,
+            groups=group_distribution(moments, self.process, mean=overall, icc=self.icc),
+            spread=self.spread,
+            sd_others=np.sqrt(others + self.sd_slope**2),
+            offset=offset,
+            share=share,
+        )
+
+    def offset(self, design: Design) -> np.ndarray:
+        """(m,) what covariates, periods and blocks add to the linear predictors of rows."""
+        centre = self.design.X.mean(axis=0)
+        return np.asarray((design.X - centre) @ self.background.coefficients)
 
 
 def simulate(scenario: Scenario, block: int, size: int = BLOCK) -> np.ndarray:
@@ -160,7 +265,7 @@ class Batch:
     y: Mapping[str, np.ndarray]
 
     def __len__(self) -> int:
-        return len(self.y[KINDS])
+        return len(next(iter(self.y.values())))
 
 
 def outcomes(
@@ -171,6 +276,8 @@ def outcomes(
     The first are drawn as so many individuals, those up to `groups` as the sums of groups, and the
     others as means and spreads of the kinds of groups; each has all more compressed forms. Where
     residuals are not normal all are drawn as individuals, where effects of groups are not, as groups.
+
+    Of events all but the first are drawn as numbers of events; see `DesignForms.compressed`.
     """
     if not 0 < size <= BLOCK:
         raise ValueError(f"A block has 1 to {BLOCK} replicates, not {size}.")
@@ -179,13 +286,17 @@ def outcomes(
         zip(STREAMS, map(np.random.default_rng, sequence.spawn(len(STREAMS))), strict=True)
     )
     forms = scenario.forms
-    if scenario.process.form == INDIVIDUALS:
+    if scenario.draws_individuals:
         individuals = size
-    if forms.kinds is None or scenario.process.form == GROUPS:
-        groups = size
     for r in _steps(individuals, scenario.design.n_obs):
         y = _draw(scenario, INDIVIDUALS, streams, r)
         yield Batch(forms.compressed(y, INDIVIDUALS))
+    if forms.events is not None:
+        for r in _steps(size - individuals, len(forms.design[EVENTS].X)):
+            yield Batch(forms.compressed(_draw(scenario, EVENTS, streams, r), EVENTS))
+        return
+    if forms.kinds is None or scenario.process.form == GROUPS:
+        groups = size
     for r in _steps(groups - individuals, len(forms.design[GROUPS].X)):
         y = _draw(scenario, GROUPS, streams, r)
         yield Batch(forms.compressed(y, GROUPS))
@@ -202,6 +313,8 @@ def _steps(total: int, width: int) -> Iterator[int]:
 
 def _draw(scenario: Scenario, form: str, streams: Streams, size: int) -> np.ndarray:
     """The next `size` replicates, of individuals or groups."""
+    if scenario.background.events is not None:
+        return _draw_events(scenario, form, streams, size)
     design, process, background = scenario.forms.design[form], scenario.process, scenario.background
     ones = design.rows.ones
     y = _between(scenario, design, streams, size) * ones
@@ -211,22 +324,61 @@ def _draw(scenario: Scenario, form: str, streams: Streams, size: int) -> np.ndar
     y += np.sqrt(background.variance * (1 - scenario.icc) * (1 - background.iac)) * e
     if background.iac > 0 and design.individual is not None:
         lasting = streams["individual"].standard_normal((size, design.individual.max() + 1))
-        sd = np.sqrt(background.variance * (1 - scenario.icc) * background.iac)
-        y += sd * lasting[:, design.individual] * ones
+        y += scenario.sd_individual * lasting[:, design.individual] * ones
     if process.sd_ratio != 1:
         y *= scenario.spread[design.arm]
     y += design.X @ background.coefficients + scenario.effects[design.arm] * ones
-    y += _slopes(scenario, design, streams["slopes"], size)
+    y += _slopes(scenario, design, ones, streams["slopes"], size)
+    _add_others(y, scenario, design, ones, streams)
+    if design.rows.remainder:
+        y[:, -1] = _remainder(scenario, streams, size)
+    return y
+
+
+def _add_others(
+    y: np.ndarray, scenario: Scenario, design: Design, ones: np.ndarray, streams: Streams
+) -> None:
+    """Add effects of random blocks and of a second grouping to outcomes (size, n)."""
+    background = scenario.background
     for name, sd, codes in (
         ("blocks", background.sd_block, design.block),
         ("second", background.sd_second, design.second),
     ):
         if sd > 0 and codes is not None:
-            effects = streams[name].standard_normal((size, codes.max() + 1))
+            effects = streams[name].standard_normal((len(y), codes.max() + 1))
             y += sd * effects[:, codes] * ones
-    if design.rows.remainder:
-        y[:, -1] = _remainder(scenario, streams, size)
-    return y
+
+
+def _draw_events(scenario: Scenario, form: str, streams: Streams, size: int) -> np.ndarray:
+    """The next `size` replicates of events, of individuals or of those who are alike."""
+    design, link = scenario.forms.design[form], scenario.link_scale
+    y = _between(scenario, design, streams, size) * scenario.spread[design.arm]
+    ones = np.ones(len(design.X))  # rows of events are of one predictor, whatever they count
+    y += _slopes(scenario, design, ones, streams["slopes"], size)
+    _add_others(y, scenario, design, ones, streams)
+    if scenario.sd_individual > 0 and design.individual is not None:
+        lasting = streams["individual"].standard_normal((size, design.individual.max() + 1))
+        y += scenario.sd_individual * lasting[:, design.individual]
+    y += scenario.offset(design) + link.eta[design.arm]
+    mean = link.moments.unlinked(y)
+    rng = streams[form if form == INDIVIDUALS else "rows"]
+    if link.moments.is_binary:
+        if form == INDIVIDUALS:
+            return (rng.random(mean.shape) < mean).astype(float)
+        return rng.binomial(_trials(design), mean).astype(float)
+    mean *= 1.0 if design.exposure is None else design.exposure
+    if form == EVENTS and design.exposure is None:
+        mean *= _trials(design)
+    if link.moments.excess > 0:
+        shape = 1 / link.overdispersion
+        mean *= rng.gamma(shape, 1 / shape, mean.shape)
+    return rng.poisson(mean).astype(float)
+
+
+def _trials(design: Design) -> np.ndarray:
+    """(m,) individuals whose events are counted in each row."""
+    assert design.rows.trials is not None
+    return design.rows.trials.astype(int)
 
 
 def _remainder(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
@@ -245,7 +397,7 @@ def _draw_kinds(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
     arm, ones, count = design.arm[first], design.rows.ones[first], kinds.count
     between = background.variance * scenario.icc * ones**2
     within = background.variance * (1 - scenario.icc)
-    sd_slope = _sd_slope(scenario)[arm] * ones
+    sd_slope = scenario.sd_slope[arm] * ones
     sd = np.sqrt(scenario.spread[arm] ** 2 * (between + within) + sd_slope**2)
     fixed = design.X[first] @ background.coefficients + scenario.effects[arm] * ones
     mean = fixed + sd / np.sqrt(count) * streams["means"].standard_normal((size, len(count)))
@@ -259,7 +411,7 @@ def _draw_kinds(scenario: Scenario, streams: Streams, size: int) -> np.ndarray:
 def _between(scenario: Scenario, design: Design, streams: Streams, size: int) -> np.ndarray:
     """(size, n) effects of the groups of rows, in their periods."""
     process, background = scenario.process, scenario.background
-    sd = np.sqrt(background.variance * scenario.icc)
+    sd = scenario.sd_group
     cac = background.cac if process.cac is None else process.cac
     if process.decay and design.period is not None:
         shape = (size, len(design.group_labels), design.n_periods)
@@ -268,14 +420,14 @@ def _between(scenario: Scenario, design: Design, streams: Streams, size: int) ->
     y: np.ndarray = _group_effects(scenario, streams["groups"], size)[:, design.group]
     if cac == 1:
         return sd * y
-    v = _shaped(process, streams["cells"], (size, len(design.cell_size)))
+    v = _shaped(scenario, streams["cells"], (size, len(design.cell_size)))
     return np.asarray(sd * (np.sqrt(cac) * y + np.sqrt(1 - cac) * v[:, design.cell]))
 
 
 def _group_effects(scenario: Scenario, rng: np.random.Generator, size: int) -> np.ndarray:
     """(size, G) with mean 0 and variance 1."""
     design, process = scenario.design, scenario.process
-    u = _shaped(process, rng, (size, design.n_groups))
+    u = _shaped(scenario, rng, (size, design.n_groups))
     if process.size_correlation == 0:
         return u
     z, spread = _standardised_sizes(design)
@@ -284,8 +436,11 @@ def _group_effects(scenario: Scenario, rng: np.random.Generator, size: int) -> n
     return informed
 
 
-def _shaped(process: Process, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+def _shaped(scenario: Scenario, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Effects with mean 0 and variance 1, in the distribution of the process."""
+    process = scenario.process
+    if process.conjugate and scenario.sd_group > 0:
+        return scenario.link_scale.groups.draw(rng, shape)
     if process.skewed_groups:
         return rng.standard_exponential(shape) - 1
     return _standardised_t(rng, process.group_df, shape)
@@ -312,23 +467,16 @@ def _standardised_sizes(design: Design) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _slopes(
-    scenario: Scenario, design: Design, rng: np.random.Generator, size: int
+    scenario: Scenario, design: Design, ones: np.ndarray, rng: np.random.Generator, size: int
 ) -> np.ndarray | float:
-    """(size, n): what groups deviate from the mean effect of the arm that a row is in."""
-    sd = _sd_slope(scenario)
+    """(size, n): what groups deviate from the mean effect of the arm that a row is in, by `ones`."""
+    sd = scenario.sd_slope
     if not sd.any():
         return 0.0
     drawn = rng.standard_normal((size, design.n_groups * len(sd)))
-    cell, scale = design.group * len(sd) + design.arm, sd[design.arm] * design.rows.ones
+    cell, scale = design.group * len(sd) + design.arm, sd[design.arm] * ones
     deviation: np.ndarray = drawn[:, cell] * scale
     return deviation
-
-
-def _sd_slope(scenario: Scenario) -> np.ndarray:
-    """(J,) standard deviations over groups of the effects of the arms."""
-    sd_slope = scenario.background.sd_slope
-    extra = scenario.process.sd_effect**2 * scenario.background.variance
-    return np.sqrt(sd_slope**2 + extra * (np.arange(len(sd_slope)) > 0))
 
 
 def dataset_scenarios(
@@ -339,7 +487,7 @@ def dataset_scenarios(
     return tuple(
         Scenario(
             name=case.name,
-            design=design,
+            design=with_sizes(design, PROCESSES[case.dgp].size_cv),
             background=background,
             effects=case.effects,
             icc=case.icc,

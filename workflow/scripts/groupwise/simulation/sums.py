@@ -40,8 +40,11 @@ SUMS = (
     "width",
     "width2",
 )
-PARTIAL: dict[str, type] = KEYS | dict.fromkeys(COUNTS, int) | dict.fromkeys(SUMS, float)
-"""Columns of a table of partial sums. Sums are to be written in full: as Parquet, not as CSV."""
+PARTIAL: dict[str, type] = (
+    KEYS | {"truth": float} | dict.fromkeys(COUNTS, int) | dict.fromkeys(SUMS, float)
+)
+"""Columns of a table of partial sums; `truth` is the true value of the contrast for the method.
+ Sums are to be written in full: as Parquet, not as CSV."""
 
 
 def gather(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -62,7 +65,7 @@ def gather(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
 def totals(table: pd.DataFrame) -> pd.DataFrame:
     """Sums over the blocks of gathered partial sums, a row per scenario, method and contrast."""
     keys = [key for key in KEYS if key != "block"]
-    sums = gather([table]).drop(columns="block").groupby(keys, sort=False)
+    sums = gather([table]).drop(columns="block").groupby([*keys, "truth"], sort=False)
     return sums.sum().reset_index()
 
 
