@@ -31,7 +31,9 @@ from groupwise.tidy import Inference
 
 ESTIMAND = "population-averaged, individual-average"
 
-NO_ESTIMATE = "an arm has no event, or nothing but events, so there is a test, but no finite estimate or interval."
+NO_ESTIMATE = (
+    "an arm has no event, or nothing but events, so there is a test, but no finite estimate or interval."
+)
 
 
 def effort_of(request: Request, i: int) -> Effort:
