@@ -73,7 +73,7 @@ def analyse(
 ) -> Analysis:
     """Everything the report says of a dataset, by the code that makes the report.
 
-    Options have the names, meanings and defaults of config.yaml (README.md lists them).
+    Options have the names, meanings and defaults of config.yaml (docs/settings.md lists them).
 
     Parameters
     ----------
