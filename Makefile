@@ -23,7 +23,7 @@ SNAKEFILES = Snakefile workflow/rules
 EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report new examples study describe archive verify validator test test-long test-all bench \
+.PHONY: help env quarto report new docs examples study describe archive verify validator test test-long test-all bench \
 	scaling stability screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
@@ -76,6 +76,9 @@ study: $(STAMP) ## Simulate all methods over many designs: reports/rendered/stud
 # FILE and FORMAT come through the environment, as they are.
 describe: $(STAMP) ## Say what stands in FILE=data/raw/clinics.csv, and draft its block of config.yaml
 	@$(IN_STUDY) $(IN_ENV) python "$(TOOL)workflow/scripts/describe_file.py" "$$FILE" "$$FORMAT"
+
+docs: $(STAMP) ## Render the pages of docs/ as a website: docs/_site/index.html
+	@$(IN_ENV) python tools/setup/render_docs.py
 
 # An archive of a checkout that was changed since its commit has to be asked for: DIRTY=1.
 archive: $(STAMP) ## Bring every report up to date, and put all of it in one file to deposit: archive/
@@ -139,5 +142,6 @@ lock: ## Resolve requirements.in into requirements.lock (needs uv; ARGS=--upgrad
 
 clean: ## Remove what is generated, and nothing else; .venv stays
 	@rm -rf results data/processed reports/rendered reports/.quarto logs benchmarks/jobs
+	@rm -rf docs/_site docs/.quarto
 	@rm -rf .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
