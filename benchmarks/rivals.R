@@ -38,6 +38,17 @@ if (task == "versions") {
   analyse(outcomes[1])  # loads what is loaded lazily
   say(each = min(replicate(3, seconds(for (name in outcomes) analyse(name)))) / length(outcomes))
 
+} else if (task == "glmer") {  # a loop over the outcomes y1, y2, ..., of 0 and 1
+  suppressPackageStartupMessages(library(lme4))
+  d <- read()
+  outcomes <- grep("^y", names(d), value = TRUE)
+  once <- function(name) {
+    formula <- reformulate(c("arm", "(1 | group)"), name)
+    suppressMessages(suppressWarnings(glmer(formula, d, family = binomial, nAGQ = 1)))
+  }
+  once(outcomes[1])
+  say(each = min(replicate(3, seconds(for (name in outcomes) once(name)))) / length(outcomes))
+
 } else if (task == "million") {
   suppressPackageStartupMessages({library(lme4); library(pbkrtest)})
   d <- read()

@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 import calibration  # noqa: E402
 import cost  # noqa: E402
+import events  # noqa: E402
 import mixed  # noqa: E402
 import pandas as pd  # noqa: E402
 import randomization  # noqa: E402
@@ -70,7 +71,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measured(sizes: Sizes, r: R) -> Iterator[Row]:
-    for part in (mixed, robust, randomization, calibration):
+    for part in (mixed, events, robust, randomization, calibration):
         yield from part.rows(sizes, r)
 
 

@@ -29,6 +29,7 @@ from groupwise.methods import (
     Request,
     answer,
     answers_of,
+    concerning,
     fit_tables,
     method_of,
 )
@@ -204,9 +205,10 @@ def analyse(
     effects: np.ndarray | None = None,
     request: Request | None = None,
 ) -> dict[str, Replicates]:
-    """What methods say of outcomes y (R, n), where arms have these effects."""
+    """What methods that the design lists say of outcomes y (R, n), where arms have these effects."""
+    listed = concerning(design, methods)
     truth = None if effects is None else pairwise_differences(np.asarray(effects))
-    return answer(design, y, methods, truth=truth, request=request or request_for())
+    return answer(design, y, listed, truth=truth, request=request or request_for())
 
 
 def beside_statsmodels(sample: Sample, specifications: Sequence[str]) -> pd.DataFrame:

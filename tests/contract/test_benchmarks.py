@@ -40,6 +40,7 @@ def test_every_benchmark_runs_and_prints_its_rows() -> None:
         "HSB, 7,185 rows",
         "375 rows, 15 groups, balanced",
         "375 rows, 15 groups, unbalanced",
+        "15 groups of 25, events",
         "CR2, Bell-McCaffrey, HTZ",
         "wild bootstrap, 375 rows, 2^15 sign vectors",
         "randomisation",

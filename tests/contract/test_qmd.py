@@ -273,6 +273,7 @@ CASES = (
         "singular",
     ),
     *("failed", "many_arms", "declared", "awkward", "repeated", "rows", "odd_names"),
+    *("risks", "odds", "odds_within", "rates"),
 )
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from groupwise.compression import Compression, DesignForms
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
-from groupwise.methods import Request, all_methods, answer, method_of
+from groupwise.methods import Request, all_methods, answer, concerning, method_of
 from groupwise.rows import GROUPS, INDIVIDUALS, KINDS
 from groupwise.sample import Resampling
 from groupwise.simulation.grid import between_design
@@ -71,7 +71,8 @@ def drawn(design: Design, rng: np.random.Generator) -> np.ndarray:
 def compare(design: Design, forms: DesignForms, y: np.ndarray, form: str) -> None:
     """All methods that the form has enough for answer to 1e-10 as in the design of individuals."""
     rank = [INDIVIDUALS, GROUPS, KINDS].index
-    names = [n for n in all_methods() if rank(method_of(n).needs(design)) >= rank(form)]
+    listed = concerning(design, all_methods())
+    names = [n for n in listed if rank(method_of(n).needs(design)) >= rank(form)]
     if not design.has_one_intercept:
         names.remove("mixed_bootstrap")  # its draws are made in the rows
     fewer = forms.compressed(y, INDIVIDUALS)[form]
@@ -184,7 +185,9 @@ def test_rates_are_those_of_individuals(dgp: str) -> None:
     """Type I errors and power of every method that needs no more, from kinds and from individuals."""
     design = between_design(3, 12, 3)
     each, n = scenario(design, dgp), 4000
-    names = [name for name in all_methods() if method_of(name).needs(design) == KINDS]
+    names = [
+        name for name in concerning(design, all_methods()) if method_of(name).needs(design) == KINDS
+    ]
     names.remove("mixed_bootstrap")
     rates = []
     for individuals in (0, 500):

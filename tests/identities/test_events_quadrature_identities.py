@@ -315,6 +315,22 @@ def test_profile_limits_are_where_the_test_is_at_its_level() -> None:
     np.testing.assert_allclose(one_df.p_value, rows.p_value[:, 0], rtol=1e-6)
 
 
+def test_profile_of_every_coefficient_where_arms_vary_within_groups() -> None:
+    """Held at 0, the intercept leaves no column that is constant in groups."""
+    design = design_of([12] * 6, "AB" * 3)
+    arm = np.arange(design.n_obs) % 2
+    X = np.column_stack([np.ones_like(arm), arm]).astype(float)
+    design = replace(design, X=X, arm=arm)
+    y = outcomes(design, 0.8, 2)
+    method = method_of("glmm_profile")
+    fit = Fits(design, y).of(method)
+    rows = method.infer(fit, np.eye(2), Request())
+    assert (rows.conf_low < rows.estimate).all() and (rows.estimate < rows.conf_high).all()
+    alone = replace(design, X=X[:, 1:], terms=design.terms[1:], role=design.role[1:])
+    gain = fit_of(alone, y).deviance - fit_of(design, y).deviance
+    np.testing.assert_allclose(rows.statistic[:, 0] ** 2, gain, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("name", "scale"),
     [("glmm_bootstrap", "odds_ratio"), ("glmm_standardized_bootstrap", "difference")],
@@ -341,6 +357,15 @@ def test_bootstrap_of_two_arms_is_one_test() -> None:
     method = method_of("glmm_bootstrap")
     answers = answers_of(method, fits.of(method), design, FEW)
     np.testing.assert_allclose(answers.omnibus.p_value, answers.contrasts.p_value[:, 0])
+
+
+def test_draws_without_estimates_are_counted() -> None:
+    design, y = balanced(1, 6, 0, 7, 0, 6)  # one event of 30: many draws have none
+    sample = Sample(design, y[0], "data", "group", None, resampling=FEW.resampling)
+    result = method_result(sample, "mixed", "glmm_bootstrap", Fits(design, y), FEW)
+    assert result.singular and "The draws have none either." in result.message
+    assert " of 39." in result.message
+    assert result.answers.contrasts.conf_high[0] == np.inf
 
 
 def test_nodes_of_draws_are_enough() -> None:

@@ -27,7 +27,7 @@ METHOD = "randomization_residuals"
 BETWEEN = {"groups": 8, "sizes": [7, 6, 5, 9, 8, 4, 10, 5], "covariates": ["v"], "arms": 2}
 
 
-def tested(sample: Sample) -> pd.DataFrame:
+def answered(sample: Sample) -> pd.DataFrame:
     """The rows of the method."""
     tables = fit_tables("randomization", replace(sample, methods=(METHOD,)))
     return tables["estimates"].set_index("contrast")
@@ -81,7 +81,7 @@ def test_p_values_equal_those_of_all_assignments_one_by_one(kind: str, response:
         BETWEEN if kind != "within" else {"groups": 3, "sizes": 4, "arms": 2, "covariates": ["v"]}
     )
     sample = events_sample(events_table(kind, response, seed=5, **more), response)
-    row = tested(sample).loc["B - A"]
+    row = answered(sample).loc["B - A"]
     assert row["p_value"] == pytest.approx(brute_force(sample.design, sample.y, 0.0), abs=1e-12)
     comparison = prepare(sample.design).pairs[0]
     events = prepare(sample.design).counted(sample.y[None])
@@ -96,13 +96,14 @@ def test_the_estimate_is_that_of_the_pooled_regression(response: Response) -> No
     for kind in ("between", "blocked"):
         sample = events_sample(events_table(kind, response, **BETWEEN), response)
         pooled = answers_by("glm_wald", sample.design, sample.y).contrasts.estimate[0]
-        assert np.log(tested(sample)["estimate"].iloc[0]) == pytest.approx(pooled, abs=1e-7)
+        assert np.log(answered(sample)["estimate"].iloc[0]) == pytest.approx(pooled, abs=1e-7)
 
 
 @pytest.mark.parametrize("response", RATIOS, ids=str)
 def test_intervals_end_where_effects_are_rejected(response: Response) -> None:
-    sample = events_sample(events_table("between", response, seed=3, **BETWEEN), response)
-    row = tested(sample).loc["B - A"]
+    table = events_table("between", response, seed=3, groups=10, sizes=7, arms=2, sd_group=0.0)
+    sample = events_sample(table, response)
+    row = answered(sample).loc["B - A"]
     assert 0 < row["conf_low"] < row["estimate"] < row["conf_high"] < np.inf
     prepared = prepare(sample.design)
     events = prepared.counted(sample.y[None])
@@ -118,11 +119,11 @@ def test_intervals_end_where_effects_are_rejected(response: Response) -> None:
 def test_names_order_and_events_in_rows_change_nothing(response: Response) -> None:
     table = events_table("between", response, seed=4, **(BETWEEN | {"covariates": ["c"]}))
     sample = events_sample(table, response)
-    first = tested(sample).loc["B - A"]
+    first = answered(sample).loc["B - A"]
     renamed = table.assign(arm=table["arm"].map({"A": "z", "B": "k"}), g=100 - table["g"])
     renamed = renamed.sample(frac=1, random_state=1)
-    second = tested(events_sample(renamed, response, reference="z")).loc["k - z"]
-    other_way = tested(events_sample(table, response, reference="B")).loc["A - B"]
+    second = answered(events_sample(renamed, response, reference="z")).loc["k - z"]
+    other_way = answered(events_sample(table, response, reference="B")).loc["A - B"]
     for column in ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"):
         assert second[column] == pytest.approx(first[column], rel=1e-6)
     assert other_way["p_value"] == first["p_value"]
@@ -135,11 +136,11 @@ def test_names_order_and_events_in_rows_change_nothing(response: Response) -> No
 
 
 def test_drawn_assignments_do_not_depend_on_names_or_order() -> None:
-    table = events_table("between", ODDS, arms=2, groups=12, seed=2)
+    table = events_table("between", ODDS, arms=2, groups=14, sizes=3, seed=2)
     few = Resampling(randomization_draws=199, max_assignments=1)
-    first = tested(replace(events_sample(table, ODDS), resampling=few)).loc["B - A"]
+    first = answered(replace(events_sample(table, ODDS), resampling=few)).loc["B - A"]
     other = table.sample(frac=1, random_state=3).assign(g=lambda t: 50 - t["g"])
-    second = tested(replace(events_sample(other, ODDS), resampling=few)).loc["B - A"]
+    second = answered(replace(events_sample(other, ODDS), resampling=few)).loc["B - A"]
     for column in ("p_value", "conf_low", "conf_high"):
         assert second[column] == pytest.approx(first[column], rel=1e-6)
 
@@ -168,7 +169,7 @@ def test_many_outcomes_are_answered_as_each_alone(response: Response) -> None:
 def test_an_arm_without_events_has_a_test_and_says_why_there_is_no_estimate() -> None:
     table = events_table("between", RISKS, **BETWEEN)
     table.loc[table["arm"] == "B", "y"] = 0
-    row = tested(events_sample(table, RISKS)).loc["B - A"]
+    row = answered(events_sample(table, RISKS)).loc["B - A"]
     assert 0 < row["p_value"] < 0.1
     assert np.isnan(row[["estimate", "std_error", "conf_low", "conf_high"]].astype(float)).all()
     assert "no event" in row["message"]
@@ -204,7 +205,7 @@ def test_sequences_are_permuted_with_sums_of_residuals_by_cell(response: Respons
     values = np.bincount(design.cell, left)
     units = prepared.events.units
     expected = compare_pair(units, values, (0, 1), effort=Effort())
-    row = tested(sample).loc["B - A"]
+    row = answered(sample).loc["B - A"]
     assert row["p_value"] == pytest.approx(float(expected.p_value), abs=1e-12)
     assert row["statistic"] == pytest.approx(float(expected.statistic), rel=1e-6)
     assert "90 assignments" in row["df_method"]
@@ -213,9 +214,11 @@ def test_sequences_are_permuted_with_sums_of_residuals_by_cell(response: Respons
 
 def test_all_arms_are_compared_at_once() -> None:
     """Of all assignments of three arms: Wald statistics of the sums of residuals, one by one."""
-    sample = events_sample(events_table("between", ODDS, groups=7, sizes=5, arms=3), ODDS)
+    table = events_table("between", ODDS, groups=7, sizes=5, arms=3, covariates=["v"])
+    sample = events_sample(table, ODDS)
     design = sample.design
-    left = residuals(sample.y, np.ones((len(sample.y), 1)), np.zeros(len(sample.y)), ODDS)
+    X = np.column_stack([np.ones(len(sample.y)), table["v"]])
+    left = residuals(sample.y, X, np.zeros(len(sample.y)), ODDS)
     values, arm = np.bincount(design.group, left), design.arm[design.first_of_group]
 
     def wald(labels: np.ndarray) -> float:
@@ -242,7 +245,7 @@ def test_a_comparison_takes_the_model_of_its_own_arms() -> None:
     """What happens in a third arm changes nothing between two."""
     sample = events_sample(events_table("between", RISKS, groups=9, sizes=6, arms=3), RISKS)
     other = np.where(sample.design.arm == 2, 1 - sample.y, sample.y)
-    first, second = tested(sample), tested(replace(sample, y=other))
+    first, second = answered(sample), answered(replace(sample, y=other))
     columns = ["estimate", "std_error", "statistic", "p_value"]
     assert first.loc["B - A", columns].to_numpy(dtype=float) == pytest.approx(
         second.loc["B - A", columns].to_numpy(dtype=float), rel=1e-7

@@ -9,8 +9,9 @@ import pytest
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
 from groupwise.inference.assignments import Assignments
+from groupwise.inference.randomised import units_of
 from groupwise.methods import Request, answer, fit_tables, method_of
-from groupwise.methods.randomization import METHODS, units_of
+from groupwise.methods.randomization import METHODS
 from groupwise.sample import Resampling, Sample
 
 ROLES = Roles("y", "arm", "group", period="time")

@@ -22,11 +22,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from groupwise.compression import DesignForms
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.inference.sandwich import make_contrasts, robust
 from groupwise.methods import answer
 from groupwise.models.clusters import Projected, cluster_design
+from groupwise.response import CONTINUOUS, Response
+from groupwise.rows import EVENTS
 from groupwise.simulation.blocks import blocks
 from groupwise.simulation.grid import between_design
 from groupwise.simulation.options import Amount
@@ -50,12 +53,16 @@ def load() -> dict[str, Any]:
 # ---- the engine ----------------------------------------------------------------------------------
 
 
-def two_arms(sizes: np.ndarray, treated: np.ndarray) -> Design:
+def two_arms(sizes: np.ndarray, treated: np.ndarray, response: Response = CONTINUOUS) -> Design:
     """Groups of these sizes (G,), of which those `treated` (G,) are in the second arm."""
     group = np.repeat(np.arange(len(sizes)), sizes)
-    arm = pd.Categorical.from_codes(treated[group].astype(int), ["A", "B"])
+    return _design(group, treated[group], response)
+
+
+def _design(group: np.ndarray, treated: np.ndarray, response: Response) -> Design:
+    arm = pd.Categorical.from_codes(treated.astype(int), ["A", "B"])
     table = pd.DataFrame({"group": group, "arm": arm})
-    return make_design(table, Roles("outcome", "arm", "group", None, ()))
+    return make_design(table, Roles("outcome", "arm", "group"), response=response)
 
 
 def answers(
@@ -169,9 +176,84 @@ def small_sample_df(replicates: int, seed: int) -> Rates:
     return found
 
 
+def clustered_counts(replicates: int, seed: int) -> Rates:
+    """Gao and colleagues' table 2, arms in one ratio in every cluster: their four models are one."""
+    rng = np.random.default_rng(seed)
+    sizes = {"6": np.full(30, 6), "6 to 42": 6 * (1 + np.arange(30) % 7)}
+    rates = {}
+    for label, treated in (("3:3", 3), ("1:5", 1)):
+        for size, n in sizes.items():
+            group = np.repeat(np.arange(30), n)
+            arm = np.concatenate([np.arange(m) % 6 < treated for m in n])
+            design = DesignForms.of(_design(group, arm, Response("count", "ratio"))).design[EVENTS]
+            for variance in (0, 0.5, 1, 2):
+                effect = np.sqrt(variance) * rng.standard_normal((replicates, 30))
+                assert design.rows.trials is not None
+                y = rng.poisson(design.rows.trials * np.exp(effect[:, design.group]))
+                tests = answer(design, y.astype(float), ("glm_wald", "glm_dummies"))
+                row = f"{label}, clusters of {size}, variance {variance}"
+                rates[row] = {name: _rate(each.inference.p_value) for name, each in tests.items()}
+    return rates
+
+
+EVENT_CASES = {
+    "8 clusters of 30, risk .3, ICC .05": (8, 30, 0.0, 0.3, 0.05),
+    "10 clusters of 20, risk .2, ICC .05": (10, 20, 0.0, 0.2, 0.05),
+    "10 clusters of 20 on average, sizes vary (CV .8), risk .2, ICC .05": (10, 20, 0.8, 0.2, 0.05),
+    "20 clusters of 20, risk .1, ICC .02": (20, 20, 0.0, 0.1, 0.02),
+    "30 clusters of 20, risk .3, ICC .1": (30, 20, 0.0, 0.3, 0.1),
+}
+"""Clusters, their mean size, its coefficient of variation, the risk, and the ICC of the outcome."""
+
+EVENT_METHODS = (
+    "glm_wald",
+    "group_logs",
+    "glmm_likelihood",
+    "glmm_groups",
+    "glmm_satterthwaite",
+    "glmm_kenward_roger",
+    "gee_kauermann_carroll",
+    "gee_fay_graubard",
+    "gee_mancl_derouen",
+)
+
+
+def few_clusters_binary(replicates: int, seed: int) -> Rates:
+    """Designs within the ranges of Thompson and colleagues, and of Li and Redden: beta-binomial."""
+    rng = np.random.default_rng(seed)
+    rates = {}
+    for case, (groups, size, cv, risk, icc) in EVENT_CASES.items():
+        treated = np.arange(groups) % 2 == 1
+        # The same sizes in both arms: quantiles of a log-normal distribution.
+        spread = np.sqrt(np.log1p(cv**2))
+        level = (np.arange(groups // 2) + 0.5) / (groups // 2)
+        relative = np.exp(spread * stats.norm.ppf(level))
+        sizes = np.repeat(np.maximum(np.rint(size * relative / relative.mean()), 2), 2).astype(int)
+        response = Response("binary", "odds_ratio")
+        design = DesignForms.of(two_arms(sizes, treated, response)).design[EVENTS]
+        share = (1 - icc) / icc
+        risks = rng.beta(risk * share, (1 - risk) * share, (replicates, groups))
+        assert design.rows.trials is not None
+        events = rng.binomial(design.rows.trials.astype(int), risks[:, design.group])
+        tests = answer(design, events.astype(float), EVENT_METHODS)
+        rates[case] = {name: _rate(each.inference.p_value) for name, each in tests.items()}
+        normal = tests["gee_kauermann_carroll"].inference.statistic
+        rates[case]["gee_kauermann_carroll, z"] = _rate(2 * stats.norm.sf(np.abs(normal)))
+    return rates
+
+
+def _rate(p_value: np.ndarray) -> float:
+    """Rejections at .05 among outcomes with an answer."""
+    p_value = p_value[np.isfinite(p_value)]
+    return float((p_value < 0.05).mean())
+
+
 STUDIES = {
     each.__name__: each
-    for each in (few_clusters, cluster_robust, kenward_roger, unequal_groups, small_sample_df)
+    for each in (
+        *(few_clusters, cluster_robust, kenward_roger, unequal_groups, small_sample_df),
+        *(clustered_counts, few_clusters_binary),
+    )
 }
 
 

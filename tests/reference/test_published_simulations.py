@@ -18,6 +18,8 @@ REPLICATES = {
     "kenward_roger": 10_000,
     "unequal_groups": 20,  # of each of 126 designs
     "small_sample_df": 3000,
+    "clustered_counts": 400,
+    "few_clusters_binary": 800,
 }
 """A few seconds in all: enough for the committed rates to be missed by what matters."""
 
@@ -91,6 +93,26 @@ def test_findings_of_nugent_and_kleinman_are_in_our_numbers() -> None:
     assert 0.05 < few["mixed_profile"] < fewer["mixed_profile"]
     assert max(each["mixed_satterthwaite"] for each in (few, fewer, small)) <= 0.055
     assert small["mixed_satterthwaite"] < 0.04
+
+
+def test_findings_of_thompson_and_colleagues_are_in_our_numbers() -> None:
+    """What controls the type I error rate with few clusters, and that z does not."""
+    for case, row in PUBLISHED["few_clusters_binary"]["rates"].items():
+        rates = {name: each["groupwise"] for name, each in row.items()}
+        assert max(rates["group_logs"], rates["glmm_groups"], rates["gee_fay_graubard"]) <= 0.06
+        if int(case.split()[0]) <= 10:
+            assert min(rates["glmm_likelihood"], rates["gee_kauermann_carroll, z"]) > 0.075
+
+
+def test_findings_of_li_and_redden_are_in_our_numbers() -> None:
+    """Kauermann and Carroll's correction with ten clusters, and where these vary much in size."""
+    rows = PUBLISHED["few_clusters_binary"]["rates"]
+    for case, row in rows.items():
+        kc, fg = (row[f"gee_{name}"]["groupwise"] for name in ("kauermann_carroll", "fay_graubard"))
+        if "vary" in case:
+            assert kc > 0.07 > fg
+        else:
+            assert 0.04 < kc < 0.055
 
 
 def test_the_published_rates_of_exact_tests_are_five_per_cent() -> None:

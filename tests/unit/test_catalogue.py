@@ -92,7 +92,7 @@ def test_tables_of_methods_name_them() -> None:
 def test_docs_give_the_order_in_which_methods_lead() -> None:
     """The table of docs/verdict.md, a column per kind of design."""
     text = (ROOT / "docs" / "verdict.md").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if re.match(r"\| (place|\d) ", line)]
+    lines = [line for line in text.splitlines() if re.match(r"\| (place|\d+) ", line)]
     head, *rows = [[cell.strip(" `") for cell in line.split("|")[2:-1]] for line in lines]
     columns = zip(*rows, strict=True)
     order = {kind: tuple(filter(None, column)) for kind, column in zip(head, columns, strict=True)}

@@ -18,6 +18,7 @@ from describe_file import describe, mapping, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from groupwise.data.drafting import WHICH
 from groupwise.data.guess import Guess, covariates, guess_layout, guess_reference
 from groupwise.data.ingest import ingest
 from groupwise.data.names import plain_name
@@ -544,6 +545,40 @@ def test_only_column_that_can_be_the_outcome_is_taken() -> None:
     assert roles_of(table)["outcome"].name == "attended"
     table["returned"] = np.random.default_rng(2).random(320) < 0.6
     assert roles_of(table)["outcome"].name is None
+
+
+@pytest.mark.parametrize(
+    ("values", "event"),
+    [
+        ([True, False], "True"),
+        ([0, 1], 1),
+        (["yes", "no"], "yes"),
+        (["died", "alive"], "died"),
+        (["first", "second"], WHICH),
+    ],
+)
+def test_outcome_of_two_values_is_drafted_as_binary(
+    tmp_path: Path, values: list[Any], event: Any
+) -> None:
+    table = pupils_of_classes()
+    table["outcome"] = np.array(values, dtype=object)[np.arange(len(table)) % 2]
+    block = block_of(described(table.drop(columns="score"), tmp_path))["datasets"]["a"]
+    assert block["roles"]["outcome"] == "outcome"
+    assert (block["outcome_kind"], block["event"]) == ("binary", event)
+    assert "recode" not in block
+
+
+def test_counts_are_an_alternative_that_is_not_taken(tmp_path: Path) -> None:
+    table = pupils_of_classes().drop(columns="score")
+    rng = np.random.default_rng(3)
+    table["errors"] = rng.poisson(2, len(table))
+    table["days_at_risk"] = rng.integers(10, 40, len(table))
+    page = described(table, tmp_path)
+    block = block_of(page)["datasets"]["a"]
+    assert block["roles"]["outcome"] == "errors" and "outcome_kind" not in block
+    assert "\n    # outcome_kind: count  # if errors counts events\n" in page
+    assert "\n    # exposure: days_at_risk  # below roles, if it is how long they could" in page
+    assert "outcome_kind" not in described(pupils_of_classes(), tmp_path)
 
 
 def test_later_measurement_is_not_named_among_covariates(tmp_path: Path) -> None:

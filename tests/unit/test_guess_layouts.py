@@ -21,7 +21,7 @@ from layouts import LAYOUTS, ROLES, Key, Layout
 from raw_table import read_raw
 
 from groupwise.data.codes import without_codes
-from groupwise.data.drafting import FILL_IN
+from groupwise.data.drafting import FILL_IN, WHICH
 from groupwise.data.guess import Guess, guess_layout, guess_reference
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
@@ -142,10 +142,11 @@ def test_draft_runs_or_says_what_is_to_be_filled_in(
     if "FILL IN" in str(block):
         roles = _guesses(LAYOUTS.index(layout))
         is_open = [role for role in ("outcome", "treatment", "group") if roles[role].name is None]
-        assert is_open or FILL_IN in str(block["recode"])
+        assert is_open or FILL_IN in str(block.get("recode")) or block.get("event") == WHICH
         assert all(block["roles"][role].startswith("FILL IN") for role in is_open)
         return
     names = ("reference", "recode", "baseline", "ungrouped", "untreated_periods", "missing_codes")
+    names = (*names, "outcome_kind", "event")
     given = {key: block[key] for key in names if key in block}
     table = without_codes(read_raw(Path(block["file"]), None).table, given.get("missing_codes"))
     taken = ingest(table, Roles.from_settings(block["roles"]), **given)

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import groupwise
 from groupwise.data.declared_kind import contradictions
 from groupwise.data.errors import InputError
 from groupwise.data.ingest import Ingested, ingest
-from groupwise.data.validate import Roles
+from groupwise.data.validate import Roles, check_effects
 from groupwise.intake import take_in
 from groupwise.response import FAMILIES, SCALES, SCALES_OF, Response
 from groupwise.sample import sample_of
@@ -273,3 +274,62 @@ def test_settings_that_cannot_go_together_are_seen_without_data(
 
 def test_slopes_go_with_differences_of_risks() -> None:
     assert not list(contradictions({"outcome_kind": "binary", "random_slopes": True}))
+
+
+@pytest.mark.parametrize(
+    ("response", "effects", "says"),
+    [
+        (Response.of("binary"), {"b": 0.05}, None),
+        (Response.of("binary"), {"b": 5}, "effects.b: 5 is no difference of two risks"),
+        (Response.of("binary", "odds_ratio"), {"b": 5}, None),
+        (Response.of("count"), {"b": 0}, "effects.b: 0 is no ratio"),
+        (Response.of("count", "difference"), {"b": -5}, None),
+        (Response.of("continuous"), {"c": 5}, "effects: 'c' is not an arm"),
+    ],
+)
+def test_assumed_effects_can_be_effects(
+    response: Response, effects: dict[str, float], says: str | None
+) -> None:
+    if says is None:
+        check_effects("effects", effects, ["a", "b"], response)
+        return
+    with pytest.raises(InputError) as caught:
+        check_effects("effects", effects, ["a", "b"], response)
+    assert str(caught.value).startswith(says)
+
+
+def test_analyse_takes_the_same_arguments() -> None:
+    table = trial(COUNTS, days=np.arange(1.0, 9))
+    named: dict[str, Any] = {"outcome": "y", "treatment": "arm", "group": "g", "reference": "a"}
+    settings = {"outcome_kind": "count", "effect_as": "difference", "exposure": "days"}
+    result = groupwise.analyse(
+        table, **named, **settings, methods=["ols_cr2"], true_effects={"b": 0.2}
+    )
+    assert result.design["response"] == {"family": "count", "scale": "difference"}
+    assert set(result.estimates["scale"]) == {"difference"}
+    rates = table.assign(rate=table["y"] / table["days"]).groupby("arm")["rate"].mean()
+    (estimate,) = result.estimates["estimate"]
+    assert estimate == pytest.approx(rates["b"] - rates["a"])
+    for wrong, says in (
+        ({"outcome_kind": "counts"}, r"^outcome_kind: 'counts' is no choice"),
+        ({"outcome_kind": "binary"}, r"^exposure: an exposure is for numbers of events"),
+        ({"effect_as": "odds_ratio"}, r"^effect_as: effects on a count outcome are no odds"),
+    ):
+        with pytest.raises(InputError, match=says):
+            groupwise.analyse(table, **named, **(settings | wrong))
+
+
+def test_simulate_draws_events() -> None:
+    table = groupwise.simulate(
+        seed=1,
+        groups_per_arm={"a": 3, "b": 3},
+        group_size=4,
+        rates={"a": 0.5, "b": 1},
+        icc=0.1,
+        exposure=2,
+    )
+    assert list(table.columns) == ["group", "arm", "outcome", "exposure"]
+    with pytest.raises(InputError, match=r"^rates: it has no value for the arm 'b'; add one\."):
+        groupwise.simulate(
+            seed=1, groups_per_arm={"a": 3, "b": 3}, group_size=4, rates={"a": 1}, icc=0
+        )

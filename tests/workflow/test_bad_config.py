@@ -87,7 +87,7 @@ UNKNOWN_KEYS = [
         "of a dataset, like none",
         "datasets.measured.xyz: unknown key; there are: title, note, simulate, file, format, roles, "
         "headline, teaching, assumed_effects, effect_to_find, family, subsets, where, recode, "
-        "missing_codes, baseline, outcome_as, categorical, numeric, reference, and more.",
+        "missing_codes, baseline, outcome_kind, event, effect_as, outcome_as, and more.",
         add("xyz: age"),
     ),
     Mistake(
@@ -196,7 +196,8 @@ WRONG_VALUES = [
     Mistake(
         "too small a number",
         "datasets.drawn.simulate.sd_group: -3 does not fit; this key holds: standard deviation "
-        "of the group effects, 0 or more, in units of the outcome.",
+        "of the group effects, 0 or more, in units of the outcome; of events, of log odds or of "
+        "logarithms of rates.",
         replace("sd_group: 3", "sd_group: -3"),
     ),
     Mistake(
@@ -439,6 +440,87 @@ ROLES = [
     ),
 ]
 
+KINDS = [
+    Mistake(
+        "no kind",
+        "datasets.measured.outcome_kind: 'ordinal' is not one of the choices; there are: continuous, "
+        "binary, count.",
+        add("outcome_kind: ordinal"),
+    ),
+    Mistake(
+        "an event that YAML reads as true",
+        "datasets.measured.event: YAML reads yes as true, not as a text; put it in quotes: 'yes'.",
+        add("event: yes"),
+    ),
+    Mistake(
+        "an event of counts",
+        "datasets.measured.event: only a binary outcome has an event, and `outcome_kind` is count; "
+        "remove it, or write `outcome_kind: binary`.",
+        add("event: 1\n    outcome_kind: count"),
+    ),
+    Mistake(
+        "an odds ratio of counts",
+        "datasets.measured.effect_as: effects on a count outcome are no odds ratios: an event can "
+        "happen more than once, so that it has no odds; write `effect_as: ratio` or `effect_as: "
+        "difference`.",
+        add("outcome_kind: count\n    effect_as: odds_ratio"),
+    ),
+    Mistake(
+        "a ratio of numbers",
+        "datasets.measured.effect_as: effects on a continuous outcome are no ratios; write "
+        "`effect_as: difference`.",
+        add("outcome_kind: continuous\n    effect_as: ratio"),
+    ),
+    Mistake(
+        "an exposure without counts",
+        "datasets.measured.roles.exposure: an exposure is for numbers of events, and nothing says "
+        "that the outcome counts events; write `outcome_kind: count`, or remove the role.",
+        measured("class}", "class, exposure: age}"),
+    ),
+    Mistake(
+        "an exposure that is the outcome",
+        "datasets.measured.roles.exposure: column 'score' already is roles.outcome; give each role a "
+        "column of its own.",
+        measured("class}", "class, exposure: score}"),
+    ),
+    Mistake(
+        "a logarithm of events",
+        "datasets.measured.outcome_as: events are counted, and have no log scale; remove it, or write "
+        "`outcome_kind: continuous` to take the outcome as a number.",
+        add("outcome_kind: binary\n    outcome_as: log"),
+    ),
+    Mistake(
+        "slopes of a ratio",
+        "datasets.measured.random_slopes: no model here lets groups differ in an effect that is a "
+        "ratio; remove it, or write `effect_as: difference`.",
+        add("outcome_kind: count\n    random_slopes: true"),
+    ),
+    Mistake(
+        "a simulation of counts, not declared",
+        "datasets.drawn.outcome_kind: the simulation draws numbers of events, and counts are never "
+        "guessed; write `outcome_kind: count`.",
+        replace(
+            "mean: 50\n      effects: {treated: 4}\n      sd_group: 3\n      sd_residual: 6\n",
+            "rates: {control: 1, treated: 2}\n      icc: 0.1\n",
+        ),
+    ),
+    Mistake(
+        "a risk above 1",
+        "datasets.drawn.simulate.risks.treated: 2 does not fit; this key holds: the risk in this arm, "
+        "between 0 and 1.",
+        replace(
+            "mean: 50\n      effects: {treated: 4}\n      sd_group: 3\n      sd_residual: 6\n",
+            "risks: {control: 0.5, treated: 2}\n      icc: 0.1\n",
+        ),
+    ),
+    Mistake(
+        "a simulation of nothing",
+        "datasets.drawn.simulate.mean: a simulation of numbers needs it; add it, or describe events "
+        "by `risks` or `rates`.",
+        replace("      mean: 50\n", ""),
+    ),
+]
+
 SIMULATIONS = [
     Mistake(
         "a group of two columns",
@@ -529,6 +611,7 @@ MISTAKES = {
         "source": SOURCES,
         "roles": ROLES,
         "simulation": SIMULATIONS,
+        "kind": KINDS,
         "syntax": SYNTAX,
     }.items()
     for mistake in mistakes

@@ -422,6 +422,87 @@ def months(text: str) -> tuple[str, str]:
     return "class}\n", f"class, period: month}}\n    {text}\n"
 
 
+KINDS = [
+    Mistake(
+        "three values",
+        "outcome_kind: column 'passed' has 3 values ('maybe', 'no', 'yes'), and a binary outcome has "
+        "two; write `recode: {passed: {maybe: null}}` if 'maybe' means a missing value, or merge two "
+        "of them, as by `recode: {passed: {maybe: 'no'}}`.",
+        with_column("passed", lambda f: "maybe" if f[0] == "1" else ("no", "yes")[int(f[0]) % 2]),
+        (BLOCK, BLOCK.replace("score", "passed") + "    outcome_kind: binary\n"),
+    ),
+    Mistake(
+        "two values without a yes",
+        "event: column 'side' has two values, 'left' and 'right', and neither says that it happened; "
+        "write `event: right` if that counts, or `event: left`.",
+        with_column("side", lambda f: ("left", "right")[int(f[0]) % 2]),
+        ("outcome: score", "outcome: side"),
+    ),
+    Mistake(
+        "an event that is no value",
+        "event: no row has the value 'rihgt' in column 'side'; did you mean 'right'?",
+        with_column("side", lambda f: ("left", "right")[int(f[0]) % 2]),
+        (BLOCK, BLOCK.replace("score", "side") + "    event: rihgt\n"),
+    ),
+    Mistake(
+        "one value",
+        "roles.outcome: column 'passed' has the value 'yes' in every row; name an outcome that varies.",
+        with_column("passed", lambda f: "yes"),
+        (BLOCK, BLOCK.replace("score", "passed") + "    event: 'yes'\n"),
+    ),
+    Mistake(
+        "a fraction of an event",
+        f"outcome_kind: column 'score' has the value {float(LINES[1].split(',')[3]):g}, which is no "
+        "whole number; numbers of events are 0, 1, 2 and so on: correct it in the file, or write "
+        "`outcome_kind: continuous`.",
+        TINY,
+        line("outcome_kind: count"),
+    ),
+    Mistake(
+        "a negative number of events",
+        "outcome_kind: column 'visits' has the value -20, which is below 0; numbers of events are 0, "
+        "1, 2 and so on: correct it in the file, or write `outcome_kind: continuous`.",
+        with_column("visits", lambda f: str(int(f[0]) - 21)),
+        (BLOCK, BLOCK.replace("score", "visits") + "    outcome_kind: count\n"),
+    ),
+    Mistake(
+        "no time at risk",
+        "roles.exposure: column 'days' is 0 in 1 row, and an exposure is above 0; correct it in the "
+        "file, or leave such rows out by `where: {days: {not: [0]}}`.",
+        with_column("days", lambda f: str(int(f[0]) - 1)),
+        (
+            BLOCK,
+            BLOCK.replace("score", "age").replace("class}", "class, exposure: days}")
+            + "    outcome_kind: count\n",
+        ),
+    ),
+    Mistake(
+        "no numbers at risk",
+        "roles.exposure: column 'days' has a text among its numbers: 'all' (1); write "
+        "`missing_codes: {days: [all]}` if that means missing, or else correct it in the file.",
+        with_column("days", lambda f: "all" if f[0] == "1" else f[0]),
+        (
+            BLOCK,
+            BLOCK.replace("score", "age").replace("class}", "class, exposure: days}")
+            + "    outcome_kind: count\n",
+        ),
+    ),
+    Mistake(
+        "a standardized event",
+        "outcome_as: events are counted, and have no standardized scale; remove it, or write "
+        "`outcome_kind: continuous` to take the outcome as a number.",
+        with_column("passed", lambda f: str(int(f[0]) % 2)),
+        (BLOCK, BLOCK.replace("score", "passed") + "    outcome_as: standardized\n"),
+    ),
+    Mistake(
+        "a ratio of numbers",
+        "effect_as: effects on a continuous outcome are no ratios; write `outcome_kind: count` if it "
+        "counts events, or remove the setting.",
+        TINY,
+        line("effect_as: ratio"),
+    ),
+]
+
 PERIODS = [
     Mistake(
         "not there",
@@ -575,6 +656,7 @@ MISTAKES = {
         "file": FILES,
         "declared": DECLARED,
         "period": PERIODS,
+        "kind": KINDS,
     }.items()
     for mistake in mistakes
 }

@@ -18,7 +18,14 @@ from raw_table import read_raw
 from raw_table.form import merged
 
 from groupwise.data.aside import without_label_codes
-from groupwise.data.drafting import remarks, settings, suspected_codes, suspicions, text_numbers
+from groupwise.data.drafting import (
+    alternatives,
+    remarks,
+    settings,
+    suspected_codes,
+    suspicions,
+    text_numbers,
+)
 from groupwise.data.errors import InputError, sentence
 from groupwise.data.guess import covariates, guess_layout, guess_reference
 from groupwise.data.labels import in_order, labels
@@ -121,6 +128,7 @@ def draft(path, table, cleaned, columns, form, codes, notes):
         *role_lines(layout, columns),
         *reference_lines(cleaned, layout.roles["treatment"].name),
         *setting_lines(table, layout, codes),
+        *alternative_lines(table, layout, columns),
     ]
     return "\n".join(lines) + "\n"
 
@@ -154,6 +162,12 @@ def setting_lines(table, layout, codes):
     """Lines for the settings that the guessed roles need."""
     for each in settings(table, layout, codes):
         yield from explained(4, each.key, each.value, each.why)
+
+
+def alternative_lines(table, layout, columns):
+    """Comments with settings that a name suggests and numbers cannot show: counts are not guessed."""
+    for key, value, when in alternatives(table, layout, columns):
+        yield from comment(4, f"{key}: {scalar(value)}  # {when}")
 
 
 def explained(indent, key, value, why):

@@ -22,7 +22,9 @@ from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 from statsmodels.tools.sm_exceptions import (
     ConvergenceWarning,
     DomainWarning,
+    HessianInversionWarning,
     IterationLimitWarning,
+    PerfectSeparationError,
     PerfectSeparationWarning,
     SingularMatrixWarning,
 )
@@ -31,6 +33,7 @@ from groupwise import tidy
 from groupwise.design import Design
 from groupwise.inference.mixed import MixedModel, mixed_model, random_terms
 from groupwise.models.random_terms import RandomTerm, lme4_order
+from groupwise.response import Response
 from groupwise.sample import Sample
 
 ALARM = 1e-4
@@ -103,7 +106,7 @@ def _rows(
         )
         if not np.isfinite([estimate, std_error]).all():
             continue
-        yield row(label, float(fit.estimate[c]), estimate, std_error)
+        yield row(label, float(fit.estimate[c]), estimate, _unit(sample, estimate, std_error))
         if fit.std_error is not None:
             theirs = float(fit.std_error[c])
             yield row(f"std. error of {label}", theirs, std_error, std_error)
@@ -112,6 +115,11 @@ def _rows(
         if level in reported:
             unit = reported[level] if reported[level] > 0 else reported["residual"]
             yield row(f"sd of {level}", theirs, reported[level], unit)
+
+
+def _unit(sample: Sample, estimate: float, std_error: float) -> float:
+    """A standard error in the units of the estimate: of ratios by the delta method."""
+    return estimate * std_error if sample.response.is_ratio else std_error
 
 
 def _std_dev(
@@ -138,16 +146,20 @@ def _std_dev(
 
 
 def _pooled(sample: Sample) -> list[WitnessFit]:
-    """Ordinary least squares."""
+    """Ordinary least squares; where effects are ratios, a regression of events."""
     design = sample.design
     if design.n_obs > MANY_ROWS:
         return []
+    if design.response.is_ratio:
+        return _regression_of_events(sample)
     return [_least_squares("ols_classical", design.X, sample.values, design.L)]
 
 
 def _dummies(sample: Sample) -> list[WitnessFit]:
     """The same with an indicator for every group but the first, by a pseudo-inverse."""
     design = sample.design
+    if design.response.is_ratio:
+        return []
     if design.n_obs * (design.X.shape[1] + design.n_groups) > MOST_CELLS:
         return []
     indicators = (design.group[:, None] == np.arange(1, design.n_groups)).astype(float)
@@ -178,35 +190,119 @@ GEE_WARNINGS = (
 )
 """All say that the iterations did not end well, which the fit says too."""
 
+GLM_WARNINGS = (*GEE_WARNINGS, HessianInversionWarning, RuntimeWarning)
+"""The same of generalised linear models; overflow is of infinite estimates."""
+
 
 # ---- estimating equations ------------------------------------------------------------------------
 
 
 def _gee(sample: Sample) -> list[WitnessFit]:
-    """Exchangeable errors, bias-reduced covariance; nothing where the iterations do not end well.
-
-    Stopping rules know no units: it sees what least squares leaves, in units of its own sd.
-    """
+    """Exchangeable errors, bias-reduced covariance; nothing where the iterations do not end well."""
     design = sample.design
     size = design.group_size.astype(float)
     if design.n_obs > MANY_ROWS or design.n_groups > MANY_GROUPS or size.max() > LARGEST_GROUP:
         return []
-    beta, left, scale = _left(design, sample.values)
-    if (size**3).sum() > MOST_WORK or not scale > 0:
+    if (size**3).sum() > MOST_WORK:
         return []
-    with warnings.catch_warnings():
-        for category in GEE_WARNINGS:
-            warnings.simplefilter("ignore", category)
-        try:
-            model = GEE(left / scale, design.X, groups=design.group, cov_struct=Exchangeable())
-            fit = model.fit(cov_type="bias_reduced", maxiter=200, ctol=1e-10)
-        except (ValueError, np.linalg.LinAlgError):
-            return []
-    if not fit.converged:
+    of_means = [] if design.response.is_ratio else _gee_of_means(sample)
+    return of_means + (_gee_of_events(sample) if design.response.has_events else [])
+
+
+def _gee_of_means(sample: Sample) -> list[WitnessFit]:
+    """Stopping rules know no units: it sees what least squares leaves, in units of its own sd."""
+    design = sample.design
+    beta, left, scale = _left(design, sample.values)
+    if not scale > 0:
+        return []
+    fit = _equations_fit(left / scale, design)
+    if fit is None:
         return []
     L, vcov = design.L, scale**2 * fit.cov_params()
     std_error = np.sqrt(np.einsum("ki,ij,kj->k", L, vcov, L))
     return [WitnessFit("gee_bias_reduced", L @ (beta + scale * fit.params), std_error)]
+
+
+def _equations_fit(
+    y: np.ndarray, design: Design, settings: Mapping[str, Any] | None = None, **fitted: Any
+) -> Any:
+    """Exchangeable equations with a bias-reduced covariance; None where they do not converge."""
+    with warnings.catch_warnings():
+        for category in GEE_WARNINGS:
+            warnings.simplefilter("ignore", category)
+        try:
+            structure = Exchangeable()
+            model = GEE(y, design.X, design.group, cov_struct=structure, **(settings or {}))
+            fit = model.fit(cov_type="bias_reduced", maxiter=200, ctol=1e-10, **fitted)
+        except (ValueError, np.linalg.LinAlgError):
+            return None
+    return fit if fit.converged else None
+
+
+# ---- events --------------------------------------------------------------------------------------
+
+
+def _family(response: Response) -> sm.families.Family:
+    """The distribution with the link of the effects."""
+    links = sm.families.links
+    link = {"identity": links.Identity(), "log": links.Log(), "logit": links.Logit()}[response.link]
+    family = sm.families.Binomial if response.family == "binary" else sm.families.Poisson
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DomainWarning)  # a link that can leave the range of means
+        return family(link=link)
+
+
+def _exposed(design: Design) -> dict[str, np.ndarray]:
+    """The exposure as an argument, where the link is the logarithm and there is one."""
+    if design.exposure is None or design.response.link != "log":
+        return {}
+    return {"exposure": design.exposure}
+
+
+def _regression_of_events(sample: Sample) -> list[WitnessFit]:
+    """A generalised linear model, with its own covariance and with CR1.
+
+    Ratios of risks by the score of Poisson regression, with the sandwich of individuals (Zou 2004).
+    """
+    design, response = sample.design, sample.response
+    of_risks = response == Response("binary", "ratio")
+    family = sm.families.Poisson() if of_risks else _family(response)
+    model = sm.GLM(sample.y, design.X, family=family, **_exposed(design))
+    own = {"cov_type": "HC0"} if of_risks else {}
+    groups = {"cov_type": "cluster", "cov_kwds": {"groups": design.group}}
+    fits = []
+    with warnings.catch_warnings():
+        for category in GLM_WARNINGS:
+            warnings.simplefilter("ignore", category)
+        for method, covariance in (("glm_wald", own), ("glm_cr1", groups)):
+            try:
+                fit = model.fit(tol=1e-12, maxiter=100, **covariance)
+            except (ValueError, np.linalg.LinAlgError, PerfectSeparationError):
+                return []
+            if fit.converged:
+                fits.append(_linked(sample, method, fit))
+    return fits
+
+
+def _gee_of_events(sample: Sample) -> list[WitnessFit]:
+    """Equations of events; the correlation is a mean over pairs, not divided by fewer.
+
+    Rates with an exposure are left out where effects are differences: statsmodels has no such variance.
+    """
+    design, response = sample.design, sample.response
+    if design.exposure is not None and response.link == "identity":
+        return []
+    settings = {"family": _family(response)} | _exposed(design)
+    fit = _equations_fit(sample.y, design, settings, ddof_scale=0)
+    return [] if fit is None else [_linked(sample, "gee_mancl_derouen", fit)]
+
+
+def _linked(sample: Sample, method: str, fit: Any) -> WitnessFit:
+    """Contrasts of a fit, as they are reported: of ratios the ratios, with errors of the logarithm."""
+    L, vcov = sample.design.L, np.asarray(fit.cov_params())
+    estimate = L @ np.asarray(fit.params)
+    std_error = np.sqrt(np.einsum("ki,ij,kj->k", L, vcov, L))
+    return WitnessFit(method, np.exp(estimate) if sample.response.is_ratio else estimate, std_error)
 
 
 # ---- mixed models --------------------------------------------------------------------------------
@@ -216,6 +312,8 @@ def _mixed(sample: Sample) -> list[WitnessFit]:
     """REML by MixedLM, which has effects of one grouping, or groups in blocks."""
     design = sample.design
     if design.n_obs > MANY_ROWS or design.n_groups > MANY_GROUPS or design.second is not None:
+        return []
+    if design.response.is_ratio:
         return []
     beta, left, scale = _left(design, sample.values)
     try:

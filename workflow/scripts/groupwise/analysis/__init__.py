@@ -19,6 +19,7 @@ from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.intake import take_in
 from groupwise.methods import fit_tables, specifications
+from groupwise.response import Response
 from groupwise.results import as_written, combined
 from groupwise.sample import Sample, sample_of
 from groupwise.witness import agreement
@@ -109,9 +110,10 @@ def analyse(
     resampling
         Seed and effort of the methods that draw, as in config.yaml.
     assumed_effects, effect_to_find
-        Of arms, and the difference between two, for the power that `calibrate` and `plan` tell.
+        Of arms, and the difference between two, for the power that `calibrate` and `plan` tell. On
+        scales of ratios effects are ratios, and an arm not listed has 1.
     true_effects
-        Of arms, where data were simulated: figures show them. An arm not listed has effect 0.
+        Of arms, where data were simulated: figures show them. An arm not listed has none.
     dataset
         What the column `dataset` of every table says.
 
@@ -137,8 +139,9 @@ def analyse(
             assigned=assigned,
         )
         arms = list(intake.understood["arms"])
-        truth = arguments.truth(true_effects, arms)
-        check_effects("assumed_effects", assumed_effects or {}, arms)
+        response = Response(**intake.understood["response"])
+        truth = arguments.truth(true_effects, arms, response)
+        check_effects("assumed_effects", assumed_effects or {}, arms, response)
     understood = {"dataset": dataset, "title": dataset, "note": ""} | dict(intake.understood)
     # Checks of the mixed model look at its first fit, asked or not.
     sample = sample_of(intake.table, understood, resampling, (*chosen_methods, "mixed_wald"))
@@ -170,10 +173,12 @@ def simulate(
     """Draw a grouped experiment; `recipe` is what config.yaml says under `simulate`.
 
     These are seed, groups_per_arm, group_size, mean, effects, sd_group and sd_residual, and if you
-    like sd_effect, noise, group_covariate, individual_covariate and decimals. With sequences in
-    place of groups_per_arm the table has a column `period`, and cac, decay, trend and cohort say
-    how periods and their measurements are related; a cohort has a column `individual`, and if you
-    like sd_individual.
+    like sd_effect, noise, group_covariate, individual_covariate and decimals. For events, risks or
+    rates of arms take the place of mean, effects and sd_residual, and icc may take that of
+    sd_group; with rates there may be an exposure, of everybody or a range, and a column `exposure`.
+    With sequences in place of groups_per_arm the table has a column `period`, and cac, decay, trend
+    and cohort say how periods and their measurements are related; a cohort has a column
+    `individual`, and if you like sd_individual.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from groupwise.data.errors import InputError, nearest
 from groupwise.data.simulate import Recipe
 from groupwise.data.validate import IDENTIFIERS, ROLES, Roles, check_effects
 from groupwise.data.values import NUMBER
-from groupwise.response import FAMILIES, SCALES
+from groupwise.response import FAMILIES, SCALES, Response
 from groupwise.words import listing
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -168,13 +168,21 @@ def check_resampling(settings: Mapping[str, int] | None) -> None:
             raise InputError(f"resampling[{key!r}]", f"{value!r} is too little or no number", fix)
 
 
-def truth(effects: Mapping[str, float] | None, arms: list[str]) -> dict[str, Any] | None:
+def truth(
+    effects: Mapping[str, float] | None, arms: list[str], response: Response
+) -> dict[str, Any] | None:
     """The true effect of every contrast, where those of the arms are known."""
-    check_effects("true_effects", effects or {}, arms)
+    check_effects("true_effects", effects or {}, arms, response)
     if effects is None:
         return None
-    of = {arm: float(effects.get(arm, 0.0)) for arm in arms}
-    return {"effects": {f"{b} - {a}": of[b] - of[a] for a, b in combinations(arms, 2)}}
+    none = 1.0 if response.is_ratio else 0.0
+    of = {arm: float(effects.get(arm, none)) for arm in arms}
+    return {
+        "effects": {
+            f"{b} - {a}": of[b] / of[a] if response.is_ratio else of[b] - of[a]
+            for a, b in combinations(arms, 2)
+        }
+    }
 
 
 def recipe(settings: Mapping[str, Any]) -> Recipe:

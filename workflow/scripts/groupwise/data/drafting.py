@@ -20,6 +20,8 @@ from groupwise.data.profile import Column
 from groupwise.data.structure import Key
 from groupwise.data.units import is_label, name_marks, sized
 from groupwise.data.values import as_plain
+from groupwise.data.vocabulary import AT_RISK, COUNTED, names_it
+from groupwise.data.yes_no import no_and_yes
 
 MOST_LABELS = 1000
 """Texts with more different values than this are not searched for codes, if they are no numbers."""
@@ -29,6 +31,7 @@ MOST_REMEDIES = 5
 """At most so many columns of text are reported as numbers in disguise."""
 LABELLED = ("treatment", "group", "block")
 FILL_IN = "FILL IN a number"
+WHICH = "FILL IN the value that counts"
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,10 @@ def settings(
         recodes[column] = {as_plain(label): None}
     outcome = layout.roles["outcome"].name
     drafted = []
-    if isinstance(outcome, str) and layout.outcome_values is not None:
-        recodes[outcome] = dict(layout.outcome_values)
-    elif isinstance(outcome, str) and _is_labelled(table[outcome]):
-        recodes[outcome] = dict.fromkeys(labels(table[outcome]).cat.categories, FILL_IN)
+    if isinstance(outcome, str):
+        drafted += kind_of_events(table[outcome], suspected.get(outcome, {}))
+        if not drafted and _is_labelled(table[outcome]):
+            recodes[outcome] = dict.fromkeys(labels(table[outcome]).cat.categories, FILL_IN)
     if recodes:
         drafted.append(DraftSetting("recode", recodes, "guess: how the values are meant"))
     if codes := missing_codes(table, suspected, layout):
@@ -73,6 +76,48 @@ def settings(
         why = f"guess: at {time} {value} no group had its treatment yet"
         drafted.append(DraftSetting("untreated_periods", [as_plain(value)], why))
     return drafted
+
+
+def kind_of_events(values: pd.Series, codes: Iterable[str]) -> list[DraftSetting]:
+    """What an outcome of two values is, with the one that counts; nothing of any other.
+
+    `codes` are values that may mean missing.
+    """
+    left = [each for each in labels(values).cat.categories if each not in codes]
+    if len(left) != 2:
+        return []
+    kind = DraftSetting("outcome_kind", "binary", f"guess: two values, {left[0]} and {left[1]}")
+    pair = no_and_yes(left)
+    if pair is None:
+        return [kind, DraftSetting("event", WHICH, f"not guessed: {left[0]} or {left[1]}")]
+    why = "guess: the value that counts"
+    return [kind, DraftSetting("event", as_plain(pair[1]), why)]
+
+
+def alternatives(
+    table: pd.DataFrame, layout: GuessedLayout, columns: Iterable[Column]
+) -> list[tuple[str, Any, str]]:
+    """(key, value, when) of settings that would be right if the outcome counts events."""
+    outcome = layout.roles["outcome"].name
+    if not isinstance(outcome, str) or not names_it(outcome, COUNTED):
+        return []
+    values = table[outcome].dropna()
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return []
+    if values.nunique() < 3 or (values < 0).any() or (values % 1 != 0).any():
+        return []
+    used = {name for guess in layout.roles.values() for name in _names(guess.name)}
+    at_risk = [
+        column.name
+        for column in columns
+        if column.name not in used
+        and column.kind in ("number", "whole number")
+        and names_it(column.name, AT_RISK)
+        and table[column.name].min() > 0
+    ]
+    count = ("outcome_kind", "count", f"if {outcome} counts events")
+    when = "below roles, if it is how long they could happen"
+    return [count, *(("exposure", name, when) for name in at_risk[:2])]
 
 
 def remarks(layout: GuessedLayout) -> list[str]:

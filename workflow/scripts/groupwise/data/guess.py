@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from groupwise.data import vocabulary as say
 from groupwise.data.arms import Reading, any_group, one_arm_each, readings
 from groupwise.data.aside import empty_group, without_groups
 from groupwise.data.labels import natural
-from groupwise.data.outcomes import Candidate, candidates, measured_before, only_one, two_values
+from groupwise.data.outcomes import Candidate, candidates, measured_before, only_one
 from groupwise.data.prepare import identifier
 from groupwise.data.profile import Column
 from groupwise.data.repeats import (
@@ -78,7 +78,6 @@ class GuessedLayout:
     period: str | None = None
     untreated: tuple[str, object] | None = None
     ungrouped: bool = False
-    outcome_values: Mapping[str, int] | None = field(default=None)
     pretest: str | None = None
     empty_group: tuple[str, str] | None = None
 
@@ -114,7 +113,6 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
     if period is None:
         untreated = _untreated(structure, treatment.name, group.name, who, times)
     roles |= _period_role(period, untreated)
-    values = two_values(structure, str(outcome.name)) if outcome.name in structure.columns else None
     return GuessedLayout(
         roles=roles,
         times=times,
@@ -123,7 +121,6 @@ def guess_layout(table: pd.DataFrame, columns: Sequence[Column] | None = None) -
         period=period,
         untreated=untreated,
         ungrouped=ungrouped,
-        outcome_values=values,
         pretest=_pretest(structure, outcome.name, roles),
         empty_group=empty if ungrouped and empty and empty[0] == group.name else None,
     )

@@ -204,6 +204,8 @@ def _name_marks(name: str, kind: str, *, is_early: bool) -> tuple[float, bool]:
         marks -= 2.0
     if not named and (say.parts(name) <= say.TIME or is_attribute(name)):
         marks -= 1.0 if say.parts(name) <= say.TIME else 2.0
+    if names_it(name, say.SURELY_AT_RISK):
+        marks -= 4.0
     if kind == "two" and not strong:
         marks += 1.5 if says(name, say.EVENT) else -2.0 if rank(name) else 0.0
     return marks, named

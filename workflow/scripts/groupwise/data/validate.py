@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from groupwise.data.errors import InputError, nearest
 from groupwise.data.labels import combined, in_order
 from groupwise.data.remedies import why_text
 from groupwise.data.values import as_plain, in_yaml, matching
+from groupwise.response import CONTINUOUS, Response
 
 ROLES = (
     *("outcome", "treatment", "group", "block", "second_group", "period", "exposure"),
@@ -210,8 +211,21 @@ def check_arms(table: pd.DataFrame, roles: Roles) -> None:
     raise InputError("roles.treatment", problem, fix)
 
 
-def check_effects(key: str, effects: Iterable[str], arms: Sequence[str]) -> None:
-    """Raise InputError for an effect of an arm that does not exist."""
-    for arm in effects:
+def check_effects(
+    key: str,
+    effects: Mapping[str, float],
+    arms: Sequence[str],
+    response: Response = CONTINUOUS,
+) -> None:
+    """Raise InputError for an effect of an arm that does not exist, or of a size that none can have."""
+    for arm, effect in effects.items():
         if arm not in arms:
             raise InputError(key, f"'{arm}' is not an arm", nearest(arm, arms))
+        if response.is_ratio and effect <= 0:
+            problem = f"{effect:g} is no ratio, and effects are ratios here"
+            raise InputError(f"{key}.{arm}", problem, "give a number above 0; 1 is no effect")
+        if response == Response("binary", "difference") and abs(effect) >= 1:
+            problem = f"{effect:g} is no difference of two risks, which lie between 0 and 1"
+            raise InputError(
+                f"{key}.{arm}", problem, "give it as a share: 0.05 is 5 percentage points"
+            )

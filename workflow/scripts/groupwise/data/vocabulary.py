@@ -52,6 +52,23 @@ EVENT = words(
     "success failure readmission readmitted conversion converted survival survived event"
 )
 """Of these, what happens or does not."""
+COUNTED = words(
+    "count event number n anzahl visit seizure fall attack episode infection accident admission case "
+    "exacerbation hospitalization hospitalisation click absence error purchase incident crime death "
+    "sturz besuch fehler falle ereignis anfall evento evenement visite chute"
+)
+"""What a number of events may be called, in the singular."""
+AT_RISK = words(
+    "day hour week month year person_year person_day person_month person_time personyear persontime "
+    "time_at_risk at_risk days_at_risk exposure followup follow_up fup observation_time tage stunde "
+    "wochen monate jahre personenjahre jours heures dias"
+)
+"""How long events could happen."""
+SURELY_AT_RISK = words(
+    "person_year person_day person_month person_time personyear persontime time_at_risk at_risk "
+    "days_at_risk observation_time personenjahre"
+)
+"""Of these, words for nothing else."""
 BEFORE = words(
     "pre pretest pret baseline base before prior initial intake entry start vorher vortest "
     "ausgangswert avant antes inicial premessung previous past lagged bl"

@@ -19,9 +19,10 @@ from plotnine import (
 )
 
 from groupwise.catalogue.methods import method_phrase
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
-from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, sentence
-from groupwise.words import percent, plural, role_word, signed
+from groupwise.figures.style import INK, MUTED, OKABE_ITO, WIDTH, look, sentence, wrap
+from groupwise.words import article, percent, plural, role_word, signed
 
 SCENARIOS = ("low", "estimate", "high")
 BREAKS = (2, 3, 5, 10, 20, 30, 50, 100, 200, 500)
@@ -62,15 +63,18 @@ def draw(tables: Tables) -> Figure:
         )
         + labs(
             x=f"{where} ({plural(group)})" if group != "group" else where,
-            y=f"power for a difference of {_short(first['effect'])}",
+            y=wrap(f"power for {_what(tables, first['effect'])}", 40),
         )
         + look(legend_box="vertical", legend_box_spacing=0.01)
     )
-    return Figure(plot, WIDTH, 4.8, _alt(rows, n_groups, where))
+    return Figure(plot, WIDTH, 4.8, _alt(tables, rows, n_groups, where))
 
 
-def _short(value: float) -> str:
-    return signed(float(f"{value:.3g}"))
+def _what(tables: Tables, effect: float) -> str:
+    """The effect that is to be found, with what it is."""
+    words = EffectWords.of(tables.design)
+    size = words.short(effect) if words.response.has_events else signed(float(f"{effect:.3g}"))
+    return f"{article(words.noun)} of {size}"
 
 
 def _actual_groups(tables: Tables) -> int:
@@ -93,7 +97,7 @@ def _ordered(values: pd.Series, words: str) -> pd.Categorical:
     return pd.Categorical(values.map(words.format), categories=list(dict.fromkeys(labels)))
 
 
-def _alt(rows: pd.DataFrame, n_groups: int, where: str) -> str:
+def _alt(tables: Tables, rows: pd.DataFrame, n_groups: int, where: str) -> str:
     first, lines = rows.iloc[0], []
     for (icc, members), curve in rows.groupby(["correlation", "members"], observed=True):
         low, high = curve.loc[curve["groups"].idxmin()], curve.loc[curve["groups"].idxmax()]
@@ -102,7 +106,7 @@ def _alt(rows: pd.DataFrame, n_groups: int, where: str) -> str:
             f"{percent(high['power'])} with {high['groups']:.0f}"
         )
     return (
-        f"Power of {method_phrase(first['method'])} for a difference of {_short(first['effect'])} by "
+        f"Power of {method_phrase(first['method'])} for {_what(tables, first['effect'])} by "
         f"the number of {where}. {'; '.join(lines)}. A dotted line marks the {n_groups} at hand, a line "
         f"the wanted {percent(first['wanted_power'])}."
     )

@@ -73,10 +73,7 @@ def draw(tables: Tables) -> Figure:
         + scale_color_manual(dict(zip(NAMES.values(), OKABE_ITO[:2], strict=True)))
         + scale_linetype_manual(dict(zip(NAMES.values(), ["solid", "dashdot"], strict=True)))
         + labs(
-            x=wrap(
-                _title(words),
-                66,
-            ),
+            x=wrap(_title(words), 66),
             y="deviance above the least",
             caption=f"Dashed: the cut of the {level} interval.",
         )

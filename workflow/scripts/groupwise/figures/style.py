@@ -235,8 +235,8 @@ def ratio_breaks(low: float, high: float) -> list[float]:
     inside = [each for each in breaks if low / 1.3 <= each <= high * 1.3]
     if len(inside) > 2:
         return inside
-    steps = (1, 1.2, 1.5, 2, 3, 5, 7)
-    fine = [float(f"{step * 10.0**power:g}") for power in powers for step in steps]
+    closer = (1, 1.2, 1.5, 2, 3, 5, 7)
+    fine = [float(f"{step * 10.0**power:g}") for power in powers for step in closer]
     return [each for each in fine if low / 1.1 <= each <= high * 1.1]
 
 

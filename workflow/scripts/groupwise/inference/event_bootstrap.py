@@ -41,9 +41,10 @@ class Redrawn:
     def refits(self) -> Iterator[tuple[int, QuadratureFit]]:
         """Each outcome that has a fit, with the fits of its draws."""
         for i in np.flatnonzero(self.fit.converged):
-            yield int(i), self._refit(int(i))
+            yield int(i), self.refit(int(i))
 
-    def _refit(self, i: int) -> QuadratureFit:
+    def refit(self, i: int) -> QuadratureFit:
+        """The fits of the draws of one outcome."""
         if i in self._kept:
             return self._kept[i]
         model, at = self.fit.model.for_draws, self.fit.parameters[i]

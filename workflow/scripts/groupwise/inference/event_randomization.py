@@ -109,10 +109,21 @@ class EventUnits:
         return replace(self, units=self.units.relabelled(places), arm=places[self.arm])
 
     def sorted(self, events: np.ndarray) -> EventUnits:
-        """Units in an order that neither rows nor names determine, from events (m,)."""
+        """Units in an order that neither rows nor names determine, from events (m,).
+
+        Units of equal residuals, which are many where events are few, are in the order of their arms
+        and of their sizes.
+        """
         arms = tuple(range(int(self.arm.max()) + 1))
         values = EventComparison.of(self, arms).values(events[None], np.zeros(1))[0]
-        return replace(self, units=self.units.sorted(values)[0])
+        values = (values / max(np.abs(values).max(), 1e-300)).round(9)  # rounding is no order
+        units: Any = self.units
+        if isinstance(units, Units):
+            size = np.bincount(units.unit, self.exposure)
+            units = replace(units, covariates=np.column_stack([size, units.arm]))
+            in_order = units.sorted(values)[0]
+            return replace(self, units=replace(in_order, covariates=np.zeros((len(size), 0))))
+        return replace(self, units=units.sorted(values)[0])
 
 
 @dataclass(frozen=True)
@@ -201,7 +212,8 @@ class EventComparison:
         y, arms = events[:, self.used], (self.has_effect == 0, self.has_effect > 0)
         happened = np.array([y[:, arm].sum(axis=1) for arm in arms])
         exposure = np.array([[self.model.exposure[arm].sum()] for arm in arms])
-        return np.array([happened, exposure - (happened if self.units.is_logit else 0)])
+        rest = exposure - happened if self.units.is_logit else exposure + 0 * happened
+        return np.array([happened, rest])
 
     def _varies(self, events: np.ndarray) -> np.ndarray:
         """(R,) both arms have some events, and of odds some individuals without."""

@@ -17,6 +17,9 @@ from scipy import special
 from groupwise.response import Response
 from groupwise.tidy import Answers, Inference
 
+FURTHEST = 50.0
+"""Limits of means that are so far off on the log odds or the logarithm are those of the mean."""
+
 
 def as_reported(answers: Answers, response: Response) -> Answers:
     """Contrasts as differences or ratios, means as risks or rates; coefficients stay as they are."""
@@ -55,6 +58,8 @@ def _in_range(means: Inference, family: str) -> Inference:
     p = np.where(inside, mean, 0.5)
     # The derivative of the log odds, or of the logarithm, at the mean.
     slope = 1 / (p * (1 - p)) if family == "binary" else 1 / p
+    inside &= ~(slope * (means.conf_high - mean) > FURTHEST)  # a mean that is 0 but for rounding
+    p, slope = np.where(inside, p, 0.5), np.where(inside, slope, 0.0)
     link, inverse = (special.logit, special.expit) if family == "binary" else (np.log, np.exp)
     limits = {
         name: np.where(

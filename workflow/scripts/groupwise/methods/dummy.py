@@ -160,10 +160,7 @@ def _not_identified(sample: Sample, fit: DummyFit) -> str:
             return ALL_EXPLAINED
         treatment = "Not every pair of arms meets within a"
     group, model = role_word({"group": sample.group_name}, "group"), fit.prepared.model
-    return (
-        f"Not identified. {treatment} {group}, so its columns are sums of the {group} indicators: "
-        f"{model.columns} columns, rank {model.basis.rank}."
-    )
+    return dummies.not_identified(group, treatment, model.columns, model.basis.rank)
 
 
 # ---- the average group of each arm ---------------------------------------------------------------

@@ -80,8 +80,10 @@ class Poisson:
         self, eta: np.ndarray, y: np.ndarray, shape: np.ndarray | None = None
     ) -> Derivatives:
         expected = along(self.exposure, eta) * np.exp(eta)
-        y = along(y, eta)
-        return Derivatives(y * eta - expected, y - expected, expected)
+        # Less its maximum over eta: of large counts the rest would be lost in rounding.
+        best = along(np.log(np.maximum(y, 1)) - np.log(self.exposure)[:, None], eta)
+        residual = along(y, eta) - expected
+        return Derivatives(along(y, eta) * (eta - best) + residual, residual, expected)
 
     def of_mode(
         self, eta: np.ndarray, y: np.ndarray, shape: np.ndarray | None = None

@@ -26,6 +26,12 @@ from groupwise.models.glm import MOST_NUMBERS, EventModel
 MOST_STEPS = 300
 MOST_HALVINGS = 30
 
+FAR = 20.0
+"""Log odds, log risks or log rates that are so far from where they start have no solution near."""
+
+LONGEST = 5.0
+"""No step changes these by more."""
+
 CLOSE = 1e-11
 """Changes of linear predictors, relative to the largest, and of the correlation that end the steps."""
 
@@ -70,6 +76,12 @@ class EventEquations:
         """The equations of a model of events."""
         size = model.rows.by_group(model.rows.trials)
         return cls(model, size, pairs_of_members(size))
+
+    @property
+    def is_binomial(self) -> bool:
+        """Whether the variance is binomial, not Poisson's."""
+        response = self.model.rows.response
+        return response.family == "binary" and response.link != "log"
 
     def inside(self, gamma: np.ndarray) -> np.ndarray:
         """(R,) whether all means have a variance at coefficients gamma (R, r)."""
@@ -171,8 +183,11 @@ def individual_moments(
 def _solve(
     equations: EventEquations, events: np.ndarray, squares: np.ndarray, gamma: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coefficients (R, r), correlations (R,), and whether both stay (R,)."""
-    Z, gamma = equations.model.Z, gamma.copy()
+    """Coefficients (R, r), correlations (R,), and whether both stay (R,).
+
+    With exposures that differ much the equations can have no solution: steps then go to infinity.
+    """
+    Z, first, gamma = equations.model.Z, gamma, gamma.copy()
     rho = equations.correlation(equations.sums(events, squares, gamma))
     converged = np.zeros(len(events), dtype=bool)
     active = np.flatnonzero(np.isfinite(rho))
@@ -183,13 +198,23 @@ def _solve(
         before, at = rho[active], gamma[active]
         usable = _within(equations, before)
         step = equations.step(equations.sums(y, y2, at), usable)
+        step = _capped(equations, step)
         gamma[active] = _inside(equations, at, step)
         rho[active] = after = equations.correlation(equations.sums(y, y2, gamma[active]))
         moved = np.abs(step @ Z.T).max(axis=1) / np.abs(at @ Z.T).max(axis=1)
         near = (moved <= CLOSE) & (np.abs(after - before) <= CLOSE)
         converged[active[near]] = True
-        active = active[~near & np.isfinite(after)]
+        lost = np.abs((gamma[active] - first[active]) @ Z.T).max(axis=1) > FAR
+        active = active[~near & ~lost & np.isfinite(after)]
     return gamma, rho, converged
+
+
+def _capped(equations: EventEquations, step: np.ndarray) -> np.ndarray:
+    """Steps (R, r) that change no log odds, log risk or log rate by more than `LONGEST`."""
+    if equations.model.rows.response.link == "identity":
+        return step
+    length = np.abs(step @ equations.model.Z.T).max(axis=1, keepdims=True)
+    return np.asarray(step / np.maximum(1.0, length / LONGEST))
 
 
 def _within(equations: EventEquations, rho: np.ndarray) -> np.ndarray:

@@ -123,14 +123,18 @@ class EventRows:
         return np.argsort(self.group, kind="stable")
 
     @cached_property
+    def _is_sorted(self) -> bool:
+        return bool((np.diff(self.group) >= 0).all())
+
+    @cached_property
     def _starts(self) -> np.ndarray:
         return np.searchsorted(self.group[self._order], np.arange(self.n_groups))
 
     def by_group(self, values: np.ndarray) -> np.ndarray:
         """Sums (..., G) over the rows of each group, of values (..., m)."""
-        in_order = values[..., self._order]
+        in_order = values if self._is_sorted else values[..., self._order]
         if len(self.group) == self.n_groups:
-            return in_order
+            return np.asarray(in_order)
         return np.asarray(np.add.reduceat(in_order, self._starts, axis=-1))
 
     @cached_property

@@ -1,9 +1,14 @@
-"""Restricted pseudo-likelihood with any random intercepts: nested, crossed, of cells, of individuals.
+"""Restricted pseudo-likelihood with several random intercepts: nested, crossed, of cells, of people.
 
-As `pseudo_likelihood`, whose model and convention these are. The working model is a linear mixed model
-of sqrt(w) z on sqrt(w) X and sqrt(w) Z with residual variance 1, which is held: its likelihood and
-derivatives are those of `lmm_likelihood`, a function of the standard deviations theta of the random
-effects. Weights differ from outcome to outcome, and so outcomes are fitted one by one.
+As `pseudo_likelihood`, whose model and convention these are. The term with most levels, the lead, is
+integrated out by sums over its levels, as the only term is there: with V_1 of the lead alone, and the
+indicators Z of all other terms beside Q as columns, there are A = [Q, Z]'V_1^-1 [Q, Z] and
+C = Z_lead'V_1^-1 Z. The other terms follow, with S the diagonal of their variances,
+
+    N = (I + A_ZZ S)^-1,   H = S N,   Z'V^-1 Z = N A_ZZ,   Z'V^-1 Q = N A_ZQ
+    Z_lead'V^-1 Z_lead = D - C H C',   Z_lead'V^-1 Z = C N',   Z_lead'V^-1 Q = b - C H A_ZQ
+
+All outcomes are fitted together.
 """
 
 from __future__ import annotations
@@ -13,46 +18,198 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from groupwise.algebra import invert
 from groupwise.design import Design
-from groupwise.models.blups import predict
-from groupwise.models.cross_products import Outcomes
 from groupwise.models.event_rows import EventRows
 from groupwise.models.glm import EventFit, EventModel
-from groupwise.models.information import Information, KnownScale, for_last_combinations
-from groupwise.models.lmm import INVISIBLE, of_combinations
-from groupwise.models.lmm_likelihood import (
-    Curves,
-    Eliminated,
-    Gls,
-    Weighted,
-    curves,
-    eliminate,
-    in_theta,
-    solve_gls,
-    weigh,
-)
-from groupwise.models.lmm_structure import LmmStructure
-from groupwise.models.newton import Slopes, minimise
+from groupwise.models.information import Information, KnownScale, for_last_combinations, inverse
 from groupwise.models.pseudo_likelihood import (
     FURTHEST,
+    INVISIBLE,
     MOST_ITERATIONS,
+    MOST_SCORING,
+    ROUGH,
     RUNAWAY,
+    Working,
+    equations,
+    joined,
+    of_rows,
     regression_of,
+    times,
+    working_sums,
 )
 from groupwise.models.random_terms import RandomTerm
-from groupwise.rows import Rows
 
 CLOSE = 1e-10
-"""Largest change of a linear predictor, and of a standard deviation, in the last iteration."""
+"""Largest change of a linear predictor, and of a variance relative to 1 + it, in the last iteration."""
 
-LEAST_WEIGHT = 1e-100
-"""A row with a smaller weight has no working response."""
+START = 0.1
+"""Of the search for the variances of the first working model."""
 
-STARTS = (0.1, 0.4, 1.0)
-"""Standard deviations among which the best is where the first search begins."""
+TRUSTED = 0.3
+"""Newton's method in place of scoring where curvatures are above this share of the expected ones."""
 
-SMALL = 0.01
-"""A standard deviation below this is put at 0 where that is no worse."""
+AT_A_TIME = 2**18
+"""Numbers of the largest arrays that are worked on together."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The restricted likelihood of working models at variances (B, k), those of the lead first.
+
+    Attributes
+    ----------
+    step : (B, p) estimate of gamma less that of the linear predictors
+    u, v : (B, G), (B, r) predictions of the effects of the lead, and of all others
+    Phi : (B, p, p) covariance of gamma
+    gradient, hessian, expected : (B, k), (B, k, k)
+        Of -2 log-likelihood in the variances: derivatives, and the mean of the second.
+    P, Q : (B, k, p, p), (B, k, k, p, p)
+        Q'V^-1 G_s V^-1 Q and Q'V^-1 G_s V^-1 G_t V^-1 Q, with G_s = Z_s Z_s'.
+    Pr : (B, k, p) Q'V^-1 G_s V^-1 (z - Q gamma)
+    lead, rest : (B, G, p + 1), (B, r, p + 1) Z'V^-1 [Q, z - Q gamma]
+    D, C, H, CN, ZZ : (B, G), (B, G, r), (B, r, r), (B, G, r), (B, r, r)
+        As above; CN = Z_lead'V^-1 Z, ZZ = Z'V^-1 Z.
+    """
+
+    step: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+    Phi: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray
+    expected: np.ndarray
+    P: np.ndarray
+    Q: np.ndarray
+    Pr: np.ndarray
+    lead: np.ndarray
+    rest: np.ndarray
+    D: np.ndarray
+    C: np.ndarray
+    H: np.ndarray
+    CN: np.ndarray
+    ZZ: np.ndarray
+
+
+def moments(at: Working, tau2: np.ndarray, member: np.ndarray) -> Moments:
+    """Effects and derivatives at tau2 (B, k); member (k - 1, r): which columns are of which term."""
+    p = at.b.shape[-1] - member.shape[1]
+    s, S = 1 / (1 + tau2[:, :1] * at.a), tau2[:, 1:] @ member
+    A, right = equations(at, s)
+    A_rest = np.concatenate([A[:, p:, :p], right[:, p:, None]], axis=-1)
+    N = np.linalg.inv(np.eye(len(S[0])) + A[:, p:, p:] * S[:, None, :])
+    H = S[..., None] * N
+    HA = H @ A_rest
+    across = A_rest[..., :p].swapaxes(-1, -2)
+    Phi = invert(A[:, :p, :p] - across @ HA[..., :p])
+    step = times(Phi, right[:, :p] - (across @ HA[..., p:])[..., 0])
+    C = at.b[..., p:] * s[..., None]
+    lead = np.concatenate([at.b[..., :p], at.c[..., None]], axis=-1) * s[..., None] - C @ HA
+    rest = N @ A_rest
+    for each in (lead, rest):
+        each[..., -1] -= times(each[..., :-1], step)
+    half = _GivenVariances(at.a * s, C, H, C @ N.swapaxes(-1, -2), N @ A[:, p:, p:])
+    trace, trace2 = half.traces(member)
+    P, Q = half.forms(lead, rest, N, member)
+    PX, Pr = P[..., :-1, :-1], P[..., :-1, -1]
+    PhiP, QX = Phi[:, None] @ PX, Q[..., :-1, :-1]
+    expected = trace2 - 2 * np.einsum("bij,bstji->bst", Phi, QX)
+    expected = expected + np.einsum("bsij,btji->bst", PhiP, PhiP)
+    curvature = Q[..., -1, -1] - Pr @ Phi @ Pr.swapaxes(-1, -2)
+    return Moments(
+        step=step,
+        u=tau2[:, :1] * lead[..., -1],
+        v=S * rest[..., -1],
+        Phi=Phi,
+        gradient=trace - np.einsum("bsii->bs", PhiP) - P[..., -1, -1],
+        hessian=2 * curvature - expected,
+        expected=expected,
+        P=PX,
+        Q=QX,
+        Pr=Pr,
+        lead=lead,
+        rest=rest,
+        **vars(half),
+    )
+
+
+@dataclass(frozen=True)
+class _GivenVariances:
+    """What of `Moments` does not depend on the fixed effects."""
+
+    D: np.ndarray
+    C: np.ndarray
+    H: np.ndarray
+    CN: np.ndarray
+    ZZ: np.ndarray
+
+    def traces(self, member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """tr(V^-1 G_s) (B, k) and tr(V^-1 G_s V^-1 G_t) (B, k, k)."""
+        D, C, Ct = self.D, self.C, self.C.swapaxes(-1, -2)
+        HG = self.H @ (Ct @ C)
+        k = len(member) + 1
+        t, T = np.empty((len(D), k)), np.empty((len(D), k, k))
+        t[:, 0] = D.sum(axis=-1) - np.einsum("bii->b", HG)
+        t[:, 1:] = np.einsum("bii->bi", self.ZZ) @ member.T
+        weighted = np.einsum("bij,bji->b", self.H, Ct @ (D[..., None] * C))
+        T[:, 0, 0] = (D * D).sum(axis=-1) - 2 * weighted + np.einsum("bij,bji->b", HG, HG)
+        T[:, 0, 1:] = T[:, 1:, 0] = (self.CN**2).sum(axis=1) @ member.T
+        T[:, 1:, 1:] = member @ self.ZZ**2 @ member.T
+        return t, T
+
+    def forms(
+        self, lead: np.ndarray, rest: np.ndarray, N: np.ndarray, member: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """F'G_s F (B, k, c, c) and F'G_s V^-1 G_t F (B, k, k, c, c) of F = V^-1 [Q, z - Q gamma]."""
+        B, c = len(lead), lead.shape[-1]
+        k = len(member) + 1
+        P, Q = np.empty((B, k, c, c)), np.empty((B, k, k, c, c))
+        U = self.C.swapaxes(-1, -2) @ lead
+        across = lead.swapaxes(-1, -2)
+        P[:, 0] = across @ lead
+        Q[:, 0, 0] = across @ (self.D[..., None] * lead) - U.swapaxes(-1, -2) @ self.H @ U
+        mine = [each[:, None] * rest for each in member]
+        for s, left in enumerate(mine, 1):
+            P[:, s] = left.swapaxes(-1, -2) @ rest
+            Q[:, 0, s] = (N @ U).swapaxes(-1, -2) @ left
+            Q[:, s, 0] = Q[:, 0, s].swapaxes(-1, -2)
+            for t, right in enumerate(mine, 1):
+                Q[:, s, t] = left.swapaxes(-1, -2) @ self.ZZ @ right
+        return P, Q
+
+
+def at_variances(
+    fit: Moments, tau2: np.ndarray, more: np.ndarray, member: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Step, u and v at tau2 + more, each (B, k), to first order."""
+    PhiPr = times(fit.Phi, (more[..., None] * fit.Pr).sum(axis=1))
+    S, w = tau2[:, 1:] @ member, more[:, :1] * fit.lead[..., -1]
+    w_rest = (more[:, 1:] @ member) * fit.rest[..., -1]
+    across = fit.C.swapaxes(-1, -2)
+    slope = fit.D * w - times(fit.C, times(fit.H, times(across, w))) + times(fit.CN, w_rest)
+    slope_rest = times(fit.CN.swapaxes(-1, -2), w) + times(fit.ZZ, w_rest)
+    u = fit.u + w + tau2[:, :1] * (times(fit.lead[..., :-1], PhiPr) - slope)
+    v = fit.v + w_rest + S * (times(fit.rest[..., :-1], PhiPr) - slope_rest)
+    return fit.step - PhiPr, u, v
+
+
+def scored(fit: Moments, tau2: np.ndarray) -> np.ndarray:
+    """tau2 (B, k) after a step of Newton's method, or of scoring; none below 0.
+
+    Variances that are 0 stay there while the likelihood decreases with them.
+    """
+    free = (tau2 > 0) | (fit.gradient < 0)
+    both = free[:, :, None] & free[:, None, :]
+    eye = np.eye(tau2.shape[-1])
+    hessian, expected = (np.where(both, each, eye) for each in (fit.hessian, fit.expected))
+    trusted = np.linalg.eigvalsh(_finite(hessian - TRUSTED * expected))[:, 0] > 0
+    curvature = np.where(trusted[:, None, None], hessian, expected)
+    step = times(inverse(curvature), np.where(free, fit.gradient, 0.0))
+    return np.maximum(tau2 - step, 0)
+
+
+def _finite(matrices: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(matrices).all(axis=(-1, -2), keepdims=True), matrices, 0.0)
 
 
 @dataclass(frozen=True)
@@ -61,16 +218,23 @@ class GeneralPseudoLikelihood:
 
     Attributes
     ----------
-    rows : m rows of individuals who are alike
-    regression : the model without random effects
+    rows, order : rows of individuals who are alike, and (m,) the order of these by levels of the lead
+    regression : the model without random effects, its rows in that order
     to_beta : (p, p) effects of the basis of `regression` times this are effects of X
-    terms : random intercepts, with the codes (m,) of the rows
+    names : k random terms, the lead first
+    starts : (G,) the first row of each level of the lead
+    columns : (m, p + r) the basis, and indicators of the levels of all other terms
+    member : (k - 1, r) which indicators are of which of these
     """
 
     rows: EventRows
+    order: np.ndarray
     regression: EventModel
     to_beta: np.ndarray
-    terms: tuple[RandomTerm, ...]
+    names: tuple[str, ...]
+    starts: np.ndarray
+    columns: np.ndarray
+    member: np.ndarray
 
     @classmethod
     def of(cls, design: Design, terms: Sequence[RandomTerm]) -> GeneralPseudoLikelihood:
@@ -82,132 +246,119 @@ class GeneralPseudoLikelihood:
             If columns of X depend on each other, or a term has one level.
         """
         rows = EventRows.of(design)
-        regression = regression_of(design, rows, np.arange(len(rows.trials)))
-        of_rows = tuple(
-            RandomTerm(
-                each.codes[rows.first],
-                np.ones((len(rows.first), 1)),
-                name=each.name,
-                labels=each.labels,
-            )
-            for each in terms
+        lead, *others = sorted(terms, key=lambda term: -term.n_levels)
+        for term in terms:
+            if term.n_levels < 2:
+                raise ValueError(f"There is one {term.name} only: nothing varies between levels.")
+        codes = lead.codes[rows.first]
+        order = np.argsort(codes, kind="stable")
+        regression = regression_of(design, rows, order)
+        indicators = [np.eye(term.n_levels)[term.codes[rows.first][order]] for term in others]
+        sizes = [term.n_levels for term in others]
+        return cls(
+            rows=rows,
+            order=order,
+            regression=regression,
+            to_beta=np.linalg.inv(regression.basis.R),
+            names=(lead.name, *(term.name for term in others)),
+            starts=np.searchsorted(codes[order], np.arange(lead.n_levels)),
+            columns=np.hstack([regression.Z, *indicators]),
+            member=np.repeat(np.eye(len(others)), sizes, axis=1),
         )
-        model = cls(rows, regression, np.linalg.inv(regression.basis.R), of_rows)
-        model.structure(np.ones(len(rows.trials)))
-        return model
 
-    def structure(self, root: np.ndarray) -> LmmStructure:
-        """The working model with weights root^2 (m,)."""
-        terms = [replace(term, Zcols=root[:, None]) for term in self.terms]
-        rows = replace(Rows.individuals(len(root)), n_obs=int(self.rows.trials.sum()))
-        return LmmStructure.of(root[:, None] * self.regression.Z, terms, rows)
+    @property
+    def p(self) -> int:
+        return self.regression.Z.shape[1]
 
     def fit(self, y: np.ndarray) -> GeneralPseudoFit:
         """Fits of outcomes y (R, n) of individuals, or of numbers of events (R, m)."""
-        pooled = self.regression.fit(self.rows.events(np.asarray(y, dtype=float)))
-        fits = [
-            _fit_one(self, pooled.events[i], pooled.gamma[i]) if pooled.is_finite[i] else None
-            for i in range(len(pooled.events))
-        ]
-        return _stacked(self, pooled, fits)
+        events = self.rows.events(np.asarray(y, dtype=float))[:, self.order]
+        pooled, r = self.regression.fit(events), self.member.shape[1]
+        step = max(1, AT_A_TIME // (self.columns.size + r * r))
+        parts = [self._fit(pooled.take(slice(i, i + step))) for i in range(0, len(events), step)]
+        return replace(joined(parts), pooled=pooled)
+
+    def predictors(self, gamma: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """(B, m) linear predictors of gamma (B, p) and effects u (B, G), v (B, r)."""
+        fixed = np.hstack([gamma, v]) @ self.columns.T
+        return np.asarray(fixed + of_rows(u, self.starts, len(self.columns)))
+
+    def working(
+        self, events: np.ndarray, gamma: np.ndarray, u: np.ndarray, v: np.ndarray
+    ) -> Working:
+        """Sums of the working model at these effects."""
+        mu, w = self.regression.moments(self.predictors(gamma, u, v))
+        at = working_sums(self.columns, self.starts, w, events - mu, u)
+        c, d = (each[..., self.p :] @ v[..., None] for each in (at.b, at.C))
+        return replace(at, c=at.c + c[..., 0], d=at.d + d[..., 0])
+
+    def _fit(self, pooled: EventFit) -> GeneralPseudoFit:
+        B, k = len(pooled.events), len(self.names)
+        state = _Iterates(
+            gamma=np.where(pooled.is_finite[:, None], pooled.gamma, 0.0),
+            u=np.zeros((B, len(self.starts))),
+            v=np.zeros((B, self.member.shape[1])),
+            tau2=np.full((B, k), START),
+            converged=np.zeros(B, dtype=bool),
+        )
+        alive = np.flatnonzero(pooled.is_finite)
+        for iteration in range(MOST_ITERATIONS):
+            if not len(alive):
+                break
+            done, broken = _iterate(self, pooled.events, state, alive, first=iteration == 0)
+            state.converged[alive[done]] = True
+            alive = alive[~(done | broken)]
+        return _assemble(self, pooled, state)
 
 
 @dataclass(frozen=True)
-class _One:
-    """The fit of one outcome: theta (k,) in the order of the structure's terms, gamma (p,)."""
+class _Iterates:
+    """What the iteration changes of B outcomes."""
 
-    theta: np.ndarray
     gamma: np.ndarray
-    information: KnownScale
+    u: np.ndarray
+    v: np.ndarray
+    tau2: np.ndarray
+    converged: np.ndarray
 
 
-def _fit_one(model: GeneralPseudoLikelihood, events: np.ndarray, gamma: np.ndarray) -> _One | None:
-    """The fit of one outcome, events (m,), from its pooled regression; None where there is none."""
-    eta, theta = model.regression.Z @ gamma, None
-    for _ in range(MOST_ITERATIONS):
-        mu, w = (each[0] for each in model.regression.moments(eta[None]))
-        if not w.min() > LEAST_WEIGHT:
-            return None
-        root = np.sqrt(w)
-        structure = model.structure(root)
-        sums = _unscaled(structure, root * eta + (events - mu) / root)
-        scale = structure.parameters.scale
-        new = _maximised(sums, None if theta is None else theta * scale)
-        (e, gls, w_sums), _ = _weighted(sums, new)
-        gamma = structure.R_inverse @ (sums.b + gls.beta)[0]
-        shift = predict(structure, e, w_sums, gls.Phi[0], 1.0, 1.0)[1] / root
-        step = model.regression.Z @ gamma + shift - eta
-        largest = np.abs(step).max()
-        moved = np.inf if theta is None else np.abs(new / scale - theta).max()
-        theta = new / scale
-        if not largest < np.inf or theta.max() ** 2 > RUNAWAY:
-            return None
-        if max(largest, moved) < CLOSE:
-            return _One(theta, gamma, _information(structure, sums, new))
-        eta = eta + step * (FURTHEST / max(largest, FURTHEST))
-    return None
+def _iterate(
+    model: GeneralPseudoLikelihood,
+    events: np.ndarray,
+    state: _Iterates,
+    which: np.ndarray,
+    *,
+    first: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One working model of some outcomes, with new effects and variances; which converged or broke."""
+    gamma, u, v, tau2 = (e[which] for e in (state.gamma, state.u, state.v, state.tau2))
+    at = model.working(events[which], gamma, u, v)
+    if first:
+        tau2 = _maximised(at, tau2, model.member)
+    fit = moments(at, tau2, model.member)
+    new = scored(fit, tau2)
+    step, to_u, to_v = at_variances(fit, tau2, new - tau2, model.member)
+    largest = np.abs(model.predictors(step, to_u - u, to_v - v)).max(axis=-1)
+    share = (FURTHEST / np.maximum(largest, FURTHEST))[:, None]
+    state.gamma[which] = gamma + share * step
+    state.u[which] = u + share * (to_u - u)
+    state.v[which] = v + share * (to_v - v)
+    state.tau2[which] = new
+    moved = (np.abs(new - tau2) / (1 + new)).max(axis=-1)
+    return np.maximum(largest, moved) < CLOSE, ~np.isfinite(largest) | ~(new.max(axis=-1) < RUNAWAY)
 
 
-def _unscaled(structure: LmmStructure, y: np.ndarray) -> Outcomes:
-    """Cross-products of one outcome y (m,) whose unit is that of the residuals, of variance 1."""
-    b = y @ structure.Q
-    residual = y - structure.Q @ b
-    step = residual @ structure.Q  # removes the rounding errors of the first projection
-    residual, b = residual - structure.Q @ step, b + step
-    lead, rest = structure.between(residual[:, None])
-    return Outcomes(
-        x=structure.products,
-        lead=lead[None, ..., 0],
-        rest=rest[None, ..., 0],
-        square=np.array([residual @ residual]),
-        b=b[None],
-        scale=np.ones(1),
-    )
-
-
-def _weighted(sums: Outcomes, theta: np.ndarray) -> tuple[tuple[Eliminated, Gls, Weighted], Curves]:
-    """All that is weighted by V^-1 at theta (k,) of scaled columns, and derivatives in variances."""
-    e = eliminate(sums, theta[None])
-    gls = solve_gls(e.cross)
-    w = weigh(sums.x, e, gls)
-    return (e, gls, w), curves(sums.x, e, w, gls, True)
-
-
-def _slopes(sums: Outcomes, theta: np.ndarray) -> Slopes:
-    """-2 log restricted likelihood with residual variance 1, and derivatives, at theta (1, k)."""
-    (e, gls, _), c = _weighted(sums, theta[0])
-    value = e.log_det_V + gls.log_det_XVX + gls.rss
-    return Slopes(value, *in_theta(sums.x, theta, c.trace - c.u, 2 * c.u2 - c.trace2))
-
-
-def _maximised(sums: Outcomes, near: np.ndarray | None) -> np.ndarray:
-    """theta (k,) of scaled columns where the restricted likelihood is largest, 0 included."""
-    scale = sums.x.parameters.scale
-    starts = [c * scale for c in STARTS] if near is None else [near]
-    values = [_slopes(sums, start[None]).value[0] for start in starts]
-    best = starts[int(np.argmin(values))]
-    minima = minimise(lambda which, theta: _slopes(sums, theta), best[None])
-    theta, value = np.abs(minima.x[0]), minima.value[0]
-    for j in np.flatnonzero((theta > 0) & (theta < SMALL * scale)):
-        without = np.where(np.arange(len(theta)) == j, 0.0, theta)
-        if _slopes(sums, without[None]).value[0] <= value + 1e-12 * (1 + np.abs(value)):
-            theta = without
-    return np.where(theta < INVISIBLE, 0.0, theta)
-
-
-def _information(structure: LmmStructure, sums: Outcomes, theta: np.ndarray) -> KnownScale:
-    """Of all effects of the basis, at theta (k,) of scaled columns; arrays lead with (1,)."""
-    state, c = _weighted(sums, theta)
-    vcov, slopes, curvature = of_combinations(sums.x, state, c, structure.R_inverse)
-    gradient, hessian = c.trace - c.u, 2 * c.u2 - c.trace2
-    return KnownScale(
-        vcov=vcov,
-        slopes=slopes,
-        curvature=curvature,
-        expected=c.trace2,
-        observed=in_theta(sums.x, theta[None], gradient, hessian)[1],
-        chain=sums.x.parameters.jacobian(theta[None]),
-    )
+def _maximised(at: Working, tau2: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """tau2 (B, k) of the restricted likelihood of working models."""
+    tau2, alive = tau2.copy(), np.arange(len(tau2))
+    for _ in range(MOST_SCORING):
+        new = scored(moments(at.take(alive), tau2[alive], member), tau2[alive])
+        close = (np.abs(new - tau2[alive]) < ROUGH * (1 + new)).all(axis=-1)
+        tau2[alive] = new
+        alive = alive[~close & (new.max(axis=-1) < RUNAWAY)]
+        if not len(alive):
+            break
+    return tau2
 
 
 @dataclass(frozen=True)
@@ -216,21 +367,18 @@ class GeneralPseudoFit:
 
     Attributes
     ----------
-    names : k random terms
-    theta : (B, k) standard deviations of their effects, on the link scale
-    gamma : (B, p) effects of the basis
-    of_basis : their variances and information
+    gamma, tau2 : (B, p), (B, k) effects of the basis, and variances of the random terms
     converged : (B,)
     pooled : the regression without random effects
+    at : the restricted likelihood of the working model at these values
     """
 
     model: GeneralPseudoLikelihood
-    names: tuple[str, ...]
-    theta: np.ndarray
     gamma: np.ndarray
-    of_basis: KnownScale
+    tau2: np.ndarray
     converged: np.ndarray
     pooled: EventFit
+    at: Moments
 
     @property
     def beta(self) -> np.ndarray:
@@ -240,42 +388,44 @@ class GeneralPseudoFit:
     @property
     def singular(self) -> np.ndarray:
         """(B,) is a variance estimated as 0?"""
-        return np.asarray((self.theta == 0).any(axis=-1))
+        return np.asarray((self.tau2 == 0).any(axis=-1))
 
     @property
     def std_dev(self) -> dict[str, np.ndarray]:
         """(B,) by random term."""
-        return dict(zip(self.names, self.theta.T, strict=True))
+        return dict(zip(self.model.names, np.sqrt(self.tau2).T, strict=True))
 
     def covariance(self, L: np.ndarray) -> np.ndarray:
         """(B, k, k) of L beta, L (k, p), with the variances taken as known."""
         rows = L @ self.model.to_beta
-        return np.asarray(rows @ self.of_basis.vcov @ rows.T)
+        return np.asarray(rows @ self.at.Phi @ rows.T)
 
     @for_last_combinations
     def information(self, L: np.ndarray) -> Information:
         """Variances of L beta, L (k, p), and information on the variances of the random effects."""
-        return self.of_basis.combined(L @ self.model.to_beta)
+        at, rows = self.at, L @ self.model.to_beta
+        columns = at.Phi @ rows.T
+        turned = columns.swapaxes(-1, -2)
+        PhiP = (at.P @ at.Phi[:, None])[:, :, None] @ at.P[:, None]
+        chain = 2 * np.sqrt(self.tau2)[..., None] * np.eye(self.tau2.shape[-1])
+        observed = chain @ at.hessian @ chain + 2 * at.gradient[..., None] * np.eye(len(chain[0]))
+        return KnownScale(
+            vcov=rows @ columns,
+            slopes=turned[:, None] @ at.P @ columns[:, None],
+            curvature=turned[:, None, None] @ (at.Q - PhiP) @ columns[:, None, None],
+            expected=at.expected,
+            observed=observed,
+            chain=chain,
+        )
 
 
-def _stacked(
-    model: GeneralPseudoLikelihood, pooled: EventFit, fits: Sequence[_One | None]
+def _assemble(
+    model: GeneralPseudoLikelihood, pooled: EventFit, state: _Iterates
 ) -> GeneralPseudoFit:
-    structure = model.structure(np.ones(len(model.rows.trials)))
-    k, p = len(model.terms), model.regression.Z.shape[1]
-    shapes = ((p, p), (k, p, p), (k, k, p, p), (k, k), (k, k), (k, k))
-    nothing = _One(
-        np.full(k, np.nan),
-        np.full(p, np.nan),
-        KnownScale(*(np.full((1, *s), np.nan) for s in shapes)),
-    )
-    every = [nothing if each is None else each for each in fits]
-    return GeneralPseudoFit(
-        model=model,
-        names=tuple(term.name for term in structure.terms),
-        theta=np.array([each.theta for each in every]),
-        gamma=np.array([each.gamma for each in every]),
-        of_basis=KnownScale.joined([each.information for each in every]),
-        converged=np.array([each is not None for each in fits]),
-        pooled=pooled,
-    )
+    """The fit with its working model at the last effects."""
+    mask = np.where(state.converged, 1.0, np.nan)[:, None]
+    gamma, u, v, tau2 = (e * mask for e in (state.gamma, state.u, state.v, state.tau2))
+    working = model.working(pooled.events, gamma, u, v)
+    tau2 = np.where(tau2 * working.a.max(axis=-1)[:, None] < INVISIBLE, 0.0, tau2)
+    at = moments(working, tau2, model.member)
+    return GeneralPseudoFit(model, gamma, tau2, state.converged, pooled, at)

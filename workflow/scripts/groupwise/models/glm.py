@@ -243,8 +243,28 @@ class EventFit:
         """(R, k) of combinations with coordinates Lambda (k, r)."""
         return np.asarray(self.gamma @ Lambda.T)
 
-    def infinite_terms(self, i: int, terms: tuple[str, ...]) -> tuple[str, ...]:
-        """The names among p terms of the coefficients of outcome i that go to infinity."""
+    def infinite_terms(self, i: int) -> np.ndarray:
+        """(p,) coefficients of outcome i go to infinity; of columns that separate alone, if any."""
+        alone = _separates(self.model, self.events[i])
+        if alone.any():
+            return alone
         beta = coefficients(self.model.basis, self.direction[i])
-        size = np.abs(beta) * np.abs(self.model.rows.X).max(axis=0)
-        return tuple(np.array(terms, dtype=object)[size > INVOLVED * max(size.max(), 1e-300)])
+        size = np.abs(beta) * np.ptp(self.model.rows.X, axis=0)
+        return np.asarray(size > INVOLVED * max(size.max(), 1e-300))
+
+
+def _separates(model: EventModel, events: np.ndarray) -> np.ndarray:
+    """(p,) which columns of X separate rows with events from others, beside an intercept.
+
+    With a log link only what is constant over rows with events has a direction to go.
+    """
+    X, some = model.rows.X, events > 0
+    others = events < model.rows.exposure if model.is_logit else ~some
+    if not some.any() or not others.any():
+        return np.zeros(X.shape[1], dtype=bool)
+    low, high = X[some].min(axis=0), X[some].max(axis=0)
+    below, above = X[others].max(axis=0) <= low, X[others].min(axis=0) >= high
+    usable = np.ptp(X, axis=0) > 0
+    if not model.is_logit:
+        usable &= low == high
+    return np.asarray((below | above) & usable)

@@ -92,13 +92,6 @@ class KnownScale(Information):
     def observed_inverse(self) -> np.ndarray:
         return _without_scale(inverse(self.observed))
 
-    def combined(self, L: np.ndarray) -> KnownScale:
-        """That of combinations L b, L (k, p), from that of b."""
-        vcov, slopes, curvature = (
-            L @ each @ L.T for each in (self.vcov, self.slopes, self.curvature)
-        )
-        return KnownScale(vcov, slopes, curvature, self.expected, self.observed, self.chain)
-
 
 def _without_scale(inner: np.ndarray) -> np.ndarray:
     return bordered(inner, np.zeros(inner.shape[:-1]), 0.0)

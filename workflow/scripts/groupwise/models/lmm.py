@@ -551,39 +551,30 @@ def _information(
     c: Curves,
 ) -> Information:
     """`LmmFit.information` of rows (k, p) in the basis Q."""
-    (_, gls, _), x = state, sums.x
+    (e, gls, w), x = state, sums.x
     N = float(x.df(reml=True))
     relative = gls.rss / N
     s2 = (sums.scale**2 * relative)[:, None, None]
-    vcov, P, curvature = of_combinations(x, state, c, rows)
-    gradient = c.trace - c.u / relative[:, None]
-    _, hessian = in_theta(x, theta, gradient, 2 * c.u2 / relative[:, None, None] - c.trace2)
-    chain = x.parameters.jacobian(theta)
-    edge = (chain.swapaxes(-1, -2) @ (c.u / relative[:, None])[..., None])[..., 0]
-    at = Information(
-        vcov=s2 * vcov,
-        slopes=s2[:, None] * P,
-        curvature=s2[:, None, None] * curvature,
-        expected=bordered(c.trace2, c.trace, N),
-        observed=bordered(hessian, edge, N),
-        chain=chain,
-    )
-    natural = x.parameters.natural(theta)
-    return at if natural is None else _in_fewer(at, natural)
-
-
-def of_combinations(
-    x: CrossProducts, state: tuple[Eliminated, Gls, Weighted], c: Curves, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`vcov`, `slopes` and `curvature` of an `Information` with s2 = 1, of rows (k, p) on Q."""
-    e, gls, w = state
     turned = rows @ gls.root.swapaxes(-1, -2)
     columns = (gls.root.swapaxes(-1, -2) @ turned.swapaxes(-1, -2))[:, None]
     FL = (w.F[..., :-1] @ columns, w.FR[..., :-1] @ columns)
     P, Q = forms(x, e, w, FL, over_levels)
     half = turned[:, None] @ c.P
     PP = np.einsum("brip,bsjp->brsij", half, half, optimize=True)
-    return turned @ turned.swapaxes(-1, -2), P, Q - PP
+    gradient = c.trace - c.u / relative[:, None]
+    _, hessian = in_theta(x, theta, gradient, 2 * c.u2 / relative[:, None, None] - c.trace2)
+    chain = x.parameters.jacobian(theta)
+    edge = (chain.swapaxes(-1, -2) @ (c.u / relative[:, None])[..., None])[..., 0]
+    at = Information(
+        vcov=s2 * (turned @ turned.swapaxes(-1, -2)),
+        slopes=s2[:, None] * P,
+        curvature=s2[:, None, None] * (Q - PP),
+        expected=bordered(c.trace2, c.trace, N),
+        observed=bordered(hessian, edge, N),
+        chain=chain,
+    )
+    natural = x.parameters.natural(theta)
+    return at if natural is None else _in_fewer(at, natural)
 
 
 def _in_fewer(at: Information, J: np.ndarray) -> Information:

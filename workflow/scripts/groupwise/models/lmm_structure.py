@@ -165,7 +165,7 @@ class LmmStructure:
     def products(self) -> CrossProducts:
         """All that does not involve outcomes."""
         A, C, R = self._random()
-        B, D = self.between(self.Q)
+        B, D = self._with(self.Q)
         return CrossProducts(
             n=self.rows.n_obs,
             A=A,
@@ -193,7 +193,7 @@ class LmmStructure:
         C = _dense_blocks(Z.T @ rest, G, q, x.m)
         return A, C, _dense_blocks(rest.T @ rest, K, x.m, x.m)
 
-    def between(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _with(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Z' columns, of shape (n, k): (G, q, k) of the lead and (K, m, k) of the rest."""
         (Z, rest), x, k = self.Z, self.layout, columns.shape[1]
         lead = (Z.T @ columns).reshape(len(x.component), -1, k)
@@ -215,7 +215,7 @@ class LmmStructure:
             scale = np.sqrt(np.einsum("bi,bi->b", residual, residual) / (n - p))
             usable = np.isfinite(scale) & (scale > EXPLAINED * np.abs(y).max(axis=1))
         scale = np.where(usable, scale, np.nan)
-        lead, rest = self.between((residual / scale[:, None]).T)
+        lead, rest = self._with((residual / scale[:, None]).T)
         return Outcomes(
             x=self.products,
             lead=np.moveaxis(lead, -1, 0),

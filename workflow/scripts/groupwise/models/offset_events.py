@@ -55,7 +55,7 @@ class OffsetModel:
         return self.exposure * mean, self.exposure * mean * special.expit(-eta)
 
     def expected(self, events: np.ndarray, offset: np.ndarray) -> np.ndarray:
-        """(b, m) expected events where the likelihood of events is largest, given offsets, each (b, m)."""
+        """(b, m) expected events by the likelihood of events, given offsets, each (b, m)."""
 
         def function(index: np.ndarray, gamma: np.ndarray) -> Slopes:
             y, eta = events[index], gamma @ self.Z.T + offset[index]

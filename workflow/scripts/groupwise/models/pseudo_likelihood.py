@@ -11,14 +11,15 @@ in which the residual variances are known: tau2 is the only variance parameter, 
 SAS's GLIMMIX for binary and Poisson data. The search begins at the pooled regression: where its working
 model has tau2 = 0, the pooled regression is the answer.
 
-All is from sums over groups of w, w X and w z, with s = 1 / (1 + tau2 sum w):
+All is from sums a, b and c over groups of w, w X and w z, and from what is left of cross-products within
+groups, X less its weighted mean there. With s = 1 / (1 + tau2 a), without loss where tau2 a is large,
 
-    X'V^-1 X = X'W X - sum_g tau2 s (wX)(wX)',   1'V^-1 X = s (wX)',   1'V^-1 1 = s sum w
+    X'V^-1 X = within + sum_g (s / a) b b',   1'V^-1 X = s b',   1'V^-1 1 = s a
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,10 @@ ROUGH = 1e-3
 FURTHEST = 5.0
 """No linear predictor changes by more in one iteration."""
 
+INVISIBLE = 1e-10
+"""A variance this small, in units of a group's sampling variance, is 0: as numbers of events are whole,
+the restricted likelihood can be exactly level there."""
+
 RUNAWAY = 1e4
 """A variance of this size on the logit or log scale is no estimate."""
 
@@ -56,8 +61,8 @@ AT_A_TIME = 2**16
 class Working:
     """Sums of the working model of B outcomes, about the linear predictors that it was made at.
 
-    a (B, G): w; b (B, G, p): w Q; c (B, G): w (z - Q beta); C (B, p, p): Q'W Q; d (B, p):
-    Q'W (z - Q beta).
+    a (B, G): w; b (B, G, p): w Q; c (B, G): w (z - Q beta); C (B, p, p), d (B, p): products w Q Q' and
+    w Q (z - Q beta) of deviations from the weighted means of groups.
     """
 
     a: np.ndarray
@@ -101,23 +106,22 @@ class Restricted:
 def restricted(at: Working, tau2: np.ndarray) -> Restricted:
     """Effects and derivatives of -2 log restricted likelihood at tau2 (B,), which may be 0."""
     s = 1 / (1 + tau2[:, None] * at.a)
-    bt = at.b.swapaxes(-1, -2)
-    weighted = at.b * (tau2[:, None] * s)[..., None]
-    Phi = invert(at.C - bt @ weighted)
-    step = _times(Phi, at.d - _times(weighted.swapaxes(-1, -2), at.c))
+    A, right = equations(at, s)
+    Phi = invert(A)
+    step = times(Phi, right)
     q, D = at.b * s[..., None], at.a * s
-    r = s * (at.c - _times(at.b, step))
+    r = s * (at.c - times(at.b, step))
     qt, Dq = q.swapaxes(-1, -2), q * D[..., None]
     P, Q = qt @ q, qt @ Dq
-    PhiP, Pr = Phi @ P, _times(qt, r)
-    PhiPr = _times(Phi, Pr)
+    PhiP, Pr = Phi @ P, times(qt, r)
+    PhiPr = times(Phi, Pr)
     expected = (D * D).sum(axis=-1) - 2 * _trace(Phi, Q) + _trace(PhiP, PhiP)
     curvature = (D * r * r).sum(axis=-1) - (Pr * PhiPr).sum(axis=-1)
     return Restricted(
         step=step,
         u=tau2[:, None] * r,
         step_slope=-PhiPr,
-        u_slope=r + tau2[:, None] * (_times(q, PhiPr) - D * r),
+        u_slope=r + tau2[:, None] * (times(q, PhiPr) - D * r),
         Phi=Phi,
         gradient=D.sum(axis=-1) - _trace(Phi, P) - (r * r).sum(axis=-1),
         hessian=2 * curvature - expected,
@@ -130,15 +134,18 @@ def restricted(at: Working, tau2: np.ndarray) -> Restricted:
 def deviance(at: Working, tau2: np.ndarray) -> np.ndarray:
     """-2 log restricted likelihood (B,) of working models at tau2 (B,), without what does not vary."""
     s = 1 / (1 + tau2[:, None] * at.a)
-    k = tau2[:, None] * s
-    weighted = at.b * k[..., None]
-    A = at.C - at.b.swapaxes(-1, -2) @ weighted
-    right = at.d - _times(weighted.swapaxes(-1, -2), at.c)
-    squares = (k * at.c**2).sum(axis=-1) + (right * _times(invert(A), right)).sum(axis=-1)
-    return np.asarray(-np.log(s).sum(axis=-1) + np.linalg.slogdet(A)[1] - squares)
+    A, right = equations(at, s)
+    squares = (s / at.a * at.c**2).sum(axis=-1) - (right * times(invert(A), right)).sum(axis=-1)
+    return np.asarray(-np.log(s).sum(axis=-1) + np.linalg.slogdet(A)[1] + squares)
 
 
-def _times(A: np.ndarray, v: np.ndarray) -> np.ndarray:
+def equations(at: Working, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Q'V^-1 Q (B, p, p) and Q'V^-1 (z - Q beta) (B, p) for s = 1 / (1 + tau2 a), (B, G)."""
+    weighted = (at.b * (s / at.a)[..., None]).swapaxes(-1, -2)
+    return at.C + weighted @ at.b, at.d + times(weighted, at.c)
+
+
+def times(A: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Products (B, i) of matrices (B, i, j) and vectors (B, j)."""
     return np.asarray((A @ v[..., None])[..., 0])
 
@@ -194,26 +201,12 @@ class PseudoLikelihood:
         pooled = self.regression.fit(events)
         step = max(1, AT_A_TIME // self.basis.size)
         parts = [self._fit(pooled.take(slice(i, i + step))) for i in range(0, len(events), step)]
-        return replace(_joined(parts), pooled=pooled)
+        return replace(joined(parts), pooled=pooled)
 
     def working(self, events: np.ndarray, eta: np.ndarray, u: np.ndarray) -> Working:
         """Sums of the working model at linear predictors eta (B, m) with groups' effects u (B, G)."""
         mu, w = self.regression.moments(eta)
-        Q, a, error = self.basis, self._by_group(w), events - mu
-        wQ = w[..., None] * Q
-        b = np.add.reduceat(wQ, self.starts, axis=1) if len(Q) > len(self.starts) else wQ
-        return Working(
-            a=a,
-            b=b,
-            c=a * u + self._by_group(error),
-            C=wQ.swapaxes(-1, -2) @ Q,
-            d=_times(b.swapaxes(-1, -2), u) + error @ Q,
-        )
-
-    def _by_group(self, values: np.ndarray) -> np.ndarray:
-        if len(self.basis) == len(self.starts):
-            return values
-        return np.add.reduceat(values, self.starts, axis=-1)
+        return working_sums(self.basis, self.starts, w, events - mu, u)
 
     def _fit(self, pooled: EventFit) -> PseudoFit:
         events = pooled.events
@@ -228,6 +221,38 @@ class PseudoLikelihood:
             state.converged[alive[done]] = True
             alive = alive[~(done | broken)]
         return _assemble(self, pooled, events, state)
+
+
+def working_sums(
+    basis: np.ndarray, starts: np.ndarray, w: np.ndarray, error: np.ndarray, u: np.ndarray
+) -> Working:
+    """Sums over groups of rows, the first at `starts` (G,), about effects u (B, G) of these groups.
+
+    Of columns `basis` (m, k), weights w (B, m), and events less their expectations `error` (B, m).
+    """
+    a, b = by_group(w, starts), w[..., None] * basis
+    c = a * u + by_group(error, starts)
+    if len(basis) == len(starts):
+        B, k = len(w), basis.shape[1]
+        return Working(a, b, c, np.zeros((B, k, k)), np.zeros((B, k)))
+    b = np.add.reduceat(b, starts, axis=1)
+    deviation = basis - of_rows(b / a[..., None], starts, len(basis))
+    across = deviation.swapaxes(-1, -2)
+    return Working(a, b, c, across @ (w[..., None] * deviation), times(across, error))
+
+
+def by_group(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Sums (B, G) of values (B, m) over the rows of groups."""
+    if values.shape[-1] == len(starts):
+        return values
+    return np.asarray(np.add.reduceat(values, starts, axis=-1))
+
+
+def of_rows(values: np.ndarray, starts: np.ndarray, m: int) -> np.ndarray:
+    """Values (B, G, ...) of groups, repeated for their rows: (B, m, ...)."""
+    if m == len(starts):
+        return values
+    return np.repeat(values, np.diff(np.append(starts, m)), axis=1)
 
 
 def regression_of(design: Design, rows: EventRows, order: np.ndarray) -> EventModel:
@@ -272,11 +297,7 @@ class _State:
 
 def _predictors(model: PseudoLikelihood, gamma: np.ndarray, u: np.ndarray) -> np.ndarray:
     """(B, m) linear predictors of effects of the basis (B, p), and of groups (B, G)."""
-    eta = gamma @ model.basis.T
-    if len(model.basis) == len(model.starts):
-        return np.asarray(eta + u)
-    counts = np.diff(np.append(model.starts, len(model.basis)))
-    return np.asarray(eta + np.repeat(u, counts, axis=1))
+    return np.asarray(gamma @ model.basis.T + of_rows(u, model.starts, len(model.basis)))
 
 
 def _iterate(
@@ -392,11 +413,12 @@ def _assemble(
     mask = np.where(state.converged, 1.0, np.nan)
     gamma, u, tau2 = state.gamma * mask[:, None], state.u * mask[:, None], state.tau2 * mask
     working = model.working(events, _predictors(model, gamma, u), u)
+    tau2 = np.where(tau2 * working.a.max(axis=-1) < INVISIBLE, 0.0, tau2)
     at = restricted(working, tau2)
     return PseudoFit(model, gamma, u, tau2, state.converged, pooled, working, at)
 
 
-def _joined(parts: Any) -> Any:
+def joined(parts: Any) -> Any:
     """One dataclass of arrays, and of others of arrays, from several with the same model."""
     names = [field.name for field in fields(parts[0])]
     columns = ([getattr(part, name) for part in parts] for name in names)
@@ -404,6 +426,8 @@ def _joined(parts: Any) -> Any:
 
 
 def _together(values: list[Any]) -> Any:
+    """Arrays, and dataclasses of nothing else, one after the other; of all else the first."""
     if isinstance(values[0], np.ndarray):
         return np.concatenate(values)
-    return _joined(values) if isinstance(values[0], Working | Restricted) else values[0]
+    arrays = vars(values[0]).values() if is_dataclass(values[0]) else [None]
+    return joined(values) if all(isinstance(e, np.ndarray) for e in arrays) else values[0]

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from scipy import linalg
 
-from groupwise.models.event_densities import Density, NegativeBinomial, density_of
+from groupwise.models.event_densities import Density, NegativeBinomial, Poisson, density_of
 from groupwise.models.glm import EventFit, EventModel
 from groupwise.models.least_squares import coefficients
 from groupwise.models.newton import Minima, Slopes, minimise
@@ -216,9 +216,10 @@ def _best(likelihood: Likelihood, start: np.ndarray) -> tuple[Minima, np.ndarray
     singular = np.zeros(len(best.x), dtype=bool)
     if len(small):
         without = likelihood.take(small).pooled(near=best.x[small])
-        least = without.converged & ~(without.value > best.value[small] + 1e-9)
-        at_zero = likelihood.at_zero(small[least], without.x[least])
-        best.put(small[least], at_zero)
+        at_zero = likelihood.at_zero(small, without.x)
+        is_minimum = best.converged[small] | (at_zero.at.hessian[:, p, p] >= 0)
+        least = without.converged & is_minimum & ~(without.value > best.value[small] + 1e-9)
+        best.put(small[least], at_zero.take(least))
         singular[small[least]] = True
     return best, singular
 
@@ -412,13 +413,25 @@ class Likelihood:
             return Slopes(-2 * at.loglik.sum(axis=0), -2 * gradient, -2 * hessian)
 
     def start(self, x: np.ndarray) -> np.ndarray:
-        """Parameters with a moment estimate of sigma, from those of the fit without groups."""
+        """Parameters with a moment estimate of sigma, from those of the fit without groups.
+
+        Where counts of groups are far apart, the largest govern that fit: then logarithms do better.
+        """
+        frame, p = self.frame, self.frame.p
         eta, _, shape = self.split(np.arange(len(x)), x)
-        residual, weight = self.frame.density.of_mode(eta, self.y, shape)
-        S, V = self.frame.by_group(residual), self.frame.by_group(weight)
+        residual, weight = frame.density.of_mode(eta, self.y, shape)
+        S, V = frame.by_group(residual), frame.by_group(weight)
         square = (S**2 - V).sum(axis=0) / np.maximum((V**2).sum(axis=0), 1e-12)
         start = x.copy()
-        start[:, self.frame.p] = np.sqrt(np.clip(np.nan_to_num(square), 0.04, 2.0))
+        start[:, p] = np.sqrt(np.clip(np.nan_to_num(square), 0.04, 2.0))
+        if isinstance(frame.density, Poisson):
+            apart = square > 1
+            target = np.log((self.y + 0.5) / frame.density.exposure[:, None]) - self.offset
+            beta = np.linalg.pinv(frame.X) @ target
+            size = frame.by_group(np.ones((len(target), 1)))
+            means = frame.by_group(target - frame.X @ beta) / size
+            start[apart, :p] = beta.T[apart]
+            start[apart, p] = means.std(axis=0)[apart]
         return start
 
 

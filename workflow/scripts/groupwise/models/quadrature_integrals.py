@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse, special
 
-from groupwise.models.event_densities import Density, Derivatives, NegativeBinomial
+from groupwise.models.event_densities import Binomial, Density, Derivatives, NegativeBinomial
 from groupwise.models.newton import Slopes
 
 
@@ -101,6 +101,8 @@ class Frame:
 
 MOST_STEPS = 60
 PRECISION = 1e-13
+LONGEST_STEP = 2.0
+"""No step changes linear predictors of counts by more: expected counts of longer ones can overflow."""
 
 
 def modes_of(
@@ -124,12 +126,14 @@ def modes_of(
     far = sigma * residual_and_weight(np.zeros_like(near))[0]
     low, high = np.minimum(far, 0), np.maximum(far, 0)
     u = np.clip(near, low, high)
+    bounded = isinstance(frame.density, Binomial)
+    most = np.inf if bounded else LONGEST_STEP / np.maximum(np.abs(sigma), 1e-3)
     for _ in range(MOST_STEPS):
         residual, weight = residual_and_weight(u)
         slope = sigma * residual - u
         low, high = np.where(slope >= 0, u, low), np.where(slope <= 0, u, high)
         step = slope / (1 + sigma**2 * weight)
-        new = u + step
+        new = u + np.clip(step, -most, most)
         inside = (new >= low) & (new <= high)
         new = np.where(inside, new, (low + high) / 2)
         close = np.abs(step) <= PRECISION * (1 + np.abs(u))
@@ -296,9 +300,9 @@ class Integrals:
         centred = [s - m[..., None] for s, m in zip(self.scores, self.means, strict=True)]
         weighted = [self.probability * each for each in centred]
         covariance = _mean(weighted[0], centred[0])
-        products = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), -1)
+        products = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), len(c) ** 2)
         out[np.ix_(np.arange(len(out)), c, c)] = (covariance.T @ products).reshape(
-            -1, len(c), len(c)
+            len(out), len(c), len(c)
         )
         for i, place in enumerate(o, start=1):
             across = _mean(weighted[0], centred[i]).T @ Z

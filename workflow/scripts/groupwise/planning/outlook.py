@@ -17,8 +17,8 @@ from groupwise.planning.layouts import measured
 from groupwise.planning.period_tables import plan_periods
 from groupwise.sequences import CLOSED, cohort
 from groupwise.simulation.event_moments import EventMoments
-from groupwise.simulation.options import Options
-from groupwise.simulation.processes import EstimatedProcess, NoProcess
+from groupwise.simulation.options import NotSimulated, Options
+from groupwise.simulation.processes import EstimatedProcess, NoProcess, assumed_means
 
 NO_PERIODS = "Arms are not those of whole groups in several periods."
 
@@ -117,12 +117,14 @@ def _event_goal(
     moments: EventMoments, options: Options, design: Design, effect: float | None
 ) -> EventGoal:
     """The risks or rates that are to be told apart: those assumed, or else those estimated."""
-    effects = options.effects_of(design.arm_labels, none=1.0 if moments.response.is_ratio else 0.0)
-    if effect is not None:
-        effects = np.full(len(design.arm_labels), effect)
-    means = moments.means if effects is None else moments.reached(effects)
-    if effect is not None:
-        means[0] = moments.means[0]
+    if effect is None:
+        try:
+            means = assumed_means(moments, options, design.arm_labels)
+        except NotSimulated as reason:
+            raise NotPlanned(str(reason)) from None
+        return EventGoal.of(moments, moments.means if means is None else means)
+    others = np.full(len(design.arm_labels) - 1, effect)
+    means = np.append(moments.means[0], moments.reached(others))
     if not np.isfinite(means).all():
         which = "risk" if moments.is_binary else "rate"
         raise NotPlanned(

@@ -11,7 +11,7 @@ import pandas as pd
 from groupwise.catalogue.methods import METHODS, method_label, method_phrase
 from groupwise.catalogue.processes import PROCESSES
 from groupwise.report.facts import Facts
-from groupwise.report.markdown import bullets, escape, table
+from groupwise.report.markdown import bullets, escape, escape_note, table
 from groupwise.words import (
     article,
     count,
@@ -66,7 +66,7 @@ def simulated(facts: Facts) -> str:
         kept[0] += ", periods with their estimated means"
     effects = listing(
         [
-            f"{escape(facts.comparison(f'{arm} - {facts.arms[0]}'))}: {signed(round(value, 4))}"
+            f"{escape(facts.comparison(f'{arm} - {facts.arms[0]}'))}: {_simulated_effect(facts, value)}"
             for arm, value in simulation["effects"].items()
             if arm != facts.arms[0]
         ]
@@ -81,6 +81,12 @@ def simulated(facts: Facts) -> str:
         f"effect and with {SOURCES[simulation['effects_are']]} ({effects}). {_rule(facts)}"
         f"{_left_out(simulation['left_out'])}{_two_values(facts)}"
     )
+
+
+def _simulated_effect(facts: Facts, value: float) -> str:
+    """An effect of the simulation: in its shortest form, of events to three digits."""
+    words = facts.words
+    return words.short(value) if words.response.has_events else signed(round(value, 4))
 
 
 def _two_values(facts: Facts) -> str:
@@ -165,13 +171,14 @@ def methods(facts: Facts) -> str:
         "type I error rate",
         "coverage",
         "power",
-        "width of intervals",
+        "width of intervals (logarithm)" if facts.words.response.is_ratio else "width of intervals",
         "no answer",
     ]
     caption = (
         f"Behaviour in this design: Monte Carlo interval of the greatest type I error rate over "
         f"scenarios and comparisons (nominally {percent(facts.verdict['rules']['level'])}); least and "
-        f"greatest coverage (nominally {facts.interval}); power and mean width of intervals at the "
+        f"greatest coverage (nominally {facts.interval}); power and mean width of "
+        f"intervals{facts.words.in_brackets()} at the "
         f"intraclass correlation next to the estimate, means over comparisons. Each rate with its "
         f"Monte Carlo standard error and number of replicates stands in `calibration.csv`."
     )
@@ -201,8 +208,9 @@ def _widths(facts: Facts) -> dict[str, str]:
     if rows.empty or not np.isfinite(facts.icc):
         return {}
     near = rows["icc"].iloc[(rows["icc"] - facts.icc).abs().argmin()]
+    words = facts.words
     return {
-        str(name): number(values.mean())
+        str(name): number(100 * values.mean() if words.in_percent else values.mean())
         for name, values in rows[rows["icc"] == near].groupby("method")["value"]
     }
 
@@ -245,24 +253,45 @@ def detectable(facts: Facts) -> str:
         if reason.empty:
             return "No power was computed for this design."
         return f"No power is computed for {method_phrase(facts.headline)}. {escape(reason.iloc[0])}"
-    effects = headline.groupby("scenario", sort=False)["minimum_detectable_effect"].max()
-    first = headline.iloc[0]
+    first, words = headline.iloc[0], facts.words
+    what = article(words.noun)
+    effects = _furthest(facts, headline)
     text = (
-        f"By {method_phrase(facts.headline)} this design finds a difference of {_effect(first)} in "
-        f"{_chance(headline, 'estimate')} of experiments like it; a difference of "
-        f"{number(effects['estimate'])} it would find with a power of {percent(first['wanted_power'])} "
-        f"(the minimum detectable effect)."
-    )
+        f"By {method_phrase(facts.headline)} this design finds {what} of {_effect(facts, first)} in "
+        f"{_chance(headline, 'estimate')} of experiments like it; {what} of "
+        f"{words.short(effects['estimate'])} it would find with a power of "
+        f"{percent(first['wanted_power'])} (the minimum detectable effect). "
+        f"{_planned_from(facts, first)}"
+    ).rstrip()
     if {"low", "high"} <= set(effects.index):
         text += (
             f" Over the interval of the intraclass correlation that effect runs from "
-            f"{number(effects['low'])} to {number(effects['high'])}."
+            f"{words.bare(effects['low'])} to {words.short(effects['high'])}."
         )
     return text
 
 
-def _effect(row: pd.Series) -> str:
-    return signed(float(f"{row['effect']:.4g}"))
+def _furthest(facts: Facts, rows: pd.DataFrame) -> pd.Series:
+    """The minimum detectable effect of each scenario: of several comparisons the largest."""
+    effects = rows.assign(size=facts.words.steps(rows["minimum_detectable_effect"], 1.0, 1.0).abs())
+    if not facts.words.response.is_ratio:
+        effects = rows.assign(size=rows["minimum_detectable_effect"].abs())
+    largest = effects.sort_values("size", kind="stable").groupby("scenario", sort=False).last()
+    return largest["minimum_detectable_effect"]
+
+
+def _planned_from(facts: Facts, row: pd.Series) -> str:
+    """From which risk or rate to which the effect leads; empty for other outcomes."""
+    return escape_note(str(row["message"])) if facts.words.response.has_events else ""
+
+
+def _effect(facts: Facts, row: pd.Series) -> str:
+    words = facts.words
+    return (
+        words.short(row["effect"])
+        if words.response.has_events
+        else signed(float(f"{row['effect']:.4g}"))
+    )
 
 
 def _chance(rows: pd.DataFrame, scenario: str) -> str:
@@ -293,7 +322,7 @@ def needed(facts: Facts) -> str:
                 method_label(method),
                 fixed(100 * at["level"].max(), 1) + "%",
                 _chance(at, first),
-                number(at["minimum_detectable_effect"].max()),
+                facts.words.bare(_furthest(facts, at)[first]),
                 _whole(more, "n_groups"),
                 _whole(larger, "size"),
             ]
@@ -310,7 +339,8 @@ def needed(facts: Facts) -> str:
         f"or members of each {group}",
     ]
     caption = (
-        f"Planning by calculation, not simulation: the power to find a difference of {_effect(one)}, "
+        f"Planning by calculation, not simulation: the power to find {article(facts.words.noun)} of "
+        f"{_effect(facts, one)}, "
         f"the effect found with a power of {percent(one['wanted_power'])}, and how many "
         f"{plural(group)} of the present size in all, or how large as many {plural(group)} as there "
         f"are, would give that power. A dash: no number up to 2,000 does. A method whose true level "
@@ -337,7 +367,8 @@ def plan(facts: Facts) -> str:
         return ""
     group, row = plural(escape(facts.role("group"))), headline.loc["estimate"]
     text = (
-        f"To find a difference of {_effect(row)} with a power of {percent(row['wanted_power'])}, an "
+        f"To find {article(facts.words.noun)} of {_effect(facts, row)} with a power of "
+        f"{percent(row['wanted_power'])}, an "
         f"experiment like this one would need {count(int(row['n_groups']), 'group')} in all"
     )
     if {"low", "high"} <= set(headline.index):

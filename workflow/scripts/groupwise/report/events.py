@@ -58,6 +58,15 @@ def levels(facts: Facts, contrast: str) -> str:
     return f"{first} against {second}{escape(words.per)}, "
 
 
+def given(facts: Facts) -> str:
+    """Whether the headline's odds ratios are conditional on the group; empty for other effects."""
+    if facts.words.response.scale != "odds_ratio":
+        return ""
+    if method_of(facts.headline).is_conditional:
+        return f" within {article(escape(facts.role('group')))} (conditional)"
+    return f" over all {plural(escape(facts.role('group')))} (population-averaged)"
+
+
 def _pairs(facts: Facts) -> list[tuple[str, str]]:
     """The arms (B, A) of each contrast."""
     arms = facts.arms
@@ -88,8 +97,10 @@ def conditional_methods(facts: Facts) -> tuple[list[str], list[str]]:
 def estimand(facts: Facts) -> str:
     """That conditional and population-averaged ratios differ; empty where effects are differences."""
     words = facts.words
-    if words.response.scale != "odds_ratio":
+    if not words.response.is_ratio:
         return ""
+    if words.response.scale == "ratio":
+        return _collapsible(facts)
     group = escape(facts.role("group"))
     conditional, averaged = conditional_methods(facts)
     text = (
@@ -103,6 +114,16 @@ def estimand(facts: Facts) -> str:
     if not conditional or not averaged:
         return text
     return f"{text}{_both_kinds(facts, conditional, averaged)} Say which one you report."
+
+
+def _collapsible(facts: Facts) -> str:
+    """That ratios of risks and rates, unlike odds ratios, survive being averaged."""
+    noun, group = facts.words.noun, escape(facts.role("group"))
+    return (
+        f"{capital(article(noun))} that is the same in every {group} is the same over all of them: "
+        f"unlike odds ratios, conditional and population-averaged {plural(noun)} differ only in how "
+        f"they weight {plural(group)}."
+    )
 
 
 def _both_kinds(facts: Facts, conditional: list[str], averaged: list[str]) -> str:
@@ -220,3 +241,68 @@ def trap(facts: Facts) -> str:
 
 def _or_only(facts: Facts) -> str:
     return " or with nothing else" if facts.words.response.family == "binary" else ""
+
+
+def why_methods_differ(facts: Facts) -> str:
+    """The same as of means, for methods of ratios."""
+    words, group = facts.words, plural(escape(facts.role("group")))
+    text = (
+        f"{capital(article(words.regression))} over all {facts.rows} with z takes them as independent. "
+        f"Sandwich standard errors and GEE let members of one group resemble each other and count "
+        f"{group}; "
+        f"with few of them they are too small, which corrections of the residuals and degrees of "
+        f"freedom "
+        f"mend (CR2, CR3; Mancl and DeRouen, Kauermann and Carroll, Fay and Graubard) [@mancl2001; "
+        f"@kauermann2001; @faygraubard2001; @liredden2015]. Logarithms by group count every one once."
+    )
+    if "glmm_wald" in facts.methods:
+        text += (
+            f" Mixed models say how members of a group resemble each other: by restricted "
+            f"pseudo-likelihood [@wolfinger1993], where Kenward-Roger and Satterthwaite pay for the "
+            f"estimated variance, or by the likelihood, integrated numerically, whose z and profile "
+            f"need "
+            f"many {group}."
+        )
+    return f"{text} Randomisation asks what chance alone could have done [@gail1996]."
+
+
+def against_chance(facts: Facts) -> str:
+    """What the picture of groups and the limits of chance shows."""
+    level = 100 * (1 - facts.level)
+    return (
+        f"Outcomes that are events have no residuals to look at one by one. @fig-residuals-fitted sets "
+        f"each "
+        f"group beside what chance alone would make of its arm's {facts.words.mean}: about {level:g}% "
+        f"of "
+        f"the groups lie outside the bars by chance; more of them do where groups differ."
+    )
+
+
+def checks(facts: Facts) -> str:
+    """That checks of normal outcomes are approximate for events; empty for others."""
+    if not facts.words.response.has_events:
+        return ""
+    return (
+        "Its null distribution is that of normal outcomes: of events it is an approximation, good where "
+        "groups are not small and events not rare."
+    )
+
+
+def methods(facts: Facts) -> str:
+    """The methods of ratios in formulas; empty where effects are differences."""
+    if not facts.words.response.is_ratio:
+        return ""
+    return (
+        "**Events.** With a link $g$ (the logit for odds ratios, the logarithm for ratios of risks and "
+        "rates) "
+        r"$g(\mu) = X\beta$ is fitted by maximum likelihood, or by quasi-likelihood for risk ratios "
+        r"[@zou2004]; in @eq-sandwich $X$ becomes $D = \partial\mu/\partial\beta'$, weighted by the "
+        "variance of the outcome. Mixed models by restricted pseudo-likelihood fit the linear mixed "
+        "model "
+        r"to the working outcome $g(\mu) + (y - \mu)\,g'(\mu)$, with residual variances fixed by the "
+        "binomial or Poisson distribution, again and again until it does not move [@wolfinger1993]; the "
+        r"likelihood is $\prod_i \int \prod_j f(y_{ij} \mid u)\,\phi(u / \sigma_u)\,du / \sigma_u$ by "
+        "adaptive Gauss-Hermite quadrature [@pinheirobates1995]. All inference is on the scale of the "
+        "link: estimates and limits in tables are exponentials, standard errors are those of the "
+        "logarithm."
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from groupwise.catalogue.methods import method_label
+from groupwise.catalogue.methods import method_label, method_phrase
 from groupwise.report import events, periods
 from groupwise.report.calibration import verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape, escape_cited_note, escape_note
 from groupwise.words import (
     article,
+    capital,
     count,
     equals_p,
     fixed,
@@ -53,7 +54,7 @@ def _answer(facts: Facts) -> str:
         for contrast, row in rows.iterrows()
     ]
     heading = (
-        f"{escape(facts.words.heading())} with {facts.interval} intervals, by the "
+        f"{escape(facts.words.heading())}{events.given(facts)} with {facts.interval} intervals, by the "
         f"headline method ({method_label(facts.headline)}):"
     )
     body = f"{heading}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
@@ -195,6 +196,30 @@ def warnings(facts: Facts) -> str:
     if facts.design.get("note"):
         sentences.append(escape_cited_note(facts.design["note"]))
     return callout("warning", "To know about these data", bullets(sentences)) if sentences else ""
+
+
+def picture_caption(facts: Facts) -> str:
+    """The caption of the picture of all groups."""
+    has_events = facts.words.response.has_events
+    marks = f" The area of a mark says how many {facts.rows} there are." if has_events else ""
+    if facts.between:
+        what = f"{facts.words.mean} of events" if has_events else "mean"
+        return (
+            f"Every group by itself, ordered by its {what} within its arm. The dashed line is the mean "
+            f"of "
+            f"the arm's groups. Look at two distances: between the dashed lines, and between groups "
+            f"under one line.{marks}"
+        )
+    if has_events:
+        return (
+            f"The {facts.words.mean} of events of every group in its arms; a line joins those of one "
+            f"group. The dashed line is the mean of the arm's groups.{marks}"
+        )
+    return (
+        f"Every {facts.row} in its arm; a line joins the means of one group. The dashed line is the "
+        f"mean "
+        "of the arm's groups."
+    )
 
 
 def picture(facts: Facts) -> str:
@@ -371,7 +396,9 @@ def _sd(facts: Facts, component) -> str:  # type: ignore[no-untyped-def]
     spread = facts.words.spread
     text = spread(component["std_dev"])
     if np.isfinite(component["conf_low"]):
-        low, high = spread(component["conf_low"]), spread(component["conf_high"])
+        low, high = number(component["conf_low"]), number(component["conf_high"])
+        if facts.words.response.family == "binary":
+            low, high = number(100 * component["conf_low"]), spread(component["conf_high"])
         text += f" ({facts.interval} interval {low} to {high})"
     return text
 
@@ -635,6 +662,96 @@ def shrinkage(facts: Facts) -> str:
         block = escape(facts.role("block"))
         text += f", once the predicted effect of its {block} is taken off"
     return f"{text}."
+
+
+def why_methods_differ(facts: Facts) -> str:
+    """What methods differ in, and which of them pay for what is estimated."""
+    start = (
+        "A method is an estimate, a standard error and what the two are compared with, and methods "
+        "differ "
+        "in each (@tbl-methods)."
+    )
+    if facts.words.response.is_ratio:
+        return f"{start} {events.why_methods_differ(facts)}"
+    return (
+        f"{start} Pooled OLS counts rows of the data. Sandwich standard errors and the wild bootstrap "
+        f"let "
+        "members of a group resemble each other in any way and count groups; with few of them CR1 is "
+        "too "
+        "small, which CR2 with its degrees of freedom mends [@pustejovsky2018]. The mixed model says "
+        "how "
+        "members of a group resemble each other; z takes its variances as known, Satterthwaite "
+        "[@kuznetsova2017] and Kenward-Roger [@kenward1997; @halekoh2014] pay for estimating them. "
+        "Randomisation asks what chance alone could have done."
+    )
+
+
+def anatomy(facts: Facts) -> str:
+    """What the mixed model puts an outcome together from."""
+    if facts.words.response.is_ratio:
+        return events.anatomy(facts)
+    noise = "the noise the individuals"
+    if facts.words.response.has_events:
+        noise += " (here: whether the event happens to them)"
+    return (
+        "The mixed model says: outcome = fixed part + random part + noise. The fixed part is the "
+        "treatment "
+        f"(and time, where rows are of several periods), the random part the groups, {noise}."
+    )
+
+
+def means_of_arms(facts: Facts) -> str:
+    """What the large marks of the figure of the arms' means are."""
+    if not facts.words.response.has_events:
+        return "Mean of each arm by the mixed model"
+    return f"{capital(facts.words.mean)} in each arm by the headline method"
+
+
+def means_figure(facts: Facts) -> str:
+    """What the figure of the arms' means shows of the model."""
+    if not facts.words.response.has_events:
+        return "@fig-arm-means shows what the coefficients of @eq-mixed say of each arm."
+    by = method_phrase(facts.headline)
+    return f"@fig-arm-means shows the {plural(facts.words.mean)} of the arms by {by}."
+
+
+def noise(facts: Facts) -> str:
+    """The heading of what is left once arm and group are known, and of events what is looked at."""
+    if not facts.words.response.has_events:
+        return "### Noise: what is left\n"
+    return f"### Groups against chance\n\n{events.against_chance(facts)}\n"
+
+
+def noise_caption(facts: Facts) -> str:
+    """The caption of the figure of residuals, or of events against chance."""
+    if facts.words.response.has_events:
+        return (
+            f"The {facts.words.mean} of events of each group, in order within its arm; grey bars hold "
+            f"what "
+            f"chance alone would give if all groups of an arm had one {facts.words.mean} (the dashed "
+            f"line)."
+        )
+    return (
+        f"What is left of each {facts.row} once its arm and its group are known, against the fitted "
+        f"value. "
+        "A band of even width is what the model assumes. The black line is a running mean; it may rise "
+        "a "
+        "little where groups are small, because predictions are pulled to the middle."
+    )
+
+
+def quantiles_caption(facts: Facts) -> str:
+    """The caption of the quantile plots."""
+    if facts.words.response.has_events:
+        return (
+            "Each group's deviation from what is expected of it, over the standard deviation it should "
+            "have, beside the quantiles of a normal distribution. Points on the line are what the model "
+            "assumes of groups; outcomes of 0 and 1, or counts, are not normal and need not be."
+        )
+    return (
+        "Residuals and predicted group effects beside the quantiles of a normal distribution. Points on "
+        "the line are what the model assumes."
+    )
 
 
 def means(facts: Facts) -> str:

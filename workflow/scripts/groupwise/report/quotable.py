@@ -9,10 +9,20 @@ import numpy as np
 import pandas as pd
 
 from groupwise.catalogue.methods import method_phrase
-from groupwise.report import periods
+from groupwise.report import events, periods
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape
 from groupwise.words import capital, count, decimals_for, equals_p, fixed
+
+SYMBOLS = {
+    ("continuous", "difference"): "*b*",
+    ("binary", "difference"): "*RD*",
+    ("binary", "ratio"): "*RR*",
+    ("binary", "odds_ratio"): "*OR*",
+    ("count", "ratio"): "*IRR*",
+    ("count", "difference"): "*IRD*",
+}
+"""Symbols of effects, by family and scale."""
 
 
 def sentences(facts: Facts) -> str:
@@ -39,16 +49,24 @@ def _model(facts: Facts) -> str:
 
 def _outcome(facts: Facts) -> str:
     """At the start of a sentence: the score, or the outcome under a name that is no noun."""
+    if facts.words.response.family == "binary":
+        return f"The event {escape(facts.role('outcome'))} = {escape(str(facts.design['event']))}"
     is_noun = facts.outcome == facts.role("outcome")
     return f"The {escape(facts.outcome)}" if is_noun else capital(escape(facts.outcome))
 
 
 def _contrast(facts: Facts, contrast: str, row: pd.Series) -> str:
-    k = max(decimals_for(row["std_error"]), 2)
-    low, high = fixed(row["conf_low"], k), fixed(row["conf_high"], k)
+    words = facts.words
+    k = (
+        words.decimals(row["std_error"])
+        if words.in_percent
+        else max(decimals_for(row["std_error"]), 2)
+    )
+    estimate, low, high = (words.effect(row[x], k) for x in ("estimate", "conf_low", "conf_high"))
+    name = SYMBOLS[words.response.family, words.response.scale]
     text = (
-        f"{escape(facts.comparison(contrast))}: *b* = {fixed(row['estimate'], k)}, "
-        f"{facts.interval} CI \\[{low}, {high}\\]"
+        f"{escape(facts.comparison(contrast))}: {events.levels(facts, contrast)}{name} = {estimate}"
+        f"{words.unit}, {facts.interval} CI \\[{low}, {high}\\]"
     )
     return f"{text}{_test(row)}, {_italic_p(row['p_value'])}."
 

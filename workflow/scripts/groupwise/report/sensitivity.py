@@ -359,10 +359,12 @@ def profile(facts: Facts) -> str:
     one = curves.iloc[0]
     where = f" in {escape(facts.arms[0])}" if facts.slopes else ""
     spread = facts.words.spread
+    of_risks = facts.words.response.family == "binary"
+    low = number(100 * one["conf_low"] if of_risks else one["conf_low"])
     high = spread(one["conf_high"]) if np.isfinite(one["conf_high"]) else "no end"
     text = (
         f"How far {plural(group)} differ is itself an estimate. @fig-profile-likelihood shows how well "
-        f"it is known: values from {spread(one['conf_low'])} to {high} for the standard deviation "
+        f"it is known: values from {low} to {high} for the standard deviation "
         f"between {plural(group)}{where} lie below the cut"
     )
     if one["conf_low"] > 0:

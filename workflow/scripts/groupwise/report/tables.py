@@ -193,11 +193,18 @@ MODELS = {
 }
 
 
+def _model(facts: Facts, specification: str) -> str:
+    """The model that statsmodels fitted as well."""
+    if specification == "pooled" and facts.words.response.is_ratio:
+        return facts.words.regression
+    return MODELS.get(specification, specification)
+
+
 def agreement(facts: Facts) -> str:
     """Table of each quantity by statsmodels and by Groupwise, with remarks on statsmodels."""
     rows = [
         [
-            MODELS.get(row["specification"], row["specification"]),
+            _model(facts, row["specification"]),
             escape(_quantity(facts, row["quantity"])),
             number(row["statsmodels"], 6),
             number(row["groupwise"], 6),
@@ -258,7 +265,8 @@ def marginal_means(facts: Facts) -> str:
     rows = []
     for method in facts.methods:
         at = data[data["method"] == method].set_index("arm").loc[facts.arms]
-        if at["estimate"].notna().any():
+        answers = facts.estimates(method)["estimate"].notna().any()
+        if answers and at["estimate"].notna().any():
             rows.append(
                 [_method(facts, method), *(_mean(words, row, k) for _, row in at.iterrows())]
             )

@@ -20,10 +20,8 @@ from groupwise.simulation.event_moments import EventMoments
 from groupwise.simulation.processes import Process
 
 NODES, REACH = 401, 8.0
-"""Of the trapezoid rule for normal effects, which reach so many standard deviations."""
-
-QUANTILES = 2000
-"""Equally likely effects in place of those of any other distribution."""
+"""Of the trapezoid rule for normal effects, which reach so many standard deviations. Effects of another
+distribution have its quantiles at the probabilities of these nodes."""
 
 LARGEST_SD = 200.0
 """Of effects of groups: risks are then 0 or 1 in nearly all of them."""
@@ -80,14 +78,13 @@ def normal_nodes() -> tuple[np.ndarray, np.ndarray]:
 
 def nodes(process: Process) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights (N,) for the standardised group effects of a process."""
-    q = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    z, weight = normal_nodes()
     if process.skewed_groups:
-        z = stats.expon.ppf(q) - 1
+        z = -stats.norm.logsf(z) - 1
     elif np.isfinite(process.group_df):
-        z = stats.t.ppf(q, process.group_df) / np.sqrt(process.group_df / (process.group_df - 2))
-    else:
-        return normal_nodes()
-    return z, np.full(QUANTILES, 1 / QUANTILES)
+        tail = stats.t.isf(stats.norm.sf(np.abs(z)), process.group_df)
+        z = np.sign(z) * tail / np.sqrt(process.group_df / (process.group_df - 2))
+    return z, weight
 
 
 def group_distribution(
@@ -111,7 +108,8 @@ def _relative(moments: EventMoments, mean: float, icc: float) -> float:
 
 def _conjugate(moments: EventMoments, mean: float, icc: float) -> GroupDistribution:
     """Beta distributed risks, or gamma distributed rates."""
-    q = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    x, weight = normal_nodes()
+    q = stats.norm.cdf(x)
     if moments.is_binary:
         total = (1 - icc) / icc
         beta: tuple[float, ...] = (mean * total, (1 - mean) * total)
@@ -121,7 +119,7 @@ def _conjugate(moments: EventMoments, mean: float, icc: float) -> GroupDistribut
         effect = np.log(np.maximum(stats.gamma.ppf(q, beta[0], scale=1 / beta[0]), SMALLEST))
     sd = float(np.sqrt(sum(special.polygamma(1, each) for each in beta)))
     z = (effect - _mean(beta)) / sd
-    return GroupDistribution(z, np.full(QUANTILES, 1 / QUANTILES), sd, beta)
+    return GroupDistribution(z, weight, sd, beta)
 
 
 def _sd_of_logits(mean: float, icc: float, z: np.ndarray, weight: np.ndarray) -> float:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from groupwise.data.errors import InputError
 from groupwise.rows import EVENTS, GROUPS, INDIVIDUALS, KINDS
 from groupwise.simulation.event_moments import EventMoments
 from groupwise.simulation.options import (
@@ -390,20 +389,40 @@ def assumed(process: EstimatedProcess, options: Options, arms: Sequence[str]) ->
     Raises
     ------
     InputError
-        For the effect of an arm there is not, and for one that leads to no risk or rate.
+        For the effect of an arm there is not.
+    NotSimulated
+        As `assumed_means`.
     """
-    if process.events is None:
-        return options.effects_of(arms)
     moments = process.events
+    if moments is None:
+        return options.effects_of(arms)
+    means = assumed_means(moments, options, arms)
+    return None if means is None else moments.linked(means) - moments.linked(means[0])
+
+
+def assumed_means(
+    moments: EventMoments, options: Options, arms: Sequence[str]
+) -> np.ndarray | None:
+    """(J,) the risks or rates of arms with the assumed effects; None where none are assumed.
+
+    Raises
+    ------
+    InputError
+        For the effect of an arm there is not.
+    NotSimulated
+        For one that leads to no risk or rate.
+    """
     effects = options.effects_of(arms, none=1.0 if moments.response.is_ratio else 0.0)
     if effects is None:
         return None
     means = moments.reached(effects)
     if not np.isfinite(means).all():
         arm, which = arms[int(np.isnan(means).argmax())], "risk" if moments.is_binary else "rate"
-        problem = f"with this effect '{arm}' has no {which}: '{arms[0]}' has {moments.means[0]:.3g}"
-        raise InputError("assumed_effects", problem, "give a smaller one")
-    return moments.linked(means) - moments.linked(means[0])
+        raise NotSimulated(
+            f"With the assumed effect {effects[np.isnan(means).argmax()]:g} there is no {which} of "
+            f"'{arm}': that of '{arms[0]}' is {moments.means[0]:.3g}."
+        )
+    return means
 
 
 def dataset_cases(

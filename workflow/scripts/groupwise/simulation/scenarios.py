@@ -189,10 +189,13 @@ class Scenario:
         """(k,) contrasts that a pooled regression has of the expected events: with covariates in it."""
         design, link = self.design, self.link_scale
         expected = link.expected(design.arm, self.offset(design))
-        y = expected * (1.0 if design.exposure is None else design.exposure)
-        method = method_of("glm_wald" if design.response.is_ratio else "ols_classical")
-        fit = Fits(design, y[None]).of(method)
-        truth = method.infer(fit, design.L, Request(searched=0)).estimate[0]
+        if design.response.is_ratio:
+            method = method_of("glm_wald")
+            y = expected * (1.0 if design.exposure is None else design.exposure)
+            fit = Fits(design, y[None]).of(method)
+            truth = method.infer(fit, design.L, Request(searched=0)).estimate[0]
+        else:
+            truth = design.L @ np.linalg.lstsq(design.X, expected)[0]
         return np.where(np.abs(truth) < ROUNDING, 0.0, truth)
 
     @cached_property

@@ -76,7 +76,7 @@ def _disagreement(
     yes, no = (tuple(rows.loc[which, "method"]) for which in (significant, ~significant))
     p_value = dict(zip(rows["method"], rows["p_value"], strict=True))
     sentences = [
-        f"{contrast_label(contrast)}: {len(yes)} of {len(rows)} methods "
+        f"{_named(contrast, rows)}: {len(yes)} of {len(rows)} methods "
         f"{'finds' if len(yes) == 1 else 'find'} it significant.",
         *(SOURCES[name] for name in sources),
     ]
@@ -86,11 +86,21 @@ def _disagreement(
     return Disagreement(contrast, yes, no, sources, sentence)
 
 
+def _named(contrast: str, rows: pd.DataFrame) -> str:
+    """The contrast as a difference, or where effects are ratios as one arm against another."""
+    return contrast_label(contrast) if _differences(rows) else contrast.replace(" - ", " vs ")
+
+
+def _differences(rows: pd.DataFrame) -> bool:
+    return bool((rows["scale"] == "difference").all())
+
+
 def _sources(rows: pd.DataFrame, invalid: Collection[str], rules: Rules) -> tuple[str, ...]:
     significant = rows["p_value"] < rules.level
     yes, no = rows[significant], rows[~significant]
     near = rows["p_value"].between(rules.level / CLOSE, rules.level * CLOSE)
-    spread = rows["estimate"].max() - rows["estimate"].min()
+    estimate = rows["estimate"] if _differences(rows) else np.log(rows["estimate"])
+    spread = estimate.max() - estimate.min()
     apply = {
         "level": all(method in invalid for method in yes["method"]),
         "reference": any(_same(a, b) for _, a in yes.iterrows() for _, b in no.iterrows()),

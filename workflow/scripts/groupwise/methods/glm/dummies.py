@@ -86,8 +86,8 @@ class WithinEventsFit:
         risk = mean / np.maximum(trials, 1)
         squares = events * (1 - risk) ** 2 + (trials - events) * risk**2
         z, total = self.deviations, np.maximum(likelihood.total, 1)[..., None]
-        own = np.einsum("bgjr,brs,bgjs->bgj", z, self.model.vcov, z, optimize=True)
-        leverage = risk * (1 / total + own)
+        extra = np.einsum("bgjr,brs,bgjs->bgj", z, self.model.vcov, z, optimize=True)
+        leverage = risk * (1 / total + extra)
         full = leverage > FULL_LEVERAGE
         return np.asarray(np.where(full, 0, squares / np.where(full, 1, 1 - leverage)))
 
@@ -166,8 +166,8 @@ def _means(fit: WithinEventsFit, L: np.ndarray, request: Request) -> Inference:
     shift = np.where(keep[..., None], np.einsum("bgj,gjr->bgr", weight, model.x), 0)
     shift = (shift / sums[..., None]).sum(axis=1) / n_kept
     c = np.einsum("bkr,brs->bks", inner - shift[:, None], fit.model.vcov)
-    own = np.where(keep, 1 / sums, 0) / n_kept
-    u = own[:, :, None, None] + np.einsum("bgjr,bkr->bgjk", fit.deviations, c)
+    of_group = np.where(keep, 1 / sums, 0) / n_kept
+    u = of_group[:, :, None, None] + np.einsum("bgjr,bkr->bgjk", fit.deviations, c)
     squares = np.where(keep[..., None], fit.squares, 0)
     std_error = np.sqrt(np.einsum("bgjk,bgj->bk", u**2, squares))
     estimate = np.where(whole & estimable & (n_kept > 0), estimate, np.nan)
@@ -176,7 +176,7 @@ def _means(fit: WithinEventsFit, L: np.ndarray, request: Request) -> Inference:
 
 def _answers(fit: WithinEventsFit, design: Design, request: Request) -> Answers:
     """Of the coefficients those that vary within groups."""
-    own = np.eye(len(design.terms))[fit.prepared.model.varies]
+    varying = np.eye(len(design.terms))[fit.prepared.model.varies]
     means = Inference.missing(len(design.L_means), request.conf_level)
     means = means.repeated(len(fit.model.gamma))
     if not fit.prepared.is_conditional:
@@ -184,7 +184,7 @@ def _answers(fit: WithinEventsFit, design: Design, request: Request) -> Answers:
     return Answers(
         contrasts=_infer(fit, design.L, request),
         means=means,
-        coefficients=_infer(fit, own, request),
+        coefficients=_infer(fit, varying, request),
         omnibus=_joint(fit, design.omnibus, request),
     )
 
@@ -229,40 +229,27 @@ def _reason(sample: Sample, fit: WithinEventsFit, group: str) -> str:
         return _infinite(sample, fit, group)
     if not fit.model.estimable(inner)[0].all():
         return (
-            f"Not every pair of arms meets within a {group} whose members differ in the outcome, so "
-            "not every effect is identified."
+            f"Not every pair of arms meets within a {group} that is not left out: not every effect is "
+            "identified."
         )
     return ""
 
 
 def _infinite(sample: Sample, fit: WithinEventsFit, group: str) -> str:
     """Which arm or covariate goes with events without exception, within groups."""
-    design, model = sample.design, fit.prepared.model
+    design, model, rows = sample.design, fit.prepared.model, fit.prepared.rows
     likelihood = fit.model.likelihood
-    events = likelihood.events[0][likelihood.informative[0]].sum()
-    assert events > 0
-    row = fit.prepared.rows
-    y = likelihood.events[0].ravel()[model.place]
-    kept = likelihood.informative[0][row.group]
-    arm = design.arm[row.first]
+    events = likelihood.events[0].ravel()[model.place]
+    kept, arm = likelihood.informative[0][rows.group], design.arm[rows.first]
+    inside = f"in any {group} that is not left out: its effect has no finite estimate."
     for j, label in enumerate(design.arm_labels):
-        of_arm = kept & (arm == j)
-        if of_arm.any() and not y[of_arm].any():
-            return (
-                f"In arm '{label}' there is no event in any {group} that holds several arms: "
-                "its effect has no finite estimate."
-            )
-        if (
-            fit.prepared.model.likelihood != "poisson"
-            and of_arm.any()
-            and (y == row.trials)[of_arm].all()
-        ):
-            return (
-                f"In arm '{label}' there are only events in every {group} that holds several arms: "
-                "its effect has no finite estimate."
-            )
-    size = np.abs(fit.model.drift[0] @ model.basis)
-    term = design.terms[int(size.argmax())]
+        in_arm = kept & (arm == j)
+        if in_arm.any() and not events[in_arm].any():
+            return f"In arm '{label}' there is no event {inside}"
+        full = (events == rows.trials)[in_arm].all() and model.likelihood != "poisson"
+        if in_arm.any() and full:
+            return f"In arm '{label}' there is nothing but events {inside}"
+    term = design.terms[int(np.abs(fit.model.drift[0] @ model.basis).argmax())]
     return (
         f"Within each {group} '{term}' goes with the events without exception: its coefficient has no "
         "finite estimate, so there is no answer."
@@ -275,13 +262,14 @@ def _left_out(fit: WithinEventsFit, group: str) -> str:
     out = int((~likelihood.informative[0]).sum())
     if not out:
         return ""
+    n = likelihood.informative.shape[1]
     alike = "no member with an event"
     if likelihood.rows.likelihood != "poisson":
         alike = "members with the same outcome only"
     verb = "is" if out == 1 else "are"
     return (
-        f"{count(out, group)} of {likelihood.informative.shape[1]} {verb} left out: {alike}, or all in "
-        "one arm and with the same covariates."
+        f"{count(out, group)} of {n} {verb} left out: {alike}, or all in one arm and with the same "
+        "covariates."
     )
 
 

@@ -25,7 +25,7 @@ from groupwise.methods import About, DoesNotApply, Procedure, Request, of_events
 from groupwise.methods.glm.unanswered import arms_without_spread, infinite
 from groupwise.models.clusters import cluster_design
 from groupwise.models.event_equations import EquationsFit, EventEquations
-from groupwise.models.exchangeable import ALIKE, least_correlation
+from groupwise.models.exchangeable import least_correlation
 from groupwise.models.glm import EventModel
 from groupwise.rows import INDIVIDUALS
 from groupwise.sample import Sample
@@ -33,7 +33,10 @@ from groupwise.tidy import Answers, Inference, JointTest
 
 ALL_ALIKE = "No answer: the members of a group are estimated to be all alike."
 NOT_CONVERGED = "No answer: the iterations did not converge."
-OUT_OF_RANGE = "No answer: the model has risks outside of 0 to 1, or rates below 0."
+OUT_OF_RANGE = (
+    "No answer: no coefficients with risks between 0 and 1, or rates above 0, for all individuals "
+    "solve the equations."
+)
 
 
 def prepare(design: Design) -> EventEquations:
@@ -90,20 +93,13 @@ def _message(sample: Sample, fit: EquationsFit, answers: Answers) -> str:
         return _no_coefficients(sample, fit)
     rho, least = float(fit.correlation[0]), least_correlation(fit.equations.size)
     if not fit.converged[0]:
-        inside = sample.response.is_ratio or _is_inside(fit)
-        return NOT_CONVERGED if inside else OUT_OF_RANGE
+        return NOT_CONVERGED if sample.response.is_ratio else OUT_OF_RANGE
     if not rho > least:
         return (
             f"No answer: the estimated correlation within groups, {rho:.3f}, is below the least "
             f"that groups of this size can have, {least:.3f}."
         )
     return ALL_ALIKE
-
-
-def _is_inside(fit: EquationsFit) -> bool:
-    """Whether a full step from where the iterations stopped keeps means that have a variance."""
-    step = fit.equations.step(fit.sums(), np.clip(fit.correlation, 0, ALIKE))
-    return bool(fit.equations.inside(fit.gamma + step)[0])
 
 
 def _no_coefficients(sample: Sample, fit: EquationsFit) -> str:
@@ -117,7 +113,10 @@ def _no_coefficients(sample: Sample, fit: EquationsFit) -> str:
 
 def _method(correction: str) -> Procedure:
     def about(equations: Any, request: Request) -> About:
-        return About("precision-weighted", correction, "groups (G - p)")
+        name = correction
+        if isinstance(equations, EventEquations):
+            name += ", binomial variance" if equations.is_binomial else ", Poisson variance"
+        return About("precision-weighted", name, "groups (G - p)")
 
     return Procedure(
         about=about,

@@ -68,16 +68,23 @@ class LikelihoodFit:
 
 def prepare(design: Design) -> LikelihoodModel:
     """The model; DoesNotApply where groups differ in more than an intercept."""
-    more = beyond_one_intercept(design)
-    if more:
-        raise DoesNotApply(
-            f"Does not apply: the quadrature is over one effect of each group; {more} would need more."
-        )
+    _check(design)
     if design.response.family == "binary":
         design_of_odds = replace(design, response=LOGISTIC)
         model = _model(design_of_odds, EventRows.of(design_of_odds))
         return LikelihoodModel(model, Standardised.of(design, model))
     return LikelihoodModel(_model(design, EventRows.of(design)), None)
+
+
+def _check(design: Design) -> None:
+    """DoesNotApply where outcomes are no events, or groups differ in more than an intercept."""
+    if not design.response.has_events:
+        raise DoesNotApply("Does not apply: the outcome is neither an event nor a count.")
+    more = beyond_one_intercept(design)
+    if more:
+        raise DoesNotApply(
+            f"Does not apply: the quadrature is over one effect of each group; {more} would need more."
+        )
 
 
 def _model(design: Design, rows: EventRows) -> QuadratureModel:
@@ -203,11 +210,7 @@ def _answers_of_risks(
 
 def prepare_individuals(design: Design) -> LikelihoodModel:
     """The Poisson model whose rows are individuals."""
-    more = beyond_one_intercept(design)
-    if more:
-        raise DoesNotApply(
-            f"Does not apply: the quadrature is over one effect of each group; {more} would need more."
-        )
+    _check(design)
     rows = EventRows.each(design)
     return LikelihoodModel(_model(design, rows), None)
 
@@ -238,6 +241,22 @@ def _message(sample: Sample, fit: LikelihoodFit, answers: Answers) -> str:
     if likelihood.sigma[0] == 0:
         parts.append("The group variance is estimated as 0, the boundary of its range.")
     return " ".join(parts)
+
+
+def _message_of_draws(sample: Sample, fit: LikelihoodFit, answers: Answers) -> str:
+    """The same, and what that means for draws; how many of these have no estimates."""
+    parts = [_message(sample, fit, answers)]
+    if fit.fit.converged[0]:
+        if fit.fit.sigma[0] == 0:
+            parts.append("The draws have none either.")
+        for redrawn in fit.drawn.values():
+            failed = int((~redrawn.refit(0).converged).sum())
+            if failed:
+                parts.append(
+                    f"Draws without finite estimates, which count as extreme: {failed:,} of "
+                    f"{redrawn.n_draws:,}."
+                )
+    return " ".join(filter(None, parts))
 
 
 def _singular(fit: LikelihoodFit) -> np.ndarray:
@@ -289,7 +308,10 @@ def _conditional(
 
 
 def _averaging(
-    about: Callable[[Any, Request], About], infer: InferenceFunction, joint: JointFunction
+    about: Callable[[Any, Request], About],
+    infer: InferenceFunction,
+    joint: JointFunction,
+    message: Callable[[Sample, LikelihoodFit, Answers], str] = _message,
 ) -> Procedure:
     return Procedure(
         about=about,
@@ -299,7 +321,7 @@ def _averaging(
         joint=joint,
         answers=_answers_of_risks(infer, joint),
         singular=_singular,
-        message=_message,
+        message=message,
         needs=of_events,
         families=("binary",),
         scales=("difference", "ratio"),
@@ -316,13 +338,20 @@ METHODS: Mapping[str, Procedure] = {
         skips_blocks=True,
     ),
     "glmm_bootstrap": _conditional(
-        _about_bootstrap(CONDITIONAL), _bootstrap, _bootstrap_joint, skips_blocks=True
+        _about_bootstrap(CONDITIONAL),
+        _bootstrap,
+        _bootstrap_joint,
+        message=_message_of_draws,
+        skips_blocks=True,
     ),
     "glmm_standardized": _averaging(
         _about(AVERAGED, "none (normal)"), _standardised, _standardised_joint
     ),
     "glmm_standardized_bootstrap": _averaging(
-        _about_bootstrap(AVERAGED), _standardised_bootstrap, _standardised_bootstrap_joint
+        _about_bootstrap(AVERAGED),
+        _standardised_bootstrap,
+        _standardised_bootstrap_joint,
+        _message_of_draws,
     ),
     "negative_binomial": _conditional(
         _about(CONDITIONAL, "none (normal)"),

@@ -152,7 +152,7 @@ def _what_is_added(prepared: GroupLogs) -> str:
             "group and to its individuals without."
         )
     if response.family == "binary":
-        return "Because a group has no events, 1/2 is added to the events and to the size of every group."
+        return "Because a group has no events, 1/2 is added to events and size of every group."
     return "Because a group has no events, 1/2 is added to the events of every group."
 
 

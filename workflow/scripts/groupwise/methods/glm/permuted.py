@@ -32,7 +32,8 @@ from groupwise.tidy import Inference
 ESTIMAND = "population-averaged, individual-average"
 
 NO_ESTIMATE = (
-    "an arm has no event, or nothing but events, so there is a test, but no finite estimate or interval."
+    "an arm has no event, or nothing but events: there is a test, but no finite estimate, "
+    "and no interval."
 )
 
 

@@ -32,9 +32,11 @@ def infinite(sample: Sample, fit: EventFit) -> str:
     )
     if arms:
         return f"No answer: {arms}, so that the estimate is infinite."
-    terms = fit.infinite_terms(0, sample.design.terms)
+    infinite = fit.infinite_terms(0)
+    terms = [term for term, each in zip(sample.design.terms, infinite, strict=True) if each]
+    verb = "separates" if len(terms) == 1 else "together separate"
     return (
-        f"No answer: {listing(list(terms))} separates individuals with events from others, so that the "
+        f"No answer: {listing(terms)} {verb} individuals with events from others, so that the "
         "estimate is infinite."
     )
 
