@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import rendering
 from tiny_project import CONFIG, TINY_CSV, Project, commit_all
 
 NOTHING_ELSE = {"config.yaml", "data", "Snakefile"}
@@ -111,3 +112,17 @@ def test_tool_may_stand_inside_the_study(tool: Project, study: Project) -> None:
     study.write("Snakefile", text.replace(path, "groupwise/Snakefile"))
     run = study.snakemake("-n", "--quiet", "host")
     assert run.code == 0, run.console
+
+
+def test_references_of_a_study_come_after_those_of_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, study = tmp_path / "shared.bib", tmp_path / "study"
+    study.mkdir()
+    monkeypatch.chdir(study)
+    shared.write_text("@book{a}\n", encoding="utf-8")
+    rendering._add_references(shared)
+    assert shared.read_text(encoding="utf-8") == "@book{a}\n"
+    (study / "references.bib").write_text("@book{b}\n", encoding="utf-8")
+    rendering._add_references(shared)
+    assert shared.read_text(encoding="utf-8").split() == ["@book{a}", "@book{b}"]

@@ -17,7 +17,7 @@ from figure_list import figures_for, needed_roles
 from groupwise.catalogue.methods import CURVES, NAMES, costs
 from groupwise.catalogue.tables import IN_JSON, SHOWN as SHOWN_TABLES, file_of, made_by
 from package_files import package_files
-from places import is_study, of_tool
+from places import REFERENCES, is_study, of_tool
 from resources import memory, minutes
 from settings import METHODS_PACKAGE, Settings
 

@@ -60,6 +60,8 @@ RENDERER = [
         "workflow/scripts/report_data.py",
     )
 ]
+if is_study() and Path(REFERENCES).is_file():
+    RENDERER.append(REFERENCES)
 
 
 rule render_report:

@@ -13,6 +13,10 @@ ROOT = Path(__file__).parents[2]
 """The folder of the tool's Snakefile."""
 
 
+REFERENCES = "references.bib"
+"""What a study cites, in its folder."""
+
+
 def of_tool(file: str) -> str:
     """A file of the tool, by its path from ROOT: `reports/x.qmd`, or `../groupwise/reports/x.qmd`."""
     return os.path.relpath(ROOT / file)
