@@ -189,6 +189,9 @@ RECIPES = {
         columns=("out_come ($)", "kind of_$class$", "klass_id", "scho|ol"),
     ),
 }
+CHOSEN = ("mixed_wald", "glmm_kenward_roger", "gee_fay_graubard")
+"""The headline is the first of these that is listed."""
+
 SANDWICH_PLANNED = ("usual", "within", "blocked")
 
 
@@ -281,7 +284,8 @@ def calibrate(
         understood, process, options, "detectable", parts, methods=NAMES
     )
     rules = rules_for(sample.conf_level, sample.design.kind)
-    chosen = "glmm_kenward_roger" if sample.response.is_ratio else "mixed_wald"
+    listed = set(results["estimates"]["method"])
+    chosen = next(name for name in CHOSEN if name in listed)
     found = judged(results["calibration"], overview, results["estimates"], rules, chosen)
     results["verdict"] = found.methods
     results |= plan(

@@ -13,7 +13,7 @@ from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
 from groupwise.inference.pseudo_likelihood import components, pseudo_model
 from groupwise.inference.small_sample import adjusted_vcov, kenward_roger_df, satterthwaite_df
-from groupwise.methods import Fits, Request, answer, answers_of, fit_tables, method_of
+from groupwise.methods import Fits, Request, answer, answers_of, method_of, method_result
 from groupwise.models.event_rows import EventRows
 from groupwise.models.general_pseudo_likelihood import GeneralPseudoLikelihood
 from groupwise.models.pseudo_likelihood import PseudoFit, restricted
@@ -62,7 +62,7 @@ def experiment(
         exposure="t" if "t" in table else None,
         period="p" if periods else None,
     )
-    data = ingest(table, roles, reference="A").table
+    data = ingest(table, roles, reference="A", outcome_kind=response.family).table
     return make_design(data, roles, response=response), data["y"].to_numpy(dtype=float)
 
 
@@ -217,9 +217,9 @@ def test_groups_less_their_parameters() -> None:
 
 
 def messages(design: Design, y: np.ndarray) -> dict[str, str]:
-    sample = Sample(design, y, "test", "clinic", None, period_name="p", methods=METHODS)
-    estimates = fit_tables("mixed", sample)["estimates"]
-    return dict(zip(estimates["method"], estimates["message"], strict=True))
+    sample = Sample(design, y, "test", "clinic", None, period_name="p")
+    fits, request = Fits(design, y[None]), Request()
+    return {name: method_result(sample, "mixed", name, fits, request).message for name in METHODS}
 
 
 def test_rows_say_why_there_is_no_answer() -> None:
@@ -240,3 +240,9 @@ def test_rows_say_that_a_variance_is_zero() -> None:
     texts = messages(design, y)
     assert texts["glmm_wald"] == "The variance between levels of clinic is estimated as 0."
     assert "infinite" in texts["glmm_satterthwaite"]
+
+
+def test_effects_that_vary_between_groups_are_refused_in_words() -> None:
+    design, y = experiment(within=True)
+    texts = messages(replace(design, random_slopes="unstructured"), y)
+    assert all("vary between groups" in text for text in texts.values())

@@ -41,13 +41,15 @@ def fits(name: str) -> tuple[methods.Fits, np.ndarray]:
     )
     if "p" in table:
         table["p"] = table["p"].astype(str)
-    data = ingest(table, roles, reference="A").table
-    count = REFERENCE[name]["count"]
+    family = "count" if REFERENCE[name]["count"] else "binary"
+    data = ingest(table, roles, reference="A", outcome_kind=family).table
     design = make_design(
         data,
         roles,
         blocks_as="random" if "block" in REFERENCE[name]["random"] else "fixed",
-        response=Response("count", "ratio") if count else Response("binary", "odds_ratio"),
+        response=Response("count", "ratio")
+        if family == "count"
+        else Response("binary", "odds_ratio"),
     )
     y = data["y"].to_numpy(dtype=float)
     return methods.Fits(design, y[None]), y

@@ -645,6 +645,8 @@ def clinics(setting: Mapping[str, Any]) -> pd.DataFrame:
     if "missing_codes" in setting:
         table["pressure"] = table["pressure"].astype(object)
         table.loc[[0, 1], "pressure"] = [-99, "absent"]
+    if setting.keys() & {"outcome_kind", "event", "effect_as"}:
+        table["pressure"] = ["infected", "healthy", "healthy"] * 40
     if "random_slopes" in setting:
         table["arm"] = [1, 2] * 60
     if "ungrouped" in setting:
@@ -655,7 +657,7 @@ def clinics(setting: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def test_readme_shows_every_kind_of_setting() -> None:
-    assert len(SHOWN) == 18 and [*FORMS[0]] == ["format"]
+    assert len(SHOWN) == 21 and [*FORMS[0]] == ["format"]
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,10 @@ class EffectWords:
         """What the mean of an arm is called."""
         return {"continuous": "mean", "binary": "risk", "count": "rate"}[self.response.family]
 
+    def cell_mean(self) -> str:
+        """`mean of score`, `share with recovered`: what a number for several rows is."""
+        return f"{'share with' if self.response.family == 'binary' else 'mean of'} {self.outcome}"
+
     def comparison(self, contrast: str) -> str:
         """`B - A` with a true minus sign, of ratios `B vs A`."""
         sign = "vs" if self.response.is_ratio else MINUS

@@ -268,13 +268,13 @@ def _regression_of_events(sample: Sample) -> list[WitnessFit]:
     of_risks = response == Response("binary", "ratio")
     family = sm.families.Poisson() if of_risks else _family(response)
     model = sm.GLM(sample.y, design.X, family=family, **_exposed(design))
-    own = {"cov_type": "HC0"} if of_risks else {}
+    plain = {"cov_type": "HC0"} if of_risks else {}
     groups = {"cov_type": "cluster", "cov_kwds": {"groups": design.group}}
     fits = []
     with warnings.catch_warnings():
         for category in GLM_WARNINGS:
             warnings.simplefilter("ignore", category)
-        for method, covariance in (("glm_wald", own), ("glm_cr1", groups)):
+        for method, covariance in (("glm_wald", plain), ("glm_cr1", groups)):
             try:
                 fit = model.fit(tol=1e-12, maxiter=100, **covariance)
             except (ValueError, np.linalg.LinAlgError, PerfectSeparationError):

@@ -76,18 +76,20 @@ def mixed_groups(sample: Sample) -> Check:
 def separation(sample: Sample) -> Check:
     """Arms and covariates at which there are no events, or nothing else: a ratio is infinite."""
     design = sample.design
-    found = [f"the arm '{label}'" for j, label in enumerate(design.arm_labels) if _alike(sample, j)]
-    found += [f"'{design.terms[j]}'" for j in design.columns("covariate") if _separates(sample, j)]
-    if not found:
+    places = [
+        f"the arm '{label}'" for j, label in enumerate(design.arm_labels) if _alike(sample, j)
+    ]
+    places += [f"'{design.terms[j]}'" for j in design.columns("covariate") if _separates(sample, j)]
+    if not places:
         return Check(
             0.0, np.nan, "ok", "Events, and their absence, are found at all arms and covariates."
         )
-    named = listing(found[:MOST_NAMED])
+    named = listing(places[:MOST_NAMED])
     message = f"There are no events, or nothing else, at a value of {named}"
     if sample.response.is_ratio:
         message += ": ratios are infinite there, and methods that estimate them give no answer"
-        return Check(len(found), np.nan, "problem", f"{message}.")
-    return Check(len(found), np.nan, "look", f"{message}: what varies there is estimated as 0.")
+        return Check(len(places), np.nan, "problem", f"{message}.")
+    return Check(len(places), np.nan, "look", f"{message}: what varies there is estimated as 0.")
 
 
 def _alike(sample: Sample, arm: int) -> bool:

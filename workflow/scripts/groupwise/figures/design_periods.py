@@ -21,6 +21,7 @@ from plotnine import (
 )
 
 from groupwise.data.labels import combined, labels
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     GRID,
@@ -35,7 +36,17 @@ from groupwise.figures.style import (
     wrap,
 )
 from groupwise.sequences import Sequences
-from groupwise.words import count, decimals_for, fixed, named, number, plural, role_word, row_word
+from groupwise.words import (
+    count,
+    decimals_for,
+    fixed,
+    named,
+    number,
+    percent,
+    plural,
+    role_word,
+    row_word,
+)
 
 NEEDS_ROLE = "period"
 """Only data in which a column plays this role have the figure."""
@@ -201,12 +212,19 @@ class _Picture:
 
     def texts(self, between: str) -> list[str]:
         """The mean of every cell and its size; of a single row no mean."""
-        cells = self.rows.cells
+        cells, binary = self.rows.cells, self.is_binary
         decimals = decimals_for(float(np.sqrt((cells["sd"] ** 2).mean() / cells["n"].median())))
         return [
-            f"{fixed(mean, decimals)}{between}({n:,})" if n > 1 else f"({n})"
+            f"{percent(mean) if binary else fixed(mean, decimals)}{between}({n:,})"
+            if n > 1
+            else f"({n})"
             for mean, n in zip(cells["mean"], cells["n"], strict=True)
         ]
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether means are shares."""
+        return EffectWords.of(self.tables.design).response.family == "binary"
 
     @property
     def crowded(self) -> bool:

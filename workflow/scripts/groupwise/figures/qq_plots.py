@@ -38,8 +38,8 @@ def draw(tables: Tables) -> Figure:
     residuals = tables.results["residuals"]
     residuals = residuals.loc[residuals["method"] == "mixed_wald", "residual"]
     effects = tables.results["random_effects"]
-    own = (effects["group"] == group) & (effects["method"] == "mixed_wald")
-    effects = effects.loc[own, "estimate"]
+    of_groups = (effects["group"] == group) & (effects["method"] == "mixed_wald")
+    effects = effects.loc[of_groups, "estimate"]
     if EffectWords.of(tables.design).response.has_events:
         return _of_groups(tables)
     if residuals.empty:
@@ -66,8 +66,8 @@ def draw(tables: Tables) -> Figure:
 def _of_groups(tables: Tables) -> Figure:
     """Of events: groups' deviations from their arm, each over the standard deviation it should have."""
     group, every = tables.design["roles"]["group"], tables.results["random_effects"]
-    own = (every["group"] == group) & (every["method"] == "mixed_wald")
-    effects = every[own & (every["term"] == "Intercept")]
+    of_groups = (every["group"] == group) & (every["method"] == "mixed_wald")
+    effects = every[of_groups & (every["term"] == "Intercept")]
     table = tables.results["variance_components"]
     table = table[(table["estimator"] == "reml") & (table["method"] == "mixed_wald")]
     variance = table.drop_duplicates("group").set_index("group")["variance"]

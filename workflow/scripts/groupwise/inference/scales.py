@@ -59,14 +59,11 @@ def _in_range(means: Inference, family: str) -> Inference:
     # The derivative of the log odds, or of the logarithm, at the mean.
     slope = 1 / (p * (1 - p)) if family == "binary" else 1 / p
     inside &= ~(slope * (means.conf_high - mean) > FURTHEST)  # a mean that is 0 but for rounding
-    p, slope = np.where(inside, p, 0.5), np.where(inside, slope, 0.0)
     link, inverse = (special.logit, special.expit) if family == "binary" else (np.log, np.exp)
-    limits = {
-        name: np.where(
-            inside,
-            inverse(link(p) + slope * (getattr(means, name) - mean)),
-            np.clip(getattr(means, name), 0, most),
-        )
-        for name in ("conf_low", "conf_high")
-    }
+    limits = {}
+    for name in ("conf_low", "conf_high"):
+        limit = getattr(means, name)
+        limits[name] = np.clip(limit, 0, most)
+        distance = slope[inside] * (limit - mean)[inside]
+        limits[name][inside] = inverse(link(p[inside]) + distance)
     return replace(means, **limits)

@@ -335,7 +335,7 @@ def _of_periods(sample: Sample, fits: Fits) -> tuple[pd.DataFrame, pd.DataFrame]
 def _period_fit(sample: Sample, fits: Fits, name: str) -> PeriodFit | None:
     """The fit of a model of periods; None where it was not asked, or has no answer."""
     method = METHODS[name]
-    if not (sample.asks(name) and method.concerns(sample.design)):
+    if not (sample.asks(name) and method.is_listed(sample.design)):
         return None
     try:
         fit: PeriodFit = fits.of(method)

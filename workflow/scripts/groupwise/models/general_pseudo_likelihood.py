@@ -49,6 +49,9 @@ START = 0.1
 TRUSTED = 0.3
 """Newton's method in place of scoring where curvatures are above this share of the expected ones."""
 
+LARGEST = 250_000_000
+"""Numbers of the largest array (2 GB); crossed factors beyond it are refused."""
+
 AT_A_TIME = 2**18
 """Numbers of the largest arrays that are worked on together."""
 
@@ -250,6 +253,8 @@ class GeneralPseudoLikelihood:
         for term in terms:
             if term.n_levels < 2:
                 raise ValueError(f"There is one {term.name} only: nothing varies between levels.")
+        if len(rows.first) * sum(term.n_levels for term in others) > LARGEST:
+            raise ValueError("Crossed random effects of so many levels are too large to be fitted.")
         codes = lead.codes[rows.first]
         order = np.argsort(codes, kind="stable")
         regression = regression_of(design, rows, order)

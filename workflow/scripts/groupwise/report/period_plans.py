@@ -7,9 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from groupwise.effect_words import EffectWords
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, table
+from groupwise.response import CONTINUOUS
 from groupwise.words import article, count, listing, number, percent, plural, signed
+
+PLAIN = EffectWords(CONTINUOUS, "the outcome")
+"""The words of a numeric outcome."""
 
 LAYOUT_NAMES = {
     "parallel": "parallel design",
@@ -38,7 +43,10 @@ def applies(facts: Facts) -> bool:
 def paragraphs(facts: Facts) -> str:
     """The sentences of a dataset: what its design finds, and what others would."""
     sentences = period_plan_sentences(
-        facts.results["planning_periods"], group=escape(facts.role("group")), individual=facts.row
+        facts.results["planning_periods"],
+        group=escape(facts.role("group")),
+        individual=facts.row,
+        words=facts.words,
     )
     return "\n\n".join([" ".join(sentences[:IN_FIRST]), " ".join(sentences[IN_FIRST:])]).strip()
 
@@ -68,7 +76,8 @@ def designs(facts: Facts) -> str:
     caption = (
         f"Designs with as many {plural(group)} and periods, and as many {individuals} in "
         f"{_every_cell(here)}, at the estimated correlations: standard error of the difference, power "
-        f"to find one of {_effect(here)}, and how many {plural(group)} in all, as many in every "
+        f"to find one of {_effect(facts.words, here)}, and how many {plural(group)} in all, as many in "
+        "every "
         f"sequence, would find it with a power of {percent(here['wanted_power'])}."
     )
     if any("–" in row for row in body):
@@ -89,11 +98,16 @@ def _every_cell(here: pd.Series) -> str:
 
 
 def period_plan_sentences(
-    plans: pd.DataFrame, *, group: str = "group", individual: str = "individual"
+    plans: pd.DataFrame,
+    *,
+    group: str = "group",
+    individual: str = "individual",
+    words: EffectWords = PLAIN,
 ) -> list[str]:
     """Sentences in the order of the questions; none from an empty table.
 
-    `group` and `individual` are the nouns for units, escaped where they are a user's words.
+    `group` and `individual` are the nouns for units, escaped where they are a user's words; `words`
+    those of effects.
     """
     if plans.empty:
         return []
@@ -105,7 +119,7 @@ def period_plan_sentences(
         )
         return [f"No power is computed for this design: {reason}."]
     sentences = [
-        _at_hand(here, group, individual),
+        _at_hand(words, here, group, individual),
         _calculation(here, group),
         _autocorrelations(plans),
         _groups_needed(_one(first, "groups_needed"), here, group),
@@ -125,11 +139,13 @@ def _for(n: float, word: str) -> str:
     return word if n == 1 else plural(word)
 
 
-def _effect(row: pd.Series) -> str:
+def _effect(words: EffectWords, row: pd.Series) -> str:
+    if words.response.has_events:
+        return words.short(row["effect"])
     return signed(float(f"{row['effect']:.4g}"))
 
 
-def _at_hand(here: pd.Series, group: str, individual: str) -> str:
+def _at_hand(words: EffectWords, here: pd.Series, group: str, individual: str) -> str:
     shape = (
         f"{count(int(here['n_groups']), group)} in {count(int(here['n_sequences']), 'sequence')} and "
         f"{count(int(here['n_periods']), 'period')}"
@@ -139,10 +155,10 @@ def _at_hand(here: pd.Series, group: str, individual: str) -> str:
         f"one period)"
     )
     return (
-        f"This {LAYOUT_NAMES[here['design']]}, {shape} with {cells}, finds a difference of "
-        f"{_effect(here)} with a power of {percent(here['power'])}, and one of "
-        f"{number(here['detectable'])} with a power of {percent(here['wanted_power'])} (the minimum "
-        f"detectable effect)."
+        f"This {LAYOUT_NAMES[here['design']]}, {shape} with {cells}, finds {article(words.noun)} of "
+        f"{_effect(words, here)} with a power of {percent(here['power'])}, and one of "
+        f"{words.short(here['detectable'])} with a power of {percent(here['wanted_power'])} (the "
+        f"minimum detectable effect)."
     )
 
 

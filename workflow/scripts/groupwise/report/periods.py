@@ -267,11 +267,12 @@ def means(facts: Facts) -> str:
         ]
         for term in terms
     ]
-    headers = [escape(name), "difference", "std. error", "from", "to"]
+    what = "logarithm of the ratio" if facts.words.response.is_ratio else "difference"
+    headers = [escape(name), what, "std. error", "from", "to"]
     first = escape(periods["labels"][0])
     caption = (
-        f"What changed over time: means of the periods less that of {first}, by the mixed model, with "
-        f"{facts.interval} intervals."
+        f"What changed over time: {_levels(facts)} of the periods less that of {first}, by the mixed "
+        f"model, with {facts.interval} intervals."
     )
     return table(headers, cells, label="period-means", caption=caption)
 
@@ -296,6 +297,11 @@ def autocorrelation(facts: Facts) -> str:
     return text
 
 
+def _levels(facts: Facts) -> str:
+    """What differs between periods: means, risks or rates."""
+    return plural(facts.words.mean)
+
+
 def exposure(facts: Facts) -> str:
     """The effect by exposure time beside the constant one; empty where it does not apply."""
     effects = facts.results["exposure"]
@@ -303,13 +309,16 @@ def exposure(facts: Facts) -> str:
         return ""
     average = effects[effects["exposure_time"] == 0].iloc[0]
     constant = facts.estimates("mixed_kenward_roger").iloc[0]
-    k = decimals_for(average["std_error"])
+    words = facts.words
+    k = words.decimals(average["std_error"])
     p = facts.statistic("mixed_exposure", "equal_effects_p")
     times = int((effects["exposure_time"] > 0).sum())
     both = (
-        f"Taken as constant the effect is {fixed(constant['estimate'], k)} (standard error "
-        f"{fixed(constant['std_error'], k)}); as an average over {count(times, 'exposure time')}, each "
-        f"counting the same, {fixed(average['estimate'], k)} ({fixed(average['std_error'], k)})."
+        f"Taken as constant the effect is {words.effect(constant['estimate'], k)} (standard error "
+        f"{words.error(constant['std_error'], k)}); as an average over "
+        f"{count(times, 'exposure time')}, each counting the same, "
+        f"{words.effect(average['estimate'], k)} ({words.error(average['std_error'], k)})"
+        f"{words.unit}."
     )
     if not np.isfinite(p):
         return both
@@ -347,23 +356,25 @@ def left_out(facts: Facts) -> str:
         return ""
     row = facts.estimates("mixed_no_periods").iloc[0]
     with_periods = facts.estimates("mixed_kenward_roger").iloc[0]
-    k = decimals_for(row["std_error"])
+    words = facts.words
+    k = words.decimals(row["std_error"])
     apart = abs(row["estimate"] - with_periods["estimate"]) / with_periods["std_error"]
     p = (equals_p(row["p_value"]), equals_p(with_periods["p_value"]))
     if apart < CLOSE and abs(row["std_error"] / with_periods["std_error"] - 1) < CLOSE:
         return (
             f"Leaving the periods out changes little here: the estimate would be "
-            f"{fixed(row['estimate'], k)} ({p[0]}). Where the outcome changes over time it may be wrong."
+            f"{words.effect(row['estimate'], k)} ({p[0]}). Where the outcome changes over time it "
+            "may be wrong."
         )
     if apart < CLOSE:
         return (
             "Leaving out the periods, and what members of a group share in one of them, hardly changes "
-            f"the estimate here, but its standard error: {fixed(row['std_error'], k)} in place of "
-            f"{fixed(with_periods['std_error'], k)} ({p[0]} in place of {p[1]})."
+            f"the estimate here, but its standard error: {words.error(row['std_error'], k)} in place of "
+            f"{words.error(with_periods['std_error'], k)} ({p[0]} in place of {p[1]})."
         )
     return (
         "An analysis that leaves the periods out, and what members of a group share in one of them, "
-        f"would estimate {fixed(row['estimate'], k)} ({p[0]}) in place of "
-        f"{fixed(with_periods['estimate'], k)} ({p[1]}): it cannot tell the effect from what changes "
-        "over time."
+        f"would estimate {words.effect(row['estimate'], k)} ({p[0]}) in place of "
+        f"{words.effect(with_periods['estimate'], k)} ({p[1]}): it cannot tell the effect from "
+        "what changes over time."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from plotnine import (
     aes,
@@ -76,7 +77,7 @@ def _side_by_side(groups: pd.DataFrame, axis: GroupAxis) -> ggplot:
     """Groups in order within their arm; the dashed line is the mean of the arm's groups."""
     arms, many = list(groups["arm"].cat.categories), len(groups) > MANY_GROUPS
     gap = groups["arm"].cat.codes.diff().fillna(0).clip(lower=0).cumsum()
-    points = groups.assign(x=range(1, len(groups) + 1) + 0.7 * gap)
+    points = groups.assign(x=np.arange(len(groups)) + 1 + 0.7 * gap)
     lines = points.groupby("arm", observed=True).agg(
         left=("x", "min"), right=("x", "max"), level=("arm_level", "first")
     )
