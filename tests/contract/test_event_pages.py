@@ -245,7 +245,7 @@ def test_the_line_of_no_effect_is_at_1_on_a_logarithmic_axis_for_ratios(
         float(g.data["xintercept"].iloc[0])
         for g in lines
         if "xintercept" in (g.data if g.data is not None else {})
-    ]  # noqa: E501
+    ]
     assert facts_of(case).words.null in values
     scales = {type(scale).__name__ for scale in figure.plot.scales}
     assert ("scale_x_log10" in scales) == (case == "odds")
