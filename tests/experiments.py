@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ from groupwise.models.clusters import Projected
 from groupwise.models.lmm import LinearMixedModel, LmmFit
 from groupwise.models.random_intercept import RandomIntercept
 from groupwise.models.random_terms import random_intercept
-from groupwise.response import Response
+from groupwise.response import CONTINUOUS, Response
 from groupwise.sample import Resampling, Sample
 from groupwise.witness import agreement
 
@@ -107,10 +108,15 @@ def sample_of(
     dataset: str = "test",
     random_slopes: bool | str = False,
     rank_deficient: str = "error",
+    **kind: Any,
 ) -> Sample:
-    """The path of the pipeline from a raw table to what a specification is fitted to."""
+    """The path of the pipeline from a raw table to what a specification is fitted to.
+
+    `kind` declares an outcome of events, see `data.declared_kind`.
+    """
     roles = roles or roles_of(table)
-    data = ingest(table, roles, reference=reference, levels=levels).table
+    taken = ingest(table, roles, reference=reference, levels=levels, **kind)
+    data = taken.table
     return Sample(
         design=make_design(
             data,
@@ -118,6 +124,7 @@ def sample_of(
             blocks_as=blocks_as,
             random_slopes=random_slopes,
             rank_deficient=rank_deficient,
+            response=taken.kind.response if kind else CONTINUOUS,
         ),
         y=data[roles.outcome].to_numpy(dtype=float),
         dataset=dataset,

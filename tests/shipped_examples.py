@@ -26,7 +26,8 @@ def sample(name: str) -> Sample:
     """The dataset of examples/NAME.yaml, ready for a specification."""
     block = datasets(EXAMPLES[name])[name]
     roles = Roles.from_settings(block["roles"])
-    options = {key: block[key] for key in ("blocks_as", "random_slopes") if key in block}
+    keys = ("blocks_as", "random_slopes", "outcome_kind", "event", "effect_as")
+    options = {key: block[key] for key in keys if key in block}
     return sample_of(
         read_raw(ROOT / block["file"], roles).table,
         roles,

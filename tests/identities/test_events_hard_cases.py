@@ -116,7 +116,7 @@ def sample_of(strain: Strain, response: Response) -> Sample:
         period="t" if strain.periods else None,
         exposure="exposure" if "exposure" in table else None,
     )
-    data = ingest(table, roles).table
+    data = ingest(table, roles, outcome_kind=response.family, effect_as=response.scale).table
     design = make_design(data, roles, response=response, rank_deficient="drop")
     y = data["y"].to_numpy(dtype=float)
     if strain.outcome in ("none", "all"):  # an analysis refuses them, but simulations draw them

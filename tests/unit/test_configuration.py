@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from configuration import (
     from_here,
     modules,
 )
+from settings import Settings
 
 TINY = Path(__file__).parents[1] / "config" / "tiny.yaml"
 CONFIG = yaml.safe_load(TINY.read_text(encoding="utf-8"))
@@ -68,6 +70,37 @@ def in_periods(roles: dict[str, Any] = TIMED, **values: Any) -> dict[str, Any]:
     return changed("drawn", simulate=recipe, roles=roles)
 
 
+EVENTS = {"seed": 1, "groups_per_arm": {"control": 3, "treated": 3}, "group_size": 5}
+RATES = {
+    "rates": {"control": 0.3, "treated": 0.6},
+    "icc": 0.1,
+    "exposure": {"min": 2, "max": 4},
+}
+AT_RISK = CONFIG["datasets"]["drawn"]["roles"] | {"exposure": "days"}
+
+
+def of_events(recipe: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """The tiny configuration with a simulation of events."""
+    return changed("drawn", simulate=EVENTS | recipe, **values)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "values", "effect"),
+    [
+        ({"risks": {"control": 0.4, "treated": 0.2}, "icc": 0.1}, {}, -0.2),
+        ({"risks": {"control": 0.4, "treated": 0.2}, "icc": 0.1}, {"effect_as": "ratio"}, 0.5),
+        (RATES, {"outcome_kind": "count", "roles": AT_RISK}, 2.0),
+    ],
+)
+def test_true_effects_of_events_are_on_the_scale_of_effects(
+    recipe: dict[str, Any], values: dict[str, Any], effect: float
+) -> None:
+    config = of_events(recipe, **values)
+    config["calibration"] = {}
+    settings = Settings(config, []).calibration(SimpleNamespace(dataset="drawn"))
+    assert settings["effects"] == {"treated": pytest.approx(effect)}
+
+
 def sentence_for(config: Any) -> str:
     """What is said of a configuration, written to config.yaml."""
     Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -90,6 +123,9 @@ def sentence_for(config: Any) -> str:
         simulated(effects={}, sd_group=0, decimals=0),
         simulated(sd_residual={"control": 5, "treated": 6.5}),
         simulated(noise={"distribution": "t", "df": 3}),
+        of_events({"risks": {"control": 0.3, "treated": 0.2}, "sd_group": 0.5}),
+        of_events({"risks": {"control": 0.3, "treated": 0.2}, "icc": 0.05}, effect_as="odds_ratio"),
+        of_events(RATES, roles=AT_RISK, outcome_kind="count"),
         in_periods(),
         in_periods(cac=0.8, decay=True, trend=0.5, group_size=[3, 4, 5, 6, 7, 8, 9]),
         in_periods(trend=[0, 1, 1], sd_individual=0, cohort=False),

@@ -1,6 +1,8 @@
 """Every table of results: its columns, its file, the rule that makes it, and where it is shown.
 
-Column names follow broom's glossary (estimate, std_error, statistic, df, p_value, conf_low, ...).
+Column names follow broom's glossary (estimate, std_error, statistic, df, p_value, conf_low, ...). Where
+`scale` is `ratio` or `odds_ratio`, estimates and limits are ratios (of `marginal_means` risks or rates),
+and standard errors and statistics are those of the logarithm, or of the log odds.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from groupwise.tidy import Answers, Inference, JointTest
 
 EXPLAINED = "The fixed effects explain the outcome completely."
 ALL_ALIKE = "No answer: the members of a group are estimated to be all alike."
+NO_SPREAD = "No answer: groups do not differ beyond what the model explains, so nothing has an error."
 NOT_CONVERGED = "No answer: the iterations did not converge."
 
 
@@ -98,7 +99,7 @@ def _message(sample: Sample, fit: GeeFit, answers: Answers) -> str:
     """Why there is no answer."""
     solution = fit.solution
     if solution.answered[0]:
-        return ""
+        return "" if np.isfinite(answers.contrasts.p_value).all() else NO_SPREAD
     if not solution.outcomes.residual.any():
         return EXPLAINED
     rho, least = float(solution.correlation[0]), least_correlation(fit.prepared.model.size)
