@@ -46,7 +46,7 @@ def draw(tables: Tables) -> Figure:
     bins = _drawn(bins, dict(zip(one["contrast"], titles, strict=True)))
     observed = bins.drop_duplicates("panel")
     observed = observed[observed["statistic"].abs() <= observed["bin_low"].abs()]
-    words = _words(bins)
+    beside = _words(bins)
     plot = (
         ggplot(bins)
         + geom_rect(
@@ -55,8 +55,8 @@ def draw(tables: Tables) -> Figure:
             size=0.1,
         )
         + geom_vline(aes(xintercept="statistic"), data=observed, color=INK, size=1.1)
-        + _beside(words[words["side"] < 0], "left")
-        + _beside(words[words["side"] > 0], "right")
+        + _beside(beside[beside["side"] < 0], "left")
+        + _beside(beside[beside["side"] > 0], "right")
         + facet_wrap("panel", ncol=columns, scales="free")
         + scale_fill_manual(FILLS)
         + labs(x=f"t, studentised {_what(words)}; height: share of the assignments", y="")
