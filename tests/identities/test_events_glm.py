@@ -167,6 +167,21 @@ def test_units_of_covariates_do_not_matter(family: str, scale: str, method: str)
         )
 
 
+@pytest.mark.parametrize("method", GEE)
+@each_response
+def test_where_covariates_are_measured_from_does_not_matter(
+    family: str, scale: str, method: str
+) -> None:
+    table = events_table("within", family, covariates=("x",))
+    one, other = (
+        sample_of_events(each, family, scale) for each in (table, table.assign(x=table["x"] + 2000))
+    )
+    a, b = (answers_by(method, each.design, each.y) for each in (one, other))
+    assert np.isfinite(a.contrasts.std_error).all()
+    same(a.contrasts, b.contrasts, 1e-7)
+    same(a.means, b.means, 1e-7)
+
+
 # ---- batches and aggregated designs --------------------------------------------------------------
 
 
