@@ -467,7 +467,7 @@ def test_methods_for_other_effects_are_refused(
 
 def test_missing_values_in_advice_are_those_of_python() -> None:
     table = events_of()
-    table.loc[:3, "y"] = 9
+    table.loc[:3, "y"] = 2
     with pytest.raises(ValueError, match="None") as error:
         analyse(table, outcome_kind="binary", methods=["ols_cr2"])
     assert "null" not in str(error.value)

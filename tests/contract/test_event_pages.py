@@ -141,6 +141,12 @@ def test_icc_is_said_to_be_that_of_the_outcome_with_its_interval(case: str) -> N
     )
 
 
+def test_a_ratio_that_is_known_well_has_the_decimals_for_it() -> None:
+    words = EffectWords(Response("count", "ratio"), "falls")
+    assert words.effect(0.9970, words.decimals(0.004)) == "0.997"
+    assert words.effect(0.774, words.decimals(0.2)) == "0.77"
+
+
 def test_mean_log_odds_of_groups_are_of_the_conditional_kind() -> None:
     conditional, _, averaged = plain(events.estimand(facts_of("odds"))).partition("**population")
     assert "mean log odds of" in conditional and "as units" not in averaged

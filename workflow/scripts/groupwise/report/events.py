@@ -26,11 +26,7 @@ def kind(facts: Facts) -> str:
         )
     if family == "count":
         exposure = facts.design["roles"].get("exposure")
-        per = (
-            f"events{escape(facts.words.per)}"
-            if exposure
-            else f"events per {facts.row}"
-        )
+        per = f"events{escape(facts.words.per)}" if exposure else f"events per {facts.row}"
         return (
             f"The outcome, {name}, is a number of events. The mean of an arm is a rate, {per}, and "
             f"effects are {plural(facts.words.noun)}{_asked(facts)}."
@@ -104,10 +100,11 @@ def estimand(facts: Facts) -> str:
     group = escape(facts.role("group"))
     conditional, averaged = conditional_methods(facts)
     text = (
-        f"Odds ratios are of two kinds. A **conditional** one (mixed models, dummies, mean log "
-        f"odds of {plural(group)}) compares members "
-        f"of one {group}, or of {plural(group)} that are alike; a **population-averaged** one (pooled "
-        f"regression, GEE) compares the risks of all {plural(group)} taken together. Where {plural(group)} differ, the conditional one lies further from 1, "
+        f"Odds ratios are of two kinds. A **conditional** one (mixed models, dummies, mean log odds of "
+        f"{plural(group)}) compares members of one {group}, or of {plural(group)} that are alike; a "
+        f"**population-averaged** one (pooled regression, GEE) compares the risks of all "
+        f"{plural(group)} taken together. Where {plural(group)} differ, the conditional one lies "
+        f"further from 1, "
         f"though both describe the same risks, and neither is wrong: they answer two questions "
         f"[@neuhaus1991]."
     )
