@@ -250,9 +250,9 @@ def _not_two(values: pd.Series, present: Sequence[str]) -> InputError:
 def _two_of_them(name: str, values: pd.Series, present: Sequence[str]) -> str:
     """What to do about more than two values of a binary outcome."""
     counts: Mapping[str, int] = values.value_counts().to_dict()
-    if all(NUMBER.fullmatch(each) for each in present):
-        if any(float(each) % 1 for each in present):
-            return "name an outcome of two values, or write `outcome_kind: continuous`"
+    numeric = all(NUMBER.fullmatch(each) for each in present)
+    if numeric and any(float(each) % 1 for each in present):
+        return "name an outcome of two values, or write `outcome_kind: continuous`"
     if (spelled := respelled(present, counts)) is not None:
         return f"write `recode: {in_yaml({name: spelled})}`, for these are one value"
     if len(present) > FEW:
