@@ -10,9 +10,10 @@ The covariance is B (sum u_g u_g') B, B = (sum I_g)^-1 (see `models.event_equati
 
 The last depends on the columns of X: arms are indicators against the reference, and numeric covariates
 are measured from their means over individuals (`centred`), so that their origin does not matter: years
-as they stand would make the share of a group in the intercept, and in the slope, more than 1. With C C' = B
-and D_g D_g' = C' I_g C the others are those of CR3 and CR2, f(I - D_g D_g') C'U_g: D_g has a column for each
-row of alike individuals, for I - c J has the root I - k J, k = (1 - sqrt(1 - c n_g)) / n_g.
+as they stand would make the share of a group in the intercept, and in the slope, more than 1.
+
+With C C' = B and D_g D_g' = C' I_g C the others are those of CR3 and CR2, f(I - D_g D_g') C'U_g: D_g has
+a column for each row of alike individuals, for I - c J has the root I - k J, k = (1 - sqrt(1 - c n_g)) / n_g.
 """
 
 from __future__ import annotations
