@@ -13,7 +13,8 @@ are measured from their means over individuals (`centred`), so that their origin
 as they stand would make the share of a group in the intercept, and in the slope, more than 1.
 
 With C C' = B and D_g D_g' = C' I_g C the others are those of CR3 and CR2, f(I - D_g D_g') C'U_g: D_g has
-a column for each row of alike individuals, for I - c J has the root I - k J, k = (1 - sqrt(1 - c n_g)) / n_g.
+a column for each row of alike individuals, for I - c J has the root I - k J with
+k = (1 - sqrt(1 - c n_g)) / n_g.
 """
 
 from __future__ import annotations
