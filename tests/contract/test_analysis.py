@@ -410,3 +410,64 @@ def test_studies_and_figures_refuse_what_makes_no_sense(result: groupwise.Analys
         ValueError, match=r"^sd_grup: simulations have no such setting; did you mean"
     ):
         groupwise.simulate(sd_grup=1)
+
+
+# ---- outcomes that are events --------------------------------------------------------------------
+
+
+def events_of(n_groups: int = 10, size: int = 12) -> pd.DataFrame:
+    """Groups of two arms with an event in each other row."""
+    g = np.repeat(np.arange(n_groups), size)
+    i = np.tile(np.arange(size), n_groups)
+    arm = np.where(g % 2, "B", "A")
+    return pd.DataFrame({"g": g, "arm": arm, "y": (i + g // 2) % 2 * (i % 4 < 3) * 1})
+
+
+def test_ratios_are_no_differences_in_the_summary() -> None:
+    summary = analyse(events_of(), effect_as="ratio", methods=["glm_cr2"]).summary
+    assert "Risk ratios of the outcome “y” with 95% intervals" in summary
+    assert "Differences" not in summary
+
+
+@pytest.mark.parametrize(("no", "yes"), [("N", "Y"), ("0", "1")])
+def test_only_numbers_can_be_taken_as_numbers(no: str, yes: str) -> None:
+    table = events_of()
+    table["y"] = np.where(table["y"] == 1, yes, no)
+    [warning] = [each for each in analyse(table, methods=["ols_cr2"]).warnings if "event" in each]
+    assert ("takes it as a number" in warning) == (no == "0")
+
+
+def test_a_test_without_an_estimate_is_shown_with_its_p_value() -> None:
+    table = events_of()
+    table.loc[table["arm"] == "B", "y"] = 0
+    methods = ["glm_cr2", "randomization_residuals"]
+    result = analyse(table, effect_as="odds_ratio", methods=methods)
+    row = result.estimates[result.estimates["method"] == result.headline].iloc[0]
+    assert np.isnan(row["estimate"]) and np.isfinite(row["p_value"])
+    assert "gives a test here, but not every estimate" in result.summary
+    assert "B vs A**: p" in result.summary
+    assert "Only one method" not in result.summary and "No method gives" in result.summary
+
+
+@pytest.mark.parametrize(
+    ("outcome", "methods", "headline"),
+    [
+        ("odds_ratio", ["mixed_kenward_roger"], "auto"),
+        ("odds_ratio", ["glm_cr2", "mixed_kenward_roger"], "mixed_kenward_roger"),
+        ("difference", ["glmm_groups"], "auto"),
+    ],
+)
+def test_methods_for_other_effects_are_refused(
+    outcome: str, methods: list[str], headline: str
+) -> None:
+    with pytest.raises(ValueError, match="is not for") as error:
+        analyse(events_of(), effect_as=outcome, methods=methods, headline=headline)
+    assert methods[-1] in str(error.value)
+
+
+def test_missing_values_in_advice_are_those_of_python() -> None:
+    table = events_of()
+    table.loc[:3, "y"] = 2
+    with pytest.raises(ValueError, match="None") as error:
+        analyse(table, outcome_kind="binary", methods=["ols_cr2"])
+    assert "null" not in str(error.value)

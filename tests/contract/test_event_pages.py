@@ -126,7 +126,7 @@ def test_both_kinds_of_odds_ratios_are_told_apart_and_neither_is_wrong() -> None
 
 def test_the_value_that_counts_and_the_unit_of_rates_are_said() -> None:
     assert "“yes” counts, “no” does not" in plain(prose.question(facts_of("odds")))
-    assert "events per person years" in plain(prose.question(facts_of("rates")))
+    assert "events per person year, and" in plain(prose.question(facts_of("rates")))
     assert "per person year" in plain(prose.answer(facts_of("rates")))
 
 
@@ -134,6 +134,22 @@ def test_the_value_that_counts_and_the_unit_of_rates_are_said() -> None:
 def test_icc_is_said_to_be_that_of_the_outcome_with_its_interval(case: str) -> None:
     text = plain(prose.correlation(facts_of(case)))
     assert re.search(r"The ICC \(95% interval 0\.\d\d to 0\.\d\d\) is that of the", text)
+    of_rates = "is that of the rates per person year, each individual counting once"
+    assert (of_rates in text) == (case == "rates")
+    assert ("variance is, at the same person years," in plain(prose.effects(facts_of(case)))) == (
+        case == "rates"
+    )
+
+
+def test_a_ratio_that_is_known_well_has_the_decimals_for_it() -> None:
+    words = EffectWords(Response("count", "ratio"), "falls")
+    assert words.effect(0.9970, words.decimals(0.004)) == "0.997"
+    assert words.effect(0.774, words.decimals(0.2)) == "0.77"
+
+
+def test_mean_log_odds_of_groups_are_of_the_conditional_kind() -> None:
+    conditional, _, averaged = plain(events.estimand(facts_of("odds"))).partition("**population")
+    assert "mean log odds of" in conditional and "as units" not in averaged
 
 
 def test_dummies_of_events_have_a_trap_of_their_own() -> None:

@@ -167,6 +167,21 @@ def test_units_of_covariates_do_not_matter(family: str, scale: str, method: str)
         )
 
 
+@pytest.mark.parametrize("method", GEE)
+@each_response
+def test_where_covariates_are_measured_from_does_not_matter(
+    family: str, scale: str, method: str
+) -> None:
+    table = events_table("within", family, covariates=("x",))
+    one, other = (
+        sample_of_events(each, family, scale) for each in (table, table.assign(x=table["x"] + 2000))
+    )
+    a, b = (answers_by(method, each.design, each.y) for each in (one, other))
+    assert np.isfinite(a.contrasts.std_error).all()
+    same(a.contrasts, b.contrasts, 1e-7)
+    same(a.means, b.means, 1e-7)
+
+
 # ---- batches and aggregated designs --------------------------------------------------------------
 
 
@@ -344,8 +359,28 @@ def test_a_covariate_that_separates_is_named(method: str) -> None:
     table["y"] = (table["x"] > 0.1).astype(int)
     message = message_of(sample_of_events(table, "binary", "odds_ratio"), method)
     assert message == (
-        "No answer: x separates individuals with events from others, so that the estimate is infinite."
+        "No answer: x separates individuals with events from others, so that a coefficient is infinite."
     )
+
+
+@pytest.mark.parametrize(
+    ("levels", "outcome", "why"),
+    [
+        (("rare", "usual"), 1, "all individuals outside z: usual have the event"),
+        (("usual", "very rare"), 1, "all individuals in z: very rare have the event"),
+        (("rare", "usual"), 0, "no individual outside z: usual has an event"),
+    ],
+)
+def test_the_level_of_a_factor_without_spread_is_named(
+    levels: tuple[str, str], outcome: int, why: str
+) -> None:
+    table = events_table("between")
+    odd = table.index % 7 == 0
+    rare = next(each for each in levels if "rare" in each)
+    table["z"] = np.where(odd, rare, "usual")
+    table.loc[odd, "y"] = outcome
+    message = message_of(sample_of_events(table, "binary", "odds_ratio"), "glm_cr2")
+    assert message == f"No answer: {why}, so that a coefficient is infinite."
 
 
 def test_a_block_without_events_is_named() -> None:

@@ -333,3 +333,24 @@ def test_simulate_draws_events() -> None:
         groupwise.simulate(
             seed=1, groups_per_arm={"a": 3, "b": 3}, group_size=4, rates={"a": 1}, icc=0
         )
+
+
+# ---- advice that can be followed -----------------------------------------------------------------
+
+
+def test_labels_that_differ_in_case_are_merged_not_set_to_missing() -> None:
+    for settings in ({}, {"outcome_kind": "binary"}):
+        text = refusal(["yes", "Yes", "no", "yes", "no", "yes", "no", "no"], **settings)
+        assert "recode: {y: {'Yes': 'yes'}}" in text and "missing" not in text
+
+
+def test_fractions_and_counts_are_advised_as_what_they_are() -> None:
+    fractions = refusal([0, 0.25, 0.5, 1, 0, 1, 0.5, 0.25], outcome_kind="binary")
+    assert "outcome_kind: continuous" in fractions and "missing" not in fractions
+    assert "outcome_kind: count" in refusal([0, 1, 2, 1, 0, 1, 2, 0], outcome_kind="binary")
+
+
+def test_many_exposures_below_0_are_left_out_by_a_range() -> None:
+    days = [-1.5, -2, -3, -4, -5, 2.5, 3, 4]
+    text = refusal(COUNTS, RATES, days=days, outcome_kind="count")
+    assert "where: {days: {min: 2.5}}" in text and "not" not in text.split("where")[1]

@@ -15,7 +15,8 @@
 #               their formulas, with matrices of the size of groups, D, V of geeglm's alpha:
 #   MD  (I - H)^-1 e              Mancl and DeRouen (2001), H = D (sum D'V^-1 D)^-1 D'V^-1
 #   KC  (I - H)^-1/2 e            Kauermann and Carroll (2001), the principal root of I - H
-#   FG  diag(1 - min(.75, (D'V^-1 D B)_jj))^-1/2 D'V^-1 e   Fay and Graubard (2001), as in saws
+#   FG  diag(1 - min(.75, (D'V^-1 D B)_jj))^-1/2 D'V^-1 e   Fay and Graubard (2001), as in saws, for
+#       covariates that are measured from their means; carried back to the coefficients of X
 
 suppressPackageStartupMessages({
   library(clubSandwich)
@@ -163,9 +164,14 @@ gee_rows <- function(d, family, scale, add) {
   )
   alpha <- fit$geese$alpha[[1]]
   mu <- fitted(fit)
-  V <- corrected(
-    d$X, d$y, mu, kind$mu.eta(fit$linear.predictors), kind$variance(mu), d$group, alpha
-  )
+  vcovs <- function(X) {
+    corrected(X, d$y, mu, kind$mu.eta(fit$linear.predictors), kind$variance(mu), d$group, alpha)
+  }
+  V <- vcovs(d$X)
+  A <- diag(ncol(X)) # X A has covariates less their means
+  numeric <- apply(X, 2, function(x) !all(x %in% 0:1))
+  A[1, numeric] <- -colMeans(X)[numeric]
+  V$FG <- A %*% vcovs(d$X %*% A)$FG %*% t(A)
   stopifnot(abs(sqrt(diag(V$LZ)) / sqrt(diag(vcov(fit))) - 1) < 1e-8)
   add("gee_estimate", names, coef(fit))
   add("gee_alpha", "alpha", alpha)

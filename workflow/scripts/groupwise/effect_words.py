@@ -141,7 +141,7 @@ class EffectWords:
     # ---- effects ---------------------------------------------------------------------------------
 
     def decimals(self, std_error: float) -> int:
-        """Decimals for differences with this standard error; ratios have their own."""
+        """Decimals for differences with this standard error, and of ratios for their logarithm's."""
         return decimals_for(100 * std_error if self.in_percent else std_error)
 
     def effect(self, value: float, decimals: int) -> str:
@@ -149,7 +149,7 @@ class EffectWords:
         if np.isinf(value):
             return f"{MINUS if value < 0 else ''}\u221e"
         if self.response.is_ratio:
-            return ratio(value)
+            return ratio(value, max(2, decimals - 1))
         return fixed(100 * value if self.in_percent else value, decimals)
 
     def short(self, value: float) -> str:
@@ -199,7 +199,7 @@ class EffectWords:
         """A standard deviation of means: of risks in percentage points."""
         if self.response.family == "binary":
             return f"{number(100 * value)}{POINTS}"
-        return number(value)
+        return f"{number(value)}{self.per}"
 
     def shown(self, value: float) -> str:
         """A mean to three digits."""
@@ -208,13 +208,13 @@ class EffectWords:
         return number(value)
 
 
-def ratio(value: float) -> str:
-    """A ratio to two decimals; a large one to three digits, a small one to two."""
+def ratio(value: float, decimals: int = 2) -> str:
+    """A ratio to two decimals or more; a large one to three digits, a small one to two."""
     if not np.isfinite(value):
         return "\u2013" if np.isnan(value) else "\u221e"
     if value >= 10:
         return number(value)
-    return fixed(value, 2) if value >= 0.1 else number(value, 2)
+    return fixed(value, decimals) if value >= 0.1 else number(value, 2)
 
 
 def needed_to_treat(low: float, estimate: float, high: float) -> tuple[float, float, float] | None:

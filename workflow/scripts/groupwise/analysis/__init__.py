@@ -145,6 +145,8 @@ def analyse(
     understood = {"dataset": dataset, "title": dataset, "note": ""} | dict(intake.understood)
     # Checks of the mixed model look at its first fit, asked or not.
     sample = sample_of(intake.table, understood, resampling, (*chosen_methods, "mixed_wald"))
+    with arguments.named():
+        arguments.check_listed(methods, chosen, sample.design)
     tables = _fitted(sample)
     tables["agreement"] = as_written(agreement(sample, tables))
     further = {"differential_missingness": differential_missingness(intake.missing)}

@@ -17,8 +17,11 @@ from groupwise.data.errors import InputError, nearest
 from groupwise.data.simulate import Recipe
 from groupwise.data.validate import IDENTIFIERS, ROLES, Roles, check_effects
 from groupwise.data.values import NUMBER
+from groupwise.design import Design
+from groupwise.effect_words import NOUNS
+from groupwise.methods import concerning, method_of
 from groupwise.response import FAMILIES, SCALES, Response
-from groupwise.words import listing
+from groupwise.words import listing, plural
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "outcome_kind": FAMILIES,
@@ -59,6 +62,9 @@ SETTING = re.compile(r"`(\w+): ([^`]+)`")
 """A setting in the fix of a message, as config.yaml has it."""
 SCALAR = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[^\s,:{}\[\]'"][^,:{}\[\]]*""")
 
+LITERALS = {"null": "None", "true": "True", "false": "False"}
+"""Scalars of YAML that Python writes otherwise."""
+
 
 @contextlib.contextmanager
 def named() -> Iterator[None]:
@@ -83,6 +89,8 @@ def _as_literal(scalar: re.Match[str]) -> str:
     text = scalar[0].strip()
     if text[0] == '"' or NUMBER.fullmatch(text):
         return text
+    if text in LITERALS:
+        return LITERALS[text]
     text = text[1:-1].replace("''", "'") if text[0] == "'" else text
     return repr(text) if set(text) & set('"\\') else f'"{text}"'
 
@@ -155,6 +163,25 @@ def headline(chosen: str, methods: tuple[str, ...]) -> str:
         what = "is not asked" if chosen in METHODS else "is no method"
         raise InputError("headline", f"'{chosen}' {what}", _near(chosen, ["auto", *methods]))
     return chosen
+
+
+def check_listed(asked: Sequence[str] | None, chosen: str, design: Design) -> None:
+    """Methods that are named, and the headline, answer for effects on the scale of the design.
+
+    Raises
+    ------
+    InputError
+        For a method of other outcomes or effects.
+    """
+    listed = concerning(design, METHODS)
+    response = design.response
+    effects = plural(NOUNS[response.family, response.scale])
+    names = [("methods", each) for each in several(asked)]
+    for key, name in [*names, *([] if chosen == "auto" else [("headline", chosen)])]:
+        method = method_of(name)
+        if response.family not in method.families or response.scale not in method.scales:
+            fix = f"for these there are: {', '.join(listed)}"
+            raise InputError(key, f"'{name}' is not for {effects}", fix)
 
 
 def check_resampling(settings: Mapping[str, int] | None) -> None:

@@ -286,8 +286,8 @@ class Analysis:
         facts = self._facts
         size = escape(f"{facts.size} in {grouped(self.design)}")
         how = (
-            f"Differences in {escape(facts.outcome)} with {facts.interval} intervals by the headline "
-            f"method, {method_label(self.headline)}; {size}."
+            f"{escape(facts.words.heading())} with {facts.interval} intervals by the headline method,"
+            f" {method_label(self.headline)}; {size}."
         )
         parts = [*_alert(facts.alerts), how, _answer(facts)]
         parts += [prose.disagreement(facts), calibration.verdict(facts)]
@@ -372,7 +372,7 @@ def _alert(alerts: Sequence[str]) -> list[str]:
 def _answer(facts: Facts) -> str:
     rows = facts.estimates(facts.headline)
     if rows["estimate"].isna().any():
-        return f"It gives no answer here. {escape(rows['message'].iloc[0])}"
+        return prose.no_estimate(facts)
     items = [
         f"{prose.bold(contrast_label(str(contrast)))}: {prose.effect(facts, row)}"
         for contrast, row in rows.iterrows()

@@ -162,7 +162,8 @@ def ingest(
     check_groups(table, roles)
     table[roles.outcome], kind = settled(table, roles, declared, pair, outcome_as)
     warnings += remarks(table[roles.outcome], kind)
-    warnings += suspect.steady_columns(table[[roles.outcome, *roles.covariates]])
+    measured = [] if kind.response.has_events else [roles.outcome]  # events may be rare
+    warnings += suspect.steady_columns(table[[*measured, *roles.covariates]])
     table[roles.outcome], outcome = _transformed(table[roles.outcome], outcome_as)
     if kind.response.family == "continuous" and table[roles.outcome].nunique() == 2:
         outcome["two_values"] = True

@@ -21,9 +21,11 @@ from groupwise.data.remedies import is_number, unit_of
 from groupwise.data.suspect import ABSENT
 from groupwise.data.validate import Roles, check_numeric
 from groupwise.data.values import NUMBER, as_plain, in_yaml, matching
-from groupwise.data.yes_no import no_and_yes
+from groupwise.data.yes_no import no_and_yes, respelled, says_yes_or_no
 from groupwise.response import CONTINUOUS, SCALES_OF, Response
 
+MOST_LEFT_OUT = 3
+"""So many values are listed in a condition; more are left out by their range."""
 FEW = 5
 """So many values of an outcome are listed in a message; of more, the first ones."""
 
@@ -157,18 +159,26 @@ def check_exposure(table: pd.DataFrame, roles: Roles) -> None:
     if none.min() == 0:
         which = f"is 0 in {len(none):,} {'row' if len(none) == 1 else 'rows'}"
     problem = f"column '{values.name}' {which}, and an exposure is above 0"
-    left_out = in_yaml({str(values.name): {"not": [as_plain(each) for each in sorted(set(none))]}})
+    condition: dict[str, Any] = {"not": [as_plain(each) for each in sorted(set(none))]}
+    if len(condition["not"]) > MOST_LEFT_OUT:
+        condition = {"min": float(values[values > 0].min())}
+    left_out = in_yaml({str(values.name): condition})
     fix = f"correct it in the file, or leave such rows out by `where: {left_out}`"
+    if not (values > 0).any():
+        fix = "correct it in the file, or name another column"
     raise InputError("roles.exposure", problem, fix)
 
 
 def remarks(values: pd.Series, kind: OutcomeKind) -> list[str]:
     """What a reader should know of an outcome whose kind nobody declared, or that is odd."""
     if kind.response.family == "binary" and not kind.declared:
+        pair = (str(kind.no_event), str(kind.event))
+        numeric = ""
+        if all(NUMBER.fullmatch(each) for each in pair):
+            numeric = " `outcome_kind: continuous` takes it as a number."
         return [
             f"The outcome '{values.name}' has two values, '{kind.no_event}' and '{kind.event}', and is "
-            f"taken as an event that happened or did not: '{kind.event}' counts. `outcome_kind: "
-            "continuous` takes it as a number."
+            f"taken as an event that happened or did not: '{kind.event}' counts.{numeric}"
         ]
     levels = sorted(values.unique())
     if kind.response.family != "continuous" or len(levels) > 2:
@@ -240,13 +250,27 @@ def _not_two(values: pd.Series, present: Sequence[str]) -> InputError:
 def _two_of_them(name: str, values: pd.Series, present: Sequence[str]) -> str:
     """What to do about more than two values of a binary outcome."""
     counts: Mapping[str, int] = values.value_counts().to_dict()
+    numeric = all(NUMBER.fullmatch(each) for each in present)
+    if numeric and any(float(each) % 1 for each in present):
+        return "name an outcome of two values, or write `outcome_kind: continuous`"
+    if (spelled := respelled(present, counts)) is not None:
+        return f"write `recode: {in_yaml({name: spelled})}`, for these are one value"
     if len(present) > FEW:
         return "name an outcome of two values, or write `outcome_kind: continuous`"
-    rarest = min(reversed(present), key=lambda each: (each.casefold() not in ABSENT, counts[each]))
+    rarest = min(
+        reversed(present),
+        key=lambda each: (each.casefold() not in ABSENT, says_yes_or_no(each), counts[each]),
+    )
     emptied = in_yaml({name: {as_plain(rarest): None}})
     others = next(each for each in present if each != rarest)
     merged = in_yaml({name: {as_plain(rarest): as_plain(others)}})
     return (
         f"write `recode: {emptied}` if '{rarest}' means a missing value, or merge two of them, as by "
-        f"`recode: {merged}`"
+        f"`recode: {merged}`{_counts_instead(present)}"
     )
+
+
+def _counts_instead(present: Sequence[str]) -> str:
+    """That 0, 1, 2 may be numbers of events; else nothing."""
+    whole = all(NUMBER.fullmatch(each) and float(each) % 1 == 0 <= float(each) for each in present)
+    return ", or `outcome_kind: count` if these are numbers of events" if whole else ""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from groupwise.data.suspect import ABSENT, column_codes
 from groupwise.data.values import in_yaml
+from groupwise.data.yes_no import respelled, says_yes_or_no
 
 Remedy = tuple[str, str]
 """(problem, fix): the half-sentences of an InputError."""
@@ -279,8 +280,12 @@ def _pair(name: str, texts: Sequence[str], counts: Counter[str]) -> Remedy | Non
     listed = ", ".join(f"'{_short(text)}'" for text in ordered)
     labels = "1 label, not a number" if len(texts) == 1 else f"{len(texts)} labels, not numbers"
     problem = f"column '{name}' holds {labels}: {listed}"
+    if (spelled := respelled(ordered, counts)) is not None:
+        return problem, f"write `recode: {in_yaml({name: spelled})}`, for these are one value"
     if len(texts) == 3 and low.casefold() in FIRST:
         high, other = sorted(ordered[1:], key=lambda text: -counts[text])
+        if says_yes_or_no(other):
+            return problem, "name a column of numbers, or recode each label as one"
         codes = {name: {low: 0, high: 1, other: None}}
         return problem, f"write `recode: {in_yaml(codes)}` if '{other}' means a missing value"
     return problem, "name a column of numbers, or recode each label as one"

@@ -8,9 +8,13 @@ The covariance is B (sum u_g u_g') B, B = (sum I_g)^-1 (see `models.event_equati
     Fay-Graubard        diag(1 - min(3/4, (I_g B)_jj))^(-1/2) U_g, for the coefficients of X
                         (2001, Biometrics 57, 1198-1206)
 
-The last depends on the columns of X: arms are indicators against the reference. With C C' = B and
-D_g D_g' = C' I_g C the others are those of CR3 and CR2, f(I - D_g D_g') C'U_g: D_g has a column for each
-row of alike individuals, for I - c J has the root I - k J, k = (1 - sqrt(1 - c n_g)) / n_g.
+The last depends on the columns of X: arms are indicators against the reference, and numeric covariates
+are measured from their means over individuals (`centred`), so that their origin does not matter: years
+as they stand would make the share of a group in the intercept, and in the slope, more than 1.
+
+With C C' = B and D_g D_g' = C' I_g C the others are those of CR3 and CR2, f(I - D_g D_g') C'U_g: D_g has
+a column for each row of alike individuals, for I - c J has the root I - k J with
+k = (1 - sqrt(1 - c n_g)) / n_g.
 """
 
 from __future__ import annotations
@@ -86,8 +90,9 @@ def _through_leverage(
 def _by_coefficient(
     equations: EventEquations, sums: EventSums, c: np.ndarray, C: np.ndarray, scores: np.ndarray
 ) -> np.ndarray:
-    """B times Fay and Graubard's scores (R, G, r); T are the coordinates of X, so that X = Z T."""
-    model, T = equations.model, equations.model.basis.R
+    """B times Fay and Graubard's scores (R, G, r); T are the coordinates of centred X, which is Z T."""
+    model, rows = equations.model, equations.model.rows
+    T = model.basis.R @ centred(rows.X, rows.trials)
     T_inverse, CC = np.linalg.inv(T), C @ np.swapaxes(C, 1, 2)
     # (I_g B)_jj for X is (T' I_g B T'^-1)_jj: products of rows' q T and q B T'^-1.
     left = np.stack([sums.q @ T, sums.q @ (CC @ T_inverse.T)])
@@ -96,3 +101,14 @@ def _by_coefficient(
     share = share - c[..., None] * groups[0] * groups[1]
     corrected = (scores @ T) / np.sqrt(1 - np.minimum(BOUND, share))
     return np.asarray(corrected @ T_inverse @ CC)
+
+
+def centred(X: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """A (p, p) such that X A has numeric columns less their weighted means.
+
+    The first column of X is the intercept; indicators, of 0 and 1, stay as they are.
+    """
+    A = np.eye(X.shape[1])
+    numeric = ~np.isin(X, (0, 1)).all(axis=0)
+    A[0, numeric] = -(weight @ X[:, numeric]) / weight.sum()
+    return A

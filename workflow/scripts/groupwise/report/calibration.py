@@ -282,7 +282,13 @@ def _furthest(facts: Facts, rows: pd.DataFrame) -> pd.Series:
 
 def _planned_from(facts: Facts, row: pd.Series) -> str:
     """From which risk or rate to which the effect leads; empty for other outcomes."""
-    return escape_note(str(row["message"])) if facts.words.response.has_events else ""
+    if not facts.words.response.has_events:
+        return ""
+    mean = facts.words.mean
+    return (
+        f"{escape_note(str(row['message']))} Unless an effect was named beforehand, these are the "
+        f"{plural(mean)} of the data as they are, without a model."
+    )
 
 
 def _effect(facts: Facts, row: pd.Series) -> str:

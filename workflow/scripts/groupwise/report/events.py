@@ -26,11 +26,7 @@ def kind(facts: Facts) -> str:
         )
     if family == "count":
         exposure = facts.design["roles"].get("exposure")
-        per = (
-            f"events per {escape(facts.role('exposure'))}"
-            if exposure
-            else f"events per {facts.row}"
-        )
+        per = f"events{escape(facts.words.per)}" if exposure else f"events per {facts.row}"
         return (
             f"The outcome, {name}, is a number of events. The mean of an arm is a rate, {per}, and "
             f"effects are {plural(facts.words.noun)}{_asked(facts)}."
@@ -104,10 +100,11 @@ def estimand(facts: Facts) -> str:
     group = escape(facts.role("group"))
     conditional, averaged = conditional_methods(facts)
     text = (
-        f"Odds ratios are of two kinds. A **conditional** one (mixed models, dummies) compares members "
-        f"of one {group}, or of {plural(group)} that are alike; a **population-averaged** one (pooled "
-        f"regression, GEE, {plural(group)} as units) compares the risks of all {plural(group)} taken "
-        f"together. Where {plural(group)} differ, the conditional one lies further from 1, "
+        f"Odds ratios are of two kinds. A **conditional** one (mixed models, dummies, mean log odds of "
+        f"{plural(group)}) compares members of one {group}, or of {plural(group)} that are alike; a "
+        f"**population-averaged** one (pooled regression, GEE) compares the risks of all "
+        f"{plural(group)} taken together. Where {plural(group)} differ, the conditional one lies "
+        f"further from 1, "
         f"though both describe the same risks, and neither is wrong: they answer two questions "
         f"[@neuhaus1991]."
     )
@@ -155,13 +152,23 @@ def correlation(facts: Facts) -> str:
     interval = _icc_interval(facts)
     if family == "count":
         return (
-            f"The ICC{interval} is that of the counts as they are, and it grows with the rate: rare "
+            f"The ICC{interval} is that of {_counted(facts)}, and it grows with the rate: rare "
             f"events say little of what {plural(group)} have in common. "
         )
     return (
         f"The ICC{interval} is that of the events themselves, coded 0 and 1: the correlation of two "
         f"members' outcomes. It depends on the risk: the same spread between {plural(group)} in "
         f"log odds makes it smaller where the event is rare or nearly certain. "
+    )
+
+
+def _counted(facts: Facts) -> str:
+    """What the linear mixed model of counts is of: with an exposure of rates."""
+    if not facts.words.per:
+        return "the counts as they are"
+    return (
+        f"the rates{escape(facts.words.per)}, each {facts.row} counting once whatever its "
+        f"{escape(facts.role('exposure'))}"
     )
 
 
@@ -181,9 +188,10 @@ def spread_within(facts: Facts) -> str:
             f"whether the event happens to one of the {facts.rows} of {article(group)} and not to "
             f"another. How much they differ follows from the risk p: their variance is p(1 − p)"
         )
+    same = f", at the same {escape(facts.role('exposure'))}," if facts.words.per else ""
     return (
         f"the {facts.rows} of {article(group)} have different numbers of events. Where these come at "
-        f"random, the variance is as large as the mean"
+        f"random, the variance is{same} as large as the mean"
     )
 
 

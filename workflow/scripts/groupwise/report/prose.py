@@ -45,9 +45,7 @@ def answer(facts: Facts) -> str:
 def _answer(facts: Facts) -> str:
     rows = facts.estimates(facts.headline)
     if rows["estimate"].isna().any():
-        message = rows["message"].iloc[0] or "It does not apply to this design."
-        body = f"{method_label(facts.headline)} gives no answer here. {escape(message)}"
-        return callout("warning", "The answer", body)
+        return callout("warning", "The answer", no_estimate(facts))
     items = [
         f"{bold(facts.comparison(str(contrast)))}: {events.levels(facts, str(contrast))}"
         f"{effect(facts, row)}{events.to_treat(facts, row)}"
@@ -59,6 +57,19 @@ def _answer(facts: Facts) -> str:
     )
     body = f"{heading}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
     return callout("important", "The answer", body)
+
+
+def no_estimate(facts: Facts) -> str:
+    """That the headline method has no estimate, why, and its p-values where it has these."""
+    rows, label = facts.estimates(facts.headline), method_label(facts.headline)
+    message = escape(rows["message"].iloc[0] or "It does not apply to this design.")
+    if not rows["p_value"].notna().all():
+        return f"{label} gives no answer here. {message}"
+    tests = [
+        f"{bold(facts.comparison(str(contrast)))}: {equals_p(p)}"
+        for contrast, p in rows["p_value"].items()
+    ]
+    return f"{label} gives a test here, but not every estimate. {listing(tests)}. {message}"
 
 
 def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
@@ -73,6 +84,8 @@ def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
 def disagreement(facts: Facts) -> str:
     """Whether the methods agree on which comparisons are significant, and the dissenters."""
     answering = [m for m in facts.answering if m != "mixed_no_periods"]  # shown as a warning
+    if not answering:
+        return "No method gives an estimate of every comparison here."
     if len(answering) < 2:
         return "Only one method gives an answer here."
     disputed = []
@@ -411,10 +424,11 @@ def correlation(facts: Facts) -> str:
     within = "within the reference arm" if facts.slopes else "within an arm"
     if facts.design["n_blocks"]:
         within += f" of one {escape(facts.role('block'))}"
-    on_average = " on average" if facts.repeated else ""
+    on_average = " on average" if facts.repeated or facts.words.per else ""
     of_events = events.correlation(facts)
+    rates = f"the rates{escape(facts.words.per)} of " if facts.words.per else ""
     text = (
-        f"Of the variance {within}, {percent(facts.icc)} lies between {plural(group)}: two "
+        f"Of the variance {within}, {percent(facts.icc)} lies between {plural(group)}: {rates}two "
         f"{facts.rows} of one {group} correlate by about {fixed(facts.icc, 2)}{on_average} (the "
         f"intraclass correlation, ICC). {of_events}"
     )

@@ -25,6 +25,10 @@ SYMBOLS = {
 """Symbols of effects, by family and scale."""
 
 
+MANY = 10_000
+"""With more degrees of freedom t is written as z."""
+
+
 def sentences(facts: Facts) -> str:
     """The headline method's results, the test of all arms, and how the design was simulated."""
     if facts.headline not in facts.answering:
@@ -51,6 +55,8 @@ def _outcome(facts: Facts) -> str:
     """At the start of a sentence: the score, or the outcome under a name that is no noun."""
     if facts.words.response.family == "binary":
         return f"The event {escape(facts.role('outcome'))} = {escape(str(facts.design['event']))}"
+    if facts.words.response.family == "count":
+        return f"The rate of {escape(facts.outcome)}"
     is_noun = facts.outcome == facts.role("outcome")
     return f"The {escape(facts.outcome)}" if is_noun else capital(escape(facts.outcome))
 
@@ -75,7 +81,7 @@ def _test(row: pd.Series) -> str:
     """The statistic with its degrees of freedom, where it is compared with t or the normal."""
     if not np.isfinite(row["statistic"]) or np.isnan(row["df"]):
         return ""
-    if np.isinf(row["df"]):
+    if row["df"] > MANY:  # t and the normal then agree to all digits shown
         return f", *z* = {fixed(row['statistic'], 2)}"
     df = fixed(row["df"], 0 if row["df"] == np.round(row["df"]) else 1)
     return f", *t*({df}) = {fixed(row['statistic'], 2)}"

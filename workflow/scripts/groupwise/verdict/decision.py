@@ -114,9 +114,13 @@ def uncalibrated(
 
 
 def answering(estimates: pd.DataFrame) -> tuple[str, ...]:
-    """Methods with a p-value for every contrast."""
-    complete = np.isfinite(estimates["p_value"]).groupby(estimates["method"], sort=False).all()
-    return tuple(complete.index[complete])
+    """Methods with a p-value and an estimate of every contrast; if there are none, with a p-value."""
+    tested = np.isfinite(estimates["p_value"])
+    for has in (tested & np.isfinite(estimates["estimate"]), tested):
+        complete = has.groupby(estimates["method"], sort=False).all()
+        if complete.any():
+            return tuple(complete.index[complete])
+    return ()
 
 
 def departure(rows: pd.DataFrame, headline: str | None) -> str:

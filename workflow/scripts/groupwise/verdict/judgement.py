@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
 
-from groupwise.catalogue.methods import PREFERENCES
+from groupwise.catalogue.methods import PREFERENCES, method_phrase
 from groupwise.simulation.sums import level_of
 from groupwise.verdict.decision import Verdict, uncalibrated, verdict
 from groupwise.verdict.rules import Rules
+from groupwise.words import capital
 
 
 def rules_for(
@@ -39,8 +40,16 @@ def judged(
 ) -> Verdict:
     """The verdict; `headline` is a method that was chosen beforehand, or `auto`.
 
-    `overview` is the content of calibration.json.
+    `overview` is the content of calibration.json. A method that is not for effects such as these, and
+    so has no rows, cannot lead: then the verdict is that of `auto`, and says so.
     """
+    if headline != "auto" and headline not in set(estimates["method"]):
+        reached = judged(calibration, overview, estimates, rules, "auto")
+        sentence = (
+            f"{capital(method_phrase(headline))} was chosen beforehand, but is not for effects such as "
+            "these, so the choice was left to the verdict."
+        )
+        return replace(reached, sentences=(sentence, *reached.sentences))
     chosen = None if headline == "auto" else headline
     if not overview["simulated"]:
         return uncalibrated(estimates, overview["message"], rules, chosen=chosen)

@@ -135,7 +135,7 @@ def _message(sample: Sample, fit: LogsFit, answers: Answers) -> str:
     """Arms without a finite logarithm, what was added to events, and what is not compared."""
     if fit.extreme[0].any():
         arms = arms_without_spread(sample.design.arm_labels, fit.extreme[0])
-        return f"No answer: {arms}, so that the estimate is infinite."
+        return f"No answer: {arms}, so that a logarithm is infinite."
     if fit.variance[0] == 0:
         return "The model explains the logarithms completely: there is no variance to divide."
     notes = [] if np.isfinite(answers.contrasts.p_value).all() else [NOT_COMPARED]

@@ -31,14 +31,31 @@ def infinite(sample: Sample, fit: EventFit) -> str:
         sample.design.arm_labels, fit.model.without_spread(fit.events[:1])[0]
     )
     if arms:
-        return f"No answer: {arms}, so that the estimate is infinite."
-    infinite = fit.infinite_terms(0)
-    terms = [term for term, each in zip(sample.design.terms, infinite, strict=True) if each]
+        return f"No answer: {arms}, so that a coefficient of the model is infinite."
+    which = np.flatnonzero(fit.infinite_terms(0))
+    terms = [sample.design.terms[j] for j in which]
     verb = "separates" if len(terms) == 1 else "together separate"
-    return (
-        f"No answer: {listing(terms)} {verb} individuals with events from others, so that the "
-        "estimate is infinite."
-    )
+    why = f"{listing(terms)} {verb} individuals with events from others"
+    return f"No answer: {_level(fit, which, terms) or why}, so that a coefficient is infinite."
+
+
+def _level(fit: EventFit, which: np.ndarray, terms: list[str]) -> str:
+    """The level of a factor that has no events, or nothing else; empty where it is not one level.
+
+    The indicators `which` are columns of X: a level has one of them, the first level none.
+    """
+    rows, events = fit.model.rows, fit.events[0]
+    columns = rows.X[:, which]
+    if not len(which) or not np.isin(columns, (0, 1)).all():
+        return ""
+    levels = [(columns[:, j] == 1, f"in {term}") for j, term in enumerate(terms)]
+    for some, label in [*levels, (~columns.any(axis=1), f"outside {listing(terms)}")]:
+        if some.any() and not events[some].any():
+            return f"no individual {label} has an event"
+        full = (events >= rows.exposure)[some].all() and fit.model.is_logit
+        if some.any() and full:
+            return f"all individuals {label} have the event"
+    return ""
 
 
 def no_std_error(design: Design, answers: Answers) -> str:
