@@ -151,7 +151,7 @@ def test_a_design_has_the_response_and_the_exposure() -> None:
             {"outcome_kind": "binary"},
             "outcome_kind: column 'y' has 3 values ('0', '1', '2'), and a binary outcome has two; "
             "write `recode: {y: {2: null}}` if '2' means a missing value, or merge two of them, as by "
-            "`recode: {y: {2: 0}}`.",
+            "`recode: {y: {2: 0}}`, or `outcome_kind: count` if these are numbers of events.",
         ),
         (
             range(8),

@@ -115,8 +115,8 @@ def uncalibrated(
 
 def answering(estimates: pd.DataFrame) -> tuple[str, ...]:
     """Methods with a p-value and an estimate of every contrast; if there are none, with a p-value."""
-    tested = np.isfinite(estimates["p_value"])
-    for has in (tested & np.isfinite(estimates["estimate"]), tested):
+    finite = np.isfinite(estimates[["p_value", "estimate"]].astype(float))
+    for has in (finite.all(axis=1), finite["p_value"]):
         complete = has.groupby(estimates["method"], sort=False).all()
         if complete.any():
             return tuple(complete.index[complete])
