@@ -20,6 +20,7 @@ from groupwise.effect_words import EffectWords, needed_to_treat, ratio
 from groupwise.figures.events.by_group import chance_limits, events_by_group
 from groupwise.figures.style import drawable, ratio_breaks
 from groupwise.report import (
+    answer,
     calibration,
     equations,
     events,
@@ -72,7 +73,7 @@ def drawn(case: str, name: str) -> figures.Figure:
 
 
 def test_risks_are_in_per_cent_and_their_difference_in_percentage_points() -> None:
-    text = plain(prose.answer(facts_of("risks")))
+    text = plain(answer.answer(facts_of("risks")))
     number = r"−?\d+\.\d"
     assert re.search(
         rf"{number}% against {number}%, {number} percentage points \({number} to {number}; p", text
@@ -92,7 +93,7 @@ def test_risks_are_in_per_cent_and_their_difference_in_percentage_points() -> No
 def test_number_needed_to_treat_is_told_where_the_interval_leaves_out_0(
     ends: tuple[float, float, float], said: str | None
 ) -> None:
-    text = plain(prose.answer(with_interval(facts_of("risks"), *ends)))
+    text = plain(answer.answer(with_interval(facts_of("risks"), *ends)))
     assert ("needed to treat" in text) == (said is not None)
     assert said is None or said in text
 
@@ -100,10 +101,10 @@ def test_number_needed_to_treat_is_told_where_the_interval_leaves_out_0(
 @pytest.mark.parametrize("case", RATIOS)
 def test_ratios_are_named_compared_as_ratios_and_have_no_number_needed_to_treat(case: str) -> None:
     facts = facts_of(case)
-    text = plain(prose.answer(facts))
+    text = plain(answer.answer(facts))
     assert f" vs {facts.arms[0]}**: " in text and "−" not in text.split("chosen")[0]
     assert re.search(rf"{facts.words.noun} \d", text)
-    assert "needed to treat" not in plain(prose.answer(with_interval(facts, 1.2, 2.0, 3.0)))
+    assert "needed to treat" not in plain(answer.answer(with_interval(facts, 1.2, 2.0, 3.0)))
 
 
 @pytest.mark.parametrize("case", RATIOS)
@@ -127,7 +128,7 @@ def test_both_kinds_of_odds_ratios_are_told_apart_and_neither_is_wrong() -> None
 def test_the_value_that_counts_and_the_unit_of_rates_are_said() -> None:
     assert "“yes” counts, “no” does not" in plain(prose.question(facts_of("odds")))
     assert "events per person years" in plain(prose.question(facts_of("rates")))
-    assert "per person year" in plain(prose.answer(facts_of("rates")))
+    assert "per person year" in plain(answer.answer(facts_of("rates")))
 
 
 @pytest.mark.parametrize("case", CASES)

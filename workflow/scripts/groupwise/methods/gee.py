@@ -30,7 +30,9 @@ from groupwise.tidy import Answers, Inference, JointTest
 
 EXPLAINED = "The fixed effects explain the outcome completely."
 ALL_ALIKE = "No answer: the members of a group are estimated to be all alike."
-NO_SPREAD = "No answer: groups do not differ beyond what the model explains, so nothing has an error."
+NO_SPREAD = (
+    "No answer: groups do not differ beyond what the model explains, so nothing has an error."
+)
 NOT_CONVERGED = "No answer: the iterations did not converge."
 
 

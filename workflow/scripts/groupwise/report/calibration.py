@@ -40,12 +40,58 @@ SOURCES = {
     "detectable": "effects such as a design like this should find",
 }
 
+SHOWN_VALID = tuple(name for name, word in JUDGEMENTS.items() if word.startswith("yes"))
+"""Judgements of methods that are shown to be valid."""
+
 MOST_FAILED_SHOWN = 0.0005
 
 
 def verdict(facts: Facts) -> str:
     """Why this method is the headline method, in sentences that can be quoted."""
     return " ".join(escape(sentence) for sentence in facts.verdict["sentences"])
+
+
+def counted(facts: Facts) -> str:
+    """How many methods are valid in this design, and how many are not."""
+    judged = facts.results["verdict"]
+    judged = judged[(judged["dgp"] == "normal") & judged["method"].isin(facts.answering)]
+    if judged.empty:
+        return ""
+    invalid = judged[judged["judgement"] == "invalid"]
+    n_valid = int(judged["judgement"].isin(SHOWN_VALID).sum())
+    n_open = int((judged["judgement"] == "open").sum())
+    text = f"Of {count(len(judged), 'method')} that answer, {n_valid} are shown to be valid here"
+    if n_open:
+        text += f", for {n_open} it is open"
+    if invalid.empty:
+        return f"{text}, and none is shown to be invalid."
+    worst = invalid.loc[invalid["highest"].idxmax()]
+    low, high = (fixed(100 * worst[end], 1) for end in ("rate_low", "rate_high"))
+    are = "is" if len(invalid) == 1 else "are"
+    return (
+        f"{text}, and {len(invalid)} {are} not. The highest type I error rate is that of "
+        f"{method_phrase(worst['method'])}: between {low}% and {high}% in the worst scenario."
+    )
+
+
+def caption(facts: Facts) -> str:
+    """The caption of the simulated rates."""
+    return (
+        "Simulated rates, a dot for each comparison and intraclass correlation. Left: type I error "
+        "rates; the bands are two Monte Carlo standard errors about the nominal level. Right: power for "
+        f"the simulated effects. Power counts only where the type I error rate is at the nominal level "
+        f"({percent(facts.verdict['rules']['level'])}) or below."
+    )
+
+
+def curves_caption(facts: Facts) -> str:
+    """The caption of the power curves."""
+    group = plural(escape(facts.role("group")))
+    return (
+        f"Power by the number of {group}, by calculation. Colours are intraclass correlations, the "
+        f"estimate and the ends of its interval; dashes are other sizes of {group}. The dotted line is "
+        f"the experiment at hand, the level line the wanted power."
+    )
 
 
 def simulated(facts: Facts) -> str:

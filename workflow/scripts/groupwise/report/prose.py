@@ -6,7 +6,6 @@ import numpy as np
 
 from groupwise.catalogue.methods import method_label, method_phrase
 from groupwise.report import events, periods
-from groupwise.report.calibration import verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape, escape_cited_note, escape_note
 from groupwise.words import (
@@ -17,48 +16,14 @@ from groupwise.words import (
     fixed,
     listing,
     number,
-    p_value,
     percent,
     plural,
     signed,
 )
 
-FEW_DISPUTES = 2
-"""So many fit into a sentence; more are listed."""
-
 
 def bold(text: str) -> str:
     return f"**{escape(text)}**"
-
-
-def alerts(facts: Facts) -> str:
-    """Callout with the warnings that come before any number; empty without any."""
-    sentences = [escape_note(sentence) for sentence in facts.alerts]
-    return callout("warning", "Before you read any number", bullets(sentences)) if sentences else ""
-
-
-def answer(facts: Facts) -> str:
-    """The headline method's answer to every comparison, in one callout; alerts stand before it."""
-    return alerts(facts) + _answer(facts)
-
-
-def _answer(facts: Facts) -> str:
-    rows = facts.estimates(facts.headline)
-    if rows["estimate"].isna().any():
-        message = rows["message"].iloc[0] or "It does not apply to this design."
-        body = f"{method_label(facts.headline)} gives no answer here. {escape(message)}"
-        return callout("warning", "The answer", body)
-    items = [
-        f"{bold(facts.comparison(str(contrast)))}: {events.levels(facts, str(contrast))}"
-        f"{effect(facts, row)}{events.to_treat(facts, row)}"
-        for contrast, row in rows.iterrows()
-    ]
-    heading = (
-        f"{escape(facts.words.heading())}{events.given(facts)} with {facts.interval} intervals, by the "
-        f"headline method ({method_label(facts.headline)}):"
-    )
-    body = f"{heading}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
-    return callout("important", "The answer", body)
 
 
 def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
@@ -68,37 +33,6 @@ def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
     estimate, low, high = (words.effect(row[x], k) for x in ("estimate", "conf_low", "conf_high"))
     start = f"{words.noun}\u00a0" if words.response.is_ratio else ""
     return f"{start}{estimate}{words.unit} ({low} to {high}; {equals_p(row['p_value'])})"
-
-
-def disagreement(facts: Facts) -> str:
-    """Whether the methods agree on which comparisons are significant, and the dissenters."""
-    answering = [m for m in facts.answering if m != "mixed_no_periods"]  # shown as a warning
-    if len(answering) < 2:
-        return "Only one method gives an answer here."
-    disputed = []
-    for contrast in facts.contrasts:
-        p = {m: facts.estimates(m).loc[contrast, "p_value"] for m in answering}
-        yes = [m for m in answering if p[m] < facts.alpha]
-        no = [m for m in answering if m not in yes]
-        if yes and no:
-            disputed.append(
-                f"{bold(facts.comparison(contrast))} is significant by {_with_p(yes, p)}, "
-                f"not by {_with_p(no, p)}"
-            )
-    level = f"At the {100 * facts.alpha:g}% level"
-    if not disputed:
-        return f"{level} the {len(answering)} methods that answer agree on every comparison."
-    if len(disputed) <= FEW_DISPUTES:
-        return f"{level} the methods disagree: {'; '.join(disputed)}."
-    return f"{level} the methods disagree:\n{bullets([f'{each}.' for each in disputed])}"
-
-
-def _with_p(methods: list[str], p: dict[str, float]) -> str:
-    """Methods with their p-values; many are counted, with the range of their p-values."""
-    if len(methods) <= 3:
-        return listing([f"{method_label(m)} ({equals_p(p[m])})" for m in methods])
-    values = [p[m] for m in methods]
-    return f"{len(methods)} methods (p from {p_value(min(values))} to {p_value(max(values))})"
 
 
 def question(facts: Facts) -> str:
@@ -662,6 +596,15 @@ def shrinkage(facts: Facts) -> str:
         block = escape(facts.role("block"))
         text += f", once the predicted effect of its {block} is taken off"
     return f"{text}."
+
+
+def shrinkage_caption(facts: Facts) -> str:
+    """The caption of the predicted group effects."""
+    what = "and its block's predicted effect expect" if facts.random_blocks else "expects"
+    return (
+        f"Each {escape(facts.role('group'))}'s raw deviation from what the fixed part {what}, and the "
+        f"model's prediction, pulled towards zero."
+    )
 
 
 def why_methods_differ(facts: Facts) -> str:

@@ -492,3 +492,29 @@ def assignments(facts: Facts) -> str:
         f"The studentised {_statistic(facts)} under the assignments {which}. The line is the one "
         "observed; shaded is what lies as far from 0."
     )
+
+
+# ---- captions --------------------------------------------------------------------------------------
+
+
+def split_caption(facts: Facts) -> str:
+    """The caption of the shares of the variance."""
+    spread = "." if facts.words.response.has_events else ", and standard deviations (sd)."
+    return f"Where differences between {facts.rows} come from: shares of the variance{spread}"
+
+
+def leave_one_out_caption(facts: Facts) -> str:
+    """The caption of the estimates without each group."""
+    return (
+        f"{facts.words.estimates()} with {facts.interval} intervals, each without one "
+        f"{escape(facts.role('group'))}. The solid line is the estimate with all, the dotted one is "
+        f"{facts.words.null:g}."
+    )
+
+
+def profile_caption(facts: Facts) -> str:
+    """The caption of the profile likelihood."""
+    return (
+        "How far the likelihood falls when the standard deviation between groups is held at a value. "
+        f"What lies below the dashed line is the {facts.interval} interval; diamonds are the estimates."
+    )
