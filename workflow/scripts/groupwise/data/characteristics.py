@@ -40,7 +40,7 @@ def characteristics(table: pd.DataFrame, roles: Roles) -> list[dict[str, Any]]:
         those of a category have `n`. `share` is of the rows of the arm.
     """
     arms = dict(list(table.groupby(roles.treatment, sort=True, observed=True)))
-    described = []
+    described: list[dict[str, Any]] = []
     for column in roles.covariates:
         if isinstance(table[column].dtype, pd.CategoricalDtype):
             described += [

@@ -171,8 +171,8 @@ def _rule(facts: Facts) -> str:
     rules = facts.verdict["rules"]
     level, once = rules["level"], round(1 / rules["error"])
     return (
-        f"A method is valid if it rejects a true null hypothesis {percent(level)} of the time or "
-        f"less: a scenario without an effect is simulated until the rate is shown to be above "
+        f"A method is valid if its type I error rate is at the nominal level ({percent(level)}) or "
+        f"below: a scenario without an effect is simulated until the rate is shown to be above "
         f"{fixed(100 * rules['invalid_above'], 1)}% (not valid) or below "
         f"{fixed(100 * rules['valid_below'], 1)}% (valid); each of the two errs in at most one of "
         f"{once:,} runs. Where the replicates end before that, the judgement is open, which does not "
@@ -303,15 +303,14 @@ def detectable(facts: Facts) -> str:
     what = article(words.noun)
     effects = _furthest(facts, headline)
     text = (
-        f"By {method_phrase(facts.headline)} this design finds {what} of {_effect(facts, first)} in "
-        f"{_chance(headline, 'estimate')} of experiments like it; {what} of "
-        f"{words.short(effects['estimate'])} it would find with a power of "
-        f"{percent(first['wanted_power'])} (the minimum detectable effect). "
+        f"By {method_phrase(facts.headline)} this design has a power of {_chance(headline, 'estimate')} "
+        f"for {what} of {_effect(facts, first)}. Its minimum detectable effect, with a power of "
+        f"{percent(first['wanted_power'])}, is {what} of {words.short(effects['estimate'])}. "
         f"{_planned_from(facts, first)}"
     ).rstrip()
     if {"low", "high"} <= set(effects.index):
         text += (
-            f" Over the interval of the intraclass correlation that effect runs from "
+            f" Over the interval of the intraclass correlation the latter runs from "
             f"{words.bare(effects['low'])} to {words.short(effects['high'])}."
         )
     return text

@@ -176,7 +176,7 @@ def _calculation(here: pd.Series, group: str) -> str:
         return f"{text}, which are those of the mixed model, too."
     return (
         f"{text}. The mixed model has {here['df_model']:,.0f} if its correlations are the true ones, "
-        f"and then the power is {percent(here['power_model'])}; whether it holds its level is simulated."
+        f"and then the power is {percent(here['power_model'])}; its type I error rate is simulated."
     )
 
 
