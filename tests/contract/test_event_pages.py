@@ -76,9 +76,11 @@ def test_risks_are_in_per_cent_and_their_difference_in_percentage_points() -> No
     text = plain(answer.answer(facts_of("risks")))
     number = r"−?\d+\.\d"
     assert re.search(
-        rf"{number}% against {number}%, {number} percentage points \({number} to {number}; p", text
+        rf"The risk of recovered = yes was {number} percentage points (?:higher|lower) with "
+        rf"\*\*[^*]+\*\* than with \*\*[^*]+\*\* \(95% interval {number} to {number}; p [=<] \S+\): "
+        rf"{number}% against {number}%",
+        text,
     )
-    assert "Risk differences in recovered" in text
 
 
 @pytest.mark.parametrize(
@@ -102,8 +104,8 @@ def test_number_needed_to_treat_is_told_where_the_interval_leaves_out_0(
 def test_ratios_are_named_compared_as_ratios_and_have_no_number_needed_to_treat(case: str) -> None:
     facts = facts_of(case)
     text = plain(answer.answer(facts))
-    assert f" vs {facts.arms[0]}**: " in text and "−" not in text.split("chosen")[0]
-    assert re.search(rf"{facts.words.noun} \d", text)
+    assert re.search(rf"\d times as high with \*\*[^*]+\*\* as with \*\*{facts.arms[0]}\*\*", text)
+    assert "−" not in text and f"{facts.arms[1]} vs {facts.arms[0]} p" in text
     assert "needed to treat" not in plain(answer.answer(with_interval(facts, 1.2, 2.0, 3.0)))
 
 

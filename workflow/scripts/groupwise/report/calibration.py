@@ -60,7 +60,11 @@ def counted(facts: Facts) -> str:
     invalid = judged[judged["judgement"] == "invalid"]
     n_valid = int(judged["judgement"].isin(SHOWN_VALID).sum())
     n_open = int((judged["judgement"] == "open").sum())
-    text = f"Of {count(len(judged), 'method')} that answer, {n_valid} are shown to be valid here"
+    verb = "is" if n_valid < 2 else "are"
+    text = (
+        f"Of {count(len(judged), 'method')} that answer, {n_valid or 'none'} {verb} shown to be "
+        f"valid here"
+    )
     if n_open:
         text += f", for {n_open} it is open"
     if invalid.empty:
@@ -430,8 +434,10 @@ def _more_members(facts: Facts) -> str:
         return ""
     if np.isfinite(headline["power"].iloc[0]):
         size = headline["size"].iloc[0]
-        return f"With as many {plural(group)} as now, {size:,.0f} members of each would do."
+        return (
+            f"With as many {plural(group)} as now, {size:,.0f} {facts.rows} in each would suffice."
+        )
     return (
-        f"Larger {plural(group)} would not do it: what differs between {plural(group)} does not "
-        f"average out within {article(group)}."
+        f"More {facts.rows} in each {group} would not suffice: differences between {plural(group)} do "
+        f"not average out within {article(group)}."
     )

@@ -67,7 +67,7 @@ def consort(facts: Facts) -> str:
 def _losses(facts: Facts) -> str:
     reasons = facts.design["dropped"]
     if not reasons:
-        return f"None: all {facts.design['n_read']:,} rows were analysed"
+        return f"No losses: all {facts.design['n_read']:,} rows were analysed"
     return listing([f"{n:,} {_why(reason)}" for reason, n in reasons.items()])
 
 

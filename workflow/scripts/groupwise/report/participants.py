@@ -9,8 +9,11 @@ from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, table
 from groupwise.words import count, number, percent, plural, signed
 
+Stage = Mapping[str, Mapping[str, Any]]
+"""`n_groups` and `n_obs` by arm."""
 
-def stages(facts: Facts) -> list[tuple[str, Mapping[str, Mapping[str, int]]]]:
+
+def stages(facts: Facts) -> list[tuple[str, Stage]]:
     """What each stage is called, with `n_groups` and `n_obs` by arm."""
     group = escape(facts.role("group"))
     flow = facts.design["flow"]
@@ -22,15 +25,28 @@ def stages(facts: Facts) -> list[tuple[str, Mapping[str, Mapping[str, int]]]]:
 
 
 def flow(facts: Facts) -> str:
-    """Table of groups and rows by arm at every stage."""
+    """Table of groups and rows by arm at every stage that differs from the analysis, and there."""
     group = escape(facts.role("group"))
+    listed = stages(facts)
+    arms = listed[-1][1]
+    same = [_same(facts, sizes, arms) for _, sizes in listed]
+    kept = [stage for stage, alike in zip(listed, same, strict=True) if not alike] + listed[-1:]
     rows = [
         [name, *(_sizes(facts, sizes.get(arm), group) for arm in facts.arms)]
-        for name, sizes in stages(facts)
+        for name, sizes in kept
     ]
     headers = ["stage", *(escape(arm) for arm in facts.arms)]
-    caption = f"From the file ({facts.design['n_read']:,} rows) to the analysis, by arm."
+    caption = (
+        f"From the file ({facts.design['n_read']:,} rows) to the analysis, by arm. Stages without "
+        f"losses are left out."
+    )
     return table(headers, rows, label="flow", caption=caption)
+
+
+def _same(facts: Facts, one: Stage, other: Stage) -> bool:
+    """Whether two stages hold the same groups and rows in every arm."""
+    keys = ("n_groups", "n_obs")
+    return all(arm in one and all(one[arm][k] == other[arm][k] for k in keys) for arm in facts.arms)
 
 
 def _sizes(facts: Facts, sizes: Mapping[str, int] | None, group: str) -> str:

@@ -105,8 +105,8 @@ def _information(facts: Facts, group: str) -> str:
     if not facts.between:
         return ""
     return (
-        f"How much the data can tell depends on the {d['n_groups']:,} {plural(group)} more than on the "
-        f"{d['n_obs']:,} {facts.rows}."
+        f"Precision depends on the number of {plural(group)} ({d['n_groups']:,}) more than on the "
+        f"number of {facts.rows} ({d['n_obs']:,})."
     )
 
 
@@ -162,8 +162,8 @@ def picture(facts: Facts) -> str:
     if facts.between:
         return (
             f"{start} Arms differ, but so do groups of one arm, and so do the {facts.rows} of one "
-            "group. How far apart would the dashed lines lie if the treatment did nothing and chance "
-            "alone had dealt the groups to the arms? That is what a standard error has to know."
+            "group. A standard error has to say how far apart the dashed lines would lie by chance, if "
+            "the treatment had no effect."
         )
     group = escape(facts.role("group"))
     if facts.changes:
@@ -363,8 +363,8 @@ def correlation(facts: Facts) -> str:
         return text
     return text + (
         f"For a treatment that is the same within each {group}, this multiplies the variance of a "
-        f"mean by about {number(facts.design_effect)} (the design effect): {n:,} {facts.rows} tell as "
-        f"much as about {round(n / facts.design_effect):,} independent ones."
+        f"mean by about {number(facts.design_effect)} (the design effect): {n:,} {facts.rows} hold as "
+        f"much information as about {round(n / facts.design_effect):,} independent ones."
     )
 
 

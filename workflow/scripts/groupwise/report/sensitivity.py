@@ -73,8 +73,8 @@ def leave_one_out(facts: Facts) -> str:
     group, rows = escape(facts.role("group")), _influence(facts)
     method = method_label(influence_method(facts))
     start = (
-        f"A result that rests on one {group} is no result about {plural(group)}. So each {group} is "
-        f"left out in turn, and the model fitted again ({method})"
+        f"Does the result depend on one {group}? The model was fitted again without each {group} in "
+        f"turn ({method})"
     )
     if rows.empty:
         return f"{start}. No fit gives an answer here. {_why(facts)}".rstrip()
@@ -378,8 +378,8 @@ def split(facts: Facts) -> str:
     if facts.group_component is None:
         return ""
     text = (
-        "@fig-variance-split sets them side by side, by the mixed model. The treatment's share is "
-        f"the variance, over all {facts.rows}, of the estimated mean of their arm: chance alone makes "
+        "@fig-variance-split sets the effects side by side, by the mixed model. The treatment's share "
+        f"is the variance, over all {facts.rows}, of the estimated mean of their arm: chance alone makes "
         f"it larger than 0, the more the fewer {plural(group)} there are."
     )
     removed = [f"{plural(escape(facts.role('block')))}"] if _fixed_blocks(facts) else []
