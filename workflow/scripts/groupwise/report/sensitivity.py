@@ -379,8 +379,8 @@ def split(facts: Facts) -> str:
         return ""
     text = (
         "@fig-variance-split sets the effects side by side, by the mixed model. The treatment's share "
-        f"is the variance, over all {facts.rows}, of the estimated mean of their arm: chance alone makes "
-        f"it larger than 0, the more the fewer {plural(group)} there are."
+        f"is the variance, over all {facts.rows}, of the estimated mean of their arm: chance alone "
+        f"makes it larger than 0, the more the fewer {plural(group)} there are."
     )
     removed = [f"{plural(escape(facts.role('block')))}"] if _fixed_blocks(facts) else []
     removed += [escape(name) for name in facts.design["roles"]["covariates"]]
