@@ -8,18 +8,22 @@ PROFILE ?= none
 # Relative paths only: this works in a directory whose name has spaces.
 # (VENV=/opt/groupwise/.venv, with -o $(STAMP), is for a container's environment: containers/run.sh.)
 VENV = .venv
-BIN = $(if $(filter /%,$(VENV)),$(VENV),$$PWD/$(VENV))/bin
+# A study of its own folder (make new) is reported on there, with the tool from here: make report STUDY=../mystudy
+HERE = $(if $(STUDY),$(CURDIR),$$PWD)
+TOOL = $(if $(STUDY),$(CURDIR)/)
+IN_STUDY = $(if $(STUDY),cd "$(STUDY)" &&)
+BIN = $(if $(filter /%,$(VENV)),$(VENV),$(HERE)/$(VENV))/bin
 IN_ENV = PATH="$(BIN):$$PATH" QUARTO_PYTHON="$(BIN)/python"
 STAMP = .venv/.lock-stamp
 # profiles/NAME or a path, with a number of cores of its own; else Snakemake's profile of that name.
 OWN_PROFILE = $(firstword $(wildcard profiles/$(PROFILE)/config.yaml $(PROFILE)/config.yaml))
-PROFILE_PATH = $(if $(OWN_PROFILE),$(OWN_PROFILE:/config.yaml=),$(PROFILE))
+PROFILE_PATH = $(if $(OWN_PROFILE),$(TOOL)$(OWN_PROFILE:/config.yaml=),$(PROFILE))
 WITH_CORES = $(if $(OWN_PROFILE),$(if $(filter file,$(origin CORES)),,--cores $(CORES)),--cores $(CORES))
 SNAKEFILES = Snakefile workflow/rules
 EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
-.PHONY: help env quarto report examples study describe archive verify validator test test-long test-all bench \
+.PHONY: help env quarto report new docs examples study describe archive verify validator test test-long test-all bench \
 	scaling stability screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
@@ -27,7 +31,8 @@ help: ## List the targets (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: PYTHON=python3.12 makes .venv with another Python; CORES=4; CONFIG=my.yaml is"
 	@echo "added to config.yaml; ARGS='...' goes to Snakemake (report), pytest (test), bench or uv (lock);"
-	@echo "PROFILE=slurm runs on a cluster, as profiles/slurm says; GROUPWISE_QUARTO=off: no Quarto."
+	@echo "PROFILE=slurm runs on a cluster, as profiles/slurm says; GROUPWISE_QUARTO=off: no Quarto;"
+	@echo "STUDY=../mystudy: the folder of a study (new, report, describe)."
 
 env: $(STAMP) ## Make .venv from requirements.lock
 
@@ -44,9 +49,12 @@ quarto: $(STAMP) ## Say which Quarto there is; where there is none, try to insta
 # The default profile's settings are repeated here because Snakemake announces a profile it reads.
 report: $(STAMP) ## Make every report that is not up to date: reports/rendered/index.html
 	@$(IN_ENV) python tools/setup/install_quarto.py --once
-	@$(IN_ENV) python tools/console/run_snakemake.py --workflow-profile "$(PROFILE_PATH)" \
+	@$(IN_STUDY) $(IN_ENV) python "$(TOOL)tools/console/run_snakemake.py" --workflow-profile "$(PROFILE_PATH)" \
 		--keep-going --rerun-incomplete --logger groupwise \
 		$(if $(CONFIG),--configfile "$(CONFIG)") $(WITH_CORES) $(ARGS)
+
+new: $(STAMP) ## Write the folder of a new study, which uses this tool: STUDY=../mystudy
+	@$(IN_ENV) python tools/setup/new_study.py "$$STUDY"
 
 # Each examples/NAME.yaml describes the dataset NAME. Their reports are asked for by name, so that the
 # index page and its datasets stay as they are.
@@ -67,7 +75,10 @@ study: $(STAMP) ## Simulate all methods over many designs: reports/rendered/stud
 
 # FILE and FORMAT come through the environment, as they are.
 describe: $(STAMP) ## Say what stands in FILE=data/raw/clinics.csv, and draft its block of config.yaml
-	@$(IN_ENV) python workflow/scripts/describe_file.py "$$FILE" "$$FORMAT"
+	@$(IN_STUDY) $(IN_ENV) python "$(TOOL)workflow/scripts/describe_file.py" "$$FILE" "$$FORMAT"
+
+docs: $(STAMP) ## Render the pages of docs/ as a website: docs/_site/index.html
+	@$(IN_ENV) python tools/setup/render_docs.py
 
 # An archive of a checkout that was changed since its commit has to be asked for: DIRTY=1.
 archive: $(STAMP) ## Bring every report up to date, and put all of it in one file to deposit: archive/
@@ -131,5 +142,6 @@ lock: ## Resolve requirements.in into requirements.lock (needs uv; ARGS=--upgrad
 
 clean: ## Remove what is generated, and nothing else; .venv stays
 	@rm -rf results data/processed reports/rendered reports/.quarto logs benchmarks/jobs
+	@rm -rf docs/_site docs/.quarto
 	@rm -rf .snakemake .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -241,7 +241,8 @@ def analysed(name: str) -> Experiment:
     further = {"differential_missingness": differential_missingness(missing)}
     results["diagnostics"] = run_checks(name, results, further, sample)
     results |= fit_again(table, header | design, fails=recipe.fails)
-    truth = {"effects": dict.fromkeys(design["contrasts"], 2.0)} if recipe.true else None
+    effect = 2.0 if recipe.response[0] == "continuous" else 0.1
+    truth = {"effects": dict.fromkeys(design["contrasts"], effect)} if recipe.true else None
     verdict, overview = calibrate(
         sample, header | design, results, planned_for(name), fails=recipe.fails
     )

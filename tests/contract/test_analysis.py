@@ -48,7 +48,7 @@ def result() -> groupwise.Analysis:
 def test_arguments_are_the_keys_of_a_dataset() -> None:
     elsewhere = {"title", "note", "simulate", "file", "format", "roles", "family", "subsets"}
     elsewhere |= {"teaching", "share"}
-    own = {"table", "methods", "resampling", "true_effects", "dataset"}
+    own = {"table", "formula", "methods", "resampling", "true_effects", "dataset"}
     assert set(PARAMETERS) - own == (set(DATASET) | set(ROLES)) - elsewhere
 
 

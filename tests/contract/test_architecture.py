@@ -268,7 +268,7 @@ def test_rule_and_script_share_their_name_and_the_rule_asks_for_its_imports(rule
     script = script_of(rule)
     assert script is not None and script.is_file() and script.stem == rule
     assert declared(rule)[0][0] == rule
-    documents = re.findall(r'qmd="(reports/\w+\.qmd)"', rules()[rule])
+    documents = re.findall(r'qmd=(?:of_tool\()?"(reports/\w+\.qmd)"', rules()[rule])
     assert set(documents) <= {declared(rule)[1]}
 
 

@@ -27,7 +27,8 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
     where = {"metadata": {"path": str(NOTEBOOK.parent)}}
     client = NotebookClient(made, km=manager, timeout=600, resources=where)
     client.owns_km = True  # else nbclient leaves the kernel running
-    client.execute(env=kernel_environment(folder, None))
+    path = {"PYTHONPATH": str(ROOT / "workflow" / "scripts")}  # in place of an installation
+    client.execute(env=kernel_environment(folder, path))
     return made
 
 

@@ -1,4 +1,4 @@
-"""The schema of config.yaml describes every key, and README.md's table is made from it."""
+"""The schema of config.yaml describes every key, and the table of docs/settings.md is made from it."""
 
 from __future__ import annotations
 
@@ -191,8 +191,8 @@ def test_page_without_marks_is_refused() -> None:
         config_table.replaced("No table here.\n", "new\n")
 
 
-def test_readme_has_the_table_of_the_schema() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    fix = "run `python tools/setup/config_table.py --write README.md`"
+def test_docs_have_the_table_of_the_schema() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    fix = "run `python tools/setup/config_table.py --write docs/settings.md`"
     written = yaml.safe_load(config_table.SCHEMA.read_text(encoding="utf-8"))
     assert config_table.replaced(text, config_table.table(written)) == text, fix

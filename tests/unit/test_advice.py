@@ -1,4 +1,4 @@
-"""Advice is followed: what README, the schema and messages say to write is written, and leads on.
+"""Advice is followed: what docs/, the schema and messages say to write is written, and leads on.
 
 Every message that names a setting is raised here, its setting is put into config.yaml as it is
 written, and the file then is read: see `test_every_setting_that_a_message_names_was_followed`.
@@ -614,12 +614,12 @@ def test_each_role_does_what_it_says(tmp_path: Path, role: str) -> None:
     assert right(read_dataset_of(tmp_path, block))
 
 
-# README -------------------------------------------------------------------------------------------
+# docs/data.md -------------------------------------------------------------------------------------
 
 
 def shown(start: str, end: str) -> list[dict[str, Any]]:
-    """The settings that README shows between two texts, each with its lines."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The settings that docs/data.md shows between two texts, each with its lines."""
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     part = text[text.index(start) : text.index(end)]
     entries = re.findall(r"^ {8}\w+:.*\n(?: {9,}.*\n)*", part, flags=re.MULTILINE)
     return [yaml.safe_load(entry) for entry in entries]
@@ -630,7 +630,7 @@ SHOWN = shown("The report states what was understood", "Several outcomes or subs
 
 
 def clinics(setting: Mapping[str, Any]) -> pd.DataFrame:
-    """Patients of clinics with every column that README names."""
+    """Patients of clinics with every column that docs/data.md names."""
     table = classes(12, 10).rename(columns={"class": "clinic", "score": "pressure"})
     n, c = len(table), np.repeat(np.arange(12), 10)
     table["arm"] = np.where(c % 2, 1, 2)
@@ -645,6 +645,8 @@ def clinics(setting: Mapping[str, Any]) -> pd.DataFrame:
     if "missing_codes" in setting:
         table["pressure"] = table["pressure"].astype(object)
         table.loc[[0, 1], "pressure"] = [-99, "absent"]
+    if setting.keys() & {"outcome_kind", "event", "effect_as"}:
+        table["pressure"] = ["infected", "healthy", "healthy"] * 40
     if "random_slopes" in setting:
         table["arm"] = [1, 2] * 60
     if "ungrouped" in setting:
@@ -655,7 +657,7 @@ def clinics(setting: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def test_readme_shows_every_kind_of_setting() -> None:
-    assert len(SHOWN) == 18 and [*FORMS[0]] == ["format"]
+    assert len(SHOWN) == 21 and [*FORMS[0]] == ["format"]
 
 
 @pytest.mark.parametrize(

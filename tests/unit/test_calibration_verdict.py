@@ -64,7 +64,8 @@ def estimates(**p_values: float) -> pd.DataFrame:
         for m, p in p_values.items()
     ]
     columns = ["method", "contrast", "estimate", "std_error", "p_value"]
-    return pd.DataFrame(rows, columns=columns).astype({"p_value": float})
+    table = pd.DataFrame(rows, columns=columns).astype({"p_value": float})
+    return table.assign(scale="difference")
 
 
 def judge(rules: Rules | None = None, **given: Any) -> str:

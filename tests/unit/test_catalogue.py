@@ -70,8 +70,8 @@ def test_places_are_taken_once() -> None:
         assert len(set(places)) == len(places) == len(methods.PREFERENCES[kind])
 
 
-def test_readme_names_every_method() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_docs_name_every_method() -> None:
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
     assert [name for name in NAMES if f"`{name}`" not in text] == []
 
 

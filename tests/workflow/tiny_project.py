@@ -31,7 +31,10 @@ PARTS = (
 GENERATED = ("results", "data/processed", "reports/rendered")
 TINY_CSV = "data/raw/tiny.csv"
 # Of the caller's environment: what `make test` sets for its own, and Quarto's installation.
-OURS = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "CONFIG", "CORES", "PROFILE", "PYTHON")
+OURS = (
+    *("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS", "CONFIG", "CORES", "PROFILE", "PYTHON", "STUDY"),
+    "GROUPWISE",
+)
 MARK = "groupwise: "
 PLAN = re.compile(r"^ *(\w+) +(\d+) {2}(.*?)(?: {2}\(.*\))?$", re.MULTILINE)
 

@@ -1,6 +1,6 @@
-"""Print the table of config.yaml's keys, made from the schema; `--write README.md` puts it there.
+"""Print the table of config.yaml's keys, made from the schema; `--write docs/settings.md` puts it there.
 
-python tools/setup/config_table.py --write README.md
+python tools/setup/config_table.py --write docs/settings.md
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ PIN = Path("requirements-quarto.txt")
 TRIED = Path(sys.prefix) / ".quarto-tried"
 LOG = Path(sys.prefix) / "quarto-install.log"
 TIME_LIMIT = 300  # seconds
-PREVIEW = "reports are made by the preview renderer (see README, 'Quarto')"
+PREVIEW = "reports are made by the preview renderer (see docs/first_analysis.md, 'Quarto')"
 
 
 def find_version(quarto: str | Path | None) -> str:

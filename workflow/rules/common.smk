@@ -7,6 +7,7 @@ from snakemake.utils import validate
 
 from checksums import listed_sum, read_sums
 from configuration import (
+    SCHEMA,
     check_configuration,
     expand_datasets,
     from_here,
@@ -16,18 +17,21 @@ from figure_list import figures_for, needed_roles
 from groupwise.catalogue.methods import CURVES, NAMES, costs
 from groupwise.catalogue.tables import IN_JSON, SHOWN as SHOWN_TABLES, file_of, made_by
 from package_files import package_files
+from places import REFERENCES, is_study, of_tool
 from resources import memory, minutes
 from settings import METHODS_PACKAGE, Settings
 
 SUMS_FILE = "data/raw/SHA256SUMS"
+# A study of its own may have no such list.
+SUMS_FILES = [] if is_study() and not Path(SUMS_FILE).exists() else [SUMS_FILE]
 
 try:
     check_configuration(config, workflow.configfiles)
     config["datasets"] = expand_datasets(config["datasets"])
-    SUMS = read_sums(SUMS_FILE)
+    SUMS = read_sums(SUMS_FILE) if SUMS_FILES else {}
 except ConfigError as error:
     raise WorkflowError(f"groupwise: {error}") from None
-validate(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml")
+validate(config, SCHEMA)
 
 SETTINGS = Settings(config, [from_here(file) for file in workflow.configfiles])
 SIMULATED = [name for name, block in config["datasets"].items() if "simulate" in block]

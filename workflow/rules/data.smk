@@ -35,7 +35,7 @@ rule simulate_data:
 rule check_data:
     input:
         raw=SETTINGS.raw_file,
-        sums=ancient("data/raw/SHA256SUMS"),
+        sums=ancient(SUMS_FILES),
         package=package_files("check_data", "raw_table.statistical_program"),
     output:
         checked="data/processed/checked/{dataset}.json",

@@ -44,28 +44,33 @@ MADE = [
     *expand("data/processed/simulated/{dataset}.csv", dataset=SIMULATED),
 ]
 RENDERER = [
-    "reports/_quarto.yml",
-    "reports/references.bib",
-    "reports/page.html",
-    "reports/page.lua",
-    "reports/scroll.lua",
-    "reports/pdf.typ",
-    "reports/theme.scss",
-    "reports/theme-light.scss",
-    "reports/theme-dark.scss",
-    *sorted(
-        f"tools/preview/{path.name}"
-        for path in (Path(workflow.basedir) / "tools" / "preview").iterdir()
-        if path.is_file()
-    ),
-    "workflow/scripts/rendering.py",
-    "workflow/scripts/report_data.py",
+    of_tool(file)
+    for file in (
+        "reports/_quarto.yml",
+        "reports/references.bib",
+        "reports/page.html",
+        "reports/page.lua",
+        "reports/scroll.lua",
+        "reports/pdf.typ",
+        "reports/theme.scss",
+        "reports/theme-light.scss",
+        "reports/theme-dark.scss",
+        *sorted(
+            f"tools/preview/{path.name}"
+            for path in (SCRIPTS.parents[1] / "tools" / "preview").iterdir()
+            if path.is_file()
+        ),
+        "workflow/scripts/rendering.py",
+        "workflow/scripts/report_data.py",
+    )
 ]
+if is_study() and Path(REFERENCES).is_file():
+    RENDERER.append(REFERENCES)
 
 
 rule render_report:
     input:
-        qmd="reports/report.qmd",
+        qmd=of_tool("reports/report.qmd"),
         shown=SHOWN,
         figures=lambda wildcards: drawn(wildcards.dataset, "svg", "txt"),
         design="results/{dataset}/design.json",
@@ -134,7 +139,7 @@ rule write_tables:
 
 rule render_index:
     input:
-        qmd="reports/index.qmd",
+        qmd=of_tool("reports/index.qmd"),
         reports=expand("reports/rendered/{dataset}.html", dataset=config["datasets"]),
         shown=expand(SHOWN, dataset=config["datasets"]),
         figures=[file for dataset in FIGURES for file in drawn(dataset, "svg", "txt")],

@@ -101,7 +101,7 @@ rule draw_study:
 
 rule render_study:
     input:
-        qmd="reports/study.qmd",
+        qmd=of_tool("reports/study.qmd"),
         calibration="results/study/calibration.csv",
         axes="results/study/axes.csv",
         rates="results/study/rates.csv",

@@ -11,7 +11,8 @@ from snakemake.exceptions import WorkflowError
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+# As a module of another workflow too: `workflow.basedir` would be the folder of that one.
+SCRIPTS = Path(str(workflow.current_basedir)).parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from configuration import ConfigError, check_file

@@ -16,13 +16,13 @@ from groupwise.data.values import in_yaml
 from groupwise.intake import take_in
 
 
-def run(path, sums, settings):
+def run(path, sums_file, settings):
     """What was read, once every check has passed; the checks are those of the ingest itself.
 
     Columns without a role are looked at here, and only here.
     """
     roles = Roles.from_settings(settings["roles"])
-    digest = check_sum(path, sums)
+    digest = check_sum(path, sums_file)
     given = {"format": settings["form"], **settings["ingest"]}
     with advising(given):
         raw = read_dataset(path, settings)
@@ -84,6 +84,7 @@ def explained(suspicions):
 
 if __name__ == "__main__":
     raw = snakemake.input.raw
+    sums_file = Path(str(snakemake.input.sums)) if snakemake.input.sums else None
     with logged(snakemake, file=raw, dataset=snakemake.wildcards.dataset):
-        intake_notes = run(Path(raw), Path(snakemake.input.sums), snakemake.params.settings)
+        intake_notes = run(Path(raw), sums_file, snakemake.params.settings)
         write_json(snakemake.output.checked, intake_notes)

@@ -13,9 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from places import ROOT, of_tool
+
 SCRIPTS = Path(__file__).parent
-FROM_HERE = "workflow/scripts"
-"""The folder of the scripts, as rules name files."""
+FOLDER = "workflow/scripts"
+"""The folder of the scripts, from the tool's own."""
 
 PACKAGES = ("groupwise", "raw_table")
 """Packages whose files are inputs; scripts beside them are looked through."""
@@ -35,19 +37,20 @@ def package_files(script: str, *modules: str, qmd: str = "") -> Callable[[Any], 
     ----------
     script : the script's name, which is that of the rule
     modules : what it loads by name, such as "groupwise.figures.{figure}"
-    qmd : a document whose Python cells it runs
+    qmd : a document whose Python cells it runs, by its path from the tool's folder
     """
 
     def files(wildcards: Any) -> list[str]:
         names = [module.format(**_named(wildcards)) for module in modules]
-        return closure(script, *names, qmd=qmd)
+        folder = of_tool(FOLDER)
+        return [f"{folder}/{path}" for path in closure(script, *names, qmd=qmd)]
 
     return files
 
 
 @cache
 def closure(script: str, *modules: str, qmd: str = "") -> list[str]:
-    """Paths, sorted, of the files of `PACKAGES` that a script, further modules and a document load."""
+    """Files of `PACKAGES` that a script, further modules and a document load: sorted, from `FOLDER`."""
     waiting = [script, *modules, *(_imported(_cells(qmd)) if qmd else ())]
     seen: set[str] = set()
     while waiting:
@@ -58,7 +61,7 @@ def closure(script: str, *modules: str, qmd: str = "") -> list[str]:
                 seen.add(name)
                 waiting += imports_of(name)
     paths = filter(None, map(file_of, seen))
-    return sorted(f"{FROM_HERE}/{path}" for path in paths if path.partition("/")[0] in PACKAGES)
+    return sorted(path for path in paths if path.partition("/")[0] in PACKAGES)
 
 
 @cache
@@ -89,7 +92,7 @@ def _imported(code: str) -> Iterator[str]:
 
 
 def _cells(qmd: str) -> str:
-    return "\n".join(CELL.findall(Path(qmd).read_text(encoding="utf-8")))
+    return "\n".join(CELL.findall((ROOT / qmd).read_text(encoding="utf-8")))
 
 
 def _named(wildcards: Any) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from job import whole
+from places import REFERENCES, is_study
 
 from groupwise.report.markdown import escape
 
@@ -58,6 +59,7 @@ def render_page(
         stage = Path(folder)
         for name in SHARED:
             shutil.copy(qmd.parent / name, stage)
+        _add_references(stage / "references.bib")
         copy = stage / f"{output.stem}.qmd"
         copy.write_text(_retitled(qmd.read_text(encoding="utf-8"), title), encoding="utf-8")
         for dataset in datasets:
@@ -72,6 +74,14 @@ def render_page(
             _quarto(quarto, copy, parameters, FORMATS[output.suffix])
         with whole(output) as partial:
             shutil.copyfile(page, partial)
+
+
+def _add_references(bibliography: Path) -> None:
+    """What a study of its own cites, after what all reports do."""
+    if is_study() and Path(REFERENCES).is_file():
+        cited = Path(REFERENCES).read_text(encoding="utf-8")
+        shared = bibliography.read_text(encoding="utf-8")
+        bibliography.write_text(f"{shared}\n{cited}", encoding="utf-8")
 
 
 def _retitled(document: str, title: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from groupwise.analysis import arguments
+from groupwise.analysis.formula import with_formula
 from groupwise.analysis.result import Analysis
 from groupwise.catalogue.methods import NAMES
 from groupwise.catalogue.tables import MODEL_TABLES, PER_METHOD
@@ -28,10 +29,11 @@ __all__ = ["Analysis", "analyse", "simulate"]
 
 def analyse(
     table: pd.DataFrame,
+    formula: str | None = None,
     *,
-    outcome: str,
-    treatment: str,
-    group: str | Sequence[str],
+    outcome: str | None = None,
+    treatment: str | None = None,
+    group: str | Sequence[str] | None = None,
     reference: str | float | None = None,
     block: str | Sequence[str] | None = None,
     second_group: str | Sequence[str] | None = None,
@@ -72,12 +74,17 @@ def analyse(
 ) -> Analysis:
     """Everything the report says of a dataset, by the code that makes the report.
 
-    Options have the names, meanings and defaults of config.yaml (README.md lists them).
+    Options have the names, meanings and defaults of config.yaml (docs/settings.md lists them).
 
     Parameters
     ----------
     table
         One row per individual, or per measurement of one; it is not changed.
+    formula
+        In place of names of columns, such as `score ~ style + pretest + (1 | professor)`: the outcome,
+        the treatment (the first term, or the one that `treatment` names), covariates and the group.
+        `(1 | school/teacher)` names random blocks, and `(1 + style | professor)` random slopes. The
+        arm compared with is then the first if `reference` does not name one.
     outcome, treatment, group, block, second_group, period, individual, exposure, covariates
         Names of its columns; lists of them where several make one identifier of a group, block,
         second group or individual.
@@ -118,6 +125,7 @@ def analyse(
     """
     settings = dict(locals())  # every argument by its name
     with arguments.named():
+        settings = with_formula(settings)
         arguments.check(settings)
         chosen_methods = arguments.methods(methods)
         chosen = arguments.headline(headline, chosen_methods)

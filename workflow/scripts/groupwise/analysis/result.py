@@ -163,9 +163,11 @@ class Analysis:
         if name not in self.figures:
             hint = nearest(str(name), self.figures)
             raise InputError("name", f"there is no figure '{name}'", hint)
-        if name == "randomization_distribution" and not self.sample.asks("randomization"):
+        is_ratio = self.sample.response.is_ratio
+        needed = "randomization_residuals" if is_ratio else "randomization"
+        if name == "randomization_distribution" and not self.sample.asks(needed):
             problem = f"the figure '{name}' is of a method that was not asked"
-            raise InputError("name", problem, "add 'randomization' to `methods` of analyse")
+            raise InputError("name", problem, f"add '{needed}' to `methods` of analyse")
         shown = ("outcome", "treatment", "group", "block", "period", "individual", "exposure")
         columns = dict.fromkeys(self.design["roles"].get(role) for role in shown)
         tables = Tables(

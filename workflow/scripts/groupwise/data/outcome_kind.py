@@ -124,6 +124,8 @@ def _scale(kind: DeclaredKind, family: str) -> str:
         problem, fix = no_such_scale(scale, family)
         if kind.family is None:
             fix = "write `outcome_kind: count` if it counts events, or remove the setting"
+            if scale == "odds_ratio":
+                fix = "name an outcome of two values, or remove the setting"
         raise InputError("effect_as", problem, fix)
     return scale
 

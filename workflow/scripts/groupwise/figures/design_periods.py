@@ -40,8 +40,6 @@ from groupwise.words import (
     count,
     decimals_for,
     fixed,
-    named,
-    number,
     percent,
     plural,
     role_word,
@@ -294,10 +292,10 @@ class _Picture:
         """What stands in the cells, and that not all sequences are drawn."""
         rows, texts = self.rows, []
         if self.has_text:
-            outcome = named(self.tables.design["roles"]["outcome"], "outcome")
+            what = EffectWords.of(self.tables.design).cell_mean()
             single = "; no mean of a single one" if (rows.cells["n"] == 1).any() else ""
             things = plural(row_word(self.tables.design))
-            texts.append(f"In a cell: mean of {outcome} (number of {things}){single}.")
+            texts.append(f"In a cell: {what} (number of {things}){single}.")
         if rows.pooled and len(rows.labels) < len(rows.units):
             shown, total = len(rows.labels), len(rows.units)
             units = plural(rows.unit)
@@ -311,8 +309,9 @@ def _alt(tables: Tables, rows: _Rows) -> str:
     shown = list(dict.fromkeys(rows.sequence))
     written = [_written(tables, rows, k) for k in shown[:MOST_WRITTEN]]
     things = plural(row_word(tables.design))
-    outcome = named(tables.design["roles"]["outcome"], "outcome")
-    texts = [f"Arms by period ({periods[0]} to {periods[-1]}), and means of {outcome}.", *written]
+    words = EffectWords.of(tables.design)
+    what = words.cell_mean().replace("mean of", "means of").replace("share with", "shares with")
+    texts = [f"Arms by period ({periods[0]} to {periods[-1]}), and {what}.", *written]
     if more := len(rows.units) - len(written):
         texts.append(f"Not listed: {count(more, 'more sequence')}.")
     sizes = dict.fromkeys(f"{n:,}" for n in (cells["n"].min(), cells["n"].max()))
@@ -328,6 +327,7 @@ def _written(tables: Tables, rows: _Rows, k: int) -> str:
     """A sequence: its units, and each arm with its periods and the range of means in them."""
     periods, arms = tables.design["periods"]["labels"], list(tables.design["arms"])
     cells = rows.cells[rows.sequence[rows.cells["row"]] == k]
+    shown = EffectWords.of(tables.design).shown
     total = (cells["mean"] * cells["n"]).groupby(cells["period"]).sum()
     n = cells["n"].groupby(cells["period"]).sum()
     means, parts = (total / n)[n > 1], []
@@ -337,7 +337,7 @@ def _written(tables: Tables, rows: _Rows, k: int) -> str:
         names = dict.fromkeys(periods[t] for t in (during[0], during[-1]))
         text = f"{arms[arm]} in {' to '.join(names)}"
         if len(values):
-            ends = dict.fromkeys(number(value) for value in (values.min(), values.max()))
+            ends = dict.fromkeys(shown(value) for value in (values.min(), values.max()))
             text += f" ({' to '.join(ends)})"
         parts.append(text)
     return f"{count(int(rows.units[k]), rows.unit)}: {', '.join(parts)}."

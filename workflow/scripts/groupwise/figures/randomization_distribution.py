@@ -16,6 +16,7 @@ from plotnine import (
     scale_fill_manual,
 )
 
+from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
 from groupwise.figures.style import (
     INK,
@@ -26,7 +27,7 @@ from groupwise.figures.style import (
     sentence,
     wrap,
 )
-from groupwise.words import contrast_label, equals_p, number
+from groupwise.words import equals_p, number
 
 NOTHING = "There is no randomisation test here: 0 assignments to show."
 LESS, AS_FAR = "closer to 0", "as far from 0 as what was observed"
@@ -39,13 +40,13 @@ def draw(tables: Tables) -> Figure:
     bins = _bins(tables)
     if bins.empty:
         return Figure(sentence(NOTHING), WIDTH, 2, NOTHING)
-    one = bins.drop_duplicates("contrast")
+    one, words = bins.drop_duplicates("contrast"), EffectWords.of(tables.design)
     columns = min(2, len(one))
-    titles = [wrap(contrast_label(contrast), 58 // columns) for contrast in one["contrast"]]
+    titles = [wrap(words.comparison(contrast), 58 // columns) for contrast in one["contrast"]]
     bins = _drawn(bins, dict(zip(one["contrast"], titles, strict=True)))
     observed = bins.drop_duplicates("panel")
     observed = observed[observed["statistic"].abs() <= observed["bin_low"].abs()]
-    words = _words(bins)
+    beside = _words(bins)
     plot = (
         ggplot(bins)
         + geom_rect(
@@ -54,17 +55,17 @@ def draw(tables: Tables) -> Figure:
             size=0.1,
         )
         + geom_vline(aes(xintercept="statistic"), data=observed, color=INK, size=1.1)
-        + _beside(words[words["side"] < 0], "left")
-        + _beside(words[words["side"] > 0], "right")
+        + _beside(beside[beside["side"] < 0], "left")
+        + _beside(beside[beside["side"] > 0], "right")
         + facet_wrap("panel", ncol=columns, scales="free")
         + scale_fill_manual(FILLS)
-        + labs(x="t, studentised difference; height: share of the assignments", y="")
+        + labs(x=f"t, studentised {_what(words)}; height: share of the assignments", y="")
         + clear_legend()
         + look(axis_text_y=element_blank(), panel_grid_major_y=element_blank(), panel_spacing=0.05)
     )
     rows = -(-len(one) // columns)
     lines = max(1 + title.count("\n") for title in titles)
-    return Figure(plot, WIDTH, 1.2 + rows * (2.0 + 0.22 * lines), _alt(one))
+    return Figure(plot, WIDTH, 1.2 + rows * (2.0 + 0.22 * lines), _alt(words, one))
 
 
 def _beside(words: pd.DataFrame, side: str) -> geom_text:
@@ -114,14 +115,19 @@ def _assignments(row) -> str:  # type: ignore[no-untyped-def]
     return f"{'all' if row.exact else 'a random'} {row.n_assignments:,} assignments"
 
 
-def _alt(one: pd.DataFrame) -> str:
+def _what(words: EffectWords) -> str:
+    """What is studentised: of ratios the logarithm."""
+    return f"log {words.noun}" if words.response.is_ratio else "difference"
+
+
+def _alt(words: EffectWords, one: pd.DataFrame) -> str:
     parts = [
-        f"{contrast_label(row.contrast)}: t of {_t(row.statistic)} observed, {equals_p(row.p_value)} "
+        f"{words.comparison(row.contrast)}: t of {_t(row.statistic)} observed, {equals_p(row.p_value)} "
         f"over {_assignments(row)}."
         for row in one.itertuples()
     ]
     return (
-        "Distribution of the studentised difference over the assignments that the test takes as "
+        f"Distribution of the studentised {_what(words)} over the assignments that the test takes as "
         f"possible, the tails as far out as what was observed shaded. {' '.join(parts)}"
     )
 

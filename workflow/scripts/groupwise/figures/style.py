@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 from mizani.palettes import hue_pal
 from plotnine import (
     annotate,
@@ -189,7 +190,10 @@ LIMITS = ["conf_low", "conf_high"]
 WIDEST = 50.0
 """A limit is drawn at most so many times beyond the outermost estimate of a ratio."""
 
-RATIO_STEPS = (1, 2, 5)
+RATIO_STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+"""Breaks within each power of ten: the first that give enough are taken."""
+
+LEAST_BREAKS = 4
 
 
 def effect_axis(
@@ -228,16 +232,18 @@ def drawable(words: EffectWords, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def ratio_breaks(low: float, high: float) -> list[float]:
-    """Breaks of a logarithmic axis: 1, 2 and 5 of each power of ten, fewer where they are many."""
+    """Breaks of a logarithmic axis, 1 among them where it is there: steps by the width of the axis."""
+    ends = (low / 1.05, high * 1.05)
+    if high / low < 2:  # nearly linear
+        ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+        return [float(f"{tick:g}") for tick in ticks if ends[0] <= tick <= ends[1]]
     powers = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 2)
-    steps = RATIO_STEPS if np.log10(high / low) < 2.5 else (1,)
-    breaks = [float(f"{step * 10.0**power:g}") for power in powers for step in steps]
-    inside = [each for each in breaks if low / 1.3 <= each <= high * 1.3]
-    if len(inside) > 2:
-        return inside
-    closer = (1, 1.2, 1.5, 2, 3, 5, 7)
-    fine = [float(f"{step * 10.0**power:g}") for power in powers for step in closer]
-    return [each for each in fine if low / 1.1 <= each <= high * 1.1]
+    for steps in RATIO_STEPS:
+        breaks = [float(f"{step * 10.0**power:g}") for power in powers for step in steps]
+        inside = [each for each in breaks if ends[0] <= each <= ends[1]]
+        if len(inside) >= LEAST_BREAKS:
+            break
+    return inside
 
 
 def level_axis(words: EffectWords) -> list[Any]:

@@ -36,7 +36,9 @@ from groupwise.planning.sample_size import (
 
 COLUMNS = tuple(tidy.TABLES["planning"])
 """groups: in the reference arm; size: mean members of a group; scenario: which ICC this is, e.g.
-`estimate`, `low`, `high`; power, level: probabilities to reject where there is an effect, and none."""
+`estimate`, `low`, `high`; power, level: probabilities to reject where there is an effect, and none.
+effect and minimum_detectable_effect are as effects are reported, of events also ratios; sd is that of an
+outcome on the scale on which they are differences (see `event_plans`)."""
 
 WEAKEST = "weakest"
 """In place of a contrast: the one with the least power."""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from groupwise.catalogue.methods import LARGE_SAMPLE, method_label, method_order, method_phrase
 from groupwise.report.markdown import bullets, figure, table
+from groupwise.report.tables import commit
 from groupwise.words import capital, contrast_label, count, fixed, listing, signed, span
 
 JUDGED = {
@@ -431,16 +432,12 @@ def picture(facts: StudyFacts, name: str, caption: str) -> str:
 def provenance(facts: StudyFacts) -> str:
     """Seed, replicates and versions."""
     study = facts.overview
-    code = study["code"]
-    commit = "not a git checkout" if code["commit"] is None else f"`{code['commit'][:12]}`"
-    if code["changed"]:
-        commit += ", with uncommitted changes"
     rows = [
         ["seed", str(study["seed"])],
         ["replicates of every scenario", f"{study['replicates']:,}"],
         ["of methods that draw", f"{study['slow_replicates']:,}"],
         ["their draws", f"{study['draws']:,}"],
-        ["code (commit)", commit],
+        ["code (commit)", commit(study["code"])],
         ["Python", study["python"]],
         *([name, version] for name, version in study["packages"].items()),
     ]

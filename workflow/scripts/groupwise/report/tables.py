@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -444,14 +444,11 @@ def diagnostics(facts: Facts) -> str:
 
 def provenance(facts: Facts) -> str:
     record, source = facts.provenance, facts.provenance["source"]
-    code = record["code"]
-    commit = "not a git checkout" if code["commit"] is None else f"`{code['commit'][:12]}`"
-    if code["changed"]:
-        commit += ", with uncommitted changes"
     rows = [
         ["data", f"`{source['file']}`"],
         ["sha256 of the data", f"`{source['sha256']}`"],
-        ["code (commit)", commit],
+        ["code (commit)", commit(record["code"])],
+        *([["study (commit)", commit(record["study"])]] if "study" in record else []),
         ["Python", record["python"]],
         *([name, version] for name, version in record["packages"].items()),
     ]
@@ -459,6 +456,13 @@ def provenance(facts: Facts) -> str:
         rows.insert(2, ["seed of the simulation", str(record["seed"])])
     caption = "What these results were made from and with."
     return table(["what", "value"], rows, label="provenance", caption=caption, text_columns=2)
+
+
+def commit(code: Mapping[str, Any]) -> str:
+    """The commit of a folder with code, and whether its files were changed since."""
+    if code["commit"] is None:
+        return "not a git checkout"
+    return f"`{code['commit'][:12]}`" + (", with uncommitted changes" if code["changed"] else "")
 
 
 def picture(facts: Facts, name: str, caption: str) -> str:

@@ -36,12 +36,27 @@ def pooled(facts: Facts) -> str:
     return _question(
         f"Which of the three effects has this model, and what does it say about two {facts.rows} of one "
         f"{group}?",
-        f"Its coefficients are the treatment effect: the intercept is the mean outcome of "
-        f"{escape(facts.arms[0])}, the others say how far each arm is from it. Its noise is the "
+        f"Its coefficients are the treatment effect: the intercept is {_intercept(facts)} of "
+        f"{escape(facts.arms[0])}, the others say how far each arm is from it. {_noise(facts)} is the "
         f"individual effect. It has nothing that members of {article(group)} share, so it takes "
         f"two of them to be as unlike as any two {facts.rows}: no {group} effects, no correlation. "
         f"Where {plural(group)} do differ, that is wrong, and the treatment is what pays for it.",
     )
+
+
+def _intercept(facts: Facts) -> str:
+    """What the intercept of the pooled model is, without covariates."""
+    response = facts.words.response
+    if not response.is_ratio:
+        return "the mean outcome"
+    return (
+        f"the {'log odds' if response.link == 'logit' else f'logarithm of the {facts.words.mean}'}"
+    )
+
+
+def _noise(facts: Facts) -> str:
+    is_ratio = facts.words.response.is_ratio
+    return "The chance with which events happen" if is_ratio else "Its noise"
 
 
 def dummies(facts: Facts) -> str:
@@ -63,10 +78,16 @@ def mixed(facts: Facts) -> str:
         "Which part of this model stands for which effect?",
         f"The coefficients are the fixed part, the treatment effects. $u_i$ is the random part, "
         f"what all members of {article(group)} have in common; it is seen once per {group}. "
-        f"$\\varepsilon_{{ij}}$ is the noise, what makes one member differ from the next. "
+        f"{_left_over(facts)} makes one member differ from the next. "
         "Treatment, group, individual: all three are there, and the groups cost one parameter, a "
         "variance.",
     )
+
+
+def _left_over(facts: Facts) -> str:
+    if facts.words.response.is_ratio:
+        return "There is no noise beside it: chance, given the risk or the rate,"
+    return r"$\varepsilon_{ij}$ is the noise, what"
 
 
 def results(facts: Facts) -> str:

@@ -28,7 +28,8 @@ MEASURES = (
     "singular",
     "failed",
 )
-"""`truth` is the true value itself: where it is 0, rejection is an error, elsewhere it is power."""
+"""`truth` is the true value itself: where it is 0, rejection is an error, elsewhere it is power. Of
+ratios it, bias, standard errors and widths are those of the logarithm, as methods infer them."""
 
 
 def measures(

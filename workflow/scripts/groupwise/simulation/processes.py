@@ -178,11 +178,13 @@ class EstimatedProcess:
         return self._variance("group", "cell", "individual", "residual")
 
     def drawn_form(self, departure: Process) -> str:
-        """The most compressed form of a design in which outcomes of a departure are drawn."""
+        """The most compressed form of a design in which outcomes of a departure are drawn.
+
+        Sums of counts do not say what methods for rates, and estimating equations, need.
+        """
         if self.events is None:
             return departure.form
-        rates = not self.events.is_binary and not self.events.response.is_ratio
-        return INDIVIDUALS if rates or self.events.excess > 0 else EVENTS
+        return EVENTS if self.events.is_binary else INDIVIDUALS
 
     @property
     def has_cells(self) -> bool:
