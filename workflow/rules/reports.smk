@@ -64,8 +64,10 @@ RENDERER = [
         "workflow/scripts/report_data.py",
     )
 ]
+BIBLIOGRAPHIES = [of_tool("reports/references.bib")]
 if is_study() and Path(REFERENCES).is_file():
     RENDERER.append(REFERENCES)
+    BIBLIOGRAPHIES.append(REFERENCES)
 
 
 rule render_report:
@@ -117,7 +119,7 @@ rule write_tables:
     input:
         shown=SHOWN,
         design="results/{dataset}/design.json",
-        bibliography="reports/references.bib",
+        bibliographies=BIBLIOGRAPHIES,
         package=package_files("write_tables"),
     output:
         docx="reports/rendered/{dataset}_tables.docx",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pypandoc  # type: ignore[import-untyped, unused-ignore]
@@ -16,7 +17,7 @@ ARGUMENTS = ("--standalone", "--citeproc", "--columns=1000000")
 """Pandoc divides a table with a line over `columns` characters by the dashes under its header."""
 
 
-def run(markdown: str, output: Path, bibliography: Path) -> None:
+def run(markdown: str, output: Path, bibliographies: Sequence[str]) -> None:
     """Convert to the format that the output's name says; citations are resolved.
 
     The same text gives the same file: a document has no date.
@@ -28,12 +29,13 @@ def run(markdown: str, output: Path, bibliography: Path) -> None:
             FORMATS[output.suffix],
             format="markdown",
             outputfile=str(partial),
-            extra_args=[*ARGUMENTS, f"--bibliography={bibliography}"],
+            extra_args=[*ARGUMENTS, *(f"--bibliography={file}" for file in bibliographies)],
         )
 
 
 if __name__ == "__main__":
     with logged(snakemake):
         text = paper.document(load(snakemake.wildcards.dataset))
+        bibliographies = [str(file) for file in snakemake.input.bibliographies]
         for file in snakemake.output:
-            run(text, Path(file), Path(snakemake.input.bibliography))
+            run(text, Path(file), bibliographies)
