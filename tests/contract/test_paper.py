@@ -28,7 +28,7 @@ def facts_of(case: str) -> Facts:
 
 
 def plain(markdown: str) -> str:
-    return re.sub(r"\\([!-/:-@\\[-`{-~])", r"\\1", markdown).replace("\u00a0", " ")
+    return re.sub(r"\\([!-/:-@\\[-`{-~])", r"\1", markdown).replace("\u00a0", " ")
 
 
 @pytest.mark.parametrize("case", CASES)

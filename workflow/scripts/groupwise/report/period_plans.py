@@ -214,7 +214,7 @@ def _size_needed(first: pd.DataFrame, here: pd.Series, group: str, individual: s
     larger = first[first["question"] == "larger_cells"].iloc[0]
     factor = number(larger["cell_size"] / here["cell_size"], 1)
     return (
-        f"Larger cells would not do it: with {factor} times as many {plural(individual)} in each the "
+        f"Larger cells would not suffice: with {factor} times as many {plural(individual)} in each the "
         f"power is {percent(larger['power'])}."
     )
 
