@@ -72,7 +72,7 @@ def sentence(facts: Facts, contrast: str, row: pd.Series) -> str:
     low, high = (words.effect(row[end], k) for end in ("conf_low", "conf_high"))
     size = _size(facts, row["estimate"], k)
     text = (
-        f"{_measure(facts)} was {size} with **{escape(first)}** {_than(facts, row, k)} "
+        f"{_measure(facts)} {size} with **{escape(first)}** {_than(facts, row, k)} "
         f"**{escape(second)}** ({facts.interval} interval {low} to {high}; {equals_p(row['p_value'])})"
     )
     levels = events.levels(facts, contrast).removesuffix(", ")
@@ -80,16 +80,17 @@ def sentence(facts: Facts, contrast: str, row: pd.Series) -> str:
 
 
 def _measure(facts: Facts) -> str:
-    """What an effect is an effect on, at the start of a sentence."""
+    """What an effect is an effect on and its verb, at the start of a sentence."""
     words, name = facts.words, escape(facts.outcome)
     if words.response.family == "continuous":
         log = "the logarithm of " if facts.design["outcome"]["as"] == "log" else ""
-        return f"Mean {log}{name}"
+        return f"Mean {log}{name} was"
     if words.response.family == "count":
-        return f"The rate of {name}{escape(words.per)}"
+        return f"The rate of {name}{escape(words.per)} was"
     event = f"{name} = {escape(str(facts.design['event']))}"
-    noun = "odds" if words.response.scale == "odds_ratio" else "risk"
-    return f"The {noun} of {event}"
+    if words.response.scale == "odds_ratio":
+        return f"The odds of {event} were"
+    return f"The risk of {event} was"
 
 
 def _size(facts: Facts, value: float, decimals: int) -> str:
@@ -131,8 +132,8 @@ def naive(facts: Facts, contrasts: list[str]) -> str:
         f"{escape(facts.comparison(c))} {equals_p(rows.loc[c, 'p_value'])}" for c in contrasts
     ]
     n = int((rows.loc[contrasts, "p_value"] < facts.alpha).sum())
-    how_many = {0: "no difference", 1: "one significant difference"}.get(
-        n, f"{n} significant differences"
+    how_many = {0: "no significant effect", 1: "one significant effect"}.get(
+        n, f"{n} significant effects"
     )
     groups = plural(escape(facts.role("group")))
     return (
