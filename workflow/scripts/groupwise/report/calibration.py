@@ -306,15 +306,16 @@ def detectable(facts: Facts) -> str:
     first, words = headline.iloc[0], facts.words
     what = article(words.noun)
     effects = _furthest(facts, headline)
+    planned = _planned_from(facts, first)
     text = (
         f"By {method_phrase(facts.headline)} this design has a power of {_chance(headline, 'estimate')} "
-        f"for {what} of {_effect(facts, first)}. Its minimum detectable effect, with a power of "
-        f"{percent(first['wanted_power'])}, is {what} of {words.short(effects['estimate'])}. "
-        f"{_planned_from(facts, first)}"
-    ).rstrip()
+        f"for {what} of {_effect(facts, first)}. {f'{planned} ' if planned else ''}Its minimum detectable "
+        f"effect, with a power of {percent(first['wanted_power'])}, is {what} of "
+        f"{words.short(effects['estimate'])}."
+    )
     if {"low", "high"} <= set(effects.index):
         text += (
-            f" Over the interval of the intraclass correlation the latter runs from "
+            f" Over the interval of the intraclass correlation it runs from "
             f"{words.bare(effects['low'])} to {words.short(effects['high'])}."
         )
     return text
