@@ -309,8 +309,8 @@ def detectable(facts: Facts) -> str:
     planned = _planned_from(facts, first)
     text = (
         f"By {method_phrase(facts.headline)} this design has a power of {_chance(headline, 'estimate')} "
-        f"for {what} of {_effect(facts, first)}. {f'{planned} ' if planned else ''}Its minimum detectable "
-        f"effect, with a power of {percent(first['wanted_power'])}, is {what} of "
+        f"for {what} of {_effect(facts, first)}. {f'{planned} ' if planned else ''}Its minimum "
+        f"detectable effect, with a power of {percent(first['wanted_power'])}, is {what} of "
         f"{words.short(effects['estimate'])}."
     )
     if {"low", "high"} <= set(effects.index):
