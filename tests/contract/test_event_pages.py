@@ -105,7 +105,7 @@ def test_ratios_are_named_compared_as_ratios_and_have_no_number_needed_to_treat(
     facts = facts_of(case)
     text = plain(answer.answer(facts))
     assert re.search(rf"\d times as high with \*\*[^*]+\*\* as with \*\*{facts.arms[0]}\*\*", text)
-    assert "−" not in text and f"{facts.arms[1]} vs {facts.arms[0]} p" in text
+    assert "−" not in text
     assert "needed to treat" not in plain(answer.answer(with_interval(facts, 1.2, 2.0, 3.0)))
 
 

@@ -38,7 +38,7 @@ from groupwise.figures.style import (
 )
 
 UNIDENTIFIED, MANY_CONTRASTS = "not identified", 6
-MOST_COLUMNS, TITLE_WIDTH = 3, 54
+MOST_COLUMNS, TITLE_WIDTH = 3, 42
 """Panels side by side, and the letters of a title that is as wide as all of them."""
 ROW = 0.29
 """Height of a method's row in inches: those of three comparisons fit on a screen."""

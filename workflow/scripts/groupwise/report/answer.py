@@ -9,7 +9,7 @@ from groupwise.catalogue.methods import method_label, method_phrase
 from groupwise.report import calibration, events
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape, escape_note
-from groupwise.words import count, equals_p, fixed, listing, plural
+from groupwise.words import capital, count, equals_p, fixed, listing, plural
 
 MOST_SHOWN = 3
 """So many comparisons are in the answer; with more, those with the reference."""
@@ -117,7 +117,9 @@ def trust(facts: Facts) -> str:
     """The analysis to trust, and why in two sentences."""
     said = calibration.verdict(facts)
     of_odds = f" Odds ratios are{events.given(facts)}." if events.given(facts) else ""
-    return f"**Which analysis to trust:** {method_phrase(facts.headline)}. {said}{of_odds}"
+    lead = method_phrase(facts.headline)
+    named = "" if lead.casefold() in said.replace("\\", "").casefold() else f" {capital(lead)}."
+    return f"**Which analysis to trust:**{named} {said}{of_odds}"
 
 
 def naive(facts: Facts, contrasts: list[str]) -> str:
@@ -128,17 +130,17 @@ def naive(facts: Facts, contrasts: list[str]) -> str:
     rows = facts.estimates(method)
     if rows["p_value"].isna().any():
         return ""
+    significant = [c for c in contrasts if rows.loc[c, "p_value"] < facts.alpha]
     claims = [
-        f"{escape(facts.comparison(c))} {equals_p(rows.loc[c, 'p_value'])}" for c in contrasts
+        f"{escape(facts.comparison(c))} {equals_p(rows.loc[c, 'p_value'])}" for c in significant
     ]
-    n = int((rows.loc[contrasts, "p_value"] < facts.alpha).sum())
-    how_many = {0: "no significant effect", 1: "one significant effect"}.get(
-        n, f"{n} significant effects"
-    )
+    n = len(claims)
+    effects = {0: "no significant effect", 1: "one significant effect"}
+    how_many = effects.get(n, f"{n} significant effects") + (f" ({listing(claims)})" if n else "")
     groups = plural(escape(facts.role("group")))
     return (
         f"**The naive analysis**, {method_phrase(method)}, ignores {groups}. It would have claimed "
-        f"{how_many} ({listing(claims)}).{_error_rate(facts, method)}"
+        f"{how_many}.{_error_rate(facts, method)}"
     )
 
 
