@@ -117,8 +117,8 @@ def trust(facts: Facts) -> str:
     """The analysis to trust, and why in two sentences."""
     said = calibration.verdict(facts)
     of_odds = f" Odds ratios are{events.given(facts)}." if events.given(facts) else ""
-    lead = method_phrase(facts.headline)
-    named = "" if lead.casefold() in said.replace("\\", "").casefold() else f" {capital(lead)}."
+    lead = capital(method_phrase(facts.headline))
+    named = "" if said.replace("\\", "").startswith(lead) else f" {lead}."
     return f"**Which analysis to trust:**{named} {said}{of_odds}"
 
 
