@@ -36,6 +36,9 @@ OVERVIEW: dict[str, Any] = {
     "code": {"commit": "0" * 40, "changed": True},
 }
 
+OF_NUMBERS = tuple(name for name, method in METHODS.items() if not method.of_events)
+"""Methods of outcomes that are numbers, as the general study draws them."""
+
 Rate = Callable[[Mapping[str, Any], str], tuple[float, str]]
 """Of a design and a method: the rate of wrong rejections and its judgement."""
 
@@ -76,7 +79,7 @@ def rates(
     sizes: tuple[int, ...] = SIZES,
     imbalances: tuple[float, ...] = IMBALANCES,
     iccs: tuple[float, ...] = ICCS,
-    methods: tuple[str, ...] = tuple(METHODS),
+    methods: tuple[str, ...] = OF_NUMBERS,
 ) -> pd.DataFrame:
     """Table `study_rates`; power rises with the number of groups and with the level."""
     rows = []

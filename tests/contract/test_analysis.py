@@ -22,7 +22,6 @@ from groupwise.analysis.studies import FEWEST_DRAWS
 from groupwise.catalogue.methods import METHODS
 from groupwise.catalogue.tables import MODEL_TABLES
 from groupwise.data.simulate import Recipe
-from groupwise.methods import method_of
 from groupwise.sample import Resampling
 from groupwise.verdict.judgement import rules_for
 
@@ -100,7 +99,7 @@ def test_importing_the_package_loads_nothing_else() -> None:
 
 OF_PERIODS = {"mixed_decay", "mixed_exposure", "mixed_no_periods"}
 OF_EVERY_DESIGN = [
-    name for name in METHODS if name not in OF_PERIODS and "continuous" in method_of(name).families
+    name for name in METHODS if name not in OF_PERIODS and not METHODS[name].of_events
 ]
 """Methods that a report lists of a number where nothing says when a row was measured."""
 

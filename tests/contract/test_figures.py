@@ -33,7 +33,7 @@ def tables(case: str) -> figures.Tables:
         data=made.data,
         design=made.design,
         results=made.results,
-        headline="mixed_wald",
+        headline=made.verdict["headline"],
         truth=made.truth,
     )
 

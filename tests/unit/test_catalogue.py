@@ -56,6 +56,11 @@ def test_every_specification_is_a_module_and_every_method_answers_simulations() 
         assert name in methods_in(method.specification)
 
 
+def test_methods_of_events_are_those_that_take_no_other_outcomes() -> None:
+    for name, method in all_methods().items():
+        assert METHODS[name].of_events == ("continuous" not in method.families), name
+
+
 def test_methods_with_a_formula_for_their_power_are_in_the_catalogue() -> None:
     assert set(PLANNED) <= set(NAMES) and set(methods.CURVES) <= set(PLANNED)
     for name in set(NAMES) - set(PLANNED):

@@ -219,8 +219,10 @@ def _gee_of_means(sample: Sample) -> list[WitnessFit]:
     if fit is None:
         return []
     L, vcov = design.L, scale**2 * fit.cov_params()
-    std_error = np.sqrt(np.einsum("ki,ij,kj->k", L, vcov, L))
-    return [WitnessFit("gee_bias_reduced", L @ (beta + scale * fit.params), std_error)]
+    variance = np.einsum("ki,ij,kj->k", L, vcov, L)
+    if not (variance >= 0).all():
+        return []
+    return [WitnessFit("gee_bias_reduced", L @ (beta + scale * fit.params), np.sqrt(variance))]
 
 
 def _equations_fit(

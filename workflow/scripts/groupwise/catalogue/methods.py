@@ -42,6 +42,7 @@ class Method:
         kind that is not named leaves it out.
     curve : its place among the methods whose power is drawn by the number of groups; None: not drawn
     large_sample : whether its reference distribution is a limit for many groups
+    of_events : whether it is for outcomes that are events or counts, and for no others
     """
 
     specification: str
@@ -55,6 +56,7 @@ class Method:
     leads: Mapping[str, int] = field(default_factory=dict)
     curve: int | None = None
     large_sample: bool = False
+    of_events: bool = False
 
 
 METHODS = {
@@ -107,6 +109,7 @@ METHODS = {
         assumption="{Rows} are independent, also within {a_group}; there are many of them.",
         panel=POOLED,
         large_sample=True,
+        of_events=True,
     ),
     "glm_cr1": Method(
         specification="pooled",
@@ -115,6 +118,7 @@ METHODS = {
         assumption="{Groups} are independent of each other, and there are many of them.",
         panel=POOLED,
         large_sample=True,
+        of_events=True,
     ),
     "glm_cr2": Method(
         specification="pooled",
@@ -123,6 +127,7 @@ METHODS = {
         assumption="{Groups} are independent of each other; few are enough.",
         panel=POOLED,
         leads=dict.fromkeys(DESIGN_KINDS, 14),
+        of_events=True,
     ),
     "glm_cr3": Method(
         specification="pooled",
@@ -130,6 +135,7 @@ METHODS = {
         phrase="the pooled regression of events with CR3",
         assumption="{Groups} are independent of each other; conservative with few of them.",
         panel=POOLED,
+        of_events=True,
     ),
     "group_means": Method(
         specification="group_means",
@@ -160,6 +166,7 @@ METHODS = {
         ),
         panel=MEANS,
         leads={"between": 12, "blocked": 12},
+        of_events=True,
     ),
     "dummy": Method(
         specification="dummy",
@@ -193,6 +200,7 @@ METHODS = {
         ),
         panel=MEANS,
         large_sample=True,
+        of_events=True,
     ),
     "conditional_logit": Method(
         specification="dummy",
@@ -204,6 +212,7 @@ METHODS = {
         panel=MEANS,
         leads={"within": 12},
         large_sample=True,
+        of_events=True,
     ),
     "mixed_wald": Method(
         specification="mixed",
@@ -295,6 +304,7 @@ METHODS = {
         ),
         panel=MIXED,
         large_sample=True,
+        of_events=True,
     ),
     "glmm_satterthwaite": Method(
         specification="mixed",
@@ -303,6 +313,7 @@ METHODS = {
         assumption="The same, but the variance is estimated, so t with the df it leaves.",
         panel=MIXED,
         leads=dict.fromkeys(DESIGN_KINDS, 16),
+        of_events=True,
     ),
     "glmm_kenward_roger": Method(
         specification="mixed",
@@ -311,6 +322,7 @@ METHODS = {
         assumption="The same, with standard errors corrected for the estimated variance as well.",
         panel=MIXED,
         leads={"between": 13, "blocked": 13, "periods": 11, "within": 11, "mixed": 11},
+        of_events=True,
     ),
     "glmm_groups": Method(
         specification="mixed",
@@ -319,6 +331,7 @@ METHODS = {
         assumption="The same, with t and as many df as {groups} less parameters.",
         panel=MIXED,
         leads={"between": 11, "blocked": 11},
+        of_events=True,
     ),
     "glmm_likelihood": Method(
         specification="mixed",
@@ -332,6 +345,7 @@ METHODS = {
         cost=SLOW,
         general_cost=SLOW,
         large_sample=True,
+        of_events=True,
     ),
     "glmm_profile": Method(
         specification="mixed",
@@ -342,6 +356,7 @@ METHODS = {
         cost=SLOWEST,
         general_cost=SLOWEST,
         large_sample=True,
+        of_events=True,
     ),
     "glmm_bootstrap": Method(
         specification="mixed",
@@ -351,6 +366,7 @@ METHODS = {
         panel=MIXED,
         cost=SLOWEST,
         general_cost=SLOWEST,
+        of_events=True,
     ),
     "glmm_standardized": Method(
         specification="mixed",
@@ -363,6 +379,7 @@ METHODS = {
         cost=SLOW,
         general_cost=SLOW,
         large_sample=True,
+        of_events=True,
     ),
     "glmm_standardized_bootstrap": Method(
         specification="mixed",
@@ -372,6 +389,7 @@ METHODS = {
         panel=MIXED,
         cost=SLOWEST,
         general_cost=SLOWEST,
+        of_events=True,
     ),
     "negative_binomial": Method(
         specification="mixed",
@@ -384,6 +402,7 @@ METHODS = {
         cost=SLOW,
         general_cost=SLOW,
         large_sample=True,
+        of_events=True,
     ),
     "gee_bias_reduced": Method(
         specification="gee",
@@ -402,6 +421,7 @@ METHODS = {
             "{Groups} are independent of each other; residuals are corrected in full for the fit."
         ),
         panel=OTHERS,
+        of_events=True,
     ),
     "gee_kauermann_carroll": Method(
         specification="gee",
@@ -411,6 +431,7 @@ METHODS = {
             "{Groups} are independent of each other; residuals are corrected by half, as in CR2."
         ),
         panel=OTHERS,
+        of_events=True,
     ),
     "gee_fay_graubard": Method(
         specification="gee",
@@ -422,6 +443,7 @@ METHODS = {
         ),
         panel=OTHERS,
         leads=dict.fromkeys(DESIGN_KINDS, 15),
+        of_events=True,
     ),
     "randomization": Method(
         specification="randomization",
@@ -449,6 +471,7 @@ METHODS = {
         cost=SLOW,
         general_cost=SLOW,
         leads=dict.fromkeys(DESIGN_KINDS, 17),
+        of_events=True,
     ),
 }
 """By name, in the order in which tables and figures show them."""

@@ -63,7 +63,11 @@ def colored(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with each method's panel and colour, and the ends of its Monte Carlo band."""
     place: dict[str, tuple[str, str]] = {}
     for panel in PANELS:
-        members = [name for name, method in METHODS.items() if method.panel == panel]
+        members = [
+            name
+            for name, method in METHODS.items()
+            if method.panel == panel and not method.of_events
+        ]
         place |= {name: (panel, OKABE_ITO[j % len(OKABE_ITO)]) for j, name in enumerate(members)}
     rows = rows[rows["method"].isin(place)].copy()
     panels = [panel for panel in PANELS if panel in {place[each][0] for each in rows["method"]}]
