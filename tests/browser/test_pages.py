@@ -331,13 +331,14 @@ KEEP = """
     const at = (id) => id ? document.getElementById(id) : null;
     const [first, last] = [at(from), at(to)];
     const is = (node, other, bit) => Boolean(other && other.compareDocumentPosition(node) & bit);
-    for (const node of blocks) {
+    const beside = (node) => {
         const before = first && node !== first && !node.contains(first) && !first.contains(node)
             && is(node, first, Node.DOCUMENT_POSITION_PRECEDING);
         const after = last && !node.contains(last) && (node === last
             || last.contains(node) || is(node, last, Node.DOCUMENT_POSITION_FOLLOWING));
-        if (before || after) node.remove();
-    }
+        return before || after;
+    };
+    for (const node of blocks.filter(beside)) node.remove();
     for (const fold of document.querySelectorAll("details")) fold.remove();
 })"""
 LAYERS = {"answer": ("", "sec-design"), "story": ("sec-design", "sec-details")}
