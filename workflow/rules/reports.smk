@@ -78,6 +78,7 @@ rule render_report:
         "logs/render_report/{dataset}.log",
     benchmark:
         "benchmarks/jobs/render_report/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
