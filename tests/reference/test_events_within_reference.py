@@ -39,7 +39,7 @@ def tables(data: str, response: Response) -> dict[str, pd.DataFrame]:
         period="t" if "t" in raw else None,
         exposure="exposure" if response.family == "count" else None,
     )
-    table = ingest(raw, roles).table
+    table = ingest(raw, roles, outcome_kind=response.family).table
     design = make_design(table, roles, response=response)
     sample = Sample(design, table["y"].to_numpy(dtype=float), data, "g", None)
     return fit_tables("dummy", sample)
