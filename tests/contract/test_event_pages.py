@@ -124,6 +124,20 @@ def test_both_kinds_of_odds_ratios_are_told_apart_and_neither_is_wrong() -> None
     assert events.estimand(facts_of("risks")) == events.estimand(facts_of("usual")) == ""
 
 
+def test_true_odds_ratios_are_said_to_be_of_which_kind() -> None:
+    """Where they were simulated: over all groups, and of one and the same group."""
+    facts = facts_of("odds")
+    (*_, contrast) = facts.contrasts
+    truth = {"effects": {contrast: 1.69}, "effects_within_groups": {contrast: 1.75}}
+    text = plain(prose.effects(replace(facts, truth=truth)))
+    assert "1.69. These are population-averaged odds ratios; conditional on the" in text
+    assert text.index("1.69") < text.index("1.75") and "are known" in text
+    assert facts.words.true_effect == "true population-averaged odds ratio"
+    rates = plain(prose.effects(replace(facts_of("rates"), truth=truth)))
+    assert "1.69" in rates and "1.75" not in rates
+    assert facts_of("rates").words.true_effect == "true effect"
+
+
 def test_the_value_that_counts_and_the_unit_of_rates_are_said() -> None:
     assert "“yes” counts, “no” does not" in plain(prose.question(facts_of("odds")))
     assert "events per person year, and" in plain(prose.question(facts_of("rates")))

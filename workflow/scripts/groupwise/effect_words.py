@@ -96,6 +96,12 @@ class EffectWords:
         return 1.0 if self.response.is_ratio else 0.0
 
     @property
+    def true_effect(self) -> str:
+        """What the true effect of simulated data is called: of odds ratios there are two kinds."""
+        averaged = self.response.scale == "odds_ratio"
+        return "true population-averaged odds ratio" if averaged else "true effect"
+
+    @property
     def in_percent(self) -> bool:
         """Whether effects are differences of shares."""
         return self.response.family == "binary" and not self.response.is_ratio

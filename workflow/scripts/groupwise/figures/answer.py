@@ -95,4 +95,4 @@ def _alt(tables: Tables, words: EffectWords, rows: pd.DataFrame) -> str:
         for row in rows.itertuples()
     )
     text = f"{words.of_arms()} by {method_phrase(tables.headline)}, with intervals: {effects}."
-    return f"{text} Diamonds mark the true effects." if tables.truth is not None else text
+    return f"{text} Diamonds mark the {words.true_effect}s." if tables.truth is not None else text

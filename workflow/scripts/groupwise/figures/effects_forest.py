@@ -150,5 +150,5 @@ def _alt(tables: Tables, words: EffectWords, answered: pd.DataFrame, silent: pd.
         names = dict.fromkeys(method_label(method) for method in silent["method"])
         text += f" No estimate: {', '.join(names)}."
     if tables.truth is not None:
-        text += " Dashed lines mark the true effects of the simulation."
+        text += f" Dashed lines mark the {words.true_effect}s of the simulation."
     return text

@@ -312,6 +312,7 @@ def effects(facts: Facts) -> str:
             for c, v in facts.truth["effects"].items()
         ]
         treatment += f" These data are simulated, so the true values are known: {listing(true)}."
+        treatment += _true_within(facts)
     items = [
         treatment,
         _group_effect(facts, group),
@@ -320,6 +321,19 @@ def effects(facts: Facts) -> str:
         *_period_effect(facts),
     ]
     return bullets(items if facts.between else [*items, _varying_effect(facts, group)])
+
+
+def _true_within(facts: Facts) -> str:
+    """The true odds ratios of one and the same group, which are others than those of all groups."""
+    within = (facts.truth or {}).get("effects_within_groups")
+    if within is None or facts.words.response.scale != "odds_ratio":
+        return ""
+    true = [f"{escape(facts.comparison(c))}: {_true(facts, v)}" for c, v in within.items()]
+    group = escape(facts.role("group"))
+    return (
+        " These are population-averaged odds ratios; conditional on the "
+        f"{group} they are {listing(true)}."
+    )
 
 
 def _true(facts: Facts, value: float) -> str:
