@@ -22,6 +22,8 @@ from plotnine import (
     ggplot,
     guide_legend,
     guides,
+    scale_color_manual,
+    scale_shape_manual,
     scale_x_continuous,
     scale_x_log10,
     scale_y_continuous,
@@ -125,6 +127,20 @@ def _mixed_with_white(color: str, luminance: float) -> str:
 
 def arm_shapes(arms: Sequence[str]) -> dict[str, str]:
     return {arm: SHAPES[j % len(SHAPES)] for j, arm in enumerate(arms)}
+
+
+def arms_abreast(arms: Sequence[str]) -> list[Any]:
+    """Arms side by side at 1, 2, ..., each with its colour and shape: scales and look of a plot."""
+    return [
+        scale_x_continuous(
+            breaks=list(range(1, len(arms) + 1)),
+            labels=[wrap(arm, 66 // len(arms)) for arm in arms],
+            limits=(0.6, len(arms) + 0.6),
+        ),
+        scale_color_manual(arm_colors(arms), guide=None),
+        scale_shape_manual(arm_shapes(arms), guide=None),
+        look(panel_grid_major_x=element_blank()),
+    ]
 
 
 def jitter(n: int, width: float) -> np.ndarray:

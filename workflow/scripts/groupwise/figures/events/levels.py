@@ -32,6 +32,7 @@ from groupwise.figures.style import (
     GroupAxis,
     arm_colors,
     arm_shapes,
+    arms_abreast,
     clear_legend,
     drawn,
     level_axis,
@@ -123,14 +124,7 @@ def _followed(groups: pd.DataFrame) -> ggplot:
             linetype="dashed",
             color=INK,
         )
-        + scale_x_continuous(
-            breaks=list(range(1, len(arms) + 1)),
-            labels=[wrap(arm, 66 // len(arms)) for arm in arms],
-            limits=(0.6, len(arms) + 0.6),
-        )
-        + scale_color_manual(arm_colors(arms), guide=None)
-        + scale_shape_manual(arm_shapes(arms), guide=None)
-        + look(panel_grid_major_x=element_blank())
+        + arms_abreast(arms)
     )
 
 
