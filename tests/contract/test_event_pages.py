@@ -11,6 +11,7 @@ import hard_cases
 import numpy as np
 import pandas as pd
 import pytest
+from experiments import fit_all, sample_of_events
 from scipy import stats
 
 from groupwise import figures
@@ -32,6 +33,7 @@ from groupwise.report import (
 from groupwise.report.facts import Facts
 from groupwise.response import FAMILIES, SCALES_OF, Response
 from groupwise.sample import Sample, sample_of
+from groupwise.witness import agreement
 
 CASES = ("risks", "odds", "odds_within", "rates")
 RATIOS = ("odds", "odds_within", "rates")
@@ -365,3 +367,14 @@ def test_statsmodels_agrees(case: str) -> None:
     assert "gee_mancl_derouen" in set(table["method"])
     assert ({"glm_wald", "glm_cr1"} <= set(table["method"])) == (case in RATIOS)
     assert not table["alarm"].any() and (table["difference"] < 1e-6).all()
+
+
+@pytest.mark.parametrize("scale", SCALES_OF["binary"])
+def test_statsmodels_is_quiet_about_infinite_coefficients(scale: str) -> None:
+    """Here warnings are errors; a covariate that separates events makes it overflow."""
+    x = np.random.default_rng(0).normal(size=200)
+    group = np.repeat(np.arange(10), 20)
+    table = pd.DataFrame({"g": group, "arm": np.where(group < 5, "A", "B"), "x": x})
+    sample = sample_of_events(table.assign(y=np.where(x > 0, 1, 0)), "binary", scale)
+    rows = agreement(sample, fit_all(sample, ["pooled", "gee"]))
+    assert not rows["alarm"].any()

@@ -194,6 +194,10 @@ GLM_WARNINGS = (*GEE_WARNINGS, HessianInversionWarning, RuntimeWarning)
 """The same of generalised linear models; overflow is of infinite estimates."""
 
 
+OVERFLOWS: dict[str, Any] = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
+"""statsmodels goes on with coefficients that are infinite until its numbers overflow."""
+
+
 # ---- estimating equations ------------------------------------------------------------------------
 
 
@@ -229,7 +233,7 @@ def _equations_fit(
     y: np.ndarray, design: Design, settings: Mapping[str, Any] | None = None, **fitted: Any
 ) -> Any:
     """Exchangeable equations with a bias-reduced covariance; None where they do not converge."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(**OVERFLOWS):
         for category in GEE_WARNINGS:
             warnings.simplefilter("ignore", category)
         try:
@@ -273,7 +277,7 @@ def _regression_of_events(sample: Sample) -> list[WitnessFit]:
     plain = {"cov_type": "HC0"} if of_risks else {}
     groups = {"cov_type": "cluster", "cov_kwds": {"groups": design.group}}
     fits = []
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(**OVERFLOWS):
         for category in GLM_WARNINGS:
             warnings.simplefilter("ignore", category)
         for method, covariance in (("glm_wald", plain), ("glm_cr1", groups)):
