@@ -140,6 +140,23 @@ def test_true_odds_ratios_are_said_to_be_of_which_kind() -> None:
     assert facts_of("rates").words.true_effect == "true effect"
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_outcomes_are_said_to_be_simulated_as_events(case: str) -> None:
+    scale = "logarithm of their rate" if case == "rates" else "log odds"
+    text = plain(calibration.simulated(facts_of(case)))
+    assert (
+        "were drawn as events, with effects of " in text and f" on the {scale}, and every" in text
+    )
+    assert "by the mixed model" not in text
+
+
+def test_models_of_the_witness_are_told_apart() -> None:
+    """A least squares GEE and one of events of the same risks."""
+    assert {"GEE", "GEE of events"} <= set(
+        re.findall(r"GEE(?: of events)?", tables.agreement(facts_of("risks")))
+    )
+
+
 def test_the_value_that_counts_and_the_unit_of_rates_are_said() -> None:
     assert "“yes” counts, “no” does not" in plain(prose.question(facts_of("odds")))
     assert "events per person year, and" in plain(prose.question(facts_of("rates")))

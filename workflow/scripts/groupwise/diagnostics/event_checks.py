@@ -64,7 +64,8 @@ def mixed_groups(sample: Sample) -> Check:
     share = (none + every) / n_groups
     if not parts:
         return Check(share, np.nan, "ok", "Every group has members with and without events.")
-    message = f"Of {count(n_groups, 'group')} there are {listing(parts)}."
+    verb = "is" if (none or every) == 1 else "are"
+    message = f"Of {count(n_groups, 'group')} there {verb} {listing(parts)}."
     if sample.response.is_ratio:
         message += (
             " Logarithms of single groups need a correction there, and a parameter of its own for such "

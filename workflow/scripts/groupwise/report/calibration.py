@@ -72,8 +72,8 @@ def simulated(facts: Facts) -> str:
         ]
     )
     return (
-        f"The design was held fixed ({kept[0]}), new values of {outcome} were drawn by the mixed "
-        f"model, and every method answered by the code that answered for the data: "
+        f"The design was held fixed ({kept[0]}), new values of {outcome} were drawn {_drawn(facts)}, "
+        f"and every method answered by the code that answered for the data: "
         f"{_amount(simulation['replicates'])} times in each scenario without an effect"
         f"{_amounts_of_slow(simulation, facts.has_one_intercept)}, up to "
         f"{simulation['effect_replicates']['most']:,} times with one. Scenarios are intraclass "
@@ -81,6 +81,15 @@ def simulated(facts: Facts) -> str:
         f"effect and with {SOURCES[simulation['effects_are']]} ({effects}). {_rule(facts)}"
         f"{_left_out(simulation['left_out'])}{_two_values(facts)}"
     )
+
+
+def _drawn(facts: Facts) -> str:
+    """What new outcomes were drawn from."""
+    scale = {"continuous": "", "binary": "log odds", "count": "logarithm of their rate"}
+    if not facts.words.response.has_events:
+        return "by the mixed model"
+    groups = plural(escape(facts.role("group")))
+    return f"as events, with effects of {groups} on the {scale[facts.words.response.family]}"
 
 
 def _simulated_effect(facts: Facts, value: float) -> str:

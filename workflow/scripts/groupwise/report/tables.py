@@ -193,8 +193,10 @@ MODELS = {
 }
 
 
-def _model(facts: Facts, specification: str) -> str:
+def _model(facts: Facts, specification: str, method: str) -> str:
     """The model that statsmodels fitted as well."""
+    if specification == "gee" and METHODS[method].of_events:
+        return "GEE of events"
     if specification == "pooled" and facts.words.response.is_ratio:
         return facts.words.regression
     return MODELS.get(specification, specification)
@@ -204,7 +206,7 @@ def agreement(facts: Facts) -> str:
     """Table of each quantity by statsmodels and by Groupwise, with remarks on statsmodels."""
     rows = [
         [
-            _model(facts, row["specification"]),
+            _model(facts, row["specification"], row["method"]),
             escape(_quantity(facts, row["quantity"])),
             number(row["statsmodels"], 6),
             number(row["groupwise"], 6),
