@@ -18,10 +18,10 @@ from rivals import R
 from sizes import Sizes
 from timing import Cost, Row, best
 
-from groupwise.catalogue.methods import costs
+from groupwise.catalogue.methods import METHODS, costs
 from groupwise.data.validate import Roles
 from groupwise.design import make_design
-from groupwise.methods import Request, answer
+from groupwise.methods import Request, answer, concerning
 from groupwise.sample import Resampling
 from groupwise.simulation.blocks import blocks, run_block
 from groupwise.simulation.options import Amount
@@ -93,7 +93,8 @@ def every_method(
 def many_groups(sizes: Sizes) -> Iterator[Row]:
     """Outcomes drawn as the sums that methods need, beside the same drawn as individuals."""
     made, n = of_individuals(customers(), 2), sizes.replicates
-    names = tuple(name for name, cost in costs().items() if cost[0] == "fast")
+    asked = concerning(made.design, METHODS)
+    names = tuple(name for name in asked if METHODS[name].cost == "fast")
     cost = timed(made, n, names)
     few = min(n, 4 * sizes.few)
     beside = best(partial(individuals, made, few, names), 1).cpu * n / few
