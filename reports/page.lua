@@ -62,6 +62,8 @@ function Div(div)
   local kind = kind_of(div)
   if not is_pdf then
     return kind and div.attributes.collapse and folded(div, kind) or nil
+  elseif kind and div.classes:includes("details") then
+    return div.content
   elseif kind then
     local title = pandoc.Para({ pandoc.Strong(take_title(div, kind)) })
     local content = pandoc.Blocks({ title })

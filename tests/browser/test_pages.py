@@ -322,6 +322,45 @@ def test_nothing_is_cut_off_on_paper(project: Path, tab: Page, name: str) -> Non
     assert tab.pdf().startswith(b"%PDF-")
 
 
+MOST_PAGES = {"answer": 2, "story": 8}
+"""Printed pages of A4: of the answer with the title and the table of contents, and of the story."""
+KEEP = """
+((from, to) => {
+    // What stands between two headings, each given by the id of its section; "" is the page's end.
+    const blocks = [...document.querySelector("main").querySelectorAll("*")];
+    const at = (id) => id ? document.getElementById(id) : null;
+    const [first, last] = [at(from), at(to)];
+    const is = (node, other, bit) => Boolean(other && other.compareDocumentPosition(node) & bit);
+    const beside = (node) => {
+        const before = first && node !== first && !node.contains(first) && !first.contains(node)
+            && is(node, first, Node.DOCUMENT_POSITION_PRECEDING);
+        const after = last && !node.contains(last) && (node === last
+            || last.contains(node) || is(node, last, Node.DOCUMENT_POSITION_FOLLOWING));
+        return before || after;
+    };
+    for (const node of blocks.filter(beside)) node.remove();
+    for (const fold of document.querySelectorAll("details")) fold.remove();
+})"""
+LAYERS = {"answer": ("", "sec-design"), "story": ("sec-design", "sec-details")}
+
+
+def printed_pages(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("name", REPORTS)
+def test_layers_of_a_report_fit_on_their_pages(
+    project: Path, tab: Page, name: str, layer: str
+) -> None:
+    """The folded questions of a lecture and the details are not part of the story."""
+    tab.prefer("light")
+    tab.open(project / "reports" / "rendered" / f"{name}.html")
+    whole = printed_pages(tab.pdf())
+    tab.evaluate(f"{KEEP}({', '.join(map(json.dumps, LAYERS[layer]))})")
+    assert 1 <= printed_pages(tab.pdf()) <= MOST_PAGES[layer] < whole
+
+
 # A user's words are shown as they are -----------------------------------------------------------
 
 

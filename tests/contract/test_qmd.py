@@ -396,6 +396,60 @@ def test_every_figure_is_in_the_report() -> None:
     assert shown == set(figures_for(facts("usual").design["roles"], needed_roles()))
 
 
+# Layers -----------------------------------------------------------------------------------------
+
+STORY, DETAILS = "## Design {#sec-design}", "## Appendix: the details {#sec-details}"
+MOST_WORDS = {"answer": 330, "story": 2400}
+"""Of the first screen, and of eight printed pages with their tables; nine arms make longer tables."""
+FOLDED = re.compile(
+    r'^::: \{\.callout-\w+[^}\n]*collapse="true"\}\n.*?^:::$', re.MULTILINE | re.DOTALL
+)
+
+
+def layers(markdown: str) -> dict[str, str]:
+    """The answer, the story and the details of a report, as they are read: nothing is folded in two."""
+    first, _, rest = markdown.partition(STORY)
+    story, _, details = rest.partition(DETAILS)
+    return {"answer": first, "story": FOLDED.sub("", story), "details": details}
+
+
+def n_words(markdown: str) -> int:
+    """Words and numbers a reader sees: no code, formula, address, attribute or embedded file."""
+    shown = re.sub(r"^```.*?^```$|\$\$.*?\$\$", " ", markdown, flags=re.MULTILINE | re.DOTALL)
+    shown = re.sub(r"\]\([^)\n]*\)|\{[^}\n]*\}|^\|[ :|-]+\|$", " ", shown, flags=re.MULTILINE)
+    return len(re.findall(r"[^\W_][\w.,%-]*", shown))
+
+
+def test_words_of_a_page_are_counted_without_what_nobody_reads() -> None:
+    table = "| a | b |\n|:---|---:|\n| one | 2.5% |\n\n: Caption. {#tbl-a}\n"
+    hidden = '```{=html}\n<a href="x y z">\n```\n\n$$\na + b\n$$ {#eq-x}\n'
+    assert n_words(table) == 5 and n_words(hidden) == 0
+    assert n_words('![Two words](a/b.svg){#fig-c fig-alt="three more words"}') == 2
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_layers_are_short_and_nothing_is_lost(case: str) -> None:
+    parts = layers(assembled("report.qmd", case))
+    few = len(facts(case).arms) <= 3
+    for name, most in MOST_WORDS.items():
+        assert 20 < n_words(parts[name]) <= (most if few else 2 * most), name
+    assert n_words(parts["details"]) > n_words(parts["story"]) > n_words(parts["answer"])
+    assert "{#fig-answer " in parts["answer"] and parts["answer"].count("![") == 1
+    in_story = {"flow", "baseline", "effects", "models"}
+    assert in_story <= set(re.findall(r"\{#tbl-([\w-]+)\}", parts["story"]))
+
+
+def test_details_are_folded_on_the_page_and_whole_on_paper() -> None:
+    details = layers(assembled("report.qmd", "usual"))["details"]
+    fold = r'^::: \{\.callout-note \.details collapse="true" title="[^"]+"\}$'
+    headings = re.findall(r"^### .+ \{#sec-[a-z-]+\}$", details, re.MULTILINE)
+    assert len(re.findall(fold, details, re.MULTILINE)) == len(headings) > 10
+    fold = '::: {.callout-note .details collapse="true" title="What"}\n\nWords.\n:::\n'
+    assert "<details" in filtered(fold, "page.lua", "html")
+    on_paper = filtered(fold, "page.lua", "typst")
+    assert "Words." in on_paper and "#block" not in on_paper and "What" not in on_paper
+
+
 # Literature -------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from groupwise import figures
 from groupwise.report import (
+    answer,
     calibration,
     overview,
     periods,
@@ -90,7 +91,7 @@ def entry(known: Facts) -> str:
 
 
 def test_alerts_stand_before_any_number_of_the_answer() -> None:
-    text = plain(prose.answer(facts_of("repeated")))
+    text = plain(answer.answer(facts_of("repeated")))
     first = re.search(r"::: \{\.callout-(\w+) title=\"[^\"\d]+\"\}\n(.*?)\n:::\n", text, re.DOTALL)
     assert first and first[1] == "warning"
     assert hard_cases.ALERT in first[2] and "Ids restart." in first[2]
@@ -100,13 +101,13 @@ def test_alerts_stand_before_any_number_of_the_answer() -> None:
 
 def test_without_alerts_the_answer_comes_first() -> None:
     for design in ({}, {"alerts": []}):
-        text = prose.answer(facts("usual", **design))
+        text = answer.answer(facts("usual", **design))
         assert text.lstrip().startswith('::: {.callout-important title="The answer"}')
         assert "Warning" not in entry(facts("usual", **design))
 
 
 def test_alerts_stand_before_an_answer_that_there_is_none() -> None:
-    text = prose.answer(facts("failed", alerts=["Look *here*."]))
+    text = answer.answer(facts("failed", alerts=["Look *here*."]))
     assert text.index("Look \\*here\\*\\.") < text.index("gives no answer here")
 
 
@@ -240,7 +241,7 @@ def test_names_that_are_no_nouns_are_named_and_not_used() -> None:
 
 def test_no_sentence_takes_an_odd_name_for_a_noun() -> None:
     known = facts_of("odd_names")
-    text = words_of_page(known) + plain(prose.answer(known) + tables.omnibus(known))
+    text = words_of_page(known) + plain(answer.answer(known) + tables.omnibus(known))
     taken = r"\b(?:[Tt]he|an?|each|every|of|within|in) (?:any|got|does|g_id|g id)\b"
     assert re.findall(taken, text) == []
 

@@ -112,5 +112,5 @@ def test_page_is_rendered(
         REPORTS / STUDY, page, datasets=["study"], parameters={"folder": "study"}, quarto=quarto
     )
     html = page.read_text(encoding="utf-8")
-    assert "Which methods hold their level?" in html and "in all 24 designs" in html
+    assert "Which methods keep the nominal level?" in html and "in all 24 designs" in html
     assert "?@" not in visible(html) and LOADS.findall(html) == []

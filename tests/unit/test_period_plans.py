@@ -243,7 +243,7 @@ def test_a_crossover_of_two_periods() -> None:
 def test_cells_that_cannot_be_large_enough() -> None:
     text = " ".join(period_plan_sentences(table_of(effects=[0, 0.2])))
     assert (
-        "Larger cells would not do it: with 2 times as many individuals in each the power is"
+        "Larger cells would not suffice: with 2 times as many individuals in each the power is"
         in text
     )
     text = " ".join(period_plan_sentences(table_of(effects=[0, 1e-4])))

@@ -32,6 +32,7 @@ PER_DATASET = {
     "draw_figure",
     "record_provenance",
     "render_report",
+    "write_tables",
     "write_json",
 }
 
@@ -43,7 +44,16 @@ SIMULATED = {
     "gather_calibration",
     "plan_experiment",
 }
-JUDGED = {"judge_methods", "draw_figure", "render_report", "render_index", "write_json"}
+JUDGED = {
+    *(
+        "judge_methods",
+        "draw_figure",
+        "render_report",
+        "render_index",
+        "write_json",
+        "write_tables",
+    ),
+}
 """What follows from another verdict."""
 
 
@@ -177,11 +187,17 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ),
         (
             f"{PACKAGE}/diagnostics/checks.py",
-            {"check_model", "record_provenance", "render_report", "render_index", "write_json"},
+            {
+                *("check_model", "record_provenance", "render_report", "render_index"),
+                *("write_json", "write_tables"),
+            },
         ),
         (
             f"{PACKAGE}/diagnostics/influence.py",
-            {"check_sensitivity", "draw_figure", "render_report", "render_index", "write_json"},
+            {
+                *("check_sensitivity", "draw_figure", "render_report", "render_index"),
+                *("write_json", "write_tables"),
+            },
         ),
         (
             f"{PACKAGE}/data/simulate.py",

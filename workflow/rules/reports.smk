@@ -16,6 +16,9 @@ SHOWN = [
     "results/{dataset}/verdict.json",
 ]
 
+# Tables and paragraphs for a paper.
+PAPER = [f"reports/rendered/{{dataset}}_tables.{kind}" for kind in ("docx", "tex")]
+
 
 # What `all` asks for. The pages alone would not do: where an older page is there, Snakemake does
 # not miss what a failed job should have made for it.
@@ -31,6 +34,7 @@ MADE_EACH = [
     *(f"results/{{dataset}}/{file}" for file in MODEL_TABLES.values()),
     *SHOWN,
     "reports/rendered/{dataset}.html",
+    *PAPER,
     *(["reports/rendered/{dataset}.pdf"] if QUARTO else []),
 ]
 MADE = [
@@ -60,8 +64,10 @@ RENDERER = [
         "workflow/scripts/report_data.py",
     )
 ]
+BIBLIOGRAPHIES = [of_tool("reports/references.bib")]
 if is_study() and Path(REFERENCES).is_file():
     RENDERER.append(REFERENCES)
+    BIBLIOGRAPHIES.append(REFERENCES)
 
 
 rule render_report:
@@ -107,6 +113,30 @@ use rule render_report as render_pdf with:
         "benchmarks/jobs/render_pdf/{dataset}.jsonl"
     message:
         "{wildcards.dataset}: write the report as PDF"
+
+
+rule write_tables:
+    input:
+        shown=SHOWN,
+        design="results/{dataset}/design.json",
+        bibliographies=BIBLIOGRAPHIES,
+        package=package_files("write_tables"),
+    output:
+        docx="reports/rendered/{dataset}_tables.docx",
+        tex="reports/rendered/{dataset}_tables.tex",
+    log:
+        "logs/write_tables/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/write_tables/{dataset}.jsonl"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=memory("write_tables"),
+        runtime=minutes("write_tables"),
+    message:
+        "{wildcards.dataset}: write the tables for a paper"
+    script:
+        "../scripts/write_tables.py"
 
 
 rule render_index:

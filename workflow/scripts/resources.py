@@ -59,6 +59,7 @@ NEEDS = {
     "render_study": Need(340, 5),
     "draw_figure": Need(300, 3, 60, 0.2),
     "render_report": Need(340, 5),
+    "write_tables": Need(250, 2),
     "adjust_families": Need(180, 2),
     "render_index": Need(340, 5),
     "write_json": Need(190, 2, 10),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from groupwise.data.characteristics import characteristics, flow
 from groupwise.data.codes import Codes
 from groupwise.data.ingest import chosen, ingest, missing_by_arm
 from groupwise.data.looks import Looks, look
@@ -86,6 +87,8 @@ def take_in(
         **ingested.kind.understood,
         "dropped": dict(ingested.dropped),
         "missing": missing_by_arm(ingested.missing),
+        "flow": flow(ingested.missing),
+        "characteristics": characteristics(ingested.table, roles),
         "rank_deficient": modelling["rank_deficient"],
         "warnings": [*described["warnings"], *ingested.warnings, *seen.warnings],
         "alerts": [*ingested.alerts, *seen.alerts],

@@ -21,7 +21,7 @@ from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.figures import Figure, Tables, draw, names, needed_role
-from groupwise.report import calibration, prose
+from groupwise.report import calibration, effects, prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
 from groupwise.results import as_written
@@ -290,7 +290,7 @@ class Analysis:
             f" {method_label(self.headline)}; {size}."
         )
         parts = [*_alert(facts.alerts), how, _answer(facts)]
-        parts += [prose.disagreement(facts), calibration.verdict(facts)]
+        parts += [effects.disagreement(facts), calibration.verdict(facts)]
         return "\n\n".join([*parts, *(escape(each) for each in self.warnings)])
 
     @property

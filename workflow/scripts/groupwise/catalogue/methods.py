@@ -88,7 +88,7 @@ METHODS = {
         specification="pooled",
         label="Pooled OLS, CR3",
         phrase="pooled OLS with CR3",
-        assumption="{Groups} are independent of each other; errs on the careful side.",
+        assumption="{Groups} are independent of each other; conservative with few of them.",
         panel=POOLED,
     ),
     "ols_wild_bootstrap": Method(
@@ -133,7 +133,7 @@ METHODS = {
         specification="pooled",
         label="Pooled regression of events, CR3",
         phrase="the pooled regression of events with CR3",
-        assumption="{Groups} are independent of each other; errs on the careful side.",
+        assumption="{Groups} are independent of each other; conservative with few of them.",
         panel=POOLED,
         of_events=True,
     ),

@@ -38,9 +38,14 @@ from groupwise.figures.style import (
 )
 
 UNIDENTIFIED, MANY_CONTRASTS = "not identified", 6
-HEADLINE, HOLDS, OFF = "headline", "other", "off its level"
-COLORS = {HEADLINE: OKABE_ITO[0], HOLDS: INK, OFF: GREYED}
-SHAPES = {HEADLINE: "o", HOLDS: "o", OFF: "X"}
+MOST_COLUMNS, TITLE_WIDTH = 3, 42
+"""Panels side by side, and the letters of a title that is as wide as all of them."""
+ROW = 0.29
+"""Height of a method's row in inches: those of three comparisons fit on a screen."""
+
+HEADLINE, OTHER, OFF = "headline", "other", "not valid"
+COLORS = {HEADLINE: OKABE_ITO[0], OTHER: INK, OFF: GREYED}
+SHAPES = {HEADLINE: "o", OTHER: "o", OFF: "X"}
 
 
 def _shown(tables: Tables) -> list[str]:
@@ -61,21 +66,22 @@ def _off_level(tables: Tables) -> set[str]:
 def _mark(method: str, tables: Tables, off: set[str]) -> str:
     if method == tables.headline:
         return HEADLINE
-    return OFF if method in off else HOLDS
+    return OFF if method in off else OTHER
 
 
-def _panel(words: EffectWords, contrast: str) -> str:
+def _panel(words: EffectWords, contrast: str, columns: int) -> str:
     """A panel's title, on several lines if it must be."""
-    return wrap(words.comparison(contrast), 52)
+    return wrap(words.comparison(contrast), TITLE_WIDTH // columns)
 
 
 def draw(tables: Tables) -> Figure:
-    """Forest plot: a row per method, a panel per contrast; the headline method stands out."""
+    """Forest plot: a row per method, a panel per contrast beside the others; the lead stands out."""
     contrasts, words = _shown(tables), EffectWords.of(tables.design)
     rows = tables.results["estimates"]
     rows, off = rows[rows["contrast"].isin(contrasts)].copy(), _off_level(tables)
     methods = sorted(rows["method"].unique(), key=method_order)
-    titles = {contrast: _panel(words, contrast) for contrast in contrasts}
+    columns = min(len(contrasts), MOST_COLUMNS)
+    titles = {contrast: _panel(words, contrast, columns) for contrast in contrasts}
     panels = list(titles.values())
     rows["panel"] = pd.Categorical(rows["contrast"].map(titles), categories=panels)
     rows["y"] = [len(methods) - methods.index(method) for method in rows["method"]]
@@ -96,7 +102,7 @@ def draw(tables: Tables) -> Figure:
         + geom_label(
             aes(x="x", label="label"), data=missing, color=MUTED, size=10.5, ha="left", label_size=0
         )
-        + facet_wrap("panel", ncol=1)
+        + facet_wrap("panel", ncol=columns)
         + scale_color_manual(COLORS, guide=None)
         + scale_shape_manual(SHAPES, guide=None)
         + scale_y_continuous(
@@ -108,8 +114,8 @@ def draw(tables: Tables) -> Figure:
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, titles)
-    lines = sum(1 + panel.count("\n") for panel in panels)
-    height = 0.9 + 0.25 * lines + len(contrasts) * (0.25 + 0.34 * len(methods))
+    lines = max(1 + panel.count("\n") for panel in panels)
+    height = 0.9 + -(-len(contrasts) // columns) * (0.25 + 0.25 * lines + ROW * len(methods))
     return Figure(plot, WIDTH, height, _alt(tables, words, answered, silent))
 
 

@@ -40,12 +40,62 @@ SOURCES = {
     "detectable": "effects such as a design like this should find",
 }
 
+SHOWN_VALID = tuple(name for name, word in JUDGEMENTS.items() if word.startswith("yes"))
+"""Judgements of methods that are shown to be valid."""
+
 MOST_FAILED_SHOWN = 0.0005
 
 
 def verdict(facts: Facts) -> str:
     """Why this method is the headline method, in sentences that can be quoted."""
     return " ".join(escape(sentence) for sentence in facts.verdict["sentences"])
+
+
+def counted(facts: Facts) -> str:
+    """How many methods are valid in this design, and how many are not."""
+    judged = facts.results["verdict"]
+    judged = judged[(judged["dgp"] == "normal") & judged["method"].isin(facts.answering)]
+    if judged.empty:
+        return ""
+    invalid = judged[judged["judgement"] == "invalid"]
+    n_valid = int(judged["judgement"].isin(SHOWN_VALID).sum())
+    n_open = int((judged["judgement"] == "open").sum())
+    verb = "is" if n_valid < 2 else "are"
+    text = (
+        f"Of {count(len(judged), 'method')} that answer, {n_valid or 'none'} {verb} shown to be "
+        f"valid here"
+    )
+    if n_open:
+        text += f", for {n_open} it is open"
+    if invalid.empty:
+        return f"{text}, and none is shown to be invalid."
+    worst = invalid.loc[invalid["highest"].idxmax()]
+    low, high = (fixed(100 * worst[end], 1) for end in ("rate_low", "rate_high"))
+    are = "is" if len(invalid) == 1 else "are"
+    return (
+        f"{text}, and {len(invalid)} {are} not. The highest type I error rate is that of "
+        f"{method_phrase(worst['method'])}: between {low}% and {high}% in the worst scenario."
+    )
+
+
+def caption(facts: Facts) -> str:
+    """The caption of the simulated rates."""
+    return (
+        "Simulated rates, a dot for each comparison and intraclass correlation. Left: type I error "
+        "rates; the bands are two Monte Carlo standard errors about the nominal level. Right: power for "
+        f"the simulated effects. Power counts only where the type I error rate is at the nominal level "
+        f"({percent(facts.verdict['rules']['level'])}) or below."
+    )
+
+
+def curves_caption(facts: Facts) -> str:
+    """The caption of the power curves."""
+    group = plural(escape(facts.role("group")))
+    return (
+        f"Power by the number of {group}, by calculation. Colours are intraclass correlations, the "
+        f"estimate and the ends of its interval; dashes are other sizes of {group}. The dotted line is "
+        f"the experiment at hand, the level line the wanted power."
+    )
 
 
 def simulated(facts: Facts) -> str:
@@ -134,8 +184,8 @@ def _rule(facts: Facts) -> str:
     rules = facts.verdict["rules"]
     level, once = rules["level"], round(1 / rules["error"])
     return (
-        f"A method is valid if it rejects a true null hypothesis {percent(level)} of the time or "
-        f"less: a scenario without an effect is simulated until the rate is shown to be above "
+        f"A method is valid if its type I error rate is at the nominal level ({percent(level)}) or "
+        f"below: a scenario without an effect is simulated until the rate is shown to be above "
         f"{fixed(100 * rules['invalid_above'], 1)}% (not valid) or below "
         f"{fixed(100 * rules['valid_below'], 1)}% (valid); each of the two errs in at most one of "
         f"{once:,} runs. Where the replicates end before that, the judgement is open, which does not "
@@ -265,16 +315,16 @@ def detectable(facts: Facts) -> str:
     first, words = headline.iloc[0], facts.words
     what = article(words.noun)
     effects = _furthest(facts, headline)
+    planned = _planned_from(facts, first)
     text = (
-        f"By {method_phrase(facts.headline)} this design finds {what} of {_effect(facts, first)} in "
-        f"{_chance(headline, 'estimate')} of experiments like it; {what} of "
-        f"{words.short(effects['estimate'])} it would find with a power of "
-        f"{percent(first['wanted_power'])} (the minimum detectable effect). "
-        f"{_planned_from(facts, first)}"
-    ).rstrip()
+        f"By {method_phrase(facts.headline)} this design has a power of {_chance(headline, 'estimate')} "
+        f"for {what} of {_effect(facts, first)}. {f'{planned} ' if planned else ''}Its minimum "
+        f"detectable effect, with a power of {percent(first['wanted_power'])}, is {what} of "
+        f"{words.short(effects['estimate'])}."
+    )
     if {"low", "high"} <= set(effects.index):
         text += (
-            f" Over the interval of the intraclass correlation that effect runs from "
+            f" Over the interval of the intraclass correlation it runs from "
             f"{words.bare(effects['low'])} to {words.short(effects['high'])}."
         )
     return text
@@ -400,8 +450,10 @@ def _more_members(facts: Facts) -> str:
         return ""
     if np.isfinite(headline["power"].iloc[0]):
         size = headline["size"].iloc[0]
-        return f"With as many {plural(group)} as now, {size:,.0f} members of each would do."
+        return (
+            f"With as many {plural(group)} as now, {size:,.0f} {facts.rows} in each would suffice."
+        )
     return (
-        f"Larger {plural(group)} would not do it: what differs between {plural(group)} does not "
-        f"average out within {article(group)}."
+        f"More {facts.rows} in each {group} would not suffice: differences between {plural(group)} do "
+        f"not average out within {article(group)}."
     )

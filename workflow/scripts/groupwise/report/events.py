@@ -46,7 +46,7 @@ def levels(facts: Facts, contrast: str) -> str:
     words, means = facts.words, facts.means(facts.headline)
     if not words.response.has_events or means.empty:
         return ""
-    arms = dict(zip(facts.contrasts, _pairs(facts), strict=True))[contrast]
+    arms = dict(zip(facts.contrasts, pairs(facts), strict=True))[contrast]
     k = max(words.mean_decimals(means.loc[arm, "std_error"]) for arm in arms)
     if not np.isfinite(means["std_error"]).all():
         k = 1 if words.response.family == "binary" else 2
@@ -63,7 +63,7 @@ def given(facts: Facts) -> str:
     return f" over all {plural(escape(facts.role('group')))} (population-averaged)"
 
 
-def _pairs(facts: Facts) -> list[tuple[str, str]]:
+def pairs(facts: Facts) -> list[tuple[str, str]]:
     """The arms (B, A) of each contrast."""
     arms = facts.arms
     return [(arms[j], arms[i]) for i in range(len(arms)) for j in range(i + 1, len(arms))]

@@ -111,6 +111,12 @@ def callout(kind: str, title: str, body: str, *, folded: bool = False) -> str:
     return f'\n::: {{.callout-{kind} title="{title}"{fold}}}\n{body}\n:::\n'
 
 
+def tabset(tabs: Sequence[tuple[str, str]]) -> str:
+    """Tabs with their titles; where there are no tabs, one after another."""
+    body = "\n".join(f"\n#### {title}\n\n{content}\n" for title, content in tabs)
+    return f"\n::: {{.panel-tabset}}\n{body}\n:::\n"
+
+
 def answer(body: str) -> str:
     """The box at the top of a report."""
     return f"\n::: {{.answer}}\n{body}\n:::\n"

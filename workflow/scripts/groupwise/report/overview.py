@@ -9,7 +9,7 @@ import pandas as pd
 
 from groupwise.catalogue.methods import method_label, method_phrase
 from groupwise.effect_words import EffectWords
-from groupwise.report import prose
+from groupwise.report import effects
 from groupwise.report.calibration import JUDGEMENTS, verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape, escape_note, figure, table
@@ -113,7 +113,7 @@ def entry(facts: Facts) -> str:
     size = f"{facts.size} in {groups}, {count(len(facts.arms), 'arm')}"
     icc = f", intraclass correlation {number(facts.icc, 2)}" if facts.icc == facts.icc else ""
     text = (
-        f"\n## {escape(d['title'])}\n\n{_warned(facts)}{size}{icc}. {prose.disagreement(facts)}\n"
+        f"\n## {escape(d['title'])}\n\n{_warned(facts)}{size}{icc}. {effects.disagreement(facts)}\n"
     )
     text += f"\n{verdict(facts)}\n\n[Read the report]({name}.html)\n"
     return text + figure(

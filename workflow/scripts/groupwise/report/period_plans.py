@@ -176,7 +176,7 @@ def _calculation(here: pd.Series, group: str) -> str:
         return f"{text}, which are those of the mixed model, too."
     return (
         f"{text}. The mixed model has {here['df_model']:,.0f} if its correlations are the true ones, "
-        f"and then the power is {percent(here['power_model'])}; whether it holds its level is simulated."
+        f"and then the power is {percent(here['power_model'])}; its type I error rate is simulated."
     )
 
 
@@ -214,7 +214,7 @@ def _size_needed(first: pd.DataFrame, here: pd.Series, group: str, individual: s
     larger = first[first["question"] == "larger_cells"].iloc[0]
     factor = number(larger["cell_size"] / here["cell_size"], 1)
     return (
-        f"Larger cells would not do it: with {factor} times as many {plural(individual)} in each the "
+        f"Larger cells would not suffice: with {factor} times as many {plural(individual)} in each the "
         f"power is {percent(larger['power'])}."
     )
 

@@ -145,6 +145,15 @@ def _named(facts: Facts, periods: Mapping[str, Any], who: str) -> str:
     return f"Every {who} is in one arm in all its periods: a parallel design, measured repeatedly. "
 
 
+def caption(facts: Facts) -> str:
+    """The caption of the picture of who was in which arm when."""
+    return (
+        "Who was in which arm when. Rows with the same sequence of arms stand together. Each cell has "
+        f"the {facts.words.cell_mean()} and, in brackets, the number of {facts.rows}; a white cell has "
+        "none."
+    )
+
+
 def sequences(facts: Facts) -> str:
     """Table of the sequences: the arm in each period, and how many units have it."""
     periods = facts.periods

@@ -6,7 +6,6 @@ import numpy as np
 
 from groupwise.catalogue.methods import method_label, method_phrase
 from groupwise.report import events, periods
-from groupwise.report.calibration import verdict
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, callout, escape, escape_cited_note, escape_note
 from groupwise.words import (
@@ -17,59 +16,14 @@ from groupwise.words import (
     fixed,
     listing,
     number,
-    p_value,
     percent,
     plural,
     signed,
 )
 
-FEW_DISPUTES = 2
-"""So many fit into a sentence; more are listed."""
-
 
 def bold(text: str) -> str:
     return f"**{escape(text)}**"
-
-
-def alerts(facts: Facts) -> str:
-    """Callout with the warnings that come before any number; empty without any."""
-    sentences = [escape_note(sentence) for sentence in facts.alerts]
-    return callout("warning", "Before you read any number", bullets(sentences)) if sentences else ""
-
-
-def answer(facts: Facts) -> str:
-    """The headline method's answer to every comparison, in one callout; alerts stand before it."""
-    return alerts(facts) + _answer(facts)
-
-
-def _answer(facts: Facts) -> str:
-    rows = facts.estimates(facts.headline)
-    if rows["estimate"].isna().any():
-        return callout("warning", "The answer", no_estimate(facts))
-    items = [
-        f"{bold(facts.comparison(str(contrast)))}: {events.levels(facts, str(contrast))}"
-        f"{effect(facts, row)}{events.to_treat(facts, row)}"
-        for contrast, row in rows.iterrows()
-    ]
-    heading = (
-        f"{escape(facts.words.heading())}{events.given(facts)} with {facts.interval} intervals, by the "
-        f"headline method ({method_label(facts.headline)}):"
-    )
-    body = f"{heading}\n{bullets(items)}\n{verdict(facts)}\n\n{disagreement(facts)}"
-    return callout("important", "The answer", body)
-
-
-def no_estimate(facts: Facts) -> str:
-    """That the headline method has no estimate, why, and its p-values where it has these."""
-    rows, label = facts.estimates(facts.headline), method_label(facts.headline)
-    message = escape(rows["message"].iloc[0] or "It does not apply to this design.")
-    if not rows["p_value"].notna().all():
-        return f"{label} gives no answer here. {message}"
-    tests = [
-        f"{bold(facts.comparison(str(contrast)))}: {equals_p(p)}"
-        for contrast, p in rows["p_value"].items()
-    ]
-    return f"{label} gives a test here, but not every estimate. {listing(tests)}. {message}"
 
 
 def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
@@ -79,39 +33,6 @@ def effect(facts: Facts, row) -> str:  # type: ignore[no-untyped-def]
     estimate, low, high = (words.effect(row[x], k) for x in ("estimate", "conf_low", "conf_high"))
     start = f"{words.noun}\u00a0" if words.response.is_ratio else ""
     return f"{start}{estimate}{words.unit} ({low} to {high}; {equals_p(row['p_value'])})"
-
-
-def disagreement(facts: Facts) -> str:
-    """Whether the methods agree on which comparisons are significant, and the dissenters."""
-    answering = [m for m in facts.answering if m != "mixed_no_periods"]  # shown as a warning
-    if not answering:
-        return "No method gives an estimate of every comparison here."
-    if len(answering) < 2:
-        return "Only one method gives an answer here."
-    disputed = []
-    for contrast in facts.contrasts:
-        p = {m: facts.estimates(m).loc[contrast, "p_value"] for m in answering}
-        yes = [m for m in answering if p[m] < facts.alpha]
-        no = [m for m in answering if m not in yes]
-        if yes and no:
-            disputed.append(
-                f"{bold(facts.comparison(contrast))} is significant by {_with_p(yes, p)}, "
-                f"not by {_with_p(no, p)}"
-            )
-    level = f"At the {100 * facts.alpha:g}% level"
-    if not disputed:
-        return f"{level} the {len(answering)} methods that answer agree on every comparison."
-    if len(disputed) <= FEW_DISPUTES:
-        return f"{level} the methods disagree: {'; '.join(disputed)}."
-    return f"{level} the methods disagree:\n{bullets([f'{each}.' for each in disputed])}"
-
-
-def _with_p(methods: list[str], p: dict[str, float]) -> str:
-    """Methods with their p-values; many are counted, with the range of their p-values."""
-    if len(methods) <= 3:
-        return listing([f"{method_label(m)} ({equals_p(p[m])})" for m in methods])
-    values = [p[m] for m in methods]
-    return f"{len(methods)} methods (p from {p_value(min(values))} to {p_value(max(values))})"
 
 
 def question(facts: Facts) -> str:
@@ -184,8 +105,8 @@ def _information(facts: Facts, group: str) -> str:
     if not facts.between:
         return ""
     return (
-        f"How much the data can tell depends on the {d['n_groups']:,} {plural(group)} more than on the "
-        f"{d['n_obs']:,} {facts.rows}."
+        f"Precision depends on the number of {plural(group)} ({d['n_groups']:,}) more than on the "
+        f"number of {facts.rows} ({d['n_obs']:,})."
     )
 
 
@@ -241,8 +162,8 @@ def picture(facts: Facts) -> str:
     if facts.between:
         return (
             f"{start} Arms differ, but so do groups of one arm, and so do the {facts.rows} of one "
-            "group. How far apart would the dashed lines lie if the treatment did nothing and chance "
-            "alone had dealt the groups to the arms? That is what a standard error has to know."
+            "group. A standard error has to say how far apart the dashed lines would lie by chance, if "
+            "the treatment had no effect."
         )
     group = escape(facts.role("group"))
     if facts.changes:
@@ -457,8 +378,8 @@ def correlation(facts: Facts) -> str:
         return text
     return text + (
         f"For a treatment that is the same within each {group}, this multiplies the variance of a "
-        f"mean by about {number(facts.design_effect)} (the design effect): {n:,} {facts.rows} tell as "
-        f"much as about {round(n / facts.design_effect):,} independent ones."
+        f"mean by about {number(facts.design_effect)} (the design effect): {n:,} {facts.rows} hold as "
+        f"much information as about {round(n / facts.design_effect):,} independent ones."
     )
 
 
@@ -690,6 +611,15 @@ def shrinkage(facts: Facts) -> str:
         block = escape(facts.role("block"))
         text += f", once the predicted effect of its {block} is taken off"
     return f"{text}."
+
+
+def shrinkage_caption(facts: Facts) -> str:
+    """The caption of the predicted group effects."""
+    what = "and its block's predicted effect expect" if facts.random_blocks else "expects"
+    return (
+        f"Each {escape(facts.role('group'))}'s raw deviation from what the fixed part {what}, and the "
+        f"model's prediction, pulled towards zero."
+    )
 
 
 def why_methods_differ(facts: Facts) -> str:

@@ -73,8 +73,8 @@ def leave_one_out(facts: Facts) -> str:
     group, rows = escape(facts.role("group")), _influence(facts)
     method = method_label(influence_method(facts))
     start = (
-        f"A result that rests on one {group} is no result about {plural(group)}. So each {group} is "
-        f"left out in turn, and the model fitted again ({method})"
+        f"Does the result depend on one {group}? The model was fitted again without each {group} in "
+        f"turn ({method})"
     )
     if rows.empty:
         return f"{start}. No fit gives an answer here. {_why(facts)}".rstrip()
@@ -378,9 +378,9 @@ def split(facts: Facts) -> str:
     if facts.group_component is None:
         return ""
     text = (
-        "@fig-variance-split sets them side by side, by the mixed model. The treatment's share is "
-        f"the variance, over all {facts.rows}, of the estimated mean of their arm: chance alone makes "
-        f"it larger than 0, the more the fewer {plural(group)} there are."
+        "@fig-variance-split sets the effects side by side, by the mixed model. The treatment's share "
+        f"is the variance, over all {facts.rows}, of the estimated mean of their arm: chance alone "
+        f"makes it larger than 0, the more the fewer {plural(group)} there are."
     )
     removed = [f"{plural(escape(facts.role('block')))}"] if _fixed_blocks(facts) else []
     removed += [escape(name) for name in facts.design["roles"]["covariates"]]
@@ -491,4 +491,30 @@ def assignments(facts: Facts) -> str:
     return (
         f"The studentised {_statistic(facts)} under the assignments {which}. The line is the one "
         "observed; shaded is what lies as far from 0."
+    )
+
+
+# ---- captions --------------------------------------------------------------------------------------
+
+
+def split_caption(facts: Facts) -> str:
+    """The caption of the shares of the variance."""
+    spread = "." if facts.words.response.has_events else ", and standard deviations (sd)."
+    return f"Where differences between {facts.rows} come from: shares of the variance{spread}"
+
+
+def leave_one_out_caption(facts: Facts) -> str:
+    """The caption of the estimates without each group."""
+    return (
+        f"{facts.words.estimates()} with {facts.interval} intervals, each without one "
+        f"{escape(facts.role('group'))}. The solid line is the estimate with all, the dotted one is "
+        f"{facts.words.null:g}."
+    )
+
+
+def profile_caption(facts: Facts) -> str:
+    """The caption of the profile likelihood."""
+    return (
+        "How far the likelihood falls when the standard deviation between groups is held at a value. "
+        f"What lies below the dashed line is the {facts.interval} interval; diamonds are the estimates."
     )

@@ -1,4 +1,4 @@
-"""The page of the general study: which methods hold their level, and in which designs."""
+"""The page of the general study: which methods keep the nominal level, and in which designs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class StudyFacts:
         return sorted(self.null["method"].unique(), key=method_order)
 
     def invalid(self, method: str) -> pd.DataFrame:
-        """The designs in which a method does not hold its level, the worst first."""
+        """The designs in which a method does not keep the nominal level, the worst first."""
         rows = self._judged(method, "invalid")
         return rows.sort_values("rate", ascending=False, kind="stable")
 
@@ -111,14 +111,16 @@ def cell(row: Mapping[str, Any]) -> str:
 
 
 def answer(facts: StudyFacts) -> str:
-    """Which methods hold their level everywhere, and how far the others are off at worst."""
+    """Which methods keep the nominal level everywhere, and how far the others are off at worst."""
     sound, designs = facts.sound, _in_every(facts)
     if not facts.methods:
         return "No method gave an answer."
     if not sound:
-        return f"**No method holds its level of {_level(facts)} {designs}.** {_worst(facts)}"
+        return (
+            f"**No method keeps the nominal level of {_level(facts)} {designs}.** {_worst(facts)}"
+        )
     names = capital(listing([method_phrase(method) for method in sound]))
-    verb = "hold their level" if len(sound) > 1 else "holds its level"
+    verb = "keep the nominal level" if len(sound) > 1 else "keeps the nominal level"
     text = f"**{names} {verb} of {_level(facts)} {designs}, as far as these simulations show.**"
     if len(sound) == len(facts.methods):
         return f"{text} No method fails."
@@ -151,11 +153,11 @@ def _has(n: int) -> str:
 
 
 def _worst(facts: StudyFacts) -> str:
-    """The highest rate of wrong rejections over all methods and designs."""
+    """The highest rate of type I error rate over all methods and designs."""
     row = facts.null.loc[facts.null["rate"].idxmax()]
     return (
-        f"At worst {method_phrase(row['method'])} rejects a true null {percent(row['rate'])} of the "
-        f"time ({cell(row)})."
+        f"The highest type I error rate is that of {method_phrase(row['method'])}: "
+        f"{percent(row['rate'])} ({cell(row)})."
     )
 
 
@@ -200,7 +202,7 @@ def _noise(facts: StudyFacts) -> str:
 
 
 def failing(facts: StudyFacts) -> str:
-    """One line per method that does not hold its level: in how many designs, where, how far off."""
+    """One line per method that exceeds the nominal level: in how many designs, where, how far off."""
     sentences = []
     for method in facts.methods:
         invalid, silent = facts.invalid(method), facts.silent(method)
@@ -210,7 +212,7 @@ def failing(facts: StudyFacts) -> str:
             sentences.append(_silence(method, silent))
     if not sentences:
         return ""
-    return f"Levels that do not hold, and answers that are missing:\n{bullets(sentences)}"
+    return f"Type I error rates above the nominal level, and missing answers:\n{bullets(sentences)}"
 
 
 def _silence(method: str, rows: pd.DataFrame) -> str:
@@ -259,16 +261,16 @@ def few_groups(facts: StudyFacts) -> str:
 def _too_few(facts: StudyFacts, method: str) -> str:
     rows, groups = facts.invalid(method), sorted(facts.null["groups_per_arm"].unique())
     if rows.empty:
-        return f"holds its level in every design, also with {groups[0]} groups an arm."
+        return f"keeps the nominal level in every design, also with {groups[0]} groups an arm."
     most = int(rows["groups_per_arm"].max())
     worst = rows[rows["groups_per_arm"] == most].iloc[0]
     text = (
-        f"does not hold its level with {most} groups an arm: {percent(worst['rate'])} at worst "
+        f"exceeds the nominal level with {most} groups an arm: {percent(worst['rate'])} at worst "
         f"({cell(worst)})"
     )
     enough = [int(each) for each in groups if each > most]
     if enough:
-        return f"{text}. With {enough[0]} it does."
+        return f"{text}. With {enough[0]} it does not."
     return f"{text}, and more were not simulated."
 
 
@@ -276,10 +278,10 @@ def _too_few(facts: StudyFacts, method: str) -> str:
 
 
 def power(facts: StudyFacts) -> str:
-    """Power lost against the most powerful of the methods that hold their level everywhere."""
+    """Power lost against the most powerful of the methods that keep the nominal level everywhere."""
     rows = facts.power[facts.power["method"].isin(facts.sound)]
     if len(facts.sound) < 2 or rows.empty:
-        return "There are no two methods that hold their level everywhere, whose power to compare."
+        return "There are no two methods that keep the nominal level everywhere, whose power to compare."
     best = rows.groupby("scenario")["rate"].transform("max")
     lost = rows.assign(lost=best - rows["rate"])
     mean = lost.groupby("method")["lost"].mean().sort_values(kind="stable")
@@ -290,8 +292,8 @@ def _average(mean: pd.Series) -> str:
     """Mean power loss by method over all designs."""
     losses = [f"{method_phrase(str(name))} {fixed(100 * value, 1)}" for name, value in mean.items()]
     return (
-        "Of the methods that hold their level everywhere, how much less power than the best of them in "
-        f"the same design, on average, in percentage points: {listing(losses)}."
+        "Of the methods that keep the nominal level everywhere, how much less power than the best of "
+        f"them in the same design, on average, in percentage points: {listing(losses)}."
     )
 
 
@@ -331,11 +333,11 @@ def example(facts: StudyFacts) -> str:
             ]
         )
     headers = [
-        *("method", "holds its level", "wrong rejections", "standard error"),
+        *("method", "keeps the nominal level", "type I error rate", "standard error"),
         *("coverage", "power", "replicates", "no answer"),
     ]
     caption = (
-        f"{count(facts.overview['arms'], 'arm')}, {cell(facts.example)}: wrong rejections (nominally "
+        f"{count(facts.overview['arms'], 'arm')}, {cell(facts.example)}: type I error rate (nominally "
         f"{_level(facts)}) with their Monte Carlo standard error in points, coverage where there is no "
         f"effect, power for {contrast_label(facts.overview['power_of'])} of "
         f"{signed(facts.overview['effect'])} standard deviations."
@@ -365,11 +367,11 @@ def everywhere(facts: StudyFacts) -> str:
             ]
         )
     headers = [
-        *("method", "wrong rejections", "mean", "designs with a level that does not hold"),
+        *("method", "type I error rate", "mean", "designs with a level that does not hold"),
         *("open", "least coverage"),
     ]
     caption = (
-        f"Over {count(facts.designs, 'design')}: least, greatest and mean rate of wrong rejections, "
+        f"Over {count(facts.designs, 'design')}: least, greatest and mean rate of type I error rate, "
         f"in how many designs the level does not hold, in how many replicates are too few to tell, and "
         f"the least coverage of 95% intervals."
     )
@@ -377,7 +379,7 @@ def everywhere(facts: StudyFacts) -> str:
 
 
 def coverage(facts: StudyFacts) -> str:
-    """The greatest distance between a method's non-coverage and its rate of wrong rejections."""
+    """The greatest distance between a method's non-coverage and its rate of type I error rate."""
     rows = facts.null[facts.null["coverage"].notna()]
     if rows.empty:
         return ""

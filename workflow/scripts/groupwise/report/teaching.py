@@ -102,7 +102,7 @@ def results(facts: Facts) -> str:
         f"For {escape(facts.comparison(contrast))}, {method_phrase(plain)} says {equals_p(naive)} and "
         f"{method_phrase(facts.headline)} says {equals_p(lead)}. Not the one you like best, and not the "
         f"smallest: one whose assumptions fit the way these data came about, chosen before you looked. "
-        f"@sec-calibration shows which methods keep their promise with "
+        f"@sec-calibration shows the type I error rates of the methods with "
         f"{count(facts.design['n_groups'], group)}.",
     )
 

@@ -1,4 +1,4 @@
-"""Rates of wrong rejections by the number of groups, a panel for each kind of model."""
+"""Type I error rates by the number of groups, a panel for each kind of model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def draw(tables: StudyTables) -> Figure:
         return Figure(sentence(text), WIDTH, 2, text)
     level = rows[["groups_per_arm", "panel"]].assign(rate=tables.level)
     plot = curves(rows, level, "solid") + scale_y_sqrt(breaks=BREAKS, labels=percentages)
-    plot = plot + labs(x="groups per arm", y="wrong rejections")
+    plot = plot + labs(x="groups per arm", y="type I error rate")
     return Figure(plot, WIDTH, height(rows), _alt(rows, tables))
 
 
@@ -159,7 +159,7 @@ def _short(method: str, panel: str) -> str:
 
 def _alt(rows: pd.DataFrame, tables: StudyTables) -> str:
     return (
-        f"Rates of wrong rejections, nominally {100 * tables.level:g}%, by groups per arm "
+        f"Type I error rates, nominally {100 * tables.level:g}%, by groups per arm "
         f"({tables.where}). {ends(rows)}."
     )
 

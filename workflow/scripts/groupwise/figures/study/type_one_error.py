@@ -114,6 +114,6 @@ def _alt(rows: pd.DataFrame, level: float) -> str:
         rates = 100 * rows.loc[rows["method"] == method, "rate"]
         ranges.append(f"{method_label(method)} {rates.min():.1f} to {rates.max():.1f}%")
     return (
-        f"Rates of wrong rejections, nominally {100 * level:g}%, by method, groups per arm, "
+        f"Type I error rates, nominally {100 * level:g}%, by method, groups per arm, "
         f"intraclass correlation and size of groups. Least and greatest: {'; '.join(ranges)}."
     )
