@@ -21,7 +21,7 @@ from groupwise.diagnostics.profile_curves import profile_table
 from groupwise.diagnostics.refit import Dataset
 from groupwise.diagnostics.sensitivity import sensitivity
 from groupwise.figures import Figure, Tables, draw, names, needed_role
-from groupwise.report import calibration, effects, prose
+from groupwise.report import answer, calibration, effects, prose
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import bullets, escape, escape_note
 from groupwise.results import as_written
@@ -372,7 +372,7 @@ def _alert(alerts: Sequence[str]) -> list[str]:
 def _answer(facts: Facts) -> str:
     rows = facts.estimates(facts.headline)
     if rows["estimate"].isna().any():
-        return prose.no_estimate(facts)
+        return answer.no_estimate(facts)
     items = [
         f"{prose.bold(contrast_label(str(contrast)))}: {prose.effect(facts, row)}"
         for contrast, row in rows.iterrows()
