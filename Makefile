@@ -24,7 +24,7 @@ EXAMPLES = $(sort $(wildcard examples/*.yaml))
 
 .DEFAULT_GOAL := help
 .PHONY: help env quarto report new docs examples study describe archive verify validator test test-long test-all bench \
-	scaling stability screenshots lint format lock clean FORCE
+	cost scaling stability screenshots lint format lock clean FORCE
 
 help: ## List the targets (this list)
 	@echo "make TARGET, where TARGET is one of"
@@ -112,6 +112,10 @@ test-all: $(STAMP) ## Run all tests, which takes less than one after the other
 
 bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small sizes; --write: into docs/)
 	@$(IN_ENV) python benchmarks/run.py $(ARGS)
+
+# BASE names another checkout, whose costs stand beside.
+cost: $(STAMP) ## Measure what a report costs, rule by rule (BASE=path; ARGS=--write: into docs/)
+	@$(IN_ENV) python benchmarks/report_cost.py $(if $(BASE),--base "$(BASE)") $(ARGS)
 
 scaling: $(STAMP) ## Measure how cost grows with rows and replicates (an hour; ARGS=--write: into docs/)
 	@$(IN_ENV) python benchmarks/scaling.py $(ARGS)

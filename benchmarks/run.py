@@ -30,6 +30,7 @@ import events  # noqa: E402
 import mixed  # noqa: E402
 import pandas as pd  # noqa: E402
 import randomization  # noqa: E402
+import report_cost  # noqa: E402
 import robust  # noqa: E402
 from rivals import LME_PYTHON, R, r_versions  # noqa: E402
 from sizes import FULL, QUICK, TINY, Sizes  # noqa: E402
@@ -135,7 +136,9 @@ def write(folder: Path, table: list[Row], curve: list[str], figure: Figure) -> N
         "",
         f"![{figure.alt}](cost.svg)",
     ]
-    (folder / "benchmarks.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    page = folder / "benchmarks.md"
+    of_reports = report_cost.tables_in(page.read_text("utf-8")) if page.is_file() else ""
+    page.write_text("\n".join(lines) + "\n" + of_reports, encoding="utf-8")
 
 
 if __name__ == "__main__":

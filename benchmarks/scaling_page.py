@@ -43,11 +43,11 @@ STAGES = {
     "judge_methods": "verdict",
     "plan_experiment": "planning",
     "record_provenance": "provenance",
-    "draw_figure": "figures, all of them",
+    "draw_figures": "figures, all of them",
     "render_report": "report (preview)",
     "write_json": "results as JSON",
 }
-IN_PARTS = ("draw_figure", "simulate_calibration")
+IN_PARTS = ("draw_figures", "simulate_calibration")
 """Rules with several jobs for a dataset, of which the page shows the sum."""
 LIMITS = {
     "check the file, read the data": """decoding and cleaning columns of text, finding and sorting

@@ -175,7 +175,11 @@ LOADED = {
     "METHOD_MODULES": [
         f"{METHODS_PACKAGE}.{path.stem}"
         for path in SCRIPTS.joinpath(*METHODS_PACKAGE.split(".")).glob("[!_]*.py")
-    ]
+    ],
+    "FIGURE_MODULES": [
+        f"groupwise.figures.{name}"
+        for name in modules(SCRIPTS / "groupwise" / "figures", besides=["style"])
+    ],
 }
 """Modules that are loaded by name: see common.smk."""
 
@@ -246,7 +250,7 @@ CASES = [
 
 
 def test_every_rule_of_the_pipeline_was_found() -> None:
-    assert {"simulate_data", "ingest_data", "fit_specification", "draw_figure"} <= set(rules())
+    assert {"simulate_data", "ingest_data", "fit_specification", "draw_figures"} <= set(rules())
     assert len(CASES) > len(rules())
 
 
@@ -273,7 +277,7 @@ def test_rule_and_script_share_their_name_and_the_rule_asks_for_its_imports(rule
 
 
 WORDED = {
-    *("judge_methods", "gather_study", "draw_figure", "draw_study", "write_json"),
+    *("judge_methods", "gather_study", "draw_figures", "draw_study", "write_json"),
     "write_schema",
     *("render_report", "render_index", "render_study", "describe_file", "write_tables"),
 }

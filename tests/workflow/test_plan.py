@@ -29,7 +29,7 @@ PER_DATASET = {
     "judge_methods",
     "plan_experiment",
     "check_sensitivity",
-    "draw_figure",
+    "draw_figures",
     "record_provenance",
     "render_report",
     "write_tables",
@@ -47,7 +47,7 @@ SIMULATED = {
 JUDGED = {
     *(
         "judge_methods",
-        "draw_figure",
+        "draw_figures",
         "render_report",
         "render_index",
         "write_json",
@@ -95,13 +95,21 @@ def test_plan_of_the_projects_own_datasets(fresh: Project) -> None:
 
 
 def test_plan_has_every_specification_and_figure(fresh: Project) -> None:
-    jobs = plan(fresh)
+    run = fresh.snakemake("-n")
     folder = ROOT / PACKAGE / METHODS_PACKAGE.rpartition(".")[2]
-    for rule, names in (
-        ("fit_specification", {path.stem for path in folder.glob("*.py")} - {"__init__"}),
-        ("draw_figure", {name for name, role in needed_roles().items() if not role}),
-    ):
-        assert jobs[rule] == {f"{dataset}/{name}" for dataset in DATASETS for name in names}
+    names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    jobs = plan(fresh)
+    assert jobs["fit_specification"] == {
+        f"{dataset}/{name}" for dataset in DATASETS for name in names
+    }
+    assert jobs["draw_figures"] == {*DATASETS}
+    for name, role in needed_roles().items():
+        for dataset in DATASETS:
+            assert (f"results/{dataset}/figures/{name}.svg" in run.console) == (not role)
+
+
+def test_no_figure_needs_a_role_that_no_rule_draws_for() -> None:
+    assert set(needed_roles().values()) == {"", "period"}
 
 
 def test_figures_of_periods_are_planned_where_a_column_says_when_rows_were_measured(
@@ -112,9 +120,8 @@ def test_figures_of_periods_are_planned_where_a_column_says_when_rows_were_measu
     block = block.replace("group: class}", "group: class, period: age}")
     fresh.write("config.yaml", head + mark + block)
     jobs = plan(fresh)
-    of_periods = {name for name, role in needed_roles().items() if role == "period"}
-    planned = {each for each in jobs["draw_figure"] if each.partition("/")[2] in of_periods}
-    assert planned == {f"measured/{name}" for name in of_periods} and planned
+    assert jobs["draw_period_figures"] == {"measured"}
+    assert jobs["draw_figures"] == {*DATASETS}
 
 
 def test_nothing_to_do_where_nothing_changed(copied: Project) -> None:
@@ -176,8 +183,8 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        (f"{PACKAGE}/figures/arm_means.py", {"draw_figure", "render_report", "render_index"}),
-        (f"{PACKAGE}/figures/style.py", {"draw_figure", "render_report", "render_index"}),
+        (f"{PACKAGE}/figures/arm_means.py", {"draw_figures", "render_report", "render_index"}),
+        (f"{PACKAGE}/figures/style.py", {"draw_figures", "render_report", "render_index"}),
         ("reports/report.qmd", {"render_report", "render_index"}),
         ("reports/index.qmd", {"render_index"}),
         ("reports/theme.scss", {"render_report", "render_index"}),
@@ -195,7 +202,7 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         (
             f"{PACKAGE}/diagnostics/influence.py",
             {
-                *("check_sensitivity", "draw_figure", "render_report", "render_index"),
+                *("check_sensitivity", "draw_figures", "render_report", "render_index"),
                 *("write_json", "write_tables"),
             },
         ),
@@ -238,11 +245,6 @@ def test_relabelled_method_fits_and_simulates_nothing(copied: Project) -> None:
     assert set(plan(copied)) == JUDGED | {"write_schema"}
 
 
-def test_edited_figure_is_the_only_one_drawn(copied: Project) -> None:
-    append(copied, f"{PACKAGE}/figures/arm_means.py")
-    assert plan(copied)["draw_figure"] == {f"{dataset}/arm_means" for dataset in DATASETS}
-
-
 def test_edited_specification_is_the_only_one_fitted(copied: Project) -> None:
     append(copied, POOLED)
     assert plan(copied)["fit_specification"] == {f"{dataset}/pooled" for dataset in DATASETS}
@@ -257,7 +259,7 @@ def test_another_headline_fits_nothing(copied: Project) -> None:
     ("file", "rule", "job"),
     [
         ("reports/rendered/drawn.html", "render_report", "drawn"),
-        ("results/drawn/figures/arm_means.png", "draw_figure", "drawn/arm_means"),
+        ("results/drawn/figures/arm_means.png", "draw_figures", "drawn"),
         ("results/drawn/estimates.csv", "combine_results", "drawn"),
         ("results/drawn/influence.csv", "check_sensitivity", "drawn"),
         (

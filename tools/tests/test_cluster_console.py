@@ -121,3 +121,21 @@ def test_job_that_ran_out_of_memory_says_so(handler: LogHandler) -> None:
 )
 def test_narration_of_the_cluster_is_left_out(handler: LogHandler, narrated: str) -> None:
     assert said(handler, [record(None, narrated), record(None, "Another.")]) == ["Another."]
+
+
+@pytest.mark.parametrize(("total", "ready"), [(2, True), (1, False)])
+def test_page_is_announced_while_other_jobs_go_on(
+    handler: LogHandler, total: int, ready: bool
+) -> None:
+    page = Path("reports/rendered/clinics.html")
+    page.parent.mkdir(parents=True)
+    page.touch()
+    job = {"jobid": 3, "rule_name": "render_report", "rule_msg": "clinics: write the report"}
+    records = [
+        record(LogEvent.JOB_INFO, **job, wildcards={"dataset": "clinics"}, reason=""),
+        record(LogEvent.JOB_FINISHED, job_id=3),
+        record(LogEvent.PROGRESS, done=1, total=total),
+    ]
+    lines = said(handler, records)
+    assert lines[0].startswith(f"[1/{total}] clinics: write the report")
+    assert lines[1:] == [f"Ready to open while the rest goes on: {page}"] * ready

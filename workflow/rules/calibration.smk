@@ -17,6 +17,7 @@ rule check_effects:
         "logs/check_effects/{dataset}.log",
     benchmark:
         "benchmarks/jobs/check_effects/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -43,6 +44,7 @@ rule estimate_process:
         "logs/estimate_process/{dataset}.log",
     benchmark:
         "benchmarks/jobs/estimate_process/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -70,6 +72,7 @@ rule simulate_calibration:
     wildcard_constraints:
         chunk="[0-9]+",
         chunks="[0-9]+",
+    priority: expensive_in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -105,6 +108,7 @@ rule gather_calibration:
         "logs/gather_calibration/{dataset}.log",
     benchmark:
         "benchmarks/jobs/gather_calibration/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -135,6 +139,7 @@ rule judge_methods:
         "logs/judge_methods/{dataset}.log",
     benchmark:
         "benchmarks/jobs/judge_methods/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -165,6 +170,7 @@ rule plan_experiment:
         "logs/plan_experiment/{dataset}.log",
     benchmark:
         "benchmarks/jobs/plan_experiment/{dataset}.jsonl"
+    priority: expensive_in_turn
     conda:
         "../../environment.yml"
     resources:

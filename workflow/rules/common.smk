@@ -45,6 +45,7 @@ METHOD_MODULES = [
     f"{METHODS_PACKAGE}.{name}" for name in SPECIFICATIONS
 ]  # loaded by name
 NEEDED_ROLES = needed_roles()
+FIGURE_MODULES = [f"groupwise.figures.{name}" for name in NEEDED_ROLES]
 FIGURES = {
     name: figures_for(block["roles"], NEEDED_ROLES)
     for name, block in config["datasets"].items()
@@ -57,9 +58,32 @@ wildcard_constraints:
     figure="[a-z_]+",
 
 
+# Pages are finished one after the other: jobs of a dataset come before those of later ones, and what
+# is cheap before what is expensive, so that a core that waits for one dataset's last jobs does not
+# begin the simulations of the next.
+TURNS = {
+    name: 2 * (len(config["datasets"]) - i) for i, name in enumerate(config["datasets"])
+}
+
+
+def in_turn(wildcards):
+    """The priority of a dataset's jobs, in the order of the configuration."""
+    return TURNS.get(wildcards.dataset, 0)
+
+
+def expensive_in_turn(wildcards):
+    """The priority of those of its jobs that take long."""
+    return in_turn(wildcards) - 1
+
+
 def listed_sha256(wildcards):
     """The sum listed for a dataset's file: another one, and the file is checked and read again."""
     return listed_sum(SETTINGS.raw_file(wildcards), SUMS_FILE, SUMS)
+
+
+def figures_needing(role):
+    """Names of the figures that need a column of this role, or none."""
+    return [name for name, needed in NEEDED_ROLES.items() if needed == role]
 
 
 def drawn(dataset, *kinds):

@@ -13,6 +13,7 @@ rule simulate_data:
         "logs/simulate_data/{dataset}.log",
     benchmark:
         "benchmarks/jobs/simulate_data/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -43,6 +44,7 @@ rule check_data:
         "logs/check_data/{dataset}.log",
     benchmark:
         "benchmarks/jobs/check_data/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -70,6 +72,7 @@ rule ingest_data:
         "logs/ingest_data/{dataset}.log",
     benchmark:
         "benchmarks/jobs/ingest_data/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:

@@ -1,8 +1,19 @@
 # Inputs:  data/processed/{dataset}.parquet, results/{dataset}/*.csv, design.json, verdict.json, truth.json
 # Outputs: results/{dataset}/figures/{figure}.svg, .png and .txt (the alt text)
 
+KINDS = {"svg": "svg", "png": "png", "alt": "txt"}
 
-rule draw_figure:
+
+def figure_files(figures):
+    """Outputs of a rule that draws these figures of a dataset."""
+    return {
+        name: [f"results/{{dataset}}/figures/{figure}.{kind}" for figure in figures]
+        for name, kind in KINDS.items()
+    }
+
+
+# All figures of a dataset in one job: starting Python takes as long as drawing one.
+rule draw_figures:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
@@ -25,21 +36,32 @@ rule draw_figure:
             then="results/{dataset}/truth.json",
             otherwise=[],
         ),
-        package=package_files("draw_figure", "groupwise.figures.{figure}"),
+        package=package_files("draw_figures", *FIGURE_MODULES),
     output:
-        svg="results/{dataset}/figures/{figure}.svg",
-        png="results/{dataset}/figures/{figure}.png",
-        alt="results/{dataset}/figures/{figure}.txt",
+        **figure_files(figures_needing("")),
     log:
-        "logs/draw_figure/{dataset}/{figure}.log",
+        "logs/draw_figures/{dataset}.log",
     benchmark:
-        "benchmarks/jobs/draw_figure/{dataset}/{figure}.jsonl"
+        "benchmarks/jobs/draw_figures/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory("draw_figure"),
-        runtime=minutes("draw_figure"),
+        mem_mb=memory("draw_figures"),
+        runtime=minutes("draw_figures"),
     message:
-        "{wildcards.dataset}: draw {wildcards.figure}"
+        "{wildcards.dataset}: draw the figures"
     script:
-        "../scripts/draw_figure.py"
+        "../scripts/draw_figures.py"
+
+
+# Asked for where a column says when rows were measured.
+use rule draw_figures as draw_period_figures with:
+    output:
+        **figure_files(figures_needing("period")),
+    log:
+        "logs/draw_period_figures/{dataset}.log",
+    benchmark:
+        "benchmarks/jobs/draw_period_figures/{dataset}.jsonl"
+    message:
+        "{wildcards.dataset}: draw the figures of periods"

@@ -29,6 +29,7 @@ rule write_json:
         "logs/write_json/{dataset}.log",
     benchmark:
         "benchmarks/jobs/write_json/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:

@@ -20,6 +20,7 @@ rule fit_specification:
         "logs/fit_specification/{dataset}/{specification}.log",
     benchmark:
         "benchmarks/jobs/fit_specification/{dataset}/{specification}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -50,6 +51,7 @@ rule combine_results:
         "logs/combine_results/{dataset}.log",
     benchmark:
         "benchmarks/jobs/combine_results/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -77,6 +79,7 @@ rule ask_statsmodels:
         "logs/ask_statsmodels/{dataset}.log",
     benchmark:
         "benchmarks/jobs/ask_statsmodels/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -112,6 +115,7 @@ rule check_model:
         "logs/check_model/{dataset}.log",
     benchmark:
         "benchmarks/jobs/check_model/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -158,6 +162,7 @@ rule record_provenance:
         "logs/record_provenance/{dataset}.log",
     benchmark:
         "benchmarks/jobs/record_provenance/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:

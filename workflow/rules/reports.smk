@@ -89,6 +89,7 @@ rule render_report:
         "logs/render_report/{dataset}.log",
     benchmark:
         "benchmarks/jobs/render_report/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:
@@ -128,6 +129,7 @@ rule write_tables:
         "logs/write_tables/{dataset}.log",
     benchmark:
         "benchmarks/jobs/write_tables/{dataset}.jsonl"
+    priority: in_turn
     conda:
         "../../environment.yml"
     resources:

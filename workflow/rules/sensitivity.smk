@@ -16,6 +16,7 @@ rule check_sensitivity:
         "logs/check_sensitivity/{dataset}.log",
     benchmark:
         "benchmarks/jobs/check_sensitivity/{dataset}.jsonl"
+    priority: expensive_in_turn
     conda:
         "../../environment.yml"
     resources:

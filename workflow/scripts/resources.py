@@ -57,7 +57,7 @@ NEEDS = {
     "gather_study": Need(300, 5),
     "draw_study": Need(300, 3),
     "render_study": Need(340, 5),
-    "draw_figure": Need(300, 3, 60, 0.2),
+    "draw_figures": Need(300, 3, 60, 0.2),
     "render_report": Need(340, 5),
     "write_tables": Need(250, 2),
     "adjust_families": Need(180, 2),

@@ -21,6 +21,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 INDEX = "reports/rendered/index.html"
+PAGE_RULE, PAGE = "render_report", "reports/rendered/{}.html"
 TAIL = 15  # lines of a failed job's log that are shown
 STUDY = "reports/rendered/study.html"
 TARGET_RULES = ("all", "study")  # they gather files and do nothing: neither counted nor shown
@@ -311,6 +312,9 @@ class LogHandler(LogHandlerBase):
             self.done += 1
             count = f"{self.done:{len(str(self.total))}}/{self.total}"
             self.write(f"[{count}] {job.label}  ({format_duration(moment - job.started)})")
+            page = Path(PAGE.format(job.wildcards))
+            if job.rule == PAGE_RULE and self.done < self.total and page.is_file():
+                self.write(f"Ready to open while the rest goes on: {page}")
 
     def on_job_error(self, record: logging.LogRecord) -> None:
         """A job failed: the user's mistake in a sentence, else the end of the job's log."""

@@ -77,9 +77,10 @@ def triangle(X: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 def sum_by(values: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
     """Sums over the last axis, shape (..., n), by code: shape (..., k)."""
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(k))
-    totals: np.ndarray = np.add.reduceat(values[..., order], starts, axis=-1)
+    if (codes[1:] < codes[:-1]).any():
+        order = np.argsort(codes, kind="stable")
+        values, codes = values[..., order], codes[order]
+    totals: np.ndarray = np.add.reduceat(values, np.searchsorted(codes, np.arange(k)), axis=-1)
     return totals
 
 

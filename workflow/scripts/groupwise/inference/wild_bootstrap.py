@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from groupwise.algebra import sum_by
 from groupwise.inference.assignments import sharing
@@ -120,6 +121,25 @@ class Weights:
             return f"wild cluster bootstrap-t, all 2^{self.n_groups} sign vectors"
         kind = "sign vectors" if self.signs else "Webb draws"
         return f"wild cluster bootstrap-t, {self.draws} {kind}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class LevelSums:
+    """Sums over the groups of each level of an absorbed factor: `plain` (levels, G), of ones."""
+
+    plain: sparse.csr_array
+
+    @classmethod
+    def of(cls, clusters: Clusters) -> LevelSums:
+        assert clusters.level is not None
+        G, levels = clusters.n_groups, len(clusters.basis.size)
+        where = (clusters.level, np.arange(G))
+        return cls(sparse.csr_array((np.ones(G), where), shape=(levels, G)))
+
+    def times(self, values: np.ndarray) -> sparse.csr_array:
+        """The matrix whose products are sums of what is multiplied by values (G,)."""
+        ones = self.plain
+        return sparse.csr_array((values[ones.indices], ones.indices, ones.indptr), ones.shape)
 
 
 @dataclass(frozen=True)
@@ -332,14 +352,23 @@ def _in_products(
 def _in_levels(
     pieces: Pieces, c: int, q: np.ndarray, limit: np.ndarray, weights: Weights
 ) -> np.ndarray:
-    """`_count_extreme` with an absorbed factor: sums are over the groups of each of its levels."""
-    total = np.zeros(len(q), dtype=int)
-    for v in weights.blocks():
+    """`_count_extreme` with an absorbed factor: sums are over the groups of each of its levels.
+
+    What a group loses to its level's sum T of v q is K T, beside what it loses to the others' s.
+    """
+    K, k, total = pieces.K_Lambda[c][:, 0], pieces.K_Lambda[c][:, 1:], np.zeros(len(q), dtype=int)
+    by_level = LevelSums.of(pieces.clusters)
+    a = np.einsum("gw,rgw->rg", pieces.Lambda[c], q)
+    by_shared = (a[..., None] * k).swapaxes(1, 2)
+    KK, Kk, kk = by_level.plain @ K**2, by_level.plain @ (K[:, None] * k), k.T @ k
+    for v in (np.ascontiguousarray(block.T) for block in weights.blocks()):
+        s, as_by_a = q[..., 1:].swapaxes(1, 2) @ v, by_shared @ v
+        variance = a**2 @ v**2 + ((kk @ s - 2 * as_by_a) * s).sum(axis=1)
         for i, scores in enumerate(q):
-            contributions = pieces.contributions(c, v, scores)
-            variance = np.einsum("vg,vg->v", contributions, contributions)
-            as_far = (v @ pieces.along(c, scores)) ** 2 >= (1 - TIE) * limit[i] * variance
-            total[i] += np.count_nonzero(as_far)
+            T, by_a = by_level.times(scores[:, 0]) @ v, by_level.times(a[i] * K) @ v
+            variance[i] += np.einsum("lv,lv->v", T, KK[:, None] * T - 2 * by_a + 2 * (Kk @ s[i]))
+        as_far = (a @ v) ** 2 >= (1 - TIE) * limit[:, None] * variance
+        total += np.count_nonzero(as_far, axis=1)
     return total
 
 

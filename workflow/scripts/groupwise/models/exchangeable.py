@@ -16,10 +16,12 @@ are fitted together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
-from groupwise.algebra import Bordered, sum_by
+from groupwise.algebra import Bordered
 from groupwise.models.clusters import Clusters, Projected
 
 TOLERANCE = 1e-13
@@ -116,6 +118,22 @@ class Exchangeable:
         """(G, p - n_levels): S of the columns that are not absorbed."""
         return self.S if self.level is None else self.S[:, 1:]
 
+    @cached_property
+    def absorbed(self) -> sparse.csr_array:
+        """(G, n_levels): S of the absorbed indicators."""
+        assert self.level is not None
+        where = (np.arange(len(self.S)), self.level)
+        return sparse.csr_array((self.S[:, 0], where), shape=(len(self.S), self.n_levels))
+
+    @cached_property
+    def products(self) -> sparse.csr_array:
+        """(G, n_levels * w): S of the absorbed indicators times S, by level."""
+        assert self.level is not None
+        G, w = self.S.shape
+        values = (self.S[:, :1] * self.S).ravel()
+        where = (np.repeat(np.arange(G), w), (w * self.level[:, None] + np.arange(w)).ravel())
+        return sparse.csr_array((values, where), shape=(G, w * self.n_levels))
+
     def local(self, values: np.ndarray) -> np.ndarray:
         """Coordinates (R, p) as each group sees them: (R, G, w)."""
         rest = values[:, None, self.n_levels :]
@@ -136,7 +154,7 @@ class Exchangeable:
         shared = sums @ self.shared
         if self.level is None:
             return np.asarray(shared)
-        levels = sum_by(sums * self.S[:, 0], self.level, self.n_levels)
+        levels = sums @ self.absorbed
         return np.concatenate([levels, shared], axis=-1)
 
     def fit(self, outcomes: Projected) -> ExchangeableFit:
@@ -182,8 +200,7 @@ class Exchangeable:
         rest = np.eye(q) - (c @ outer).reshape(-1, q, q)
         if self.level is None:
             return Bordered(np.empty((len(c), 0)), np.empty((len(c), 0, q)), rest)
-        first = (self.S[:, :1] * self.S).T
-        edge = sum_by(c[:, None, :] * first, self.level, self.n_levels).swapaxes(-1, -2)
+        edge = np.ascontiguousarray(c @ self.products).reshape(len(c), self.n_levels, 1 + q)
         return Bordered(1 - edge[..., 0], -edge[..., 1:], rest)
 
 

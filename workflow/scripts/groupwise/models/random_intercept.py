@@ -462,6 +462,14 @@ class RandomIntercept:
         """(r, p): S along the directions, of which it is all."""
         return np.asarray(self.directions.rotate.T @ self.S)
 
+    @cached_property
+    def turned_by(self) -> np.ndarray | sparse.csr_array:
+        """`turned` to multiply by: sparse with blocks, since each direction lies in one of them."""
+        if not self.n_blocks:
+            return self.turned
+        size = np.abs(self.turned)
+        return sparse.csr_array(np.where(size > ROUNDING * size.max(), self.turned, 0.0))
+
     def sums(self, y: np.ndarray) -> OutcomeSums:
         """Sufficient statistics of outcomes y, shape (B, n), computed a block of rows at a time."""
         step = max(1, BLOCK // y.shape[1])
@@ -605,11 +613,11 @@ class RandomIntercept:
         beside = variance * chi_squared(rng, self.directions.left, size)
         inner = rng.standard_normal((size, root.shape[1]))
         inner_rss = rng.chisquare(self.n_obs - self.count.sum() - root.shape[1], size=size)
-        gamma = (along / m[of]) @ self.turned + inner @ root.T
+        gamma = (along / m[of]) @ self.turned_by + inner @ root.T
         between = (along**2 / m[of]).sum(axis=1) + (beside / m).sum(axis=1)
         total = between + (inner**2).sum(axis=1) + inner_rss
         rss = total - (gamma**2).sum(axis=1)
-        return OutcomeSums(gamma, along - gamma @ self.turned.T, beside, rss, total)
+        return OutcomeSums(gamma, along - gamma @ self.turned_by.T, beside, rss, total)
 
     @cached_property
     def roots(self) -> tuple[np.ndarray, np.ndarray]:
@@ -810,7 +818,7 @@ def _assemble(
     slopes = profile.slopes(lam)
     weight = 1 / (1 + lam[:, None] * model.size)
     pulled = (lam[:, None] * weight)[:, model.directions.size_of] * sums.along
-    gamma = -model.solve(weight, (pulled @ model.turned)[..., None])[..., 0]
+    gamma = -model.solve(weight, (pulled @ model.turned_by)[..., None])[..., 0]
     sigma2 = slopes.q / profile.df
     with np.errstate(invalid="ignore", divide="ignore"):
         criterion = profile.value(lam)[0] + profile.df * (1 + np.log(2 * np.pi * sigma2))

@@ -8,6 +8,7 @@ the trapezoidal rule with a fixed step is accurate to rounding.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +19,12 @@ REACH = 40.0
 """The integrand falls by a factor e per unit of the logarithm, at least, outside the weights' range."""
 
 STEP = 0.1
+
+SMALLEST = 46.0
+"""An integrand below the exponential of minus this is rounding."""
+
+ALIKE = 1e-13
+"""Weights that differ by no more than this share of the largest are one."""
 
 FAR = 3000.0
 """Noncentralities, in sds, beyond which nothing is distinguished."""
@@ -49,22 +56,53 @@ class QuadraticForm:
             weight, direction = np.append(weight, rest), np.append(direction, 0.0)
             multiplicity = np.append(multiplicity, rest_df)
         kept = np.abs(weight) > NEGLIGIBLE * np.abs(weight).max()
-        return cls(weight[kept], multiplicity[kept], direction[kept])
+        return cls(*_distinct(weight[kept], multiplicity[kept], direction[kept]))
 
     def positive(self, effect: float) -> float:
         """P(form > 0)."""
-        size = np.abs(self.weight)
         ncp = self.direction * effect
         far = float(np.linalg.norm(ncp))
         ncp, far = (ncp * FAR / far, FAR) if far > FAR else (ncp, far)
         step = min(STEP, 1 / (1 + far))
-        x = np.arange(-REACH - np.log(size.max()), REACH - np.log(size.min()), step)
-        phase, log_modulus = np.zeros_like(x), np.zeros_like(x)
-        u = np.exp(x)
-        for weight, multiplicity, shift in zip(self.weight, self.multiplicity, ncp**2, strict=True):
-            wu = weight * u
+        phase, log_modulus, u = self._central if step == STEP else self._without_effect(step)
+        phase, log_modulus = phase.copy(), log_modulus.copy()
+        for i in np.flatnonzero(ncp):
+            wu, shift = self.weight[i] * u, ncp[i] ** 2
             square = wu**2
-            phase += multiplicity * np.arctan(wu) + shift * wu / (1 + square)
-            log_modulus += multiplicity * np.log1p(square) / 2 + shift * square / (1 + square)
+            phase += shift * wu / (1 + square)
+            log_modulus += shift * square / (1 + square)
         total = (np.sin(phase / 2) * np.exp(-log_modulus / 2)).sum() * step
         return float(np.clip(0.5 + total / np.pi, 0, 1))
+
+    @cached_property
+    def _central(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self._without_effect(STEP)
+
+    def _without_effect(self, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Phase, twice the logarithm of the modulus, and u at steps of its logarithm, effect 0."""
+        size = np.abs(self.weight)
+        start, end = -REACH - np.log(size.max()), REACH - np.log(size.min())
+        coarse = np.arange(start, end, 1.0)
+        squares = (self.weight[:, None] * np.exp(coarse)) ** 2
+        small = self.multiplicity @ np.log1p(squares) > 4 * SMALLEST
+        end = min(end, coarse[small].min(initial=end))  # the modulus falls with u
+        u = np.exp(np.arange(start, end, step))
+        phase, log_modulus = np.zeros_like(u), np.zeros_like(u)
+        for weight, multiplicity in zip(self.weight, self.multiplicity, strict=True):
+            wu = weight * u
+            phase += multiplicity * np.arctan(wu)
+            log_modulus += multiplicity * np.log1p(wu**2) / 2
+        return phase, log_modulus, u
+
+
+def _distinct(
+    weight: np.ndarray, multiplicity: np.ndarray, direction: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The weights, ascending, of which none are alike: multiplicities and noncentralities add up."""
+    order = np.argsort(weight, kind="stable")
+    new = np.diff(weight[order], prepend=-np.inf) > ALIKE * np.abs(weight).max()
+    which = np.empty(len(order), dtype=int)
+    which[order] = np.cumsum(new) - 1
+    count = np.bincount(which, multiplicity)
+    mean = np.bincount(which, weight * multiplicity) / count
+    return mean, count, np.sqrt(np.bincount(which, direction**2))

@@ -1,4 +1,6 @@
-"""Draw one figure of one dataset, with its alt text beside it."""
+"""Draw figures of one dataset, each with its alt text beside it: those that the rule's outputs name."""
+
+from pathlib import Path
 
 import pandas as pd
 from job import logged, read_json, read_results, write_text
@@ -18,7 +20,8 @@ if __name__ == "__main__":
             headline=read_json(snakemake.input.lead)["lead"],
             truth=read_json(truth) if truth else None,
         )
-        figure = figures.draw(snakemake.wildcards.figure, tables)
-        write_text(snakemake.output.svg, figures.render(figure, "svg"))
-        write_text(snakemake.output.png, figures.render(figure, "png"))
-        write_text(snakemake.output.alt, figure.alt + "\n")
+        for path in map(Path, snakemake.output.svg):
+            figure = figures.draw(path.stem, tables)
+            write_text(path, figures.render(figure, "svg"))
+            write_text(path.with_suffix(".png"), figures.render(figure, "png"))
+            write_text(path.with_suffix(".txt"), figure.alt + "\n")

@@ -1,0 +1,197 @@
+"""What `make report` costs, rule by rule, beside another checkout where one is named: `make cost`.
+
+    python benchmarks/report_cost.py [--base PATH] [--parts default examples new] [--write]
+
+Each checkout's workflow runs in a scratch folder with nothing in it yet, by the same Python. What counts
+is the whole process of each script in processor seconds (user and system), which other work on a machine
+disturbs less than the clock; the last column is the ratio to the other checkout. `--write` puts
+the table into docs/benchmarks.md, in the place of an earlier one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+HEADING = "## What a report costs"
+
+for library in ("OMP", "OPENBLAS", "MKL"):  # read when they are loaded
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
+import pandas as pd  # noqa: E402
+import yaml  # noqa: E402
+from timing import process  # noqa: E402
+
+PARTS = ("Snakefile", "environment.yml", "config.yaml", "workflow", "tools", "reports", "examples")
+TITLES = {
+    "default": "the default report",
+    "examples": "the examples",
+    "new": "a new dataset of 375 rows",
+}
+NEW = {
+    "title": "New",
+    "file": "data/raw/new.csv",
+    "roles": {"outcome": "score", "treatment": "style", "group": "professor"},
+    "reference": "No flip",
+}
+SIMULATED = "data/processed/simulated/flipped_classroom.csv"
+ALL, START = "all jobs", "Snakemake itself"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A checkout's run: processor seconds by rule; by the clock, to the first page and to the end."""
+
+    cpu: pd.Series
+    first_page: float
+    wall: float
+
+
+def main() -> None:
+    options = arguments()
+    lines = [HEADING, "", *introduction(options.cores)]
+    for part in options.parts:
+        runs = [measured(root, part, options.cores) for root in (ROOT, options.base) if root]
+        lines += table(f"{TITLES[part]}, processor seconds", [run.cpu for run in runs], clock(runs))
+    imports = [import_times(root) for root in (ROOT, options.base) if root]
+    lines += table("imports of a script, processor seconds", imports)
+    print("\n".join(lines))
+    if options.write:
+        write(lines)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--base", type=Path, help="another checkout, to be measured beside this one"
+    )
+    parser.add_argument("--parts", nargs="*", choices=TITLES, default=list(TITLES))
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help="write into docs/benchmarks.md")
+    return parser.parse_args()
+
+
+def introduction(cores: int) -> list[str]:
+    return [
+        f"Written by `make cost ARGS=--write`. Every job from nothing, on {cores} cores; the whole",
+        "process of each script, start and imports included. Ratios are to the other checkout.",
+        "",
+    ]
+
+
+# Runs -----------------------------------------------------------------------------------------------
+
+
+def measured(root: Path, part: str, cores: int) -> Run:
+    """One run of a part in a folder of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        targets = project(root, folder, part)
+        account = folder / "account.jsonl"
+        command = [sys.executable, str(ROOT / "benchmarks" / "timed_jobs.py"), str(account)]
+        where = ["--directory", str(folder), "--snakefile", str(folder / "Snakefile")]
+        how = ["--workflow-profile", "none", "--cores", str(cores), "--quiet", "all"]
+        before = time.time()
+        cost, _ = process([*command, *where, *how, *targets])
+        jobs = pd.DataFrame(json.loads(line) for line in account.read_text("utf-8").splitlines())
+        cpu = jobs.groupby("rule")["cpu"].sum().sort_values(ascending=False)
+        cpu[START] = cost.cpu - cpu.sum()  # the operating system adds up what ended below it
+        cpu[ALL] = cost.cpu
+        pages = (folder / "reports" / "rendered").glob("*.html")
+        first = min(page.stat().st_mtime for page in pages) - before
+    return Run(cpu, first, cost.wall)
+
+
+def project(root: Path, folder: Path, part: str) -> list[str]:
+    """Copy a checkout's workflow and data into a folder; Snakemake's arguments for a part."""
+    ignored = shutil.ignore_patterns("__pycache__", "rendered", ".quarto")
+    for each in PARTS:
+        if (root / each).is_dir():
+            shutil.copytree(root / each, folder / each, ignore=ignored)
+        else:
+            shutil.copy2(root / each, folder / each)
+    shutil.copytree(root / "data" / "raw", folder / "data" / "raw")
+    if part == "examples":
+        files = sorted((folder / "examples").glob("*.yaml"))
+        pages = [f"reports/rendered/{file.stem}.html" for file in files]
+        return ["--configfile", *map(str, files), "--", *pages]
+    if part == "new":
+        command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "1"]
+        where = ["--directory", str(folder), "--snakefile", str(folder / "Snakefile")]
+        process([*command, *where, "--quiet", "all", "--", SIMULATED])
+        shutil.copy2(folder / SIMULATED, folder / NEW["file"])
+        config = {"datasets": {"new": NEW}}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return []
+
+
+def import_times(root: Path) -> pd.Series:
+    """Of each rule's script: the least of two times of Python's start and what it imports."""
+    scripts = root / "workflow" / "scripts"
+    text = "".join(path.read_text("utf-8") for path in (root / "workflow/rules").glob("*.smk"))
+    names = [path.stem for path in sorted(scripts.glob("*.py")) if f"scripts/{path.name}" in text]
+    code = "import sys; sys.path.insert(0, sys.argv[1]); __import__(sys.argv[2])"
+    command = [sys.executable, "-c", code, str(scripts)]
+    return pd.Series(
+        {name: min(process([*command, name])[0].cpu for _ in range(2)) for name in names}
+    ).sort_values(ascending=False)
+
+
+# Tables ---------------------------------------------------------------------------------------------
+
+
+def table(title: str, costs: Sequence[pd.Series], more: Sequence[str] = ()) -> Iterator[str]:
+    """A row per rule: seconds here, and in the other checkout with the ratio where there is one."""
+    beside = pd.concat(costs, axis=1, keys=range(len(costs))).reindex(costs[0].index)
+    yield f"| {title} | here |" + (" other checkout | ratio |" if len(costs) > 1 else "")
+    yield "|---|---:|" + "---:|---:|" * (len(costs) > 1)
+    for name, row in beside.iterrows():
+        yield line(str(name), list(row))
+    yield from more
+    yield ""
+
+
+def clock(runs: Sequence[Run]) -> list[str]:
+    return [
+        line("by the clock: the first page", [run.first_page for run in runs]),
+        line("by the clock: everything", [run.wall for run in runs]),
+    ]
+
+
+def line(name: str, seconds: Sequence[float]) -> str:
+    """Seconds, and the ratio of the first to the second; a dash for what only one of them has."""
+    cells = ["–" if pd.isna(each) else f"{each:.2f}" for each in seconds]
+    if len(seconds) > 1:
+        ratio = seconds[0] / seconds[1]
+        cells.append("–" if pd.isna(ratio) else f"{ratio:.2f}")
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def write(lines: Sequence[str]) -> None:
+    """Put the tables at the end of docs/benchmarks.md."""
+    PAGE.write_text(kept(PAGE.read_text("utf-8")) + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def tables_in(page: str) -> str:
+    """What these tables are on the page, with an empty line before them; nothing where they are not."""
+    _, heading, tables = page.partition(HEADING)
+    return f"\n{heading}{tables}" if heading else ""
+
+
+def kept(page: str) -> str:
+    """The page without these tables, with an empty line at its end."""
+    return page.partition(HEADING)[0].rstrip("\n") + "\n\n"
+
+
+if __name__ == "__main__":
+    main()
