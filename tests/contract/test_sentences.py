@@ -128,9 +128,9 @@ MEASURED = {"simulated": False}
 @pytest.mark.parametrize(
     ("assigned", "source", "said"),
     [
-        (None, MEASURED, "of a professor; so what was assigned is taken to be professors. How"),
-        (None, {"simulated": True}, "of a professor: it was given to professors. How"),
-        ("group", MEASURED, "of a professor: it was given to professors. How"),
+        (None, MEASURED, "of a professor; so what was assigned is taken to be professors. Precision"),
+        (None, {"simulated": True}, "of a professor: it was given to professors. Precision"),
+        ("group", MEASURED, "of a professor: it was given to professors. Precision"),
     ],
 )
 def test_between_groups_only_what_is_known_was_given(

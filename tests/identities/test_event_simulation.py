@@ -312,6 +312,13 @@ def test_process_is_read_as_it_is_written() -> None:
     assert again.content() == process.content()
 
 
+def test_bootstraps_of_events_are_asked_less_often() -> None:
+    """Each of their draws is fitted by quadrature."""
+    plan = outline(estimated(made("between", (), BINARY)), Options(), arms=("A", "B"))
+    assert {budget.most.slowest for budget in plan.budgets} == {100}
+    assert min(budget.most.slow for budget in plan.budgets) > 100
+
+
 def test_effects_are_assumed_on_their_scale() -> None:
     design = made("between", (), Response("binary", "difference"))
     process = estimated(design)

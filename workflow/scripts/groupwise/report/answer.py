@@ -49,7 +49,7 @@ def _answer(facts: Facts) -> str:
     items = [f"{sentence(facts, contrast, rows.loc[contrast])}." for contrast in contrasts]
     more = len(facts.contrasts) - len(contrasts)
     if more:
-        items.append(f"The other {count(more, 'comparison')} are in @tbl-effects.")
+        items.append(f"The other {count(more, 'comparison')} are in @tbl-estimates.")
     parts = [_question(facts), bullets(items), trust(facts), naive(facts, contrasts)]
     return callout("important", "The answer", "\n\n".join(filter(None, parts)))
 
@@ -73,7 +73,7 @@ def _question(facts: Facts) -> str:
     what = count(facts.design["n_groups"], group)
     return (
         f"Does **{escape(facts.role('treatment'))}** change **{escape(facts.role('outcome'))}**? "
-        f"The data are {facts.size} in {what}."
+        f"The data are {facts.size} of {what}."
     )
 
 
@@ -128,11 +128,11 @@ def _than(facts: Facts, row: pd.Series, decimals: int) -> str:
 
 def trust(facts: Facts) -> str:
     """The analysis to trust, and why in two sentences."""
-    said = calibration.verdict(facts)
+    judgement = calibration.verdict(facts)
     of_odds = f" Odds ratios are{events.given(facts)}." if events.given(facts) else ""
     lead = capital(method_phrase(facts.headline))
-    named = "" if said.replace("\\", "").startswith(lead) else f" {lead}."
-    return f"**Which analysis to trust:**{named} {said}{of_odds}"
+    named = "" if judgement.replace("\\", "").startswith(lead) else f" {lead}."
+    return f"**Which analysis to trust:**{named} {judgement}{of_odds}"
 
 
 def naive(facts: Facts, contrasts: list[str]) -> str:

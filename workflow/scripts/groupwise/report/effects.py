@@ -17,6 +17,9 @@ FEW_DISPUTES = 2
 MOST_COLUMNS = 3
 """Comparisons in one table; more are divided among tabs."""
 
+MOST_IN_TABS = 9
+"""With more comparisons, the story has those with the reference; the details have all."""
+
 WITHOUT_PERIODS = "mixed_no_periods"
 """Shown as a warning; no judge of other methods."""
 
@@ -80,11 +83,16 @@ def _with_p(methods: list[str], p: dict[str, float]) -> str:
     return f"{len(methods)} methods (p from {p_value(min(values))} to {p_value(max(values))})"
 
 
+def tabulated(facts: Facts) -> list[str]:
+    """The comparisons of the story's table: all, or of very many those with the reference."""
+    few = len(facts.contrasts) <= MOST_IN_TABS
+    return facts.contrasts if few else facts.contrasts[: len(facts.arms) - 1]
+
+
 def table_of_methods(facts: Facts) -> str:
     """Estimate, interval and p-value of every method that answers, by comparison; tabs where many."""
-    parts = [
-        facts.contrasts[j : j + MOST_COLUMNS] for j in range(0, len(facts.contrasts), MOST_COLUMNS)
-    ]
+    tabled = tabulated(facts)
+    parts = [tabled[j : j + MOST_COLUMNS] for j in range(0, len(tabled), MOST_COLUMNS)]
     if len(parts) == 1:
         return _table(facts, parts[0], "effects") + _silent(facts)
     tabs = []
@@ -92,7 +100,16 @@ def table_of_methods(facts: Facts) -> str:
         label = "effects" if j == 0 else f"effects-{chr(ord('a') + j)}"
         title = "; ".join(escape(facts.comparison(contrast)) for contrast in contrasts)
         tabs.append((title, _table(facts, contrasts, label)))
-    return tabset(tabs) + _silent(facts)
+    return tabset(tabs) + _further(facts) + _silent(facts)
+
+
+def _further(facts: Facts) -> str:
+    """Where the comparisons are that the table leaves out."""
+    left = len(facts.contrasts) - len(tabulated(facts))
+    if not left:
+        return ""
+    reference = escape(facts.arms[0])
+    return f"\nComparisons are those with {reference}; the other {left} are in @tbl-estimates.\n"
 
 
 def _table(facts: Facts, contrasts: list[str], label: str) -> str:

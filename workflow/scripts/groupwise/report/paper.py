@@ -167,10 +167,10 @@ def methods(facts: Facts) -> str:
 
 
 def _source(method: str) -> str:
-    found = next((key for end, key in SOURCES.items() if method.endswith(end)), None)
-    if found is None and METHODS[method].specification == "mixed":
-        found = "bates2015"
-    return f" [@{found}]" if found else ""
+    source = next((key for end, key in SOURCES.items() if method.endswith(end)), None)
+    if source is None and METHODS[method].specification == "mixed":
+        source = "bates2015"
+    return f" [@{source}]" if source else ""
 
 
 def _versions(facts: Facts) -> str:

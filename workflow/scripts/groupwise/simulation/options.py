@@ -22,7 +22,7 @@ MOST_SLOW = 1000
 """Replicates of the slowest methods at most; of slow ones, besides as many as are cheap."""
 
 MOST_SLOWEST = 100
-"""The same where the mixed model has effects of groups in periods, or of individuals."""
+"""The same where the mixed model has effects of groups in periods, or of individuals, and of events."""
 
 POWER, FEW_SLOW = 2000, 250
 """Replicates of the scenario in which powers are compared; of slow methods in others with an effect."""

@@ -197,6 +197,11 @@ class EstimatedProcess:
         return not {"cell", "individual"}.isdisjoint(self.std_dev)
 
     @property
+    def is_refitted_slowly(self) -> bool:
+        """Whether each draw of a bootstrap is fitted by search or quadrature, not in closed form."""
+        return self.has_levels_within or self.events is not None
+
+    @property
     def cac(self) -> float:
         """Cluster autocorrelation; 1 where nothing varies between groups, or from period to period."""
         between = self.variance_between
@@ -372,7 +377,7 @@ def outline(
             numbers = process.numbers[form]
             amounts = None if case.null else wanted
             groups = process.numbers[GROUPS]
-            slowest = MOST_SLOWEST if process.has_levels_within else MOST_SLOW
+            slowest = MOST_SLOWEST if process.is_refitted_slowly else MOST_SLOW
             budgets.append(
                 options.budget(numbers, slow, amounts, of_groups=groups, slowest=slowest)
             )
