@@ -91,7 +91,7 @@ RECIPES = {
     "nested": replace(USUAL, kind="blocked", groups=8, blocks_as="random"),
     "random_crossed": replace(USUAL, groups=8, second="marker"),
     "few_groups": replace(USUAL, kind="blocked", groups=3, size=4, per_block=1),
-    "slopes": replace(USUAL, kind="within", size=12, random_slopes=True),
+    "slopes": replace(USUAL, kind="within", size=6, random_slopes=True),
     "some_within": replace(USUAL, kind="mixed", groups=4),
     "many_within": replace(USUAL, kind="within", groups=20),
     "covariate": replace(USUAL, covariates=("age", "ability"), groups=4),
@@ -269,7 +269,7 @@ def calibrate(
     Nothing is simulated from a model that fails.
     """
     options = Options(
-        replicates=0 if fails else 40,
+        replicates=0 if fails else 20,
         slow_replicates=1,
         draws=19,
         departures=("skewed_groups",),

@@ -128,7 +128,11 @@ MEASURED = {"simulated": False}
 @pytest.mark.parametrize(
     ("assigned", "source", "said"),
     [
-        (None, MEASURED, "of a professor; so what was assigned is taken to be professors. Precision"),
+        (
+            None,
+            MEASURED,
+            "of a professor; so what was assigned is taken to be professors. Precision",
+        ),
         (None, {"simulated": True}, "of a professor: it was given to professors. Precision"),
         ("group", MEASURED, "of a professor: it was given to professors. Precision"),
     ],

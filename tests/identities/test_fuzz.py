@@ -23,7 +23,7 @@ from groupwise.methods import fit_tables, specifications
 from groupwise.sample import Resampling, Sample
 
 FEW = Resampling(wild_draws=99, bootstrap_draws=99, randomization_draws=99, max_assignments=200)
-EXAMPLES = int(os.environ.get("GROUPWISE_FUZZ", "25"))
+EXAMPLES = int(os.environ.get("GROUPWISE_FUZZ", "12"))
 """How many experiments each specification gets; GROUPWISE_FUZZ=1000 looks harder."""
 
 SCALES = (1e-12, 1e-3, 1.0, 1e12)

@@ -34,7 +34,13 @@ def profiled(name: str, model: str) -> list[dict[str, Any]]:
 
 
 PROFILED = [m for m in MODELS if profiled(*m)]
-TESTED = [m for m in MODELS if reference(m[0])["mixed"][m[1]]["lrt_treatment"]]
+LARGE = ("insteval", "crossed")
+"""Takes more than a minute."""
+TESTED = [
+    pytest.param(*m, marks=[pytest.mark.slow] if m == LARGE else [])
+    for m in MODELS
+    if reference(m[0])["mixed"][m[1]]["lrt_treatment"]
+]
 
 
 def close(found: Limits | tuple[float, float], expected: dict[str, Any]) -> None:

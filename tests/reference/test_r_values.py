@@ -42,7 +42,13 @@ MEAN = ("estimate", "std_error", "df", "conf_low", "conf_high")
 each_dataset = pytest.mark.parametrize("name", DATASETS)
 each_mixed = pytest.mark.parametrize(
     ("name", "model"),
-    [(name, "reml") for name in DATASETS] + [(name, "reml_nested") for name in BLOCKED],
+    [(name, "reml") for name in DATASETS]
+    + [
+        pytest.param(
+            *(name, "reml_nested"), marks=[pytest.mark.slow] if name.startswith("star") else []
+        )
+        for name in BLOCKED
+    ],
 )
 
 

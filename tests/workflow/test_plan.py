@@ -184,7 +184,6 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
     ("file", "expected"),
     [
         (f"{PACKAGE}/figures/arm_means.py", {"draw_figures", "render_report", "render_index"}),
-        (f"{PACKAGE}/figures/style.py", {"draw_figures", "render_report", "render_index"}),
         ("reports/report.qmd", {"render_report", "render_index"}),
         ("reports/index.qmd", {"render_index"}),
         ("reports/theme.scss", {"render_report", "render_index"}),
@@ -221,7 +220,6 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         # Words of methods, of the verdict and of the report fit nothing and simulate nothing.
         (f"{PACKAGE}/catalogue/methods.py", JUDGED | {"write_schema"}),
         (f"{PACKAGE}/verdict/rules.py", JUDGED),
-        (f"{PACKAGE}/verdict/decision.py", JUDGED),
         (f"{PACKAGE}/report/prose.py", {"render_report", "render_index"}),
     ],
     ids=lambda value: Path(value).name if isinstance(value, str) else "",
