@@ -1,7 +1,5 @@
 """Write the tables and paragraphs for a paper of one dataset, for a word processor and for LaTeX."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path
