@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from groupwise.algebra import pivoted_rank
 from groupwise.diagnostics.checks import LEVEL
@@ -55,7 +55,7 @@ def _f_test(y: np.ndarray, X: np.ndarray, within: np.ndarray) -> tuple[float, fl
     if df < 1 or rss <= 1e-12 * float(y @ y):
         return np.nan, np.nan
     statistic = (float(y @ y) - rss) / rank / (rss / df)
-    return float(statistic), float(stats.f.sf(statistic, rank, df))
+    return float(statistic), float(special.fdtrc(rank, df, statistic))
 
 
 def _centred(values: np.ndarray, within: np.ndarray) -> np.ndarray:

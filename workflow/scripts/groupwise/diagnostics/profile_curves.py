@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from groupwise import tidy
 from groupwise.diagnostics.refit import Dataset
@@ -49,7 +49,7 @@ def _curve(sample: Sample, fitted: MixedFit, effect: int, *, reml: bool) -> pd.D
         "sd_group": profile.sd,
         "icc": profile.icc,
         "deviance": profile.deviance,
-        "cutoff": float(stats.chi2.ppf(sample.conf_level, 1)),
+        "cutoff": float(special.chdtri(1, 1 - sample.conf_level)),
         "estimate": estimate,
         "conf_low": low,
         "conf_high": high,

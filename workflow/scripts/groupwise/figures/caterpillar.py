@@ -18,7 +18,7 @@ from plotnine import (
     scale_shape_manual,
     scale_y_continuous,
 )
-from scipy import stats
+from scipy import special
 
 from groupwise.effect_words import EffectWords
 from groupwise.figures import Figure, Tables
@@ -95,7 +95,7 @@ def _effects(tables: Tables) -> pd.DataFrame:
     table = tables.results["random_effects"]
     table = table[table["method"] == "mixed_wald"]
     reference = next(iter(tables.design["arms"]))
-    half = stats.norm.ppf(0.5 + float(tables.design["conf_level"]) / 2)
+    half = special.ndtri(0.5 + float(tables.design["conf_level"]) / 2)
     panels = list(table.groupby(["group", "term"], sort=False))[:MOST_PANELS]
     n_places, parts, start = max((len(part) for _, part in panels), default=0), [], 0
     for (group, term), part in panels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from plotnine import aes, facet_wrap, geom_abline, geom_point, ggplot, labs
-from scipy import stats
+from scipy import special
 
 from groupwise.data.sampling import counted
 from groupwise.effect_words import EffectWords
@@ -95,7 +95,7 @@ def _quantiles(values: pd.Series, panel: str) -> pd.DataFrame:
     position = (rank - 0.375) / (len(ordered) + 0.25)
     return pd.DataFrame(
         {
-            "normal": stats.norm.ppf(position),
+            "normal": special.ndtri(position),
             "observed": (ordered[rank.astype(int) - 1] - ordered.mean()) / sd,
             "panel": panel,
         }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 from scipy.optimize import elementwise
 
 Deviance = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -80,7 +80,7 @@ def from_zero(
 ) -> Limits:
     """Limits of a parameter that is at least 0; `unit` (B,) is a first step above the estimate."""
     every = np.arange(len(estimate))
-    above = deviance(np.zeros(len(estimate)), every) - minimum > stats.chi2.ppf(conf_level, 1)
+    above = deviance(np.zeros(len(estimate)), every) - minimum > special.chdtri(1, 1 - conf_level)
     low = np.where(np.isfinite(minimum), 0.0, np.nan)
     low[above] = _root(deviance, estimate, np.zeros_like(estimate), minimum, conf_level, above)
     return Limits(estimate, low, _outward(deviance, estimate, unit, minimum, conf_level))
@@ -111,7 +111,7 @@ def _outward(
     conf_level: float,
 ) -> np.ndarray:
     """Where the deviance crosses the cutoff in the direction of `step`, every array (B,)."""
-    cutoff = stats.chi2.ppf(conf_level, 1)
+    cutoff = special.chdtri(1, 1 - conf_level)
     possible = np.isfinite(estimate + step + minimum)
     far = np.where(possible, estimate + step, np.nan)
     short = np.flatnonzero(possible)
@@ -135,7 +135,7 @@ def _root(
 ) -> np.ndarray:
     """The crossing between `inside` and `outside`, arrays (B,), of those marked in `some`."""
     which = np.flatnonzero(some)
-    target = np.sqrt(stats.chi2.ppf(conf_level, 1))
+    target = np.sqrt(special.chdtri(1, 1 - conf_level))
 
     def excess(x: np.ndarray, index: np.ndarray) -> np.ndarray:
         index = index.astype(int)

@@ -13,9 +13,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 from numpy.polynomial import chebyshev, legendre
-from scipy import stats
+from scipy import special
 from scipy.optimize import elementwise
-from scipy.special import gammainccinv, gammaincinv, ndtr
 
 from groupwise.tidy import Inference
 
@@ -54,7 +53,7 @@ def adjust(inference: Inference, n_arms: int) -> dict[str, Adjusted]:
     """
     k = np.isfinite(inference.p_value).sum(axis=-1, keepdims=True)
     tail = (1 - inference.conf_level) / 2 / np.maximum(k, 1)
-    bonferroni = stats.t.isf(tail, inference.df)
+    bonferroni = -special.stdtrit(inference.df, tail)
     tukey = range_isf(1 - inference.conf_level, n_arms, inference.df) / np.sqrt(2)
     return {
         "none": Adjusted(inference.p_value, inference.conf_low, inference.conf_high),
@@ -121,8 +120,8 @@ def range_isf(p: float, n_arms: int, df: np.ndarray) -> np.ndarray:
         return quantile
     unique, where = np.unique(df[valid], return_inverse=True)
     pairs = n_arms * (n_arms - 1) / 2
-    low = 0.999 * np.sqrt(2) * stats.t.isf(p / 2, unique)
-    high = 1.001 * np.sqrt(2) * stats.t.isf(p / 2 / pairs, unique)
+    low = -0.999 * np.sqrt(2) * special.stdtrit(unique, p / 2)
+    high = -1.001 * np.sqrt(2) * special.stdtrit(unique, p / 2 / pairs)
     root = elementwise.find_root(
         lambda q, each: range_sf(q, n_arms, each) - p,
         (low, high),
@@ -144,9 +143,9 @@ def _finite_df_sf(q: np.ndarray, n_arms: int, df: np.ndarray) -> np.ndarray:
     With x = log S the density is proportional to exp(df (x - exp(2 x) / 2)); it is cut where
     chi-squared leaves 1e-16 below and above, and its constant is the sum of its values.
     """
-    least = 2 * gammaincinv(df / 2, 1e-16) / df  # rounds to 0 where df is tiny
+    least = 2 * special.gammaincinv(df / 2, 1e-16) / df  # rounds to 0 where df is tiny
     low = np.log(np.maximum(least, np.finfo(float).tiny)) / 2
-    high = np.log(2 * gammainccinv(df / 2, 1e-16) / df) / 2
+    high = np.log(2 * special.gammainccinv(df / 2, 1e-16) / df) / 2
     x = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, NODES)
     density = np.exp(df[:, None] * (x - np.expm1(2 * x) / 2))
     tail = _normal_range_sf(q[:, None] * np.exp(x), n_arms)
@@ -173,7 +172,7 @@ def _tail_by_quadrature(w: np.ndarray, k: int) -> np.ndarray:
     """P(range > w) = k int phi(z) [Phi(z)^(k-1) - (Phi(z) - Phi(z - w))^(k-1)] dz, z the largest."""
     node, weight = legendre.leggauss(256)
     z, weight = 10 * node, 10 * weight
-    below, within = ndtr(z), ndtr(z) - ndtr(z - w[:, None])
+    below, within = special.ndtr(z), special.ndtr(z) - special.ndtr(z - w[:, None])
     density = weight * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     tail: np.ndarray = k * (below ** (k - 1) - within ** (k - 1)) @ density
     return tail

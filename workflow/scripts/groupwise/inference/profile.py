@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from scipy import linalg, special, stats
+from scipy import linalg, special
 
 from groupwise.inference.limits import both_sides
 from groupwise.inference.wald import f_tail
@@ -103,7 +103,7 @@ def profile(
     wanted = np.flatnonzero(np.broadcast_to(limits, fit.shape).ravel()[fitted])
     estimate = ml.beta[fitted] @ L.T
     std_error = np.sqrt(np.diagonal(ml.covariance(L)[fitted], axis1=-2, axis2=-1))
-    step = stats.norm.ppf(0.5 + conf_level / 2) * std_error
+    step = special.ndtri(0.5 + conf_level / 2) * std_error
     ratio, low, high = np.full((3, *estimate.shape), np.nan)
     for j, row in enumerate(L):
         ratio[:, j] = _Row.of(fit, ml, fitted, row).rise(np.zeros(len(fitted)))
@@ -154,7 +154,7 @@ def covers(fit: Maximum, L: np.ndarray, value: np.ndarray, conf_level: float) ->
     ml, fitted = _maximum(fit)
     every = np.broadcast_to(value, (*fit.shape, len(L))).reshape(-1, len(L))
     inside = np.full(every.shape, np.nan)
-    cutoff = stats.chi2.ppf(conf_level, 1)
+    cutoff = special.chdtri(1, 1 - conf_level)
     for j, row in enumerate(L):
         inside[fitted, j] = _Row.of(fit, ml, fitted, row).rise(every[fitted, j]) <= cutoff
     return inside.reshape((*fit.shape, len(L)))

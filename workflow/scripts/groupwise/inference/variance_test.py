@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from groupwise.inference.binomial import exact_limits
 from groupwise.models.lmm import LinearMixedModel, LmmFit, search
@@ -77,7 +77,7 @@ def group_variance_test(
         return tail_probability(
             statistic, np.nan, _drawn(fit, null, theta, n_refits, seed), "bootstrap"
         )
-    mixture = np.where(statistic > 0, 0.5 * stats.chi2.sf(statistic, 1), 1.0)
+    mixture = np.where(statistic > 0, 0.5 * special.chdtrc(1, statistic), 1.0)
     drawn = null_distribution(null.intercept, n_draws=n_draws, seed=seed)
     kind = "exact" if null.smaller is None else "pseudo-likelihood"
     return tail_probability(statistic, mixture, drawn, kind)

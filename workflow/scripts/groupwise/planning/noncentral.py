@@ -8,7 +8,7 @@ noncentrality, however large, costs digits.
 from __future__ import annotations
 
 import numpy as np
-from scipy import linalg, special, stats
+from scipy import linalg, special
 
 REACH = 12
 """Sds of the Poisson distribution on either side of its mean that are summed."""
@@ -61,8 +61,8 @@ def beta_nodes(a: float, b: float) -> tuple[np.ndarray, np.ndarray]:
 def critical_f(level: float, df_num: float, df_den: float) -> float:
     """The value that F exceeds with probability `level`; NaN where the df are unknown."""
     if np.isinf(df_den):
-        return float(stats.chi2.isf(level, df_num)) / df_num
-    return float(stats.f.isf(level, df_num, df_den))
+        return float(special.chdtri(df_num, level)) / df_num
+    return float(special.fdtri(df_num, df_den, 1 - level))
 
 
 def _poisson(mean: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import hmean
 
 from groupwise import tidy
 from groupwise.design import PERIODS, Design
@@ -169,7 +168,7 @@ def planned_periods(
         table = plan_periods(
             measured(sequences.arms, sequences.sequence, sequences.present),
             sequences.n_units,
-            float(hmean(design.cell_size)),
+            float(len(design.cell_size) / np.sum(1 / design.cell_size)),
             std_dev,
             effects,
             process.conf_level,

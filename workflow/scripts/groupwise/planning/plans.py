@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from groupwise.data.validate import Roles
 from groupwise.design import Design, make_design
@@ -178,7 +178,7 @@ def group_sizes(n_groups: int, mean: float, cv: float = 0.0) -> np.ndarray:
     """
     if cv == 0 or n_groups == 1:
         return np.full(n_groups, max(1, round(mean)))
-    quantiles = stats.gamma.ppf((np.arange(n_groups) + 0.5) / n_groups, cv**-2)
+    quantiles = special.gammaincinv(cv**-2, (np.arange(n_groups) + 0.5) / n_groups)
     unit = (quantiles - quantiles.mean()) / quantiles.std()
     sizes = np.maximum(1, np.rint(mean * (1 + cv * unit)).astype(int))
     spread = np.argsort(np.arange(n_groups) * (np.sqrt(5) - 1) / 2 % 1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from groupwise.algebra import sum_by
 from groupwise.inference.wald import t_quantile
@@ -149,10 +149,12 @@ def draw_errors(experiment: Experiment, *, n_draws: int, seed: int) -> Iterator[
 
     Group means are quasi-random where there are Sobol' sequences of so many dimensions.
     """
+    from scipy.stats import qmc  # slow to load, and needed by few
+
     design, variation = experiment.design, experiment.variation
     rng = np.random.default_rng(seed)
     G, size = design.n_groups, design.group_size
-    sobol = stats.qmc.Sobol(G, rng=rng) if stats.qmc.Sobol.MAXDIM >= G else None
+    sobol = qmc.Sobol(G, rng=rng) if qmc.Sobol.MAXDIM >= G else None
     sd = np.sqrt(variation.var_group + variation.var_residual / size)
     batch = 1 << int(np.log2(max(2, BATCH // design.n_obs)))
     for start in range(0, n_draws, batch):

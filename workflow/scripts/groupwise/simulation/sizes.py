@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from groupwise.design import GROUPINGS, Design
 from groupwise.rows import Rows
@@ -47,7 +47,7 @@ def group_sizes(groups: int, mean: int, imbalance: float) -> np.ndarray:
     if imbalance == 0:
         return np.full(groups, mean)
     shape = 1 / imbalance**2
-    share = stats.gamma.ppf((np.arange(groups) + 0.5) / groups, shape)
+    share = special.gammaincinv(shape, (np.arange(groups) + 0.5) / groups)
     exact = np.cumsum(share / share.sum() * groups * mean)
     sizes = np.maximum(np.diff(np.round(exact), prepend=0).astype(int), 2)
     sizes[-1] += max(groups * mean - sizes.sum(), 0)

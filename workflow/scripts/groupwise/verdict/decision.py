@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from groupwise import tidy
 from groupwise.catalogue.methods import method_order, method_phrase
@@ -230,7 +230,7 @@ def _ahead(table: pd.DataFrame, row: pd.Series, rules: Rules) -> pd.Series:
 
     That errs, over all methods of the table, with the probability of the rules.
     """
-    z = stats.norm.isf(rules.error / max(len(table), 1))
+    z = -special.ndtri(rules.error / max(len(table), 1))
     noise = z * np.hypot(table["power_mcse"], row["power_mcse"])
     return table["power"] - row["power"] > rules.as_powerful + noise
 
