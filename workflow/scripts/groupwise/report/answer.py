@@ -84,9 +84,10 @@ def sentence(facts: Facts, contrast: str, row: pd.Series) -> str:
     k = words.decimals(row["std_error"])
     low, high = (words.effect(row[end], k) for end in ("conf_low", "conf_high"))
     size = _size(facts, row["estimate"], k)
+    than = "as with" if words.response.is_ratio else "than with"
     text = (
-        f"{_measure(facts)} {size} with **{escape(first)}** {_than(facts, row, k)} "
-        f"**{escape(second)}** ({facts.interval} interval {low} to {high}; {equals_p(row['p_value'])})"
+        f"{_measure(facts)} {size} with **{escape(first)}** {than} **{escape(second)}** "
+        f"({facts.interval} interval {low} to {high}; {equals_p(row['p_value'])})"
     )
     levels = events.levels(facts, contrast).removesuffix(", ")
     return text + (f": {levels}" if levels else "") + events.to_treat(facts, row)
@@ -113,17 +114,7 @@ def _size(facts: Facts, value: float, decimals: int) -> str:
         return f"{words.effect(value, decimals)} times as high"
     size = words.effect(abs(value), decimals)
     unit = " standard deviations" if facts.design["outcome"]["as"] == "standardized" else words.unit
-    if float(size.replace(",", "")) == 0:
-        return "the same"
-    return f"{size}{unit} {'higher' if value > 0 else 'lower'}"
-
-
-def _than(facts: Facts, row: pd.Series, decimals: int) -> str:
-    words = facts.words
-    if words.response.is_ratio:
-        return "as with"
-    same = float(words.effect(abs(row["estimate"]), decimals).replace(",", "")) == 0
-    return "as with" if same else "than with"
+    return f"{size}{unit} {'lower' if value < 0 else 'higher'}"
 
 
 def trust(facts: Facts) -> str:
