@@ -135,7 +135,7 @@ STUDIES: dict[str, Callable[[], dict[str, Any]]] = {
     "everything fails": lambda: {"rates": rates(everything_fails), "overview": OVERVIEW},
     "no answer": lambda: {"rates": rates(no_answer), "overview": OVERVIEW},
     "one design": one_design,
-    "many sizes": lambda: {"rates": rates(sizes=(5, 25, 50, 100)), "overview": OVERVIEW},
+    "many sizes": lambda: {"rates": rates(sizes=(5, 10, 25, 50, 100)), "overview": OVERVIEW},
     "not the lecture": lambda: {
         "rates": rates(iccs=(0.1,)),
         "overview": OVERVIEW
