@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 from plotnine import theme
 
 from groupwise.figures import Figure
@@ -32,17 +30,21 @@ def check_text(drawn: Figure) -> None:
             if b.x0 < -1 or b.x1 > page.x1 + 1 or b.y0 < -1 or b.y1 > page.y1 + 1
         ]
         assert cut == []
-        pairs = itertools.combinations(boxes, 2)
-        assert [(a, b) for (a, one), (b, other) in pairs if overlap(one, other)] == []
+        texts, extents = [text for text, _ in boxes], np.array([box.extents for _, box in boxes])
+        assert [(texts[i], texts[j]) for i, j in overlapping(extents.reshape(-1, 4))] == []
     finally:
         plt.close(figure)
 
 
-def overlap(one: Bbox, other: Bbox) -> bool:
-    """By more than a pixel; the same text twice in one place is one text."""
-    both = Bbox.intersection(one, other)
-    same = np.allclose(one.extents, other.extents, atol=1)
-    return both is not None and both.width > 1 and both.height > 1 and not same
+def overlapping(extents: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of boxes (N, 4), x0, y0, x1, y1, that overlap by more than a pixel.
+
+    The same text twice in one place is one text.
+    """
+    low, high = extents[:, :2], extents[:, 2:]
+    both = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+    same = (np.abs(extents[:, None] - extents) <= 1).all(axis=-1)
+    return [(i, j) for i, j in np.argwhere((both > 1).all(axis=-1) & ~same).tolist() if i < j]
 
 
 def check_svg(svg: str) -> None:

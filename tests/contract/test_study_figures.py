@@ -8,7 +8,7 @@ import configuration
 import numpy as np
 import pytest
 from configuration import modules
-from figure_checks import STARTS, check_alt, check_svg, check_text
+from figure_checks import STARTS, check_alt, check_svg, check_text, overlapping
 from hypothesis import given
 from hypothesis import strategies as st
 from study_cases import STUDIES
@@ -76,3 +76,8 @@ def test_labels_are_moved_apart_and_keep_their_order(places: list[float]) -> Non
 
 def test_labels_far_apart_stay_where_they_are() -> None:
     assert moved_apart(np.array([0.9, 0.1, 0.5]), 0.1) == pytest.approx([0.9, 0.1, 0.5])
+
+
+def test_texts_on_top_of_one_another_are_found() -> None:
+    boxes = [[0, 0, 10, 10], [5, 5, 15, 15], [0, 0, 10, 10.5], [20, 20, 30, 30], [9.5, 0, 19, 4]]
+    assert overlapping(np.array(boxes, dtype=float)) == [(0, 1), (1, 2)]
