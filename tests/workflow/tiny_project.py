@@ -62,6 +62,7 @@ ELSEWHERE = {
 
 MADE_ELSEWHERE = (
     *("reports/rendered/drawn.html", "reports/rendered/drawn.json"),
+    *("reports/rendered/drawn_tables.docx", "reports/rendered/drawn_tables.tex"),
     *("results/measured/estimates.csv", "results/families.csv"),
 )
 
