@@ -86,6 +86,17 @@ def figures_needing(role):
     return [name for name, needed in NEEDED_ROLES.items() if needed == role]
 
 
+FIGURE_KINDS = {"svg": "svg", "png": "png", "alt": "txt"}
+
+
+def figure_files(figures):
+    """Outputs of a rule that draws these figures of a dataset."""
+    return {
+        name: [f"results/{{dataset}}/figures/{figure}.{kind}" for figure in figures]
+        for name, kind in FIGURE_KINDS.items()
+    }
+
+
 def drawn(dataset, *kinds):
     """The files of a dataset's figures; none of a name that is no dataset, such as `index`."""
     return [

@@ -1,16 +1,6 @@
 # Inputs:  data/processed/{dataset}.parquet, results/{dataset}/*.csv, design.json, verdict.json, truth.json
 # Outputs: results/{dataset}/figures/{figure}.svg, .png and .txt (the alt text)
 
-KINDS = {"svg": "svg", "png": "png", "alt": "txt"}
-
-
-def figure_files(figures):
-    """Outputs of a rule that draws these figures of a dataset."""
-    return {
-        name: [f"results/{{dataset}}/figures/{figure}.{kind}" for figure in figures]
-        for name, kind in KINDS.items()
-    }
-
 
 # All figures of a dataset in one job: starting Python takes as long as drawing one.
 rule draw_figures:
