@@ -323,7 +323,11 @@ def test_nothing_is_cut_off_on_paper(project: Path, tab: Page, name: str) -> Non
 
 
 MOST_PAGES = {"answer": 2, "story": 8}
-"""Printed pages of A4: of the answer with the title and the table of contents, and of the story."""
+LONG_NAMES = "awkward"
+"""Printed pages of A4: of the answer with the title and the table of contents, and of the story.
+
+Names of arms and methods of several lines take a page more.
+"""
 KEEP = """
 ((from, to) => {
     // What stands between two headings, each given by the id of its section; "" is the page's end.
@@ -358,7 +362,7 @@ def test_layers_of_a_report_fit_on_their_pages(
     tab.open(project / "reports" / "rendered" / f"{name}.html")
     whole = printed_pages(tab.pdf())
     tab.evaluate(f"{KEEP}({', '.join(map(json.dumps, LAYERS[layer]))})")
-    assert 1 <= printed_pages(tab.pdf()) <= MOST_PAGES[layer] < whole
+    assert 1 <= printed_pages(tab.pdf()) <= MOST_PAGES[layer] + (name == LONG_NAMES) < whole
 
 
 # A user's words are shown as they are -----------------------------------------------------------
@@ -561,8 +565,12 @@ def all_values(folder: Path) -> dict[bool, np.ndarray]:
     lead = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))["lead"]
     for path in folder.glob("*.csv"):
         table = pd.read_csv(path)
-        if path.stem in ("planning", "influence", "verdict"):
+        if path.stem in ("planning", "influence"):
             table = table[table["method"] == lead]  # sentences are about the one that leads
+        if path.stem == "verdict":  # and of judgements about the worst and the naive one, too
+            judged = table.loc[table["dgp"] == "normal", ["rate_low", "rate_high"]]
+            collect((100 * judged.to_numpy().ravel()).tolist())
+            table = table[table["method"] == lead]
         if path.stem == "planning":
             table = table[table["question"] != "curve"]
         if path.stem in ("influence", "sensitivity"):

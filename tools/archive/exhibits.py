@@ -50,7 +50,7 @@ def list_exhibits(plan: Plan, folder: Path, kept_out: Mapping[str, str]) -> list
                     dataset=job.wildcards.get("dataset", ""),
                     rule=job.rule,
                     script=job.script,
-                    code=_code(job),
+                    code=_code(job, name),
                     needs=" ".join(sorted(plan.needs(output))),
                     archived=kept_out.get(output, "yes"),
                 )
@@ -81,10 +81,10 @@ def _files(folder: Path, output: str) -> list[str]:
     return [each.relative_to(folder).as_posix() for each in inside]
 
 
-def _code(job: Job) -> str:
-    """The document a page is rendered from, or the module that a wildcard names, if any."""
+def _code(job: Job, output: str) -> str:
+    """The document a page is rendered from, or the module that a wildcard or the output names."""
     documents = [name for name in job.inputs if name.endswith(".qmd")]
-    named = set(job.wildcards.values())
+    named = {*job.wildcards.values(), PurePosixPath(output).stem}
     modules = [
         name for name in job.inputs if name.endswith(".py") and PurePosixPath(name).stem in named
     ]
