@@ -27,10 +27,8 @@ WITHOUT_PERIODS = "mixed_no_periods"
 def summary(facts: Facts) -> str:
     """On how many comparisons the methods agree, and where to read why they do not."""
     answering = _judges(facts)
-    if not answering:
-        return "No method gives an estimate of every comparison here."
     if len(answering) < 2:
-        return "Only one method gives an answer here."
+        return _nothing_to_compare(answering)
     disputed = [c for c in facts.contrasts if len({bool(v) for v in _significant(facts, c)}) > 1]
     level = f"{100 * facts.alpha:g}% level"
     start = f"{len(answering)} methods answer (@tbl-effects, @fig-effects-forest)."
@@ -40,6 +38,13 @@ def summary(facts: Facts) -> str:
     if len(facts.contrasts) == 1:
         which = "on its significance"
     return f"{start} At the {level} they disagree {which}; @sec-estimates says why."
+
+
+def _nothing_to_compare(answering: list[str]) -> str:
+    """That one method answers at most."""
+    if answering:
+        return "Only one method gives an answer here."
+    return "No method gives an estimate of every comparison here."
 
 
 def _judges(facts: Facts) -> list[str]:
@@ -53,10 +58,8 @@ def _significant(facts: Facts, contrast: str) -> list[bool]:
 def disagreement(facts: Facts) -> str:
     """Whether the methods agree on which comparisons are significant, and the dissenters."""
     answering = _judges(facts)
-    if not answering:
-        return "No method gives an estimate of every comparison here."
     if len(answering) < 2:
-        return "Only one method gives an answer here."
+        return _nothing_to_compare(answering)
     disputed = []
     for contrast in facts.contrasts:
         p = {m: facts.estimates(m).loc[contrast, "p_value"] for m in answering}
