@@ -46,6 +46,10 @@ NEW = {
 }
 SIMULATED = "data/processed/simulated/flipped_classroom.csv"
 ALL, START = "all jobs", "Snakemake itself"
+RENAMED = {  # rules of earlier checkouts, beside what does their work now
+    "draw_figure": "draw_figures",
+    "draw_period_figure": "draw_period_figures",
+}
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,19 @@ def main() -> None:
     lines = [HEADING, "", *introduction(options.cores)]
     for part in options.parts:
         runs = [measured(root, part, options.cores) for root in (ROOT, options.base) if root]
-        lines += table(f"{TITLES[part]}, processor seconds", [run.cpu for run in runs], clock(runs))
+        cost = table(f"{TITLES[part]}, processor seconds", [run.cpu for run in runs], clock(runs))
+        lines += printed(cost)
     imports = [import_times(root) for root in (ROOT, options.base) if root]
-    lines += table("imports of a script, processor seconds", imports)
-    print("\n".join(lines))
+    lines += printed(table("imports of a script, processor seconds", imports))
     if options.write:
         write(lines)
+
+
+def printed(lines: Iterator[str]) -> list[str]:
+    """The lines, which are on the console as soon as they are measured."""
+    rows = list(lines)
+    print("\n".join(rows), flush=True)
+    return rows
 
 
 def arguments() -> argparse.Namespace:
@@ -101,10 +112,11 @@ def measured(root: Path, part: str, cores: int) -> Run:
         command = [sys.executable, str(ROOT / "benchmarks" / "timed_jobs.py"), str(account)]
         where = ["--directory", str(folder), "--snakefile", str(folder / "Snakefile")]
         how = ["--workflow-profile", "none", "--cores", str(cores), "--quiet", "all"]
+        console = {"PYTHONPATH": str(folder / "tools" / "console")}
         before = time.time()
-        cost, _ = process([*command, *where, *how, *targets])
+        cost, _ = process([*command, *where, *how, *targets], console)
         jobs = pd.DataFrame(json.loads(line) for line in account.read_text("utf-8").splitlines())
-        cpu = jobs.groupby("rule")["cpu"].sum().sort_values(ascending=False)
+        cpu = jobs.groupby(jobs["rule"].replace(RENAMED))["cpu"].sum().sort_values(ascending=False)
         cpu[START] = cost.cpu - cpu.sum()  # the operating system adds up what ended below it
         cpu[ALL] = cost.cpu
         pages = (folder / "reports" / "rendered").glob("*.html")
@@ -118,7 +130,7 @@ def project(root: Path, folder: Path, part: str) -> list[str]:
     for each in PARTS:
         if (root / each).is_dir():
             shutil.copytree(root / each, folder / each, ignore=ignored)
-        else:
+        elif (root / each).exists():  # earlier checkouts have no tools
             shutil.copy2(root / each, folder / each)
     shutil.copytree(root / "data" / "raw", folder / "data" / "raw")
     if part == "examples":

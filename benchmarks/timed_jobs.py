@@ -1,6 +1,6 @@
 """Run Snakemake, and write down what the script of each job costs; called by scaling.py.
 
-    python benchmarks/timed_jobs.py ACCOUNT [Snakemake's options]
+    PYTHONPATH=tools/console python benchmarks/timed_jobs.py ACCOUNT [Snakemake's options]
 
 Snakemake runs scripts with `sys.executable`. Here that is this file again, which runs the script by
 the real Python and adds a line of JSON to ACCOUNT, in the order in which jobs end: the whole process,
@@ -8,6 +8,7 @@ from its start to its end, as the operating system saw it. Nothing large is impo
 memory is never reported below that of the process it comes from.
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -52,6 +53,10 @@ if __name__ == "__main__":
         sys.exit(run_job(sys.argv[2], sys.argv[3:]))
     from snakemake.cli import main
 
+    if importlib.util.find_spec("run_snakemake"):  # tools/console of the checkout, on the path
+        from run_snakemake import mend_scheduler
+
+        mend_scheduler()
     own, account = os.path.abspath(__file__), os.path.abspath(sys.argv[1])
     sys.executable = shlex.join([sys.executable, own, JOB, account])
     main(sys.argv[2:])

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,10 @@ def best(run: Callable[[], Any], times: int) -> Cost:
     return Cost(*(min(each) for each in zip(*costs, strict=True)))
 
 
-def process(command: Sequence[str]) -> tuple[Cost, str]:
+def process(command: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[Cost, str]:
     """A whole process, from its start to its end, and what it prints.
+
+    `env` is added to the variables of the environment.
 
     `peak_mb` is the operating system's figure, which on Linux is never below that of this process.
 
@@ -42,8 +44,9 @@ def process(command: Sequence[str]) -> tuple[Cost, str]:
         If the command fails, with the end of what it said.
     """
     wall = time.perf_counter()
+    variables = {**os.environ, **(env or {})}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
     ) as child:
         assert child.stdout is not None
         said = child.stdout.read()

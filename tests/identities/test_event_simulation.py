@@ -31,6 +31,7 @@ from groupwise.simulation.processes import (
     Case,
     EstimatedProcess,
     Process,
+    detectable,
     outline,
     read_process,
 )
@@ -402,3 +403,15 @@ def test_processes_have_one_shape_each() -> None:
     eta = special.digamma(a) - special.digamma(b)
     p = special.expit(eta + groups.sd * z)
     assert stats.kstest(p, stats.beta(a, b).cdf).pvalue > 0.001
+
+
+def test_effects_that_are_simulated_lead_away_from_the_nearer_end_of_risks() -> None:
+    """Named the other way round, the event has the same simulations with the opposite sign."""
+    design = made("between", (), Response("binary", "odds_ratio"))
+    y = outcome(design)
+    here, swapped = (estimate_process(design, each) for each in (y, 1 - y))
+    assert isinstance(here, EstimatedProcess) and isinstance(swapped, EstimatedProcess)
+    for process in (here, swapped):
+        assert process.events is not None
+        assert (detectable(process)[-1] < 0) == (process.events.means[0] > 0.5)
+    assert np.allclose(detectable(swapped), -detectable(here), rtol=1e-6)

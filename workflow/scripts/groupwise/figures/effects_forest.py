@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -40,8 +40,10 @@ from groupwise.figures.style import (
 UNIDENTIFIED, MANY_CONTRASTS = "not identified", 6
 MOST_COLUMNS, TITLE_WIDTH = 3, 42
 """Panels side by side, and the letters of a title that is as wide as all of them."""
-ROW = 0.29
-"""Height of a method's row in inches: those of three comparisons fit on a screen."""
+ROW, LEAST_ROW = 0.29, 0.19
+"""Height of a method's row in inches: as it should be, and as it may be where there are many."""
+SCREEN = 9.5
+"""Height in inches that a screen of 1,000 pixels shows at the page's width."""
 
 HEADLINE, OTHER, OFF = "headline", "other", "not valid"
 COLORS = {HEADLINE: OKABE_ITO[0], OTHER: INK, OFF: GREYED}
@@ -114,9 +116,17 @@ def draw(tables: Tables) -> Figure:
         + look(panel_grid_major_y=element_blank())
     )
     plot = _with_truth(plot, tables, titles)
-    lines = max(1 + panel.count("\n") for panel in panels)
-    height = 0.9 + -(-len(contrasts) // columns) * (0.25 + 0.25 * lines + ROW * len(methods))
+    height = _height(panels, columns, len(methods))
     return Figure(plot, WIDTH, height, _alt(tables, words, answered, silent))
+
+
+def _height(panels: Sequence[str], columns: int, n_methods: int) -> float:
+    """Inches; rows come closer where the panels of many comparisons would not fit on a screen."""
+    tiers = -(-len(panels) // columns)
+    lines = max(1 + panel.count("\n") for panel in panels)
+    frame = 0.9 + tiers * (0.25 + 0.25 * lines)
+    row = (SCREEN - frame) / (tiers * n_methods)
+    return frame + tiers * n_methods * min(ROW, max(LEAST_ROW, row))
 
 
 def _with_truth(plot: ggplot, tables: Tables, titles: Mapping[str, str]) -> ggplot:

@@ -73,6 +73,11 @@ class EventMoments:
         """Derivative of the link at the overall mean: from differences of means to those of links."""
         return 1 / (self.overall * (1 - self.overall)) if self.is_binary else 1 / self.overall
 
+    @property
+    def inwards(self) -> int:
+        """The sign of effects that lead the first arm away from the nearer end of its range."""
+        return -1 if self.is_binary and self.means[0] > 0.5 else 1
+
     def within(self, mean: float) -> float:
         """Variance of an individual's outcome, or rate, in groups that do not differ."""
         if self.is_binary:

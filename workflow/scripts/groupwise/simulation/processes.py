@@ -466,12 +466,13 @@ DETECTABLE = 2.8
 
 
 def detectable(process: EstimatedProcess) -> np.ndarray:
-    """(J,) effects that rise from arm to arm, the last such as this design should find.
+    """(J,) effects that grow from arm to arm, the last such as this design should find.
 
-    They follow from the design and its variances: the effects that were estimated do not enter.
+    They follow from the design and its variances: the effects that were estimated do not enter. Effects
+    on risks lead away from the nearer of 0 and 1, where arms would have no events, or nothing else.
     """
     steps = np.arange(len(process.arms)) / max(len(process.arms) - 1, 1)
-    slope = 1.0 if process.events is None else process.events.slope
+    slope = 1.0 if process.events is None else process.events.slope * process.events.inwards
     return np.asarray(DETECTABLE * slope * process.std_error[-1] * steps)
 
 
