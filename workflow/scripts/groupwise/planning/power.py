@@ -37,7 +37,7 @@ REASONS = {
 GROUP_LEVEL = ("group_means", "group_means_weighted", "randomization")
 
 APPROXIMATE = {
-    "randomization": "Taken for the t test of group means, which it is close to.",
+    "randomization": "The power is that of the t test of group means, to which this method is close.",
 }
 """What to know of a number that is given."""
 

@@ -72,9 +72,20 @@ def _question(facts: Facts) -> str:
     group = escape(facts.role("group"))
     what = count(facts.design["n_groups"], group)
     return (
-        f"Does **{escape(facts.role('treatment'))}** change **{escape(facts.role('outcome'))}**? "
+        f"Does **{escape(facts.role('treatment'))}** change {_outcome(facts)}? "
         f"The data are {facts.size} of {what}."
     )
+
+
+def _outcome(facts: Facts) -> str:
+    """What the treatment may change: an outcome, or the risk, odds or rate of an event."""
+    name = escape(facts.role("outcome"))
+    if not facts.words.response.has_events:
+        return f"**{name}**"
+    measure = _measure(facts).partition(" of ")[0].lower()
+    if facts.words.response.family == "count":
+        return f"{measure} of **{name}**"
+    return f"{measure} of **{name} = {escape(str(facts.design['event']))}**"
 
 
 def sentence(facts: Facts, contrast: str, row: pd.Series) -> str:

@@ -345,8 +345,8 @@ def _planned_from(facts: Facts, row: pd.Series) -> str:
         return ""
     mean = facts.words.mean
     return (
-        f"{escape_note(str(row['message']))} Unless an effect was named beforehand, these are the "
-        f"{plural(mean)} of the data as they are, without a model."
+        f"{escape_note(str(row['message']))} Unless an effect was named beforehand, it is that of the "
+        f"{plural(mean)} of the arms in these data."
     )
 
 

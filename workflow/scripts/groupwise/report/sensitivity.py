@@ -135,17 +135,19 @@ def _significance(facts: Facts, rows: pd.DataFrame, group: str) -> str:
         n = int((rows["contrast"] == contrast).sum())
         who = _left_out(part, group, n)
         name = escape(facts.comparison(contrast))
-        clauses.append(f"{name} {verb} significance {level} when {who} is left out")
+        clauses.append(f"{name} {verb} significance {level} when {who}")
     return "; ".join(clauses)
 
 
 def _left_out(part: pd.DataFrame, group: str, n: int) -> str:
-    """Names of the groups left out with their p-values; a count and range of p if many."""
+    """That groups are left out: names with their p-values; a count and range of p if many."""
     if len(part) > MOST_NAMED:
         low, high = p_value(part["p_value"].min()), p_value(part["p_value"].max())
-        return f"any one of {len(part):,} of {count(n, group)} (p from {low} to {high})"
+        these = f"any one of {len(part):,} of the {count(n, group)}"
+        return f"{these} is left out (p from {low} to {high})"
     who = [f"{group} {escape(row.left_out)} ({equals_p(row.p_value)})" for row in part.itertuples()]
-    return " or ".join([", ".join(who[:-1]), who[-1]] if len(who) > 1 else who)
+    names = " or ".join([", ".join(who[:-1]), who[-1]] if len(who) > 1 else who)
+    return f"{names} is left out"
 
 
 def influence(facts: Facts) -> str:
