@@ -111,7 +111,7 @@ class EventGoal:
         which = "risk" if self.moments.is_binary else "rate"
         scale = {"logit": " on the scale of log odds", "log": " on the scale of logarithms"}
         return (
-            f"From a {which} of {self.first:.3g} to one of {self.second:.3g}, as for means"
+            f"Planned for {which}s of {self.first:.3g} and {self.second:.3g}, by the formulas for means"
             f"{scale.get(self.moments.response.link, '')}."
         )
 

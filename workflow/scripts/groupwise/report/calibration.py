@@ -345,7 +345,7 @@ def _planned_from(facts: Facts, row: pd.Series) -> str:
         return ""
     mean = facts.words.mean
     return (
-        f"{escape_note(str(row['message']))} Unless an effect was named beforehand, it is that of the "
+        f"{escape_note(str(row['message']))} Unless an effect was named beforehand, these are the "
         f"{plural(mean)} of the arms in these data."
     )
 
@@ -430,16 +430,16 @@ def plan(facts: Facts) -> str:
     headline = rows[(rows["method"] == facts.headline) & rows["power"].notna()]
     if "estimate" not in headline.index:
         return ""
-    group, row = plural(escape(facts.role("group"))), headline.loc["estimate"]
+    group, row = escape(facts.role("group")), headline.loc["estimate"]
     text = (
         f"To find {article(facts.words.noun)} of {_effect(facts, row)} with a power of "
         f"{percent(row['wanted_power'])}, an "
-        f"experiment like this one would need {count(int(row['n_groups']), 'group')} in all"
+        f"experiment like this one would need {count(int(row['n_groups']), group)} in all"
     )
     if {"low", "high"} <= set(headline.index):
         ends = sorted(int(headline.loc[name, "n_groups"]) for name in ("low", "high"))
         text += f" ({ends[0]:,} to {ends[1]:,} over the interval of the intraclass correlation)"
-    return f"{text}; it has {facts.design['n_groups']:,} {group}. {_more_members(facts)}"
+    return f"{text}; it has {facts.design['n_groups']:,}. {_more_members(facts)}"
 
 
 def _more_members(facts: Facts) -> str:
