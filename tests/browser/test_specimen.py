@@ -25,6 +25,7 @@ from reading import (
     press,
     print_problems,
 )
+from renderers import RENDERERS
 
 import preview
 from groupwise.svg import dark, themed
@@ -47,18 +48,36 @@ needs_axe = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The specimen in a folder with what belongs to every report, rendered."""
-    folder = tmp_path_factory.mktemp("specimen")
+def staged(folder: Path) -> Path:
+    """The specimen in a folder with what belongs to every report."""
     for name in rendering.SHARED:
         shutil.copy(REPORTS / name, folder)
     shutil.copy(HERE / "specimen.qmd", folder)
     (folder / "picture.svg").write_text(PICTURE, encoding="utf-8")
-    path = folder / "specimen.html"
+    return folder / "specimen.qmd"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    qmd = staged(tmp_path_factory.mktemp("specimen"))
     settings = {"PYTHONPATH": os.fspath(rendering.SCRIPTS)}
-    preview.render(folder / "specimen.qmd", path, parameters={}, metadata={}, env=settings)
-    return path
+    preview.render(qmd, qmd.with_suffix(".html"), parameters={}, metadata={}, env=settings)
+    return qmd.with_suffix(".html")
+
+
+@pytest.fixture(scope="module", params=RENDERERS)
+def themed_page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The specimen by the preview, and where there is a Quarto also by that."""
+    if request.param is None:
+        preview_page: Path = request.getfixturevalue("page")
+        return preview_page
+    qmd = staged(tmp_path_factory.mktemp("quarto"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(qmd.parent)
+        rendering.render_page(
+            qmd, qmd.with_suffix(".html"), datasets=[], parameters={}, quarto=request.param
+        )
+    return qmd.with_suffix(".html")
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +138,10 @@ def page_color(tab: Page) -> str:
 
 @pytest.mark.parametrize(("theme", "color"), [("light", "#ffffff"), ("dark", dark("#ffffff"))])
 def test_the_page_has_the_colour_of_its_pictures(
-    tab: Page, page: Path, theme: str, color: str
+    tab: Page, themed_page: Path, theme: str, color: str
 ) -> None:
     tab.prefer(theme)
-    tab.open(page)
+    tab.open(themed_page)
     assert page_color(tab) == color
     assert picture_color(tab) == color
 
@@ -138,9 +157,9 @@ def picture_color(tab: Page) -> str:
     return "#" + "".join(f"{round(255 * float(part)):02x}" for part in pixels[4, 4, :3])
 
 
-def test_a_reader_switches_the_theme_by_keyboard(tab: Page, page: Path) -> None:
+def test_a_reader_switches_the_theme_by_keyboard(tab: Page, themed_page: Path) -> None:
     tab.prefer("light")
-    tab.open(page)
+    tab.open(themed_page)
     for theme, color in (("dark", dark("#ffffff")), ("light", "#ffffff")):
         assert tab.evaluate("document.querySelector('.theme-switch').textContent").lower() == (
             f"{theme} theme"
@@ -149,11 +168,53 @@ def test_a_reader_switches_the_theme_by_keyboard(tab: Page, page: Path) -> None:
         press(tab, "Enter", ENTER)
         assert page_color(tab) == color
         assert picture_color(tab) == color
+    tab.evaluate("localStorage.clear()")  # it is kept, for the next page too
 
 
-def test_paper_is_white_in_the_dark_too(tab: Page, page: Path) -> None:
+@needs_axe
+@pytest.mark.parametrize("theme", THEMES)
+def test_texts_have_contrast(tab: Page, themed_page: Path, theme: str) -> None:
+    tab.prefer(theme)
+    tab.open(themed_page)
+    tab.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true; 0")
+    assert [line for line in axe_problems(tab) if line.startswith("color-contrast:")] == []
+
+
+SAME = """
+(() => {
+    const colours = {};
+    for (const [place, node] of document.querySelectorAll("body, body *").entries())
+        for (const part of ["", "::before", "::after"]) {
+            const style = getComputedStyle(node, part || null);
+            if (part && ["none", "normal"].includes(style.content)) continue;
+            const texts = [...node.childNodes].filter((child) => child.nodeType === 3);
+            const words = part || texts.some((text) => text.data.trim());
+            const shown = words ? ["color", "backgroundColor"] : ["backgroundColor"];
+            for (const side of ["Top", "Right", "Bottom", "Left"])
+                if (parseFloat(style[`border${side}Width`])) shown.push(`border${side}Color`);
+            for (const name of shown)
+                if (!style[name].startsWith("rgba(0, 0, 0, 0"))
+                    colours[`${place} ${node.localName}.${node.className}${part} ${name}`] = style[name];
+        }
+    return colours;
+})()"""
+
+
+def test_no_colour_is_the_same_in_the_light_and_in_the_dark(tab: Page, themed_page: Path) -> None:
+    """A colour of the framework that the theme does not know would be."""
+    colours = {}
+    for theme in THEMES:
+        tab.prefer(theme)
+        tab.open(themed_page)
+        colours[theme] = tab.evaluate(SAME)
+    light, night = colours["light"], colours["dark"]
+    assert len(light) > 150
+    assert [f"{place}: {light[place]}" for place in light if night.get(place) == light[place]] == []
+
+
+def test_paper_is_white_in_the_dark_too(tab: Page, themed_page: Path) -> None:
     tab.prefer("dark")
-    tab.open(page)
+    tab.open(themed_page)
     tab.send("Emulation.setEmulatedMedia", media="print")
     try:
         assert page_color(tab) == "#ffffff"

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 from functools import cache
 from pathlib import Path
-
-import pytest
 
 from preview.source import Chunk, read_qmd
 
 REPORTS = Path(__file__).parents[2] / "reports"
-QUARTO = shutil.which("quarto")
 REFERENCE = re.compile(r"(?<![\w\\])@((?:fig|tbl|eq|sec|lst)-[\w-]+)")
 LABEL = re.compile(r"\{#((?:fig|tbl|eq|sec|lst)-[^\s}]+)")
-RENDERERS = [
-    pytest.param(None, id="preview"),
-    pytest.param(
-        QUARTO,
-        id="quarto",
-        marks=[
-            pytest.mark.quarto,
-            pytest.mark.slow,
-            pytest.mark.skipif(QUARTO is None, reason="no quarto on PATH"),
-        ],
-    ),
-]
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
 LOADS = re.compile(
     r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)\s*=\s*[\"']?(?:https?:)?//[^>]*"

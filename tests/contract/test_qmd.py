@@ -29,9 +29,7 @@ from figure_list import figures_for, needed_roles
 from page_checks import (
     LABEL,
     LOADS,
-    QUARTO,
     REFERENCE,
-    RENDERERS,
     REPORTS,
     SVG,
     bibliography,
@@ -39,6 +37,7 @@ from page_checks import (
     source,
     visible,
 )
+from renderers import QUARTO, RENDERERS
 
 from groupwise.catalogue.methods import NAMES
 from groupwise.report import calibration
@@ -69,7 +68,7 @@ HTML_KEYS = {
     "html-math-method", "fig-responsive", "tbl-colwidths", "columns", "code-fold", "css",
     "anchor-sections", "smooth-scroll", "link-external-icon", "citations-hover", "crossrefs-hover",
     "footnotes-hover", "grid", "mainfont", "fontsize", "linestretch", "minimal", "page-layout",
-    "respect-user-color-scheme", "include-after-body",
+    "include-after-body",
 }  # fmt: skip
 TYPST_KEYS = {
     "toc", "toc-depth", "number-sections", "papersize", "margin", "fontsize", "mainfont",
@@ -131,52 +130,99 @@ def test_tables_are_as_wide_as_what_they_hold(name: str) -> None:
     assert settings.get("tbl-colwidths") is False or settings.get("columns", 72) > 1000
 
 
-def themes() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = shared()["format"]["html"]["theme"]
-    return found
+THEME = (REPORTS / "theme.scss").read_text(encoding="utf-8")
+PREVIEW = (ROOT / "tools" / "preview" / "preview.css").read_text(encoding="utf-8")
+PAIR = re.compile(r"^  (--[\w-]+): light-dark\((#\w+), (#\w+)\);$", re.MULTILINE)
+CODE = ("keyword", "string", "number", "function")
+BOXES = ("note", "tip", "warning", "important", "caution")
+# Every text and mark with what it stands on, by the variables of the theme.
+TEXTS = [
+    *itertools.product(("--text", "--muted", "--link"), ("--page", "--surface", "--answer")),
+    *itertools.product(("--text",), (f"--{box}-tint" for box in BOXES)),
+    *itertools.product((f"--{box}" for box in BOXES), ("--page",)),
+    *itertools.product((f"--code-{kind}" for kind in CODE), ("--surface",)),
+]
 
 
-@pytest.mark.parametrize("name", ["theme.scss", "theme-light.scss", "theme-dark.scss"])
-def test_theme_has_its_sections_and_loads_nothing(name: str) -> None:
-    theme = (REPORTS / name).read_text(encoding="utf-8")
-    marks = re.findall(r"^/\*-- scss:(\w+) --\*/$", theme, re.MULTILINE)
-    assert marks == ["defaults", "rules"][: len(marks)] and marks
-    rules = theme.partition("/*-- scss:rules --*/")[2]
+def pairs(sheet: str) -> dict[str, tuple[str, str]]:
+    """Colours of a light and of a dark page by the variable that holds them."""
+    return {name: (light, night) for name, light, night in PAIR.findall(sheet)}
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of #rgb or #rrggbb (WCAG 2.1)."""
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    channels = [int(digits[j : j + 2], 16) / 255 for j in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, night = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (night + 0.05)
+
+
+def test_theme_has_its_sections_and_loads_nothing() -> None:
+    """Without `$web-font-path: false`, Quarto's cosmo imports a font from the network."""
+    assert re.findall(r"^/\*-- scss:(\w+) --\*/$", THEME, re.MULTILINE) == ["defaults", "rules"]
+    rules = THEME.partition("/*-- scss:rules --*/")[2]
     assert not re.search(r"^\$", rules, re.MULTILINE)
-    assert not re.search(r"https?:|@import|url\(", theme)
+    assert not re.search(r"https?:|@import|url\(", THEME)
+    assert re.search(r"^\$web-font-path:\s*false", THEME, re.MULTILINE)
 
 
-def test_themes_load_no_font() -> None:
-    """Quarto's cosmo imports a font from the network unless `$web-font-path` is false."""
-    for layers in themes().values():
-        own = "".join((REPORTS / name).read_text("utf-8") for name in layers if "." in name)
-        assert re.search(r"^\$web-font-path:\s*false", own, re.MULTILINE)
+def test_a_page_has_one_theme_with_both_colours() -> None:
+    """Of `theme: {light, dark}` Quarto 1.7 embeds three style sheets: light, dark and light again."""
+    html = shared()["format"]["html"]
+    assert html["theme"] == ["cosmo", "theme.scss"]
+    assert "respect-user-color-scheme" not in html  # it is about two sheets
+    assert ":root {\n  color-scheme: light dark;" in THEME
+    for sheet in (THEME, PREVIEW):
+        assert re.search(r":root, :root\[data-theme\] \{ color-scheme: light; \}", sheet)  # paper
+        assert {"light", "dark"} == set(re.findall(r'^:root\[data-theme="(\w+)"\] \{', sheet, re.M))
 
 
-def test_every_colour_of_the_rules_is_set_light_and_dark() -> None:
-    """Of the theme's own variables; the others are Bootstrap's and Quarto's."""
-    rules = (REPORTS / "theme.scss").read_text("utf-8").partition("/*-- scss:rules --*/")[2]
-    set_by = {
-        name: set(re.findall(r"^(\$[\w-]+):", (REPORTS / name).read_text("utf-8"), re.MULTILINE))
-        for name in ("theme-light.scss", "theme-dark.scss")
-    }
-    used = {name for name in re.findall(r"\$[\w-]+", rules) if "callout" not in name}
-    assert all(used <= names for names in set_by.values())
+def test_both_renderers_have_the_same_colours() -> None:
+    colours = pairs(THEME)
+    assert colours == pairs(PREVIEW)
+    assert colours["--page"] == ("#fff", dark("#ffffff"))  # of the pictures, too
 
 
-def test_the_reader_chooses_the_theme() -> None:
-    assert list(themes()) == ["light", "dark"]  # the first is what one sees without a script
-    assert shared()["format"]["html"]["respect-user-color-scheme"] is True
-    dark_page = re.search(
-        r"^\$body-bg: (#\w+);", (REPORTS / "theme-dark.scss").read_text("utf-8"), re.MULTILINE
-    )
-    assert dark_page and dark_page[1] == dark("#ffffff")
+def test_colours_of_the_rules_are_pairs() -> None:
+    """So that none of them is for a light page alone."""
+    rules = THEME.partition("/*-- scss:rules --*/")[2]
+    assert re.findall(r"#[0-9a-fA-F]{3,8}\b|\$[\w-]+|rgba?\(", PAIR.sub("", rules)) == []
+    variables = {*pairs(THEME), "--accent", "--tint", "--mark"}
+    assert set(re.findall(r"var\((--[\w-]+)\)", rules)) <= variables
+
+
+def test_what_quarto_calculates_with_is_the_light_half() -> None:
+    given = dict(re.findall(r"^\$([\w-]+): (#\w+);", THEME, re.MULTILINE))
+    names = {
+        "body-bg": "page", "body-color": "text", "text-muted": "muted", "primary": "note",
+        "link-color": "link", "border-color": "rule", "code-color": "text", "code-bg": "surface",
+    }  # fmt: skip
+    assert given == {name: pairs(THEME)[f"--{pair}"][0] for name, pair in names.items()}
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(("text", "ground"), TEXTS)
+def test_texts_have_contrast(text: str, ground: str, theme: int) -> None:
+    """4.5 of WCAG 2.1 AA, of marks on the page too."""
+    colours = pairs(THEME)
+    assert contrast(colours[text][theme], colours[ground][theme]) >= 4.5
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_focus_has_contrast(theme: int) -> None:
+    colours = pairs(THEME)
+    assert contrast(colours["--focus"][theme], colours["--page"][theme]) >= 3
 
 
 def test_what_the_shared_settings_name_is_staged_and_an_input() -> None:
     settings = shared()
     html, typst = settings["format"]["html"], settings["format"]["typst"]
-    layers = {name for names in themes().values() for name in names if "." in name}
+    layers = {name for name in html["theme"] if "." in name}
     named = {
         *(settings["bibliography"], html["include-after-body"], typst["include-in-header"]),
         *(entry["path"] for entry in settings["filters"]),
@@ -619,6 +665,39 @@ def test_page_is_rendered(
     assert LOADS.findall(html) == []
     assert "<math" in html or name == "index.qmd"
     assert "make archive" in html  # where all of this goes
+
+
+SHEET = 700_000
+"""Bytes of Quarto's style sheet in a page: 426 kB by its sources, 637 kB as an address."""
+BESIDE = 800_000
+"""Bytes of what else Quarto embeds: 504 kB of scripts and icons, and what its markup adds."""
+
+
+@pytest.mark.quarto
+@pytest.mark.slow
+@pytest.mark.skipif(QUARTO is None, reason="no quarto on PATH")
+def test_page_holds_one_style_sheet_of_bootstrap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = {}
+    for name, quarto in (("preview", None), ("quarto", QUARTO)):
+        folder = tmp_path / name
+        write_results("usual", folder / "results" / "usual")
+        monkeypatch.chdir(folder)
+        page = folder / "page.html"
+        rendering.render_page(
+            REPORTS / "report.qmd",
+            page,
+            datasets=["usual"],
+            parameters={"dataset": "usual"},
+            quarto=quarto,
+        )
+        pages[name] = page.read_text(encoding="utf-8")
+    html = pages["quarto"]
+    sheets = re.findall(r"<(?:link|style)\b[^>]*\bid=[\"']?quarto-bootstrap\b[^>]*>", html)
+    assert len(sheets) == 1 and len(sheets[0]) < SHEET
+    assert 'class="quarto-color-scheme' not in html
+    assert len(html) < len(pages["preview"]) + SHEET + BESIDE
 
 
 @pytest.mark.quarto

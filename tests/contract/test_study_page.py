@@ -20,7 +20,6 @@ from page_checks import (
     LABEL,
     LOADS,
     REFERENCE,
-    RENDERERS,
     REPORTS,
     SVG,
     bibliography,
@@ -28,6 +27,7 @@ from page_checks import (
     source,
     visible,
 )
+from renderers import RENDERERS
 from study_cases import STUDIES
 
 from groupwise.report.study import StudyFacts

@@ -53,8 +53,6 @@ RENDERER = [
         "reports/scroll.lua",
         "reports/pdf.typ",
         "reports/theme.scss",
-        "reports/theme-light.scss",
-        "reports/theme-dark.scss",
         *sorted(
             f"tools/preview/{path.name}"
             for path in (SCRIPTS.parents[1] / "tools" / "preview").iterdir()

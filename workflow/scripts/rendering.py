@@ -22,8 +22,7 @@ from places import REFERENCES, is_study
 from groupwise.report.markdown import escape
 
 SHARED = (
-    "_quarto.yml", "references.bib", "page.html", "page.lua", "scroll.lua", "pdf.typ",
-    "theme.scss", "theme-light.scss", "theme-dark.scss",
+    "_quarto.yml", "references.bib", "page.html", "page.lua", "scroll.lua", "pdf.typ", "theme.scss",
 )  # fmt: skip
 SCRIPTS = Path(__file__).parent
 TOOLS = SCRIPTS.parents[1] / "tools"  # holds the preview renderer
