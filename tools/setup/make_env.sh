@@ -38,8 +38,8 @@ else:
     [ -z "$problem" ] || refuse "'$python' $problem"
 }
 
-# Python compiles a module where it first imports it, which takes a quarter of the time and a third of the
-# space of compiling all that is installed. Where it may keep nothing of it, all are compiled now.
+# Python compiles a module where it first imports it, and most that are installed are never imported. Where it
+# may not keep what it compiled, all are compiled now.
 with_uv() {
     uv pip install --quiet --python .venv/bin/python \
         ${PYTHONDONTWRITEBYTECODE:+--compile-bytecode} --require-hashes -r "$lock"
