@@ -1,5 +1,6 @@
 # Groupwise: needs Python 3.11 or later (with venv and pip), git and make; everything else is
-# installed in .venv, from requirements.lock. `make help` lists the targets.
+# installed in .venv: from requirements.lock, and from requirements-test.lock for tests and style.
+# `make help` lists the targets.
 
 PYTHON ?= python3
 CORES ?= all
@@ -15,6 +16,7 @@ IN_STUDY = $(if $(STUDY),cd "$(STUDY)" &&)
 BIN = $(if $(filter /%,$(VENV)),$(VENV),$(HERE)/$(VENV))/bin
 IN_ENV = PATH="$(BIN):$$PATH" QUARTO_PYTHON="$(BIN)/python"
 STAMP = .venv/.lock-stamp
+TEST_STAMP = .venv/.test-stamp
 # profiles/NAME or a path, with a number of cores of its own; else Snakemake's profile of that name.
 OWN_PROFILE = $(firstword $(wildcard profiles/$(PROFILE)/config.yaml $(PROFILE)/config.yaml))
 PROFILE_PATH = $(if $(OWN_PROFILE),$(TOOL)$(OWN_PROFILE:/config.yaml=),$(PROFILE))
@@ -34,7 +36,7 @@ help: ## List the targets (this list)
 	@echo "PROFILE=slurm runs on a cluster, as profiles/slurm says; GROUPWISE_QUARTO=off: no Quarto;"
 	@echo "STUDY=../mystudy: the folder of a study (new, report, describe)."
 
-env: $(STAMP) ## Make .venv from requirements.lock
+env: $(STAMP) ## Make .venv with what reports need (test, lint and format add what they need)
 
 # A .venv whose Python is gone (upgraded, removed) is made anew.
 ifeq ($(wildcard .venv/bin/python),)
@@ -42,6 +44,16 @@ $(STAMP): FORCE
 endif
 $(STAMP): requirements.lock
 	@sh tools/setup/make_env.sh "$(PYTHON)"
+
+# To the environment of a container, which has what reports need, nothing is added.
+ifeq ($(VENV),.venv)
+$(TEST_STAMP): $(STAMP) requirements-test.lock
+	@sh tools/setup/make_env.sh "$(PYTHON)" test
+else
+$(TEST_STAMP): FORCE
+	@echo "$(VENV) has what reports need, and no tools for tests or style:" \
+		"run this outside of the container." >&2; exit 1
+endif
 
 quarto: $(STAMP) ## Say which Quarto there is; where there is none, try to install it
 	@$(IN_ENV) python tools/setup/install_quarto.py
@@ -101,13 +113,13 @@ validator: $(STAMP) ## Install roc-validator and cyclonedx-py in .venv/crate, fo
 # A file's tests run in one process, in the order of tests/conftest.py: files that take long first.
 PYTEST = $(IN_ENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: $(STAMP) ## Run the tests, but for those that take long
+test: $(TEST_STAMP) ## Run the tests, but for those that take long
 	@$(PYTEST) -m "not slow" $(ARGS)
 
-test-long: $(STAMP) ## Run the tests that take long: archives, Slurm, browser, lint, simulations
+test-long: $(TEST_STAMP) ## Run the tests that take long: archives, Slurm, browser, lint, simulations
 	@$(PYTEST) -m slow $(ARGS)
 
-test-all: $(STAMP) ## Run all tests, which takes less than one after the other
+test-all: $(TEST_STAMP) ## Run all tests, which takes less than one after the other
 	@$(PYTEST) $(ARGS)
 
 bench: $(STAMP) ## Time everything beside R and others (ARGS=--quick: small sizes; --write: into docs/)
@@ -126,23 +138,26 @@ stability: $(STAMP) ## Count how often verdicts depend on the seed (an hour; ARG
 screenshots: $(STAMP) ## Show every page at three widths, light and dark: reports/rendered/screenshots/
 	@$(IN_ENV) python tests/browser/screenshots.py
 
-lint: $(STAMP) ## Check style, types and workflow; change nothing
+lint: $(TEST_STAMP) ## Check style, types and workflow; change nothing
 	@$(IN_ENV) python -m ruff check .
 	@$(IN_ENV) python -m ruff format --check .
 	@$(IN_ENV) python -m mypy
 	@$(IN_ENV) python -m snakefmt --check $(SNAKEFILES)
 	@$(IN_ENV) python -m snakemake --workflow-profile none --lint
 
-format: $(STAMP) ## Put the code in the common style
+format: $(TEST_STAMP) ## Put the code in the common style
 	@$(IN_ENV) python -m ruff check --quiet --fix-only .
 	@$(IN_ENV) python -m ruff format .
 	@$(IN_ENV) python -m snakefmt $(SNAKEFILES)
 
-lock: ## Resolve requirements.in into requirements.lock (needs uv; ARGS=--upgrade takes newer versions)
+COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--fork-strategy fewest --custom-compile-command "make lock"
+
+lock: ## Resolve requirements*.in into requirements*.lock (needs uv; ARGS=--upgrade takes newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--fork-strategy fewest --custom-compile-command "make lock" \
-		--output-file requirements.lock $(ARGS) requirements.in
+	@$(COMPILE) --output-file requirements.lock $(ARGS) requirements.in
+	@$(COMPILE) --output-file requirements-test.lock $(ARGS) --constraints requirements.lock \
+		requirements-test.in
 
 clean: ## Remove what is generated, and nothing else; .venv stays
 	@rm -rf results data/processed reports/rendered reports/.quarto logs benchmarks/jobs

@@ -18,6 +18,7 @@ CONTAINERS = ROOT / "containers"
 DOCKERFILE = (CONTAINERS / "Dockerfile").read_text(encoding="utf-8")
 DEFINITION = (CONTAINERS / "groupwise.def").read_text(encoding="utf-8")
 IMAGE = "opt/groupwise"
+COMPILED = "PYTHONDONTWRITEBYTECODE=1"
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -76,11 +77,21 @@ def test_steps_are_those_of_the_readme() -> None:
 
 def test_both_recipes_take_the_same_steps_from_the_same_base() -> None:
     steps = [argument for name, argument in instructions() if name == "RUN"]
-    assert [line for line in section("post") if line not in ("set -eu", f"cd /{IMAGE}")] == steps
+    besides = ("set -eu", f"export {COMPILED}", f"cd /{IMAGE}")
+    assert [line for line in section("post") if line not in besides] == steps
     base = dict(instructions())["FROM"]
     assert f"\nFrom: {base}\n" in DEFINITION
     files = [line.split() for line in section("files")]
     assert {source: target.removeprefix(f"/{IMAGE}/") for source, target in files} == copied()
+
+
+def test_modules_are_compiled_while_the_image_is_built() -> None:
+    """make_env.sh compiles all where Python may not do it later."""
+    names = [f"{name} {argument}" for name, argument in instructions()]
+    assert names.index(f"ENV {COMPILED}") < names.index("RUN make env")
+    post = section("post")
+    assert post.index(f"export {COMPILED}") < post.index("make env")
+    assert section("environment") == [f"export {COMPILED}"]
 
 
 def test_base_is_pinned_and_no_registry_is_named() -> None:

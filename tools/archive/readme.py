@@ -25,7 +25,7 @@ Simulated data are under the licence of the code. To be certified by who deposit
 - [ ] The authors have legitimate access to, and permission to use, the data used here.
 - [ ] The authors have permission to redistribute the data in this package.
 """
-INSTALLATION = "About 1 GB of disk for the environment, and two minutes to install it."
+INSTALLATION = "About 0.9 GB of disk for the environment, and one or two minutes to install it."
 REFERENCES = """\
 - Vilhuber, L., Connolly, M., Koren, M., Llull, J., and Morrow, P. (2022). A template README for
   social science replication packages. doi:10.5281/zenodo.7293838
