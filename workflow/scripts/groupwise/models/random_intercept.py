@@ -612,15 +612,17 @@ class RandomIntercept:
         m, of = self.size, self.directions.size_of
         root = self.within_root
         variance = m * (1 + theta**2 * m)
-        along = rng.standard_normal((size, len(of))) * np.sqrt(variance[of])
+        along = rng.standard_normal((size, len(of)))
+        along *= np.sqrt(variance[of])
         beside = variance * chi_squared(rng, self.directions.left, size)
         inner = rng.standard_normal((size, root.shape[1]))
         inner_rss = rng.chisquare(self.n_obs - self.count.sum() - root.shape[1], size=size)
-        gamma = (along / m[of]) @ self.turned + inner @ root.T
-        between = (along**2 / m[of]).sum(axis=1) + (beside / m).sum(axis=1)
-        total = between + (inner**2).sum(axis=1) + inner_rss
-        rss = total - (gamma**2).sum(axis=1)
-        return OutcomeSums(gamma, along - gamma @ self.turned.T, beside, rss, total)
+        means = along / m[of]
+        gamma = means @ self.turned + inner @ root.T
+        between = _dot(along, means) + (beside / m).sum(axis=1)
+        total = between + _dot(inner, inner) + inner_rss
+        along -= gamma @ self.turned.T
+        return OutcomeSums(gamma, along, beside, total - _dot(gamma, gamma), total)
 
     @cached_property
     def roots(self) -> tuple[np.ndarray, np.ndarray]:
@@ -905,7 +907,7 @@ def minimise(
     The answer is exactly 0 where 0 is the lowest point of the grid and the slope there is not
     negative. One at the upper end of the grid has not converged.
     """
-    cell = _lowest_cell(profile, objective)
+    cell, vertex = _lowest_cell(profile, objective)
     lam, iterations = np.zeros(len(cell)), np.zeros(len(cell), dtype=int)
     converged = usable & (cell < len(GRID) - 1)
     at_zero = np.flatnonzero(converged & (cell == 0))
@@ -914,20 +916,30 @@ def minimise(
     which = np.flatnonzero(inside)
     x, cell = np.log1p(GRID), cell[which]
     low, high = x[np.maximum(cell - 1, 0)], x[cell + 1]
-    start = np.where(cell > 0, x[cell], x[1] / 2)
+    start = np.where(cell > 0, vertex[which], x[1] / 2)
     lam[which], converged[which], iterations[which] = _newton(
         profile.take(which), objective.take(which), start, low, high
     )
     return Minimum(lam, converged, iterations)
 
 
-def _lowest_cell(profile: Profile, objective: Objective) -> np.ndarray:
-    """Index of the lowest point of the grid for every outcome, shape (B,)."""
+def _lowest_cell(profile: Profile, objective: Objective) -> tuple[np.ndarray, np.ndarray]:
+    """Index of the lowest point of the grid for every outcome, and log(1 + scale lambda) near the
+    minimum around it, each (B,).
+
+    The latter is the vertex of the parabola through the point and its neighbours.
+    """
     lam = GRID / profile.scale
     with np.errstate(divide="ignore", invalid="ignore"):
         values = objective.value(lam, *profile.grid(lam))
-    lowest: np.ndarray = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=-1)
-    return lowest
+        lowest: np.ndarray = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=-1)
+        x, middle = np.log1p(GRID), np.clip(lowest, 1, len(GRID) - 2)
+        left, right = x[middle] - x[middle - 1], x[middle + 1] - x[middle]
+        below, least, above = values[np.arange(len(lowest)), middle + np.array([[-1], [0], [1]])]
+        fall, rise = (below - least) / left, (above - least) / right
+        vertex = x[middle] - left / 2 + (left + right) / 2 * fall / (fall + rise)
+    inside = np.isfinite(vertex) & (lowest == middle)
+    return lowest, np.where(inside, vertex, x[lowest])
 
 
 def _slope_at_zero(profile: Profile, objective: Objective) -> np.ndarray:
@@ -972,10 +984,13 @@ def _in_logs(
 def _newton_or_middle(
     x: np.ndarray, first: np.ndarray, second: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> np.ndarray:
-    """Newton's step where it is one towards a minimum inside the cell, else the cell's middle."""
+    """Newton's step where it is one towards a minimum inside the cell, else the cell's middle.
+
+    A step too short to leave x, which is an end of the cell by now, is one: x is the minimum.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         new = x - first / second
-    good = (second > 0) & (new > low) & (new < high)
+    good = (second > 0) & (new >= low) & (new <= high)
     return np.where(first == 0, x, np.where(good, new, (low + high) / 2))
 
 
