@@ -153,6 +153,13 @@ class Bordered:
         outer = first / self.diagonal[..., None] - self.scaled @ inner
         return np.concatenate([outer, inner], axis=1)
 
+    def inverse_form(self, rows: np.ndarray) -> np.ndarray:
+        """(R, k, k): rows (k, b + r) times their inverses times the transposed rows."""
+        b = self.diagonal.shape[-1]
+        left = rows[:, b:] - rows[:, :b] @ self.scaled
+        form = left @ self.inner @ left.swapaxes(-1, -2)
+        return np.asarray(form + (rows[:, :b] / self.diagonal[:, None]) @ rows[:, :b].T)
+
     def inverse_by_row(self) -> np.ndarray:
         """(R, b, 1 + r, 1 + r): of the inverses what is of each of the first b rows and the last r."""
         b, r = self.edge.shape[-2:]

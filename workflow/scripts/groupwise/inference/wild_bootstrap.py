@@ -24,7 +24,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from groupwise.algebra import sum_by
 from groupwise.inference.assignments import sharing
@@ -121,25 +120,6 @@ class Weights:
             return f"wild cluster bootstrap-t, all 2^{self.n_groups} sign vectors"
         kind = "sign vectors" if self.signs else "Webb draws"
         return f"wild cluster bootstrap-t, {self.draws} {kind}, seed {self.seed}"
-
-
-@dataclass(frozen=True)
-class LevelSums:
-    """Sums over the groups of each level of an absorbed factor: `plain` (levels, G), of ones."""
-
-    plain: sparse.csr_array
-
-    @classmethod
-    def of(cls, clusters: Clusters) -> LevelSums:
-        assert clusters.level is not None
-        G, levels = clusters.n_groups, len(clusters.basis.size)
-        where = (clusters.level, np.arange(G))
-        return cls(sparse.csr_array((np.ones(G), where), shape=(levels, G)))
-
-    def times(self, values: np.ndarray) -> sparse.csr_array:
-        """The matrix whose products are sums of what is multiplied by values (G,)."""
-        ones = self.plain
-        return sparse.csr_array((values[ones.indices], ones.indices, ones.indptr), ones.shape)
 
 
 @dataclass(frozen=True)
@@ -356,17 +336,23 @@ def _in_levels(
 
     What a group loses to its level's sum T of v q is K T, beside what it loses to the others' s.
     """
-    K, k, total = pieces.K_Lambda[c][:, 0], pieces.K_Lambda[c][:, 1:], np.zeros(len(q), dtype=int)
-    by_level = LevelSums.of(pieces.clusters)
-    a = np.einsum("gw,rgw->rg", pieces.Lambda[c], q)
-    by_shared = (a[..., None] * k).swapaxes(1, 2)
-    KK, Kk, kk = by_level.plain @ K**2, by_level.plain @ (K[:, None] * k), k.T @ k
-    for v in (np.ascontiguousarray(block.T) for block in weights.blocks()):
-        s, as_by_a = q[..., 1:].swapaxes(1, 2) @ v, by_shared @ v
-        variance = a**2 @ v**2 + ((kk @ s - 2 * as_by_a) * s).sum(axis=1)
-        for i, scores in enumerate(q):
-            T, by_a = by_level.times(scores[:, 0]) @ v, by_level.times(a[i] * K) @ v
-            variance[i] += np.einsum("lv,lv->v", T, KK[:, None] * T - 2 * by_a + 2 * (Kk @ s[i]))
+    level = pieces.clusters.level
+    assert level is not None
+    # The groups of each level stand together, so that sums over them are products of slices.
+    order, size = np.argsort(level, kind="stable"), np.bincount(level)
+    level, ends = level[order], np.cumsum(size)
+    q, x = q[:, order], pieces.K_Lambda[c][order]
+    K, k, first = x[:, 0], x[:, 1:], q[..., 0]
+    a = np.einsum("gw,rgw->rg", pieces.Lambda[c][order], q)
+    KK, Kk = (sum_by(each, level, len(size)).T[level] for each in (K**2, K * k.T))
+    within = KK * first - 2 * a * K
+    across = 2 * (first[..., None] * Kk - a[..., None] * k).swapaxes(1, 2)
+    shared, kk, total = q[..., 1:].swapaxes(1, 2), k.T @ k, np.zeros(len(q), dtype=int)
+    for v in (np.ascontiguousarray(block.T[order]) for block in weights.blocks()):
+        s = shared @ v
+        variance = a**2 @ v**2 + ((kk @ s + across @ v) * s).sum(axis=1)
+        for each in map(slice, ends - size, ends):
+            variance += (first[:, each] @ v[each]) * (within[:, each] @ v[each])
         as_far = (a @ v) ** 2 >= (1 - TIE) * limit[:, None] * variance
         total += np.count_nonzero(as_far, axis=1)
     return total

@@ -49,9 +49,6 @@ EXPLAINED = 1e-12
 DRAWS = 100
 """Draws per random stream: results do not depend on how the blocks are spread."""
 
-TOGETHER = 500
-"""Draws that are fitted together."""
-
 
 @dataclass(frozen=True)
 class CriterionSlopes:
@@ -78,6 +75,9 @@ class Profile(Protocol):
 
     @property
     def n_outcomes(self) -> int: ...
+
+    def logdet(self, lam: np.ndarray) -> np.ndarray:
+        """l at lambda, shape (B,)."""
 
     def value(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """l and q at lambda, shape (B,)."""
@@ -111,28 +111,30 @@ class Spectral:
     def n_outcomes(self) -> int:
         return len(self.rest)
 
+    def logdet(self, lam: np.ndarray) -> np.ndarray:
+        return np.asarray(np.log1p(lam[:, None] * self.det_mu) @ self.det_mult)
+
     def value(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logdet = np.log1p(lam[:, None] * self.det_mu) @ self.det_mult
-        return logdet, self.rest + (self.ss / (1 + lam[:, None] * self.mu)).sum(axis=1)
+        q = self.rest + np.einsum("bk,bk->b", self.ss, _reciprocal(lam, self.mu))
+        return self.logdet(lam), q
 
     def grid(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        logdet = np.log1p(lam[:, None] * self.det_mu) @ self.det_mult
-        return logdet, self.rest[:, None] + self.ss @ (1 / (1 + np.outer(self.mu, lam)))
+        return self.logdet(lam), self.rest[:, None] + self.ss @ _reciprocal(self.mu, lam)
 
     def slopes(self, lam: np.ndarray) -> CriterionSlopes:
-        t = 1 / (1 + lam[:, None] * self.mu)
-        nu, w = self.mu * t, self.ss * t
-        det = nu
+        # In place: temporary arrays of all outcomes and eigenvalues take longer than the arithmetic.
+        t = _reciprocal(lam, self.mu)
+        w = self.ss * t
+        q = self.rest + w.sum(axis=1)
+        nu = np.multiply(t, self.mu, out=t)
+        w *= nu
+        q1, q2 = -w.sum(axis=1), 2 * np.einsum("bk,bk->b", w, nu)
         if self.det_mu is not self.mu:
-            det = self.det_mu / (1 + lam[:, None] * self.det_mu)
-        w1 = w * nu
-        return CriterionSlopes(
-            l1=det @ self.det_mult,
-            l2=-(det * det) @ self.det_mult,
-            q=self.rest + w.sum(axis=1),
-            q1=-w1.sum(axis=1),
-            q2=2 * np.einsum("bk,bk->b", w1, nu),
-        )
+            nu = _reciprocal(lam, self.det_mu)
+            nu *= self.det_mu
+        l1 = nu @ self.det_mult
+        nu *= nu
+        return CriterionSlopes(l1=l1, l2=-(nu @ self.det_mult), q=q, q1=q1, q2=q2)
 
     def take(self, which: np.ndarray) -> Spectral:
         return replace(self, ss=self.ss[which], rest=self.rest[which])
@@ -162,6 +164,9 @@ class BySize:
     @property
     def n_outcomes(self) -> int:
         return len(self.rss)
+
+    def logdet(self, lam: np.ndarray) -> np.ndarray:
+        return self.value(lam)[0]
 
     def value(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         t = 1 / (1 + lam[:, None] * self.size)
@@ -295,20 +300,26 @@ class Directions:
 class Eigenbasis:
     """Maps `OutcomeSums` to `Spectral.ss` (B, K).
 
-    turn (r, r'): eigenvectors among the directions; beside (d',): sizes with groups besides these;
-    merge (r' + d', K): adds squares over eigenvalues that are equal, divided by them.
+    The first K of d' + r' squares are of different eigenvalues, and others are added to them.
+
+    beside (d',): sizes with groups besides the directions; turn (r, r'): eigenvectors among the
+    directions, over the roots of their eigenvalues; merge (d' + r' - K, K): which of the K is equal; mu,
+    mult (K,): the eigenvalues, and how often each occurs.
     """
 
-    turn: np.ndarray
     beside: np.ndarray
+    turn: np.ndarray
     merge: np.ndarray
     mu: np.ndarray
     mult: np.ndarray
 
     def squares(self, sums: OutcomeSums) -> np.ndarray:
         """`Spectral.ss` (B, K)."""
-        beside = sums.beside[:, self.beside]
-        return np.hstack([(sums.along @ self.turn) ** 2, beside]) @ self.merge
+        d, K = len(self.beside), len(self.mu)
+        squares = np.empty((len(sums), d + self.turn.shape[1]))
+        squares[:, :d] = sums.beside[:, self.beside] / self.mu[:d]
+        np.square(sums.along @ self.turn, out=squares[:, d:])
+        return np.asarray(squares[:, :K] + squares[:, K:] @ self.merge)
 
 
 @dataclass(frozen=True)
@@ -433,8 +444,8 @@ class RandomIntercept:
 
     @property
     def at_a_time(self) -> int:
-        """Number of draws that are fitted together."""
-        return TOGETHER
+        """Number of draws that are fitted together: what is computed of them stays in the cache."""
+        return BLOCK // max(len(GRID), len(self.directions.size_of))
 
     @property
     def p(self) -> int:
@@ -461,14 +472,6 @@ class RandomIntercept:
     def turned(self) -> np.ndarray:
         """(r, p): S along the directions, of which it is all."""
         return np.asarray(self.directions.rotate.T @ self.S)
-
-    @cached_property
-    def turned_by(self) -> np.ndarray | sparse.csr_array:
-        """`turned` to multiply by: sparse with blocks, since each direction lies in one of them."""
-        if not self.n_blocks:
-            return self.turned
-        size = np.abs(self.turned)
-        return sparse.csr_array(np.where(size > ROUNDING * size.max(), self.turned, 0.0))
 
     def sums(self, y: np.ndarray) -> OutcomeSums:
         """Sufficient statistics of outcomes y, shape (B, n), computed a block of rows at a time."""
@@ -609,15 +612,17 @@ class RandomIntercept:
         m, of = self.size, self.directions.size_of
         root = self.within_root
         variance = m * (1 + theta**2 * m)
-        along = rng.standard_normal((size, len(of))) * np.sqrt(variance[of])
+        along = rng.standard_normal((size, len(of)))
+        along *= np.sqrt(variance[of])
         beside = variance * chi_squared(rng, self.directions.left, size)
         inner = rng.standard_normal((size, root.shape[1]))
         inner_rss = rng.chisquare(self.n_obs - self.count.sum() - root.shape[1], size=size)
-        gamma = (along / m[of]) @ self.turned_by + inner @ root.T
-        between = (along**2 / m[of]).sum(axis=1) + (beside / m).sum(axis=1)
-        total = between + (inner**2).sum(axis=1) + inner_rss
-        rss = total - (gamma**2).sum(axis=1)
-        return OutcomeSums(gamma, along - gamma @ self.turned_by.T, beside, rss, total)
+        means = along / m[of]
+        gamma = means @ self.turned + inner @ root.T
+        between = _dot(along, means) + (beside / m).sum(axis=1)
+        total = between + _dot(inner, inner) + inner_rss
+        along -= gamma @ self.turned.T
+        return OutcomeSums(gamma, along, beside, total - _dot(gamma, gamma), total)
 
     @cached_property
     def roots(self) -> tuple[np.ndarray, np.ndarray]:
@@ -625,18 +630,14 @@ class RandomIntercept:
         of = self.directions.size_of
         return self.turned / np.sqrt(self.size[of])[:, None], of
 
-    def solve(self, weight: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """(Q'H^-1 Q)^-1 `right` for weights (..., d) of the sizes: (..., p, c), blocks eliminated."""
+    def precision(self, weight: np.ndarray) -> Bordered:
+        """Q'H^-1 Q of B outcomes for weights (B, d) of the sizes."""
         b, r = self.n_blocks, self.p - self.n_blocks
-        flat = weight.reshape(-1, len(self.size))
-        if right.ndim > 2:
-            right = right.reshape(len(flat), *right.shape[-2:])
-        rest = (flat @ self.between[:, b:, b:].reshape(len(self.size), -1)).reshape(-1, r, r)
-        diagonal = flat @ np.diagonal(self.between, axis1=1, axis2=2)[:, :b]
-        edge = flat @ self.between[:, :b, b:].reshape(len(self.size), b * r)
-        bordered = Bordered(diagonal, edge.reshape(len(flat), b, r), rest + self.within[b:, b:])
-        solved = bordered.solve(right)
-        return solved.reshape(*weight.shape[:-1], *solved.shape[-2:])
+        rest = (weight @ self.between[:, b:, b:].reshape(len(self.size), -1)).reshape(-1, r, r)
+        diagonal = weight @ np.diagonal(self.between, axis1=1, axis2=2)[:, :b]
+        edge = weight @ self.between[:, :b, b:].reshape(len(self.size), b * r)
+        edge = edge.reshape(len(weight), b, r)
+        return Bordered(diagonal, edge, rest + self.within[b:, b:])
 
     def weigh(self, weights: np.ndarray) -> np.ndarray:
         """Sums over sizes of weights (B, d) times `between`: shape (B, p, p)."""
@@ -651,14 +652,14 @@ class RandomInterceptFit:
 
     Attributes
     ----------
-    theta, var_group, var_residual, criterion, loglik : (...)
-        `criterion` is -2 log-likelihood, restricted if `reml`, with lme4's constants.
+    theta, var_group, var_residual : (...)
     beta : (..., p)
     singular : (...) theta is exactly 0
     converged, iterations : (...)
     slopes : derivatives of the criterion's parts at theta, each (...)
     gamma : (..., p), GLS less OLS effects, basis Q
-    sums : of the B outcomes; y : (..., n), where the fit is of outcomes
+    sums, profile : of the B outcomes; y : (..., n), where the fit is of outcomes
+    precision : Q'H^-1 Q of the B outcomes
     """
 
     model: RandomIntercept
@@ -668,13 +669,13 @@ class RandomInterceptFit:
     var_group: np.ndarray
     var_residual: np.ndarray
     beta: np.ndarray
-    criterion: np.ndarray
-    loglik: np.ndarray
     singular: np.ndarray
     converged: np.ndarray
     iterations: np.ndarray
     slopes: CriterionSlopes
     gamma: np.ndarray
+    profile: Profile
+    precision: Bordered
     y: np.ndarray | None = None
 
     @property
@@ -683,9 +684,22 @@ class RandomInterceptFit:
         return self.converged.shape
 
     @property
+    def criterion(self) -> np.ndarray:
+        """(...) -2 log-likelihood, restricted if `reml`, with lme4's constants."""
+        logdet = self.profile.logdet(self.theta.reshape(-1) ** 2).reshape(self.shape)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scale = self.df * (1 + np.log(2 * np.pi * self.var_residual))
+        return np.asarray(logdet + scale + (2 * self.model.logdet_R if self.reml else 0.0))
+
+    @property
+    def loglik(self) -> np.ndarray:
+        """(...)"""
+        return -self.criterion / 2
+
+    @property
     def F(self) -> np.ndarray:
         """(..., p, p): (Q'H^-1 Q)^-1, the covariance of effects of Q in residual variances."""
-        return self.model.solve(self.mean_weight, np.eye(self.model.p))
+        return self._solve(np.eye(self.model.p))
 
     @property
     def vcov(self) -> np.ndarray:
@@ -694,9 +708,14 @@ class RandomInterceptFit:
 
     def covariance(self, L: np.ndarray) -> np.ndarray:
         """(..., k, k) of L beta, L (k, p)."""
-        rows = L @ self.model.to_beta
-        variance = self.var_residual[..., None, None]
-        return np.asarray(variance * (rows @ self.model.solve(self.mean_weight, rows.T)))
+        k, variance = len(L), self.var_residual[..., None, None]
+        of_unit = self.precision.inverse_form(L @ self.model.to_beta)
+        return np.asarray(variance * of_unit.reshape(*self.shape, k, k))
+
+    def _solve(self, right: np.ndarray) -> np.ndarray:
+        """(Q'H^-1 Q)^-1 `right`, (p, c) or (..., p, c): (..., p, c)."""
+        solved = self.precision.solve(right.reshape(-1, *right.shape[-2:]))
+        return solved.reshape(*self.shape, *solved.shape[-2:])
 
     @property
     def df(self) -> int:
@@ -783,12 +802,12 @@ class RandomInterceptFit:
             raise ValueError("Satterthwaite and Kenward-Roger are defined for REML fits.")
         rows, (T, which) = L @ self.model.to_beta, self.model.roots
         m, t = self.model.size[which], self.mean_weight[..., which]
-        LF = self.model.solve(self.mean_weight, rows.T).swapaxes(-1, -2)
+        LF = self._solve(rows.T).swapaxes(-1, -2)
         LFT = LF @ T.T
         D, E = LFT * (m * t**2)[..., None, :], LFT * (m**2 * t**3)[..., None, :]
         LFD, LFT = D @ T, LFT.swapaxes(-1, -2)
         s, N, s2 = self.slopes, float(self.df), self.var_residual[..., None, None]
-        turned = self.model.solve(self.mean_weight, LFD.swapaxes(-1, -2))
+        turned = self._solve(LFD.swapaxes(-1, -2))
         curvature = E @ LFT - LFD @ turned
         observed = s.l2 + s.q2 / self.var_residual
         chain = 2 * self.theta
@@ -816,13 +835,11 @@ def _assemble(
     """The fit (B,) at the minimum: effects, variances and criterion follow from lambda."""
     lam, to_beta = minimum.lam, model.to_beta
     slopes = profile.slopes(lam)
-    weight = 1 / (1 + lam[:, None] * model.size)
+    weight = _reciprocal(lam, model.size)
+    precision = model.precision(weight)
     pulled = (lam[:, None] * weight)[:, model.directions.size_of] * sums.along
-    gamma = -model.solve(weight, (pulled @ model.turned_by)[..., None])[..., 0]
+    gamma = -precision.solve((pulled @ model.turned)[..., None])[..., 0]
     sigma2 = slopes.q / profile.df
-    with np.errstate(invalid="ignore", divide="ignore"):
-        criterion = profile.value(lam)[0] + profile.df * (1 + np.log(2 * np.pi * sigma2))
-    criterion += 2 * model.logdet_R if reml else 0.0
     return RandomInterceptFit(
         model=model,
         sums=sums,
@@ -831,13 +848,13 @@ def _assemble(
         var_group=lam * sigma2,
         var_residual=sigma2,
         beta=(sums.gamma + gamma) @ to_beta.T,
-        criterion=criterion,
-        loglik=-criterion / 2,
         singular=lam == 0,
         converged=minimum.converged,
         iterations=minimum.iterations,
         slopes=slopes,
         gamma=gamma,
+        profile=profile,
+        precision=precision,
     )
 
 
@@ -890,7 +907,7 @@ def minimise(
     The answer is exactly 0 where 0 is the lowest point of the grid and the slope there is not
     negative. One at the upper end of the grid has not converged.
     """
-    cell = _lowest_cell(profile, objective)
+    cell, vertex = _lowest_cell(profile, objective)
     lam, iterations = np.zeros(len(cell)), np.zeros(len(cell), dtype=int)
     converged = usable & (cell < len(GRID) - 1)
     at_zero = np.flatnonzero(converged & (cell == 0))
@@ -899,20 +916,30 @@ def minimise(
     which = np.flatnonzero(inside)
     x, cell = np.log1p(GRID), cell[which]
     low, high = x[np.maximum(cell - 1, 0)], x[cell + 1]
-    start = np.where(cell > 0, x[cell], x[1] / 2)
+    start = np.where(cell > 0, vertex[which], x[1] / 2)
     lam[which], converged[which], iterations[which] = _newton(
         profile.take(which), objective.take(which), start, low, high
     )
     return Minimum(lam, converged, iterations)
 
 
-def _lowest_cell(profile: Profile, objective: Objective) -> np.ndarray:
-    """Index of the lowest point of the grid for every outcome, shape (B,)."""
+def _lowest_cell(profile: Profile, objective: Objective) -> tuple[np.ndarray, np.ndarray]:
+    """Index of the lowest point of the grid for every outcome, and log(1 + scale lambda) near the
+    minimum around it, each (B,).
+
+    The latter is the vertex of the parabola through the point and its neighbours.
+    """
     lam = GRID / profile.scale
     with np.errstate(divide="ignore", invalid="ignore"):
         values = objective.value(lam, *profile.grid(lam))
-    lowest: np.ndarray = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=-1)
-    return lowest
+        lowest: np.ndarray = np.argmin(np.where(np.isfinite(values), values, np.inf), axis=-1)
+        x, middle = np.log1p(GRID), np.clip(lowest, 1, len(GRID) - 2)
+        left, right = x[middle] - x[middle - 1], x[middle + 1] - x[middle]
+        below, least, above = values[np.arange(len(lowest)), middle + np.array([[-1], [0], [1]])]
+        fall, rise = (below - least) / left, (above - least) / right
+        vertex = x[middle] - left / 2 + (left + right) / 2 * fall / (fall + rise)
+    inside = np.isfinite(vertex) & (lowest == middle)
+    return lowest, np.where(inside, vertex, x[lowest])
 
 
 def _slope_at_zero(profile: Profile, objective: Objective) -> np.ndarray:
@@ -957,10 +984,13 @@ def _in_logs(
 def _newton_or_middle(
     x: np.ndarray, first: np.ndarray, second: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> np.ndarray:
-    """Newton's step where it is one towards a minimum inside the cell, else the cell's middle."""
+    """Newton's step where it is one towards a minimum inside the cell, else the cell's middle.
+
+    A step too short to leave x, which is an end of the cell by now, is one: x is the minimum.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         new = x - first / second
-    good = (second > 0) & (new > low) & (new < high)
+    good = (second > 0) & (new >= low) & (new <= high)
     return np.where(first == 0, x, np.where(good, new, (low + high) / 2))
 
 
@@ -1005,16 +1035,19 @@ def _eigenbasis(turned: np.ndarray, size: np.ndarray, directions: Directions) ->
     """The eigenvalues of Z'MZ = diag(size) - S S' and what finds their sums of squares."""
     mu, turn = np.linalg.eigh(np.diag(size[directions.size_of]) - turned @ turned.T)
     real = mu > 1e-11 * size.max()
-    beside = np.flatnonzero(directions.left)
-    values = np.concatenate([mu[real], size[beside]])
-    mult = np.concatenate([np.ones(real.sum()), directions.left[beside]])
+    mu, turn, beside = mu[real], turn[:, real], np.flatnonzero(directions.left)
+    values = np.concatenate([size[beside], mu])
+    mult = np.concatenate([directions.left[beside], np.ones(len(mu))])
     which, distinct = _merge(values, mult)
+    first = np.sort(np.unique(which, return_index=True)[1])
+    more = np.setdiff1d(np.arange(len(values)), first)
+    order = np.concatenate([first, more])[len(beside) :] - len(beside)
     return Eigenbasis(
-        turn=turn[:, real],
         beside=beside,
-        merge=(which[:, None] == np.arange(len(distinct))) / values[:, None],
-        mu=distinct,
-        mult=np.bincount(which, weights=mult),
+        turn=(turn / np.sqrt(mu))[:, order],
+        merge=(which[more, None] == which[first]).astype(float),
+        mu=distinct[which[first]],
+        mult=np.bincount(which, weights=mult)[which[first]],
     )
 
 
@@ -1072,6 +1105,13 @@ def _sum_rows(A: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
 def _by_sparse(A: np.ndarray, B: sparse.csr_array) -> np.ndarray:
     """A B of a dense A, shape (B, n): dense where B is small, since sparse products are slower."""
     return A @ (B.toarray() if B.shape[0] * B.shape[1] < 20_000 and len(A) > 1 else B)
+
+
+def _reciprocal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """1 / (1 + a_i b_j), of shape (len(a), len(b))."""
+    t = np.multiply.outer(a, b)
+    t += 1
+    return np.divide(1, t, out=t)
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
