@@ -22,7 +22,7 @@ from groupwise.inference.sandwich import make_contrasts
 from groupwise.methods import Fits, Request, method_of
 from groupwise.models.clusters import cluster_design
 from groupwise.models.least_squares import orthonormal_basis
-from groupwise.planning.experiments import Experiment, plan_experiment
+from groupwise.planning.experiments import Experiment, Frame, plan_experiment
 from groupwise.planning.least_squares import sandwich
 from groupwise.planning.noncentral import beta_nodes, noncentral_f_sf, two_sided_power
 from groupwise.planning.plan_curves import EXTRAPOLATED, plan_curves, typical
@@ -49,6 +49,11 @@ HOLDS_LEVEL = ("group_means", "mixed_satterthwaite", "mixed_kenward_roger")
 
 def experiment(plan: Plan = LECTURE, variation: Variation = USUAL) -> Experiment:
     return plan_experiment(plan, variation)
+
+
+def of_individuals(plan: Plan = LECTURE, variation: Variation = USUAL) -> Experiment:
+    """The same, each row of the design an individual."""
+    return Experiment(Frame(plan.design), variation)
 
 
 # ---- distributions -------------------------------------------------------------------------------
@@ -255,11 +260,39 @@ def test_treatment_within_groups_with_and_without_varying_effects() -> None:
 # ---- any design: brute force ---------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "plan",
+    [
+        LECTURE,
+        Plan(4, 7, (1, 1.5, 1), size_cv=0.6),
+        Plan(6, 9, (1, 0.5), size_cv=0.4, per_block=2),
+        Plan(7, 9, (1, 1.4), size_cv=0.5, kind="within"),
+    ],
+    ids=["equal", "unequal", "blocks", "within"],
+)
+def test_rows_of_groups_say_what_rows_of_individuals_do(plan: Plan) -> None:
+    """Of powers, by all methods and by the same draws."""
+    few, many = experiment(plan), of_individuals(plan)
+    compressed = Experiment(Frame.of_individuals(plan.design), USUAL)
+    assert len(few.design.X) < len(many.design.X) == many.design.n_obs == few.design.n_obs
+    for method in (*QUADRATIC, *MIXED):
+        assert why_not(few, method) == why_not(many, method)
+        if why_not(few, method):
+            continue
+        made, variance, _ = best_curves(few, [method], n_draws=64)[method]
+        for other in (many, compressed):
+            curves, variances, _ = best_curves(other, [method], n_draws=64)[method]
+            assert_allclose(variances, variance, rtol=1e-9)
+            for noncentrality in (0.0, 8.0):
+                wanted = [curve(noncentrality) for curve in made]
+                assert_allclose([c(noncentrality) for c in curves], wanted, rtol=1e-8)
+
+
 def uneven(slopes: bool = False) -> Experiment:
     if slopes:
         plan = Plan(6, 11, (1, 1.4), size_cv=0.5, kind="within", random_slopes=True)
-        return experiment(plan, replace(USUAL, sd_effect=5.0))
-    return experiment(Plan(4, 7, (1, 1.5, 1), size_cv=0.6))
+        return of_individuals(plan, replace(USUAL, sd_effect=5.0))
+    return of_individuals(Plan(4, 7, (1, 1.5, 1), size_cv=0.6))
 
 
 def dense_covariance(made: Experiment) -> np.ndarray:
@@ -380,7 +413,7 @@ def test_minimum_detectable_effect_inverts_power(
 
 
 def test_drawn_curves_are_inverted_too() -> None:
-    found = at_hand(experiment().design, {"estimate": USUAL}, 5.0, methods=["mixed_wald"])
+    found = at_hand(LECTURE.design, {"estimate": USUAL}, 5.0, methods=["mixed_wald"])
     made = drawn_curves(experiment(), ["mixed_wald"])["mixed_wald"]
     for row, curve, variance in zip(found.itertuples(), *made, strict=True):
         again = curve(row.minimum_detectable_effect**2 / variance)
@@ -479,17 +512,17 @@ N_REPLICATES = 20_000
 def at_hand_with_covariates() -> Experiment:
     """A covariate of the groups and one of individuals, both in X."""
     sample = sample_of(draw(groups=14, arms=2, sizes=9, covariates=["w", "x"], seed=4))
-    return Experiment(sample.design, Variation(10, 0.3))
+    return Experiment(Frame(sample.design), Variation(10, 0.3))
 
 
 CASES = {
-    "balanced": lambda: experiment(Plan(5, 8, (1, 1, 1))),
-    "unbalanced": lambda: experiment(Plan(6, 9, size_cv=0.6)),
-    "three unequal arms": lambda: experiment(Plan(5, 8, (1, 1.4, 0.8), size_cv=0.3)),
-    "blocks": lambda: experiment(Plan(8, 7, per_block=2, size_cv=0.4)),
+    "balanced": lambda: of_individuals(Plan(5, 8, (1, 1, 1))),
+    "unbalanced": lambda: of_individuals(Plan(6, 9, size_cv=0.6)),
+    "three unequal arms": lambda: of_individuals(Plan(5, 8, (1, 1.4, 0.8), size_cv=0.3)),
+    "blocks": lambda: of_individuals(Plan(8, 7, per_block=2, size_cv=0.4)),
     "covariates": at_hand_with_covariates,
-    "small icc": lambda: experiment(Plan(5, 8, size_cv=0.5), Variation(10, 0.03)),
-    "within": lambda: experiment(Plan(9, 12, (1, 2), kind="within", size_cv=0.3)),
+    "small icc": lambda: of_individuals(Plan(5, 8, size_cv=0.5), Variation(10, 0.03)),
+    "within": lambda: of_individuals(Plan(9, 12, (1, 2), kind="within", size_cv=0.3)),
 }
 
 
@@ -580,7 +613,7 @@ def test_power_with_covariates_to_come_is_that_of_simulation(
 ) -> None:
     """Covariates are drawn anew 400 times, 50 replicates each: 20,000 in all."""
     rng, effect = np.random.default_rng(2), 9.0
-    made = experiment(plan, variation)
+    made = of_individuals(plan, variation)
     tested = [m for m in (*MIXED, "group_means") if not why_not(made, m)]
     rejected: dict[str, list[np.ndarray]] = {method: [] for method in tested}
     for _ in range(400):
@@ -612,13 +645,13 @@ def add_covariates(made: Experiment, rng: np.random.Generator) -> Experiment:
         L=np.pad(design.L, ((0, 0), (0, more))),
         L_means=np.pad(design.L_means, ((0, 0), (0, more))),
     )
-    return Experiment(wider, variation)
+    return Experiment(Frame(wider), variation)
 
 
 def test_effects_that_vary_in_unequal_groups_by_simulation() -> None:
     """Kenward and Roger's test with slopes; 1,000 replicates."""
     plan = Plan(9, 14, (1, 1.5), size_cv=0.6, kind="within", random_slopes=True)
-    made = experiment(plan, Variation(10, 0.3, sd_effect=6.0))
+    made = of_individuals(plan, Variation(10, 0.3, sd_effect=6.0))
     design, effect = made.design, 7.0
     rng = np.random.default_rng(3)
     y = rng.normal(size=(1000, made.root.shape[1])) @ made.root.T + effect * (design.arm == 1)

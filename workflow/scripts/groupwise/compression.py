@@ -79,6 +79,26 @@ class Compression:
         return np.column_stack([z, length])
 
 
+def repeated(design: Design, members: np.ndarray) -> Design:
+    """The compressed form of a design each of whose rows is `members` (m,) individuals who are alike."""
+    remainder, ones = int(members.sum()) - len(members), np.sqrt(members)
+    X, codes = design.X * ones[:, None], _codes(design)
+    if remainder:
+        X, ones = np.vstack([X, np.zeros(X.shape[1])]), np.append(ones, 0.0)
+        codes = {name: _with_first(each) for name, each in codes.items()}
+    rows = Rows(ones, int(members.sum()), np.ones(len(ones)), remainder)
+    return replace(design, X=X, rows=rows, **codes)
+
+
+def individuals(design: Design, members: np.ndarray) -> Design:
+    """The same as rows of individuals, those of each row of the design together."""
+    row = np.repeat(np.arange(len(members)), members)
+    codes: dict[str, Any] = {
+        name: None if each is None else each[row] for name, each in _codes(design).items()
+    }
+    return replace(design, X=design.X[row], rows=Rows.individuals(len(row)), **codes)
+
+
 def _codes(design: Design) -> dict[str, Any]:
     """Codes (n,) of the groupings of a design; None for those that it does not have."""
     return {name: getattr(design, name) for name in ("group", "arm", *GROUPINGS)}

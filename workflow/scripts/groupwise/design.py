@@ -317,16 +317,9 @@ def make_design(
         *_Part.if_any("block", indicated, block_labels, prefix=f"{roles.block}: "),
         *(_covariate(table[name]) for name in roles.covariates),
     ]
-    X, terms, role = _columns(parts)
-    kept = _independent(X, terms, role, drop=rank_deficient == "drop")
-
-    pairs = list(combinations(range(len(arm_labels)), 2))
-    L_means = _reference_grid(parts, len(arm_labels))[:, kept]
-    design = Design(
-        X=X if kept.all() else X[:, kept],
-        rows=Rows.individuals(len(X)),
-        terms=tuple(np.array(terms, dtype=object)[kept]),
-        role=tuple(np.array(role, dtype=object)[kept]),
+    design = _of_parts(
+        parts,
+        drop=rank_deficient == "drop",
         arm=arm,
         arm_labels=arm_labels,
         group=group,
@@ -334,18 +327,77 @@ def make_design(
         block=block,
         block_labels=block_labels,
         blocks_as=blocks_as,
-        L=np.array([L_means[b] - L_means[a] for a, b in pairs]),
-        L_means=L_means,
-        contrasts=tuple((arm_labels[b], arm_labels[a]) for a, b in pairs),
         **others,
         random_slopes=_slopes(random_slopes),
-        aliased=tuple(np.array(terms, dtype=object)[~kept]),
         assigned_with=assigned_with,
         assigned=assigned,
         response=response,
     )
     _check_slopes(design)
     return design
+
+
+def coded_design(
+    arm: np.ndarray,
+    group: np.ndarray,
+    arm_labels: tuple[str, ...],
+    *,
+    block: np.ndarray | None = None,
+    random_slopes: bool = False,
+) -> Design:
+    """The design of codes (n,) of arms, groups and fixed blocks, which run from 0 without gaps.
+
+    Raises
+    ------
+    InputError
+        As `make_design`.
+    """
+    block_labels = _numbers(block)
+    design = _of_parts(
+        [
+            _Part.intercept(len(arm)),
+            _Part.factor("treatment", arm, arm_labels),
+            *_Part.if_any("block", block, block_labels, prefix="block: "),
+        ],
+        drop=False,
+        arm=arm,
+        arm_labels=arm_labels,
+        group=group,
+        group_labels=_numbers(group),
+        block=block,
+        block_labels=block_labels,
+        blocks_as="fixed",
+        random_slopes=_slopes(random_slopes),
+    )
+    _check_slopes(design)
+    return design
+
+
+def _numbers(codes: np.ndarray | None) -> tuple[str, ...]:
+    """Labels of codes that have no other; none where there are no codes."""
+    return () if codes is None else tuple(map(str, range(int(codes.max()) + 1)))
+
+
+def _of_parts(
+    parts: list[_Part], *, drop: bool, arm_labels: tuple[str, ...], **fields: Any
+) -> Design:
+    """The design whose X these parts make, of individuals, with its other `fields`."""
+    X, terms, role = _columns(parts)
+    kept = _independent(X, terms, role, drop=drop)
+    pairs = list(combinations(range(len(arm_labels)), 2))
+    L_means = _reference_grid(parts, len(arm_labels))[:, kept]
+    return Design(
+        X=X if kept.all() else X[:, kept],
+        rows=Rows.individuals(len(X)),
+        terms=tuple(np.array(terms, dtype=object)[kept]),
+        role=tuple(np.array(role, dtype=object)[kept]),
+        arm_labels=arm_labels,
+        L=np.array([L_means[b] - L_means[a] for a, b in pairs]),
+        L_means=L_means,
+        contrasts=tuple((arm_labels[b], arm_labels[a]) for a, b in pairs),
+        aliased=tuple(np.array(terms, dtype=object)[~kept]),
+        **fields,
+    )
 
 
 def _other_groupings(table: pd.DataFrame, roles: Roles) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from groupwise.compression import Compression
 from groupwise.design import Design
 from groupwise.inference.mixed import MixedFit, random_terms
 from groupwise.inference.sandwich import Clusters, cluster_design
@@ -17,23 +19,77 @@ from groupwise.models.lmm import LinearMixedModel
 from groupwise.models.random_intercept import RandomIntercept
 from groupwise.planning.plans import Plan, Variation
 
+KEPT = 64
+"""Experiments that are kept: searches of several methods come by the same plans."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A design, compressed or of individuals, and what follows from it however its outcome varies.
+
+    Attributes
+    ----------
+    to_rows : (n, m')
+        Takes outcomes of individuals to the m' rows of the design but the remainder's; None where
+        individuals stand in the order of their rows, and those of a row are alike.
+    """
+
+    design: Design
+    to_rows: sparse.csr_array | None = None
+
+    @classmethod
+    def of_individuals(cls, design: Design) -> Frame:
+        """The frame of a design of individuals, in as few rows as its model matrix allows."""
+        compression = Compression.of(design)
+        return cls(compression.design, compression.U)
+
+    @cached_property
+    def any_outcome(self) -> np.ndarray:
+        """(m,): fits at given variances want an outcome, though nothing that is used depends on it."""
+        values: np.ndarray = np.random.default_rng(0).normal(size=len(self.design.X))
+        return values
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        return cluster_design(self.design.X, self.design.group, rows=self.design.rows)
+
+    @cached_property
+    def model(self) -> RandomIntercept:
+        design = self.design
+        return RandomIntercept.of(design.X, design.group, design.rows, design.nesting_block)
+
+    def in_rows(self, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates (B, m') of outcomes e (B, n), and the squares (B,) of what is left of them."""
+        if self.to_rows is not None:
+            z = np.asarray(e @ self.to_rows)
+        else:
+            ones = self.design.rows.ones[self.design.rows.ones > 0]
+            size = np.rint(ones**2).astype(int)
+            z = np.add.reduceat(e, np.cumsum(size) - size, axis=1) / ones
+        left = np.einsum("bi,bi->b", e, e) - np.einsum("bi,bi->b", z, z)
+        return z, np.maximum(left, 0)
+
+    @cached_property
+    def centred(self) -> Basis:
+        """X less its group means: the model with a parameter per group."""
+        return orthonormal_basis(self.design.X, self.design.group, self.design.rows)
+
 
 @dataclass(frozen=True)
 class Experiment:
     """n individuals in G groups whose outcome has V = var_residual I + sum_g Z_g Omega Z_g'.
 
-    `design` may be that of data at hand, with their covariates in X; `variation` is then what
-    they leave, and names no planned covariates.
+    Its design may be that of data at hand, with their covariates in X; `variation` is then what
+    they leave, and names no planned covariates. `drawn` keeps tests of drawn outcomes, see `rejection`.
     """
 
-    design: Design
+    frame: Frame
     variation: Variation
-    any_outcome: np.ndarray = field(init=False, repr=False)
+    drawn: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        # Fits at given variances want an outcome, though nothing that is used depends on it.
-        values = np.random.default_rng(0).normal(size=self.design.n_obs)
-        object.__setattr__(self, "any_outcome", values)
+    @property
+    def design(self) -> Design:
+        return self.frame.design
 
     @property
     def n_arms(self) -> int:
@@ -46,39 +102,40 @@ class Experiment:
 
     @cached_property
     def root(self) -> sparse.csr_array:
-        """Z Omega^(1/2), shape (n, G q): q is 1, or J where effects vary by group.
+        """Z Omega^(1/2), shape (m, G q): q is 1, or J where effects vary by group.
 
         The columns of a group stand together.
         """
-        design, n = self.design, self.design.n_obs
+        design, m = self.design, len(self.design.X)
         if self.variation.sd_effect == 0:
-            values = np.full((n, 1), np.sqrt(self.variation.var_group))
+            values = np.full((m, 1), np.sqrt(self.variation.var_group))
         else:
             cov, vectors = np.linalg.eigh(self.variation.effects_covariance(self.n_arms))
             values = (vectors * np.sqrt(np.maximum(cov, 0)))[design.arm]
+        values = values * design.rows.ones[:, None]
         q = values.shape[1]
         columns = design.group[:, None] * q + np.arange(q)
-        rows = np.repeat(np.arange(n), q)
-        shape = (n, design.n_groups * q)
+        rows = np.repeat(np.arange(m), q)
+        shape = (m, design.n_groups * q)
         return sparse.csr_array((values.ravel(), (rows, columns.ravel())), shape=shape)
 
-    @cached_property
+    @property
     def clusters(self) -> Clusters:
-        return cluster_design(self.design.X, self.design.group)
+        return self.frame.clusters
 
     @property
     def basis(self) -> Basis:
         return self.clusters.basis
 
-    @cached_property
+    @property
     def model(self) -> RandomIntercept:
-        return RandomIntercept.of(self.design.X, self.design.group)
+        return self.frame.model
 
     @cached_property
     def mixed_fit(self) -> MixedFit:
         """The mixed model at the planned variances."""
         if self.design.random_slopes == "none":
-            return self.model.fit(self.any_outcome, theta=np.sqrt(self.ratio))
+            return self.model.fit(self.frame.any_outcome, theta=np.sqrt(self.ratio))
         (term,) = random_terms(self.design)
         J = self.n_arms
         to_slopes = np.eye(J)
@@ -86,7 +143,8 @@ class Experiment:
         omega = to_slopes @ self.variation.effects_covariance(J) @ to_slopes.T
         Lambda = np.linalg.cholesky(omega / self.variation.var_residual)
         theta = np.array([Lambda[i, j] for i, j in term.entries])
-        return LinearMixedModel.of(self.design.X, [term]).fit(self.any_outcome, theta=theta)
+        model = LinearMixedModel.of(self.design.X, [term], self.design.rows)
+        return model.fit(self.frame.any_outcome, theta=theta)
 
     def mixed_information(self, L: np.ndarray) -> Information:
         """What small-sample inference needs to know of L beta, L (k, p), at the planned variances."""
@@ -98,14 +156,19 @@ class Experiment:
     @cached_property
     def centred(self) -> tuple[Basis, sparse.csr_array]:
         """X and `root` less their group means: the model with a parameter per group."""
-        group, size = self.design.group, self.design.group_size
-        basis = orthonormal_basis(self.design.X, group)
-        n, G = self.design.n_obs, self.design.n_groups
-        Z = sparse.csr_array((np.ones(n), (np.arange(n), group)), shape=(n, G))
-        means = sparse.diags_array(1 / size) @ (Z.T @ self.root)
-        return basis, (self.root - Z @ means).tocsr()
+        design, m = self.design, len(self.design.X)
+        ones, G = design.rows.ones, design.n_groups
+        Z = sparse.csr_array((ones, (np.arange(m), design.group)), shape=(m, G))
+        means = sparse.diags_array(1 / design.group_size) @ (Z.T @ self.root)
+        return self.frame.centred, (self.root - Z @ means).tocsr()
 
 
+@lru_cache(maxsize=KEPT)
 def plan_experiment(plan: Plan, variation: Variation) -> Experiment:
     """The experiment a plan describes."""
-    return Experiment(plan.design, variation)
+    return Experiment(_frame(plan), variation)
+
+
+@lru_cache(maxsize=KEPT)
+def _frame(plan: Plan) -> Frame:
+    return Frame(plan.compressed)

@@ -37,7 +37,7 @@ def is_extrapolated(plan: Plan) -> bool:
 def typical(plan: Plan, variation: Variation) -> Experiment:
     """The experiment of the plan, or where it is extrapolated one of the same shape."""
     if is_extrapolated(plan):
-        return _experiment(_with_blocks(plan, FROM_BLOCKS[0]), variation)
+        return plan_experiment(_with_blocks(plan, FROM_BLOCKS[0]), variation)
     return plan_experiment(plan, variation)
 
 
@@ -73,7 +73,7 @@ def _for_one_block(
     plan: Plan, variation: Variation, method: str, n_blocks: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Variance times blocks, ratio, and df per block: each (k,)."""
-    experiment = _experiment(plan, variation)
+    experiment = plan_experiment(plan, variation)
     precision_ = precision(experiment, method, experiment.design.L)
     return (
         precision_.variance * n_blocks,
@@ -85,8 +85,3 @@ def _for_one_block(
 
 def _with_blocks(plan: Plan, n_blocks: int) -> Plan:
     return plan.with_groups(n_blocks * plan.per_block)
-
-
-@lru_cache(maxsize=4)
-def _experiment(plan: Plan, variation: Variation) -> Experiment:
-    return plan_experiment(plan, variation)

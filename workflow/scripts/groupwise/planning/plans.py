@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from scipy import special
 
-from groupwise.data.validate import Roles
-from groupwise.design import Design, make_design
+from groupwise.compression import individuals, repeated
+from groupwise.design import Design, coded_design
 
 KINDS = ("between", "within")
 
@@ -76,7 +74,7 @@ class Plan:
     def with_size(self, size: float) -> Plan:
         return replace(self, size=size)
 
-    @cached_property
+    @property
     def design(self) -> Design:
         """The plan as rows of individuals, the reference arm first.
 
@@ -85,35 +83,48 @@ class Plan:
         InputError
             If there are too few groups to tell arms and blocks apart.
         """
-        table = self._within() if self.kind == "within" else self._between()
-        labels = _labels(len(self.allocation))
-        table["arm"] = pd.Categorical.from_codes(table["arm"], labels)
-        block = "block" if self.per_block else None
-        roles = Roles("y", "arm", "group", block, ())
-        return make_design(table, roles, random_slopes=self.random_slopes)
+        return individuals(*self._cells)
 
-    def _between(self) -> pd.DataFrame:
+    @property
+    def compressed(self) -> Design:
+        """The same with a row for the members of a group in an arm: as large as there are groups."""
+        return repeated(*self._cells)
+
+    @property
+    def _cells(self) -> tuple[Design, np.ndarray]:
+        """Groups by their arms as if each was one individual, and the members (m,) of each."""
+        return self._within() if self.kind == "within" else self._between()
+
+    def _between(self) -> tuple[Design, np.ndarray]:
         counts = self.groups_per_arm
         arm = np.repeat(np.arange(len(counts)), counts)
         sizes = np.concatenate([group_sizes(n, self.size, self.size_cv) for n in counts])
-        table = pd.DataFrame({"group": np.arange(len(arm)), "arm": arm})
+        block = None
         if self.per_block:
             place = np.concatenate([np.arange(n) for n in counts])
             shares = self.per_block * np.array(self.allocation)
-            table["block"] = place // shares.astype(int)[arm]
-        return table.loc[table.index.repeat(sizes)].reset_index(drop=True)
+            block = place // shares.astype(int)[arm]
+        design = coded_design(
+            arm,
+            np.arange(len(arm)),
+            _labels(len(counts)),
+            block=block,
+            random_slopes=self.random_slopes,
+        )
+        return design, sizes
 
-    def _within(self) -> pd.DataFrame:
+    def _within(self) -> tuple[Design, np.ndarray]:
         share = np.array(self.allocation) / sum(self.allocation)
         sizes = group_sizes(self.groups, self.size, self.size_cv)
         members = np.maximum(1, np.rint(np.outer(sizes, share)).astype(int)).ravel()
         J = len(share)
-        rows = {
-            "group": np.repeat(np.arange(self.groups), J),
-            "arm": np.tile(np.arange(J), self.groups),
-        }
-        table = pd.DataFrame(rows)
-        return table.loc[table.index.repeat(members)].reset_index(drop=True)
+        design = coded_design(
+            np.tile(np.arange(J), self.groups),
+            np.repeat(np.arange(self.groups), J),
+            _labels(J),
+            random_slopes=self.random_slopes,
+        )
+        return design, members
 
 
 @dataclass(frozen=True)
@@ -185,8 +196,8 @@ def group_sizes(n_groups: int, mean: float, cv: float = 0.0) -> np.ndarray:
     return np.asarray(sizes[spread])
 
 
-def _labels(n_arms: int) -> list[str]:
-    return ["reference", *(f"arm {j}" for j in range(1, n_arms))]
+def _labels(n_arms: int) -> tuple[str, ...]:
+    return ("reference", *(f"arm {j}" for j in range(1, n_arms)))
 
 
 def _problem(plan: Plan) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from groupwise.planning.experiments import Experiment
 from groupwise.planning.least_squares import QuadraticTest
@@ -26,6 +26,12 @@ EXACT_UP_TO = 400
 """Groups; beyond, the two moments of SE^2 are enough, and much faster."""
 
 LARGEST_NONCENTRALITY = 1e7
+
+TYPICAL = 2.2
+"""About where tests reach a power of one half, as the root of the noncentrality."""
+
+FAR = 8.0
+"""Probits beyond which a power is 0 or 1."""
 
 SIMULATE = "there is no formula for its distribution; the calibration simulates it."
 
@@ -216,13 +222,19 @@ def noncentrality_for(curve: Curve, power: float) -> float:
     """Where a curve reaches `power`; NaN where it does not, is above it at 0 or is not known."""
     if not curve(0.0) < power < 1:
         return np.nan
-    high = 1.0
-    while curve(high) < power:
-        high *= 2
-        if high > LARGEST_NONCENTRALITY:
+    target = special.ndtri(power)
+
+    def above(shift: float) -> float:
+        """Probits of power are almost linear in the root of the noncentrality."""
+        return float(np.clip(special.ndtri(curve(shift**2)), -FAR, FAR)) - target
+
+    low, high = 0.0, max(target + TYPICAL, 1.0)
+    while above(high) < 0:
+        low, high = high, 1.25 * high
+        if high**2 > LARGEST_NONCENTRALITY:
             return np.nan
-    root = optimize.brentq(lambda x: curve(x) - power, 0, high, xtol=1e-14, rtol=1e-14)
-    return float(root)
+    root = optimize.brentq(above, low, high, xtol=1e-14, rtol=1e-14)
+    return float(root) ** 2
 
 
 def lost_df(experiment: Experiment, method: str) -> int:

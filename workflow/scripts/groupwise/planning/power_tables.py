@@ -16,7 +16,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.design import Design
-from groupwise.planning.experiments import Experiment
+from groupwise.planning.experiments import Experiment, Frame
 from groupwise.planning.plan_curves import (
     EXTRAPOLATED,
     is_extrapolated,
@@ -71,12 +71,12 @@ def at_hand(
     Variations are what the covariates in its X leave, as a mixed model estimates them.
     """
     groups = int(np.unique(design.group[design.arm == 0]).size)
-    rows = []
+    rows, frame = [], Frame.of_individuals(design)
     for scenario, variation in variations.items():
         case = Asked("at_hand", scenario, effect, power, level, n_draws)
         columns = case.row(variation)
         columns |= {"groups": groups, "size": float(design.group_size.mean())}
-        of_method = _rows(Experiment(design, variation), methods, case)
+        of_method = _rows(Experiment(frame, variation), methods, case)
         rows += [columns | row for method in methods for row in of_method[method]]
     return table_of(rows)
 
@@ -214,16 +214,17 @@ def _contrast_rows(
 def _numbers(
     method: str, curves: Sequence[Curve], variance: np.ndarray, how: str, case: Asked
 ) -> list[dict[str, Any]]:
+    levels = [curve(0.0) for curve in curves]
     effects = detectable(curves, variance, case.power)
     return [
         {
             "power": curve(case.effect**2 / v),
-            "level": curve(0.0),
+            "level": level,
             "minimum_detectable_effect": smallest,
             "how": how,
-            "message": UNKNOWN if np.isnan(curve(0.0)) else APPROXIMATE.get(method, ""),
+            "message": UNKNOWN if np.isnan(level) else APPROXIMATE.get(method, ""),
         }
-        for curve, v, smallest in zip(curves, variance, effects, strict=True)
+        for curve, level, v, smallest in zip(curves, levels, variance, effects, strict=True)
     ]
 
 

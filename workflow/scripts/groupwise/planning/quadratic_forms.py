@@ -30,6 +30,20 @@ FAR = 3000.0
 """Noncentralities, in sds, beyond which nothing is distinguished."""
 
 
+TINY = np.finfo(float).tiny
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The integrand at steps of the logarithm of u: phase and twice the logarithm of the modulus (2, u).
+
+    `central` without an effect, and `slope`, what a noncentrality of 1 adds in all.
+    """
+
+    central: np.ndarray
+    slope: np.ndarray
+
+
 @dataclass(frozen=True)
 class QuadraticForm:
     """sum_i weight_i chi^2(multiplicity_i, noncentral (effect * direction_i)^2); arrays (d,)."""
@@ -64,22 +78,16 @@ class QuadraticForm:
         far = float(np.linalg.norm(ncp))
         ncp, far = (ncp * FAR / far, FAR) if far > FAR else (ncp, far)
         step = min(STEP, 1 / (1 + far))
-        phase, log_modulus, u = self._central if step == STEP else self._without_effect(step)
-        phase, log_modulus = phase.copy(), log_modulus.copy()
-        for i in np.flatnonzero(ncp):
-            wu, shift = self.weight[i] * u, ncp[i] ** 2
-            square = wu**2
-            phase += shift * wu / (1 + square)
-            log_modulus += shift * square / (1 + square)
+        grid = self._usual if step == STEP else self._grid(step)
+        phase, log_modulus = grid.central + (ncp @ ncp) * grid.slope
         total = (np.sin(phase / 2) * np.exp(-log_modulus / 2)).sum() * step
         return float(np.clip(0.5 + total / np.pi, 0, 1))
 
     @cached_property
-    def _central(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._without_effect(STEP)
+    def _usual(self) -> Grid:
+        return self._grid(STEP)
 
-    def _without_effect(self, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Phase, twice the logarithm of the modulus, and u at steps of its logarithm, effect 0."""
+    def _grid(self, step: float) -> Grid:
         size = np.abs(self.weight)
         start, end = -REACH - np.log(size.max()), REACH - np.log(size.min())
         coarse = np.arange(start, end, 1.0)
@@ -87,12 +95,17 @@ class QuadraticForm:
         small = self.multiplicity @ np.log1p(squares) > 4 * SMALLEST
         end = min(end, coarse[small].min(initial=end))  # the modulus falls with u
         u = np.exp(np.arange(start, end, step))
-        phase, log_modulus = np.zeros_like(u), np.zeros_like(u)
-        for weight, multiplicity in zip(self.weight, self.multiplicity, strict=True):
+        central, slope = np.zeros((2, len(u))), np.zeros((2, len(u)))
+        share = self.direction**2 / max(float(self.direction @ self.direction), TINY)
+        for weight, multiplicity, part in zip(self.weight, self.multiplicity, share, strict=True):
             wu = weight * u
-            phase += multiplicity * np.arctan(wu)
-            log_modulus += multiplicity * np.log1p(wu**2) / 2
-        return phase, log_modulus, u
+            square = wu**2
+            central[0] += multiplicity * np.arctan(wu)
+            central[1] += multiplicity * np.log1p(square) / 2
+            if part:
+                slope[0] += part * wu / (1 + square)
+                slope[1] += part * square / (1 + square)
+        return Grid(central, slope)
 
 
 def _distinct(

@@ -8,9 +8,9 @@ error, which quasi-random group means make smaller still (Sobol', scrambled).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -18,7 +18,7 @@ from scipy import special
 from groupwise.algebra import sum_by
 from groupwise.inference.wald import t_quantile
 from groupwise.methods import Fits, Request, method_of
-from groupwise.planning.experiments import Experiment
+from groupwise.planning.experiments import Experiment, Frame
 from groupwise.planning.power import Curve, curves, how_computed, lost_df, why_not
 from groupwise.planning.precision import MIXED
 
@@ -35,7 +35,10 @@ DRAWN = (
 """Methods whose tests compare an estimate with a t distribution."""
 
 BATCH = 2**22
-"""Numbers of outcomes that are held at a time."""
+"""Errors of individuals that follow on the means of their groups in the stream of random numbers."""
+
+BLOCK = 2**16
+"""Errors of individuals that are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -92,18 +95,9 @@ def drawn_curves(
     for method in methods:
         if reason := why_not_drawn(experiment, method):
             raise ValueError(f"{method}: {reason}")
-    L = experiment.design.L
-    prepared: dict[Any, Any] = {}
-    parts: dict[str, list[Tests]] = {method: [] for method in methods}
-    for y in draw_errors(experiment, n_draws=n_draws, seed=seed):
-        gls = experiment.model.fit(y, theta=np.sqrt(experiment.ratio)).beta @ L.T
-        fits = Fits(experiment.design, y, prepared)
-        for name in methods:
-            procedure = method_of(name)
-            rows = procedure.infer(fits.of(procedure), L, Request(searched=0))
-            parts[name].append(Tests(rows.estimate - gls, rows.std_error, rows.df))
-    sd = np.sqrt(np.diag(experiment.mixed_information(L).vcov))
-    return {method: _curves(parts[method], sd, level) for method in methods}
+    tests = _drawn_tests(experiment, methods, n_draws, seed)
+    sd = np.sqrt(np.diag(experiment.mixed_information(experiment.design.L).vcov))
+    return {method: _curves(tests[method], sd, level) for method in methods}
 
 
 def best_curves(
@@ -144,34 +138,81 @@ def why_not_drawn(experiment: Experiment, method: str) -> str:
     return why_not(experiment, method)
 
 
-def draw_errors(experiment: Experiment, *, n_draws: int, seed: int) -> Iterator[np.ndarray]:
-    """Outcomes (n_draws, n) with mean 0 and the experiment's V, in batches.
+def _drawn_tests(
+    experiment: Experiment, methods: Sequence[str], n_draws: int, seed: int
+) -> dict[str, Tests]:
+    """Tests by methods; those of all mixed models are made together, as they share draws and fits."""
+    kept: dict[str, Tests] = experiment.drawn.setdefault((n_draws, seed), {})
+    wanted = [name for name in dict.fromkeys((*methods, *MIXED)) if name not in kept]
+    if not set(wanted).isdisjoint(methods):
+        L, reml = experiment.design.L, method_of("mixed_wald")
+        y = draw_outcomes(experiment, n_draws=n_draws, seed=seed)
+        fits = Fits(experiment.design, y, {reml.prepare: experiment.model})
+        at = np.full(n_draws, np.sqrt(experiment.ratio))
+        gls = experiment.model.fit_sums(fits.of(reml).sums, theta=at).beta @ L.T
+        for name in wanted:
+            procedure = method_of(name)
+            rows = procedure.infer(fits.of(procedure), L, Request(searched=0))
+            kept[name] = Tests(rows.estimate - gls, rows.std_error, rows.df)
+    return kept
+
+
+def draw_outcomes(experiment: Experiment, *, n_draws: int, seed: int) -> np.ndarray:
+    """Outcomes (n_draws, m) of the rows of the design, with mean 0 and the experiment's V."""
+    design, variation = experiment.design, experiment.variation
+    standard = _standard_errors(experiment.frame, n_draws, seed)
+    sd = np.sqrt(variation.var_group + variation.var_residual / design.group_size)
+    sd_residual = np.sqrt(variation.var_residual)
+    m = standard.within.shape[1]
+    between = (standard.means * sd)[:, design.group[:m]] * design.rows.ones[:m]
+    y = sd_residual * standard.within + between
+    if not design.rows.remainder:
+        return np.asarray(y)
+    return np.column_stack([y, sd_residual * standard.length])
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Normal errors of B outcomes: `means` (B, G) of groups, each of variance 1; `within` (B, m'), what
+    groups vary by in their rows, and `length` (B,) of what is in no row, of errors of variance 1.
+    """
+
+    means: np.ndarray
+    within: np.ndarray
+    length: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def _standard_errors(frame: Frame, n_draws: int, seed: int) -> Standard:
+    """Errors of every individual, as the rows of the design take them; the last ones are kept.
 
     Group means are quasi-random where there are Sobol' sequences of so many dimensions.
     """
     from scipy.stats import qmc  # slow to load, and needed by few
 
-    design, variation = experiment.design, experiment.variation
-    rng = np.random.default_rng(seed)
-    G, size = design.n_groups, design.group_size
+    design = frame.design
+    rng, G, n = np.random.default_rng(seed), design.n_groups, design.n_obs
     sobol = qmc.Sobol(G, rng=rng) if qmc.Sobol.MAXDIM >= G else None
-    sd = np.sqrt(variation.var_group + variation.var_residual / size)
-    batch = 1 << int(np.log2(max(2, BATCH // design.n_obs)))
+    parts = []
+    batch = 1 << int(np.log2(max(2, BATCH // n)))
     for start in range(0, n_draws, batch):
         B = min(batch, n_draws - start)
-        normal = special.ndtri(sobol.random(B)) if sobol else rng.normal(size=(B, G))
-        e = rng.normal(size=(B, design.n_obs)) * np.sqrt(variation.var_residual)
-        means = sum_by(e, design.group, G) / size
-        yield e + (normal * sd - means)[:, design.group]
+        means = special.ndtri(sobol.random(B)) if sobol else rng.normal(size=(B, G))
+        step = max(1, BLOCK // n)
+        sizes = [min(step, B - first) for first in range(0, B, step)]
+        in_rows = [frame.in_rows(rng.normal(size=(size, n))) for size in sizes]
+        z, left = (np.concatenate(each) for each in zip(*in_rows, strict=True))
+        parts.append((means, z, left))
+    means, z, left = (np.concatenate(each) for each in zip(*parts, strict=True))
+    ones, group = design.rows.ones[: z.shape[1]], design.group[: z.shape[1]]
+    z -= (sum_by(z * ones, group, G) / design.group_size)[:, group] * ones
+    return Standard(means, z, np.sqrt(left))
 
 
-def _curves(parts: list[Tests], sd: np.ndarray, level: float) -> tuple[list[Drawn], np.ndarray]:
-    shift, std_error, df = (
-        np.concatenate(each) for each in zip(*(vars(part).values() for part in parts), strict=True)
-    )
-    finite = np.isfinite(std_error) & (df > 0)
-    half = t_quantile(1 - level / 2, np.where(finite, df, 1.0)) * std_error / sd
-    half, shift = np.where(finite, half, np.inf), np.where(finite, shift / sd, 0.0)
+def _curves(tests: Tests, sd: np.ndarray, level: float) -> tuple[list[Drawn], np.ndarray]:
+    finite = np.isfinite(tests.std_error) & (tests.df > 0)
+    half = t_quantile(1 - level / 2, np.where(finite, tests.df, 1.0)) * tests.std_error / sd
+    half, shift = np.where(finite, half, np.inf), np.where(finite, tests.shift / sd, 0.0)
     # The estimate is GLS and an independent shift.
     relative = np.sqrt(1 + (shift**2).mean(axis=0))
     power_curves = [Drawn(shift[:, c], half[:, c], float(relative[c])) for c in range(len(sd))]
