@@ -1,5 +1,6 @@
 """Draw figures of one dataset, each with its alt text beside it: those that the rule's outputs name."""
 
+import gc
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,15 @@ from job import logged, read_json, read_results, write_text
 from groupwise import figures
 
 ROLES = ("outcome", "treatment", "group", "block", "period", "individual", "exposure")
+
+
+def write(path: Path, tables: figures.Tables) -> None:
+    """Draw the figure that this file is named after."""
+    figure = figures.draw(path.stem, tables)
+    for kind, content in figures.rendered(figure).items():
+        write_text(path.with_suffix(f".{kind}"), content)
+    write_text(path.with_suffix(".txt"), figure.alt + "\n")
+
 
 if __name__ == "__main__":
     with logged(snakemake):
@@ -20,8 +30,7 @@ if __name__ == "__main__":
             headline=read_json(snakemake.input.lead)["lead"],
             truth=read_json(truth) if truth else None,
         )
+        gc.freeze()  # what is loaded stays: it need not be looked through for each figure
         for path in map(Path, snakemake.output.svg):
-            figure = figures.draw(path.stem, tables)
-            write_text(path, figures.render(figure, "svg"))
-            write_text(path.with_suffix(".png"), figures.render(figure, "png"))
-            write_text(path.with_suffix(".txt"), figure.alt + "\n")
+            write(path, tables)
+            gc.collect()  # a drawing refers to itself, and would stay until much of it is there

@@ -12,6 +12,6 @@ if __name__ == "__main__":
             overview=read_json(snakemake.input.overview),
         )
         figure = study.draw(snakemake.wildcards.figure, tables)
-        write_text(snakemake.output.svg, figures.render(figure, "svg"))
-        write_text(snakemake.output.png, figures.render(figure, "png"))
+        for kind, content in figures.rendered(figure).items():
+            write_text(snakemake.output[kind], content)
         write_text(snakemake.output.alt, figure.alt + "\n")

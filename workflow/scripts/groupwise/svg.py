@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import count
 
 import numpy as np
@@ -33,6 +34,7 @@ DARKEST = 0.21
 """Lightness of the dark page, where the light one is white."""
 
 
+@cache
 def dark(color: str) -> str:
     """The colour that stands for `color` (as #rrggbb) on a dark page.
 

@@ -10,17 +10,24 @@ from __future__ import annotations
 import importlib
 import io
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from plotnine import ggplot, theme
+from plotnine._mpl.layout_manager._spaces import GridSpecParams
+from plotnine._mpl.text import StripText
 
 from groupwise import svg
 
-PNG_DPI = 200
+PNG_DPI, SVG_DPI = 200, 72  # Matplotlib lays out every SVG at 72
+CANVASES = {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}
+UNLAID = GridSpecParams(left=0, right=1, top=1, bottom=0, wspace=0, hspace=0)
+"""Where the panels are in a new drawing: all over it."""
 
 
 @dataclass(frozen=True)
@@ -76,25 +83,43 @@ def draw(name: str, tables: Tables) -> Figure:
 
 def render(figure: Figure, file_format: str) -> bytes:
     """The figure as `svg` or `png`: the same bytes each time."""
-    metadata = {"Date": None} if file_format == "svg" else {"Software": None}
+    return rendered(figure, [file_format])[file_format]
+
+
+def rendered(figure: Figure, formats: Sequence[str] = ("svg", "png")) -> dict[str, bytes]:
+    """The figure in each of these formats, from one drawing: building a plot takes longest."""
     settings = {
         "svg.hashsalt": "groupwise",
         "svg.fonttype": "path",
-        "savefig.dpi": PNG_DPI,
         "text.parse_math": False,  # a dollar in a label is a dollar
     }
-    buffer = io.BytesIO()
     with matplotlib.rc_context(settings):
-        figure.plot.save(
-            buffer,
-            format=file_format,
-            width=figure.width,
-            height=figure.height,
-            dpi=PNG_DPI,
-            verbose=False,
-            limitsize=False,
-            metadata=metadata,
-        )
-    if file_format == "svg":
-        return svg.themed(buffer.getvalue().decode()).encode()
-    return buffer.getvalue()
+        drawing = figure.plot.save_helper(
+            width=figure.width, height=figure.height, dpi=PNG_DPI, verbose=False, limitsize=False
+        ).figure
+        with matplotlib.rc_context(figure.plot.theme.rcParams):
+            layout = drawing.get_layout_engine()
+            return {each: _printed(drawing, layout, each) for each in formats}
+
+
+def _printed(drawing: Any, layout: Any, file_format: str) -> bytes:
+    """A drawing laid out and written; `savefig` would draw all of it once more for its layout."""
+    buffer, canvas = io.BytesIO(), CANVASES[file_format](drawing)
+    drawing.set_dpi(SVG_DPI if file_format == "svg" else PNG_DPI)
+    _unlaid(drawing)
+    layout.execute(drawing)
+    drawing.set_layout_engine("none")
+    drawing.set_dpi(PNG_DPI)
+    if file_format == "png":
+        canvas.print_png(buffer, metadata={"Software": None})
+        return buffer.getvalue()
+    canvas.print_svg(buffer, metadata={"Date": None})
+    return svg.themed(buffer.getvalue().decode()).encode()
+
+
+def _unlaid(drawing: Any) -> None:
+    """Undo an earlier layout: where axes are, and strips as tall as the tallest, are what it reads."""
+    for axes in drawing.axes[:1]:
+        axes.get_gridspec().layout(UNLAID)
+    for strip in drawing.findobj(StripText):
+        strip.patch.expand = 1

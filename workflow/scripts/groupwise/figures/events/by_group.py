@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from groupwise.effect_words import EffectWords
 from groupwise.figures import Tables
@@ -42,6 +41,8 @@ def chance_limits(
 
     `level` is the probability between them, `expected` a risk or a rate.
     """
+    from scipy import stats  # slow to load, and needed for data of events alone
+
     tail = (1 - level) / 2
     if words.response.family == "binary":
         n, p = groups["members"].to_numpy(), np.clip(expected.to_numpy(), 0, 1)
