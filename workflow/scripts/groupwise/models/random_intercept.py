@@ -1064,12 +1064,14 @@ def _orthonormal(S: np.ndarray) -> np.ndarray:
     """
     basis, smallest = np.empty((len(S), min(S.shape))), ROUNDING * len(S)
     r = 0
-    for column in S.T:
+    for column in S.T[S.any(axis=0)]:
+        if r == basis.shape[1]:
+            break
         length = float(np.linalg.norm(column))
         for _ in range(2):
             column = column - basis[:, :r] @ (basis[:, :r].T @ column)
         left = np.linalg.norm(column)
-        if r < basis.shape[1] and left > smallest * max(length, 1.0):
+        if left > smallest * max(length, 1.0):
             basis[:, r], r = column / left, r + 1
     return basis[:, :r]
 
