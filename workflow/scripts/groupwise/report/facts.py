@@ -163,19 +163,25 @@ class Facts:
 
     def estimates(self, method: str) -> pd.DataFrame:
         """One row per contrast, in order."""
-        table = self.results["estimates"]
-        return table[table["method"] == method].set_index("contrast").loc[self.contrasts]
+        return self._estimates[method]
+
+    @cached_property
+    def _estimates(self) -> dict[str, pd.DataFrame]:
+        """The estimates of each method, which sentences ask for hundreds of times."""
+        table = self.results["estimates"].set_index("contrast")
+        methods = table.groupby("method", sort=False)
+        return {str(method): rows.loc[self.contrasts] for method, rows in methods}
 
     @property
     def methods(self) -> list[str]:
-        return list(dict.fromkeys(self.results["estimates"]["method"]))
+        return list(self._estimates)
 
-    @property
+    @cached_property
     def answering(self) -> list[str]:
         """Methods that give an estimate for every contrast."""
         return [m for m in self.methods if self.estimates(m)["estimate"].notna().all()]
 
-    @property
+    @cached_property
     def components(self) -> pd.DataFrame:
         """Variance components by REML."""
         table = self.results["variance_components"]
