@@ -22,7 +22,7 @@ from groupwise.inference.sandwich import make_contrasts
 from groupwise.methods import Fits, Request, method_of
 from groupwise.models.clusters import cluster_design
 from groupwise.models.least_squares import orthonormal_basis
-from groupwise.planning.experiments import Experiment, Frame, plan_experiment
+from groupwise.planning.experiments import DesignFrame, Experiment, plan_experiment
 from groupwise.planning.least_squares import sandwich
 from groupwise.planning.noncentral import beta_nodes, noncentral_f_sf, two_sided_power
 from groupwise.planning.plan_curves import EXTRAPOLATED, plan_curves, typical
@@ -53,7 +53,7 @@ def experiment(plan: Plan = LECTURE, variation: Variation = USUAL) -> Experiment
 
 def of_individuals(plan: Plan = LECTURE, variation: Variation = USUAL) -> Experiment:
     """The same, each row of the design an individual."""
-    return Experiment(Frame(plan.design), variation)
+    return Experiment(DesignFrame(plan.design), variation)
 
 
 # ---- distributions -------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ def test_treatment_within_groups_with_and_without_varying_effects() -> None:
 def test_rows_of_groups_say_what_rows_of_individuals_do(plan: Plan) -> None:
     """Of powers, by all methods and by the same draws."""
     few, many = experiment(plan), of_individuals(plan)
-    compressed = Experiment(Frame.of_individuals(plan.design), USUAL)
+    compressed = Experiment(DesignFrame.of_individuals(plan.design), USUAL)
     assert len(few.design.X) < len(many.design.X) == many.design.n_obs == few.design.n_obs
     for method in (*QUADRATIC, *MIXED):
         assert why_not(few, method) == why_not(many, method)
@@ -512,7 +512,7 @@ N_REPLICATES = 20_000
 def at_hand_with_covariates() -> Experiment:
     """A covariate of the groups and one of individuals, both in X."""
     sample = sample_of(draw(groups=14, arms=2, sizes=9, covariates=["w", "x"], seed=4))
-    return Experiment(Frame(sample.design), Variation(10, 0.3))
+    return Experiment(DesignFrame(sample.design), Variation(10, 0.3))
 
 
 CASES = {
@@ -645,7 +645,7 @@ def add_covariates(made: Experiment, rng: np.random.Generator) -> Experiment:
         L=np.pad(design.L, ((0, 0), (0, more))),
         L_means=np.pad(design.L_means, ((0, 0), (0, more))),
     )
-    return Experiment(Frame(wider), variation)
+    return Experiment(DesignFrame(wider), variation)
 
 
 def test_effects_that_vary_in_unequal_groups_by_simulation() -> None:

@@ -24,7 +24,7 @@ KEPT = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class DesignFrame:
     """A design, compressed or of individuals, and what follows from it however its outcome varies.
 
     Attributes
@@ -38,7 +38,7 @@ class Frame:
     to_rows: sparse.csr_array | None = None
 
     @classmethod
-    def of_individuals(cls, design: Design) -> Frame:
+    def of_individuals(cls, design: Design) -> DesignFrame:
         """The frame of a design of individuals, in as few rows as its model matrix allows."""
         compression = Compression.of(design)
         return cls(compression.design, compression.U)
@@ -83,7 +83,7 @@ class Experiment:
     they leave, and names no planned covariates. `drawn` keeps tests of drawn outcomes, see `rejection`.
     """
 
-    frame: Frame
+    frame: DesignFrame
     variation: Variation
     drawn: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -170,5 +170,5 @@ def plan_experiment(plan: Plan, variation: Variation) -> Experiment:
 
 
 @lru_cache(maxsize=KEPT)
-def _frame(plan: Plan) -> Frame:
-    return Frame(plan.compressed)
+def _frame(plan: Plan) -> DesignFrame:
+    return DesignFrame(plan.compressed)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.design import Design
-from groupwise.planning.experiments import Experiment, Frame
+from groupwise.planning.experiments import DesignFrame, Experiment
 from groupwise.planning.plan_curves import (
     EXTRAPOLATED,
     is_extrapolated,
@@ -71,7 +71,7 @@ def at_hand(
     Variations are what the covariates in its X leave, as a mixed model estimates them.
     """
     groups = int(np.unique(design.group[design.arm == 0]).size)
-    rows, frame = [], Frame.of_individuals(design)
+    rows, frame = [], DesignFrame.of_individuals(design)
     for scenario, variation in variations.items():
         case = Asked("at_hand", scenario, effect, power, level, n_draws)
         columns = case.row(variation)

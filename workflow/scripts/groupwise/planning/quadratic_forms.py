@@ -34,7 +34,7 @@ TINY = np.finfo(float).tiny
 
 
 @dataclass(frozen=True)
-class Grid:
+class Integrand:
     """The integrand at steps of the logarithm of u: phase and twice the logarithm of the modulus (2, u).
 
     `central` without an effect, and `slope`, what a noncentrality of 1 adds in all.
@@ -84,10 +84,10 @@ class QuadraticForm:
         return float(np.clip(0.5 + total / np.pi, 0, 1))
 
     @cached_property
-    def _usual(self) -> Grid:
+    def _usual(self) -> Integrand:
         return self._grid(STEP)
 
-    def _grid(self, step: float) -> Grid:
+    def _grid(self, step: float) -> Integrand:
         size = np.abs(self.weight)
         start, end = -REACH - np.log(size.max()), REACH - np.log(size.min())
         coarse = np.arange(start, end, 1.0)
@@ -105,7 +105,7 @@ class QuadraticForm:
             if part:
                 slope[0] += part * wu / (1 + square)
                 slope[1] += part * square / (1 + square)
-        return Grid(central, slope)
+        return Integrand(central, slope)
 
 
 def _distinct(

@@ -18,7 +18,7 @@ from scipy import special
 from groupwise.algebra import sum_by
 from groupwise.inference.wald import t_quantile
 from groupwise.methods import Fits, Request, method_of
-from groupwise.planning.experiments import Experiment, Frame
+from groupwise.planning.experiments import DesignFrame, Experiment
 from groupwise.planning.power import Curve, curves, how_computed, lost_df, why_not
 from groupwise.planning.precision import MIXED
 
@@ -183,7 +183,7 @@ class Standard:
 
 
 @lru_cache(maxsize=1)
-def _standard_errors(frame: Frame, n_draws: int, seed: int) -> Standard:
+def _standard_errors(frame: DesignFrame, n_draws: int, seed: int) -> Standard:
     """Errors of every individual, as the rows of the design take them; the last ones are kept.
 
     Group means are quasi-random where there are Sobol' sequences of so many dimensions.
