@@ -101,6 +101,17 @@ def test_true_effects_of_events_are_on_the_scale_of_effects(
     assert settings["effects"] == {"treated": pytest.approx(effect)}
 
 
+def test_a_setting_of_a_dataset_is_looked_up_by_its_keys_with_a_default_if_one_is_given() -> None:
+    settings = Settings({"datasets": {"drawn": {"title": "T", "simulate": {"seed": 3}}}}, [])
+    drawn, index = (SimpleNamespace(dataset=name) for name in ("drawn", "index"))
+    assert settings.value("title")(drawn) == "T"
+    assert settings.value("simulate", "seed", default=None)(drawn) == 3
+    assert settings.value("simulate", "seed", default=None)(index) is None
+    assert settings.value("note", default="")(drawn) == ""
+    with pytest.raises(KeyError):
+        settings.value("title")(index)
+
+
 def sentence_for(config: Any) -> str:
     """What is said of a configuration, written to config.yaml."""
     Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")

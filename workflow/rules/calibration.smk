@@ -25,7 +25,7 @@ rule check_effects:
         runtime=minutes("check_effects"),
     params:
         config_file=SETTINGS.config_file,
-        effects=lookup("datasets/{dataset}/assumed_effects", within=config, default={}),
+        effects=SETTINGS.value("assumed_effects", default={}),
     message:
         "{wildcards.dataset}: check the assumed effects"
     script:
@@ -179,7 +179,7 @@ rule plan_experiment:
     params:
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,
-        effect=lookup("datasets/{dataset}/effect_to_find", within=config, default=None),
+        effect=SETTINGS.value("effect_to_find", default=None),
         power=config["planning"]["power"],
         methods=NAMES,
         curves=CURVES,

@@ -21,10 +21,10 @@ rule simulate_data:
         runtime=minutes("simulate_data"),
     params:
         config_file=SETTINGS.config_file,
-        simulate=lookup("datasets/{dataset}/simulate", within=config),
-        roles=lookup("datasets/{dataset}/roles", within=config),
-        reference=lookup("datasets/{dataset}/reference", within=config),
-        effect_as=lookup("datasets/{dataset}/effect_as", within=config, default=None),
+        simulate=SETTINGS.value("simulate"),
+        roles=SETTINGS.value("roles"),
+        reference=SETTINGS.value("reference"),
+        effect_as=SETTINGS.value("effect_as", default=None),
     message:
         "{wildcards.dataset}: simulate the data"
     script:
@@ -81,9 +81,9 @@ rule ingest_data:
     params:
         settings=SETTINGS.ingest,
         sha256=listed_sha256,
-        title=lookup("datasets/{dataset}/title", within=config),
-        note=lookup("datasets/{dataset}/note", within=config, default=""),
-        simulated=lookup("datasets/{dataset}/simulate", within=config, default=False),
+        title=SETTINGS.value("title"),
+        note=SETTINGS.value("note", default=""),
+        simulated=SETTINGS.value("simulate", default=False),
     message:
         "{wildcards.dataset}: read the data"
     script:

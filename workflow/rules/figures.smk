@@ -22,7 +22,7 @@ rule draw_figures:
         profile="results/{dataset}/profile.csv",
         randomization="results/{dataset}/randomization.csv",
         truth=branch(
-            lookup("datasets/{dataset}/simulate", within=config, default=False),
+            SETTINGS.value("simulate", default=False),
             then="results/{dataset}/truth.json",
             otherwise=[],
         ),

@@ -18,7 +18,7 @@ rule write_json:
     input:
         known=KNOWN,
         truth=branch(
-            lookup("datasets/{dataset}/simulate", within=config, default=False),
+            SETTINGS.value("simulate", default=False),
             then="results/{dataset}/truth.json",
             otherwise=[],
         ),

@@ -169,7 +169,7 @@ rule record_provenance:
         mem_mb=memory("record_provenance"),
         runtime=minutes("record_provenance"),
     params:
-        seed=lookup("datasets/{dataset}/simulate/seed", within=config, default=None),
+        seed=SETTINGS.value("simulate", "seed", default=None),
     message:
         "{wildcards.dataset}: record how the results were made"
     script:

@@ -75,7 +75,7 @@ rule render_report:
         figures=lambda wildcards: drawn(wildcards.dataset, "svg", "txt"),
         design="results/{dataset}/design.json",
         truth=branch(
-            lookup("datasets/{dataset}/simulate", within=config, default=False),
+            SETTINGS.value("simulate", default=False),
             then="results/{dataset}/truth.json",
             otherwise=[],
         ),
@@ -94,7 +94,7 @@ rule render_report:
         mem_mb=memory("render_report"),
         runtime=minutes("render_report"),
     params:
-        teaching=lookup("datasets/{dataset}/teaching", within=config),
+        teaching=SETTINGS.value("teaching"),
         quarto=QUARTO,
     message:
         "{wildcards.dataset}: write the report"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -308,11 +309,17 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+@cache
+def _parsed(text: str) -> Any:
+    """What is written in YAML, parsed once: rules ask for each job in which file its dataset is."""
+    return yaml.safe_load(text)
+
+
 def file_with(path: Sequence[Any], files: Sequence[str]) -> str:
     """The last file that holds the longest part of this path: where the user has to look."""
     best, depth = (files[-1] if files else "the configuration"), 0
     for file in files:
-        node, matched = yaml.safe_load(Path(file).read_text(encoding="utf-8")), 0
+        node, matched = _parsed(Path(file).read_text(encoding="utf-8")), 0
         while matched < len(path) and isinstance(node, Mapping) and path[matched] in node:
             node, matched = node[path[matched]], matched + 1
         if matched >= max(depth, 1):

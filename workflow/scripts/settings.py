@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from configuration import file_with
@@ -22,6 +22,22 @@ class Settings:
         self.config = config
         self.datasets: Mapping[str, Any] = config["datasets"]
         self.files = files
+
+    def value(self, *keys: str, **otherwise: Any) -> Callable[[Any], Any]:
+        """An input function: what a dataset's block has at these keys, or `default`, if given.
+
+        Snakemake's `lookup` looks through the whole configuration each time.
+        """
+
+        def of_dataset(wildcards: Any) -> Any:
+            node = self.datasets.get(wildcards.dataset, {})
+            for key in keys:
+                if key not in node and "default" in otherwise:
+                    return otherwise["default"]
+                node = node[key]
+            return node
+
+        return of_dataset
 
     def config_file(self, wildcards: Any) -> str:
         """The configuration file that describes a dataset, for messages."""
