@@ -102,8 +102,8 @@ def test_other_process_draws_the_same_bytes() -> None:
     assert done.stdout.strip() == str(digests(AGAIN)).replace("'", '"')
 
 
-@pytest.mark.parametrize("case", ["usual", "many_arms", "long_labels", "within"])
-@pytest.mark.parametrize("name", ["randomization_distribution", "shrinkage", "scores_by_group"])
+@pytest.mark.parametrize("case", ["usual", "many_arms", "long_labels", "stepped_wedge"])
+@pytest.mark.parametrize("name", ["calibration_rates", "randomization_distribution", "shrinkage"])
 def test_one_drawing_gives_the_same_files_as_one_drawing_for_each(name: str, case: str) -> None:
     figure = figures.draw(name, tables(case))
     assert figures.rendered(figure) == {

@@ -18,6 +18,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.text import Text
 from plotnine import ggplot, theme
 from plotnine._mpl.layout_manager._spaces import GridSpecParams
 from plotnine._mpl.text import StripText
@@ -99,14 +100,15 @@ def rendered(figure: Figure, formats: Sequence[str] = ("svg", "png")) -> dict[st
         ).figure
         with matplotlib.rc_context(figure.plot.theme.rcParams):
             layout = drawing.get_layout_engine()
-            return {each: _printed(drawing, layout, each) for each in formats}
+            texts = [(text, *_place(text)) for text in drawing.findobj(Text)]
+            return {each: _printed(drawing, layout, texts, each) for each in formats}
 
 
-def _printed(drawing: Any, layout: Any, file_format: str) -> bytes:
+def _printed(drawing: Any, layout: Any, texts: Sequence[Any], file_format: str) -> bytes:
     """A drawing laid out and written; `savefig` would draw all of it once more for its layout."""
     buffer, canvas = io.BytesIO(), CANVASES[file_format](drawing)
     drawing.set_dpi(SVG_DPI if file_format == "svg" else PNG_DPI)
-    _unlaid(drawing)
+    _unlay(drawing, texts)
     layout.execute(drawing)
     drawing.set_layout_engine("none")
     drawing.set_dpi(PNG_DPI)
@@ -117,9 +119,18 @@ def _printed(drawing: Any, layout: Any, file_format: str) -> bytes:
     return svg.themed(buffer.getvalue().decode()).encode()
 
 
-def _unlaid(drawing: Any) -> None:
-    """Undo an earlier layout: where axes are, and strips as tall as the tallest, are what it reads."""
+def _unlay(drawing: Any, texts: Sequence[Any]) -> None:
+    """Undo an earlier layout, which the next one would read: where panels and texts are, and strips
+    that are as tall as the tallest.
+    """
     for axes in drawing.axes[:1]:
         axes.get_gridspec().layout(UNLAID)
+    for text, position, ha, va in texts:
+        text.set(position=position, ha=ha, va=va)
     for strip in drawing.findobj(StripText):
         strip.patch.expand = 1
+
+
+def _place(text: Text) -> tuple[Any, str, str]:
+    """Where a text is, and how it is aligned there."""
+    return text.get_position(), text.get_horizontalalignment(), text.get_verticalalignment()
