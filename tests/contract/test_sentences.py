@@ -106,6 +106,22 @@ def test_without_alerts_the_answer_comes_first() -> None:
         assert "Warning" not in entry(facts("usual", **design))
 
 
+@pytest.mark.parametrize(
+    ("column", "start"),
+    [
+        ("math_score", "Mean math score was "),
+        ("y", "The mean of the outcome “y” was "),
+        ("x1", "The mean of the outcome “x1” was "),
+    ],
+)
+def test_effects_are_sentences_whatever_the_outcome_is_called(column: str, start: str) -> None:
+    known = facts_of("repeated")
+    text = plain(
+        answer.answer(facts("repeated", roles=known.design["roles"] | {"outcome": column}))
+    )
+    assert f"- {start}" in text
+
+
 def test_alerts_stand_before_an_answer_that_there_is_none() -> None:
     text = answer.answer(facts("failed", alerts=["Look *here*."]))
     assert text.index("Look \\*here\\*\\.") < text.index("gives no answer here")

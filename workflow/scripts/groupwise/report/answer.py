@@ -109,7 +109,8 @@ def _measure(facts: Facts) -> str:
     words, name = facts.words, escape(facts.outcome)
     if words.response.family == "continuous":
         log = "the logarithm of " if facts.design["outcome"]["as"] == "log" else ""
-        return f"Mean {log}{name} was"
+        is_noun = facts.outcome == facts.role("outcome")
+        return f"Mean {name} was" if is_noun and not log else f"The mean of {log}{name} was"
     if words.response.family == "count":
         return f"The rate of {name}{escape(words.per)} was"
     event = f"{name} = {escape(str(facts.design['event']))}"
