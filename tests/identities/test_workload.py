@@ -54,13 +54,13 @@ def test_shares_of_any_number_of_jobs_are_the_whole(whole: pd.DataFrame, chunks:
 
 
 def test_every_method_has_a_width_and_says_of_how_many_replicates(whole: pd.DataFrame) -> None:
-    """Inverting a test is a search, which the first replicates without an effect are enough for."""
+    """A search, or every draw of a bootstrap, is for the first replicates without an effect."""
     answered = whole[(whole["failed"] < whole["n"]) & whole["scenario"].str.startswith("null")]
     sums = answered.groupby(["scenario", "method", "contrast"])[["n", "known_width"]].sum()
     assert (sums["known_width"] > 0).all()
-    inverted = ["ols_wild_bootstrap", "randomization"]
+    searching = ["mixed_bootstrap", "ols_wild_bootstrap", "randomization"]
     workload = work(replace(FEW, slow_replicates=SEARCHED + 10))
-    few = replace(workload, methods=costs(inverted)).run(*workload.tasks()[0])
+    few = replace(workload, methods=costs(searching)).run(*workload.tasks()[0])
     assert (few["n"] == SEARCHED + 10).all() and few["known_width"].between(1, SEARCHED).all()
 
 

@@ -6,12 +6,16 @@ depend on beta or on the scale, only on theta. The spread of l'beta* - l'beta is
 taken as known: percentile intervals are as short as normal ones where groups are few, which
 studentised ones are not (Hall 1992, section 3). Normal errors are symmetric, so t* is, and quantiles
 are those of |t*|: twice the draws for each tail.
+
+Where only the decision counts, as in simulations, draws stop as soon as it is certain: once so many are
+extreme that the p-value is above every level (Besag and Clifford 1991, Biometrika 78, 301-304).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,13 @@ from groupwise.inference import wald
 from groupwise.inference.profile import Restriction
 from groupwise.models.interface import Fit, Model
 from groupwise.tidy import Inference, JointTest
+
+
+ROUNDS = (25, 50)
+"""After so many draws of a batch, and at its end, it is seen which outcomes are decided."""
+
+AHEAD = 4
+"""Outcomes whose draws are made together, as a multiple of those whose first round is fitted together."""
 
 
 def bootstrap(
@@ -51,14 +62,119 @@ def bootstrap(
     )
 
 
-def draw_t(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> np.ndarray:
-    """|t*| of every row of L, shape (..., n_draws, k); infinite where a replicate has no fit."""
+def bootstrap_decisions(
+    fit: Fit,
+    L: np.ndarray,
+    conf_level: float,
+    *,
+    n_draws: int,
+    seeds: np.ndarray,
+    searched: int,
+    truth: np.ndarray,
+    level: float,
+) -> Inference:
+    """What `bootstrap` decides of B outcomes: whether tests reject, and intervals hold `truth`.
+
+    Parameters
+    ----------
+    seeds : (B,)
+    searched : number of outcomes, the first ones, that get intervals; draws for others may stop
+    truth : (k,) values of the rows
+    level
+        p-values (B, k) up to this are those of `bootstrap`. Greater ones are from the draws that were
+        made until it was certain that they are greater.
+    """
+    k, rows = len(L), wald.wald_of_fit(fit, L, np.inf, conf_level)
+    observed = np.abs(np.hstack([rows.statistic, (rows.estimate - truth) / rows.std_error]))
+    enough = np.repeat([reach(level, n_draws), reach(1 - conf_level, n_draws)], k)
+    whole = fit.converged & (np.arange(len(observed)) < searched)
+    drawn = draw_t(fit, L, n_draws=n_draws, seeds=seeds, which=whole)
+    half = np.where(whole[:, None], critical_values(drawn, conf_level) * rows.std_error, np.nan)
+    reached = (np.tile(drawn, 2) >= observed[:, None]).sum(axis=1) * whole[:, None]
+    made = np.where(whole, n_draws, 0)[:, None]
+    undecided = fit.converged & ~whole
+    for who, more in _in_rounds(fit, _absolute_t(L), n_draws, seeds, undecided):
+        reached[who] += (np.tile(more, 2) >= observed[who, None]).sum(axis=1)
+        made[who] += more.shape[1]
+        undecided[who] = (reached[who] < enough).any(axis=1)
+    fitted = fit.converged[:, None]
+    return replace(
+        rows,
+        df=np.full(rows.estimate.shape, np.nan),
+        p_value=np.where(fitted, (1 + reached[:, :k]) / (1 + made), np.nan),
+        conf_low=rows.estimate - half,
+        conf_high=rows.estimate + half,
+        covers=np.where(fitted, reached[:, k:] >= enough[k:], np.nan),
+    )
+
+
+def _in_rounds(
+    fit: Fit,
+    statistic: Callable[[Fit], np.ndarray],
+    n_draws: int,
+    seeds: np.ndarray,
+    undecided: np.ndarray,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Some outcomes w, and their statistics of further draws (w, b, k), infinite where there is none.
+
+    The caller strikes outcomes off `undecided` (B,), for which no more is drawn.
+    """
+    model, step = fit.model, max(1, AHEAD * fit.model.at_a_time // ROUNDS[0])
+    for start in range(0, len(seeds), step):
+        streams = {
+            i: model.draw(fit.theta[i], n_draws=n_draws, seed=int(seeds[i]))
+            for i in range(start, min(start + step, len(seeds)))
+        }
+        for _ in range(n_draws):
+            batch = {i: next(streams[i], None) for i in streams if undecided[i]}
+            n = min((0 if sums is None else len(sums) for sums in batch.values()), default=0)
+            if not n:
+                break
+            for first, last in pairwise([0, *(each for each in ROUNDS if each < n), n]):
+                who = np.array([i for i in batch if undecided[i]], dtype=int)
+                if len(who):
+                    sums = [batch[i].take(slice(first, last)) for i in who]
+                    drawn = _statistics(model, sums, fit.theta[who], statistic)
+                    yield who, drawn.reshape(len(who), last - first, -1)
+
+
+def _statistics(
+    model: Model, pile: list[Any], theta: np.ndarray, statistic: Callable[[Fit], np.ndarray]
+) -> np.ndarray:
+    """A statistic of fits to sums drawn at theta (w, ...), as many at a time as are fitted together."""
+    sums, near = type(pile[0]).joined(pile), np.repeat(theta, len(pile[0]), axis=0)
+    parts = []
+    for start in range(0, len(sums), model.at_a_time):
+        some = slice(start, start + model.at_a_time)
+        parts.append(statistic(model.fit_sums(sums.take(some), near=near[some])))
+    values = np.concatenate(parts)
+    return np.where(np.isnan(values), np.inf, values)
+
+
+def _absolute_t(L: np.ndarray) -> Callable[[Fit], np.ndarray]:
+    """|t*| (b, k) of the rows of L."""
 
     def absolute_t(refit: Fit) -> np.ndarray:
         variance = np.diagonal(refit.covariance(L), axis1=1, axis2=2)
         return np.abs(refit.beta @ L.T) / np.sqrt(variance)
 
-    return refits(fit, _flat(fit.theta, fit.shape), absolute_t, (len(L),), n_draws, seeds)
+    return absolute_t
+
+
+def draw_t(
+    fit: Fit,
+    L: np.ndarray,
+    *,
+    n_draws: int,
+    seeds: int | np.ndarray,
+    which: bool | np.ndarray = True,
+) -> np.ndarray:
+    """|t*| of every row of L, shape (..., n_draws, k); infinite where a replicate has no fit.
+
+    `which` (...) are the outcomes for which draws are made; of others all are infinite.
+    """
+    theta = _flat(fit.theta, fit.shape)
+    return refits(fit, theta, _absolute_t(L), (len(L),), n_draws, seeds, which)
 
 
 def refits(
@@ -68,12 +184,13 @@ def refits(
     shape: tuple[int, ...],
     n_draws: int,
     seeds: int | np.ndarray,
+    which: bool | np.ndarray = True,
 ) -> np.ndarray:
     """A statistic of REML fits to draws at theta (B, ...): (..., n_draws, *shape).
 
     `statistic` of b fits has shape (b, *shape). What has no fit is infinite: it counts as extreme.
     """
-    seed_of, fitted = np.broadcast_to(seeds, fit.shape).ravel(), fit.converged.ravel()
+    seed_of, fitted = np.broadcast_to(seeds, fit.shape).ravel(), (fit.converged & which).ravel()
     values = np.full((len(fitted), n_draws, *shape), np.inf)
     parts = [
         statistic(fit.model.fit_sums(sums, near=near))
@@ -125,11 +242,15 @@ def _flat(theta: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return theta.reshape(-1, *theta.shape[len(shape) :])
 
 
+def reach(level: float, n_draws: int) -> int:
+    """How many draws as extreme as a statistic make its p-value greater than `level`, at least."""
+    return max(int(np.floor(level * (n_draws + 1) + 1e-9)), 1)
+
+
 def critical_values(drawn: np.ndarray, conf_level: float) -> np.ndarray:
     """The values (..., k) that a share 1 - conf_level of n + 1 draws (..., n, k) reach or exceed."""
     n = drawn.shape[-2]
-    reach = max(int(np.floor((1 - conf_level) * (n + 1) + 1e-9)), 1)
-    values: np.ndarray = np.sort(drawn, axis=-2)[..., n - reach, :]
+    values: np.ndarray = np.sort(drawn, axis=-2)[..., n - reach(1 - conf_level, n), :]
     return values
 
 

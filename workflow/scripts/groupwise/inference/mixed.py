@@ -25,7 +25,7 @@ import numpy as np
 
 from groupwise.design import Design
 from groupwise.inference import wald as normal
-from groupwise.inference.bootstrap import bootstrap, bootstrap_joint
+from groupwise.inference.bootstrap import bootstrap, bootstrap_decisions, bootstrap_joint
 from groupwise.inference.limits import Limits
 from groupwise.inference.one_intercept_profile import OneInterceptVariances
 from groupwise.inference.outliers import Studentised, studentise
@@ -52,6 +52,7 @@ from groupwise.tidy import Inference, JointTest
 
 __all__ = [
     "bootstrap",
+    "bootstrap_decisions",
     "bootstrap_joint",
     "covers",
     "group_variance_test",

@@ -46,11 +46,13 @@ class Request:
     ----------
     first : number of the first outcome, for the seeds of methods that draw
     searched
-        Intervals that need a search, by inversion of a test or along a profile, are made for so many
-        outcomes of the batch; None is all of them.
+        Intervals that need a search, by inversion of a test or along a profile, or all draws of a
+        bootstrap are made for so many outcomes of the batch; None is all of them.
     truth
         True values (k,) of the rows, for the coverage of intervals, where that is wanted:
         a method that searches its intervals tests these values instead.
+    exact_up_to
+        A p-value without an interval need not be exact where it is greater than this.
     """
 
     conf_level: float = 0.95
@@ -58,6 +60,7 @@ class Request:
     first: int = 0
     searched: int | None = None
     truth: np.ndarray | None = None
+    exact_up_to: float = 1.0
 
     def seed(self, i: int) -> int:
         """The seed of outcome i of the batch."""

@@ -91,8 +91,19 @@ def _seeds(fit: MixedFit, request: Request) -> np.ndarray:
 
 def _bootstrap(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
     """Studentised parametric bootstrap; one set of draws serves every row of an outcome."""
-    draws, seeds = request.resampling.bootstrap_draws, _seeds(fit, request)
-    return mixed.bootstrap(fit, L, request.conf_level, n_draws=draws, seeds=seeds)
+    draws, seeds, n = request.resampling.bootstrap_draws, _seeds(fit, request), len(fit.converged)
+    if request.n_searched(n) == n:
+        return mixed.bootstrap(fit, L, request.conf_level, n_draws=draws, seeds=seeds)
+    return mixed.bootstrap_decisions(
+        fit,
+        L,
+        request.conf_level,
+        n_draws=draws,
+        seeds=seeds,
+        searched=request.n_searched(n),
+        truth=np.zeros(len(L)) if request.truth is None else request.truth,
+        level=request.exact_up_to,
+    )
 
 
 def _bootstrap_joint(fit: MixedFit, L: np.ndarray, request: Request) -> JointTest:

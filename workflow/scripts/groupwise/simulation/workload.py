@@ -16,7 +16,7 @@ from groupwise.simulation.processes import EstimatedProcess, NoProcess, outline
 from groupwise.simulation.rates import Criterion, criterion_at
 from groupwise.simulation.scenarios import Scenario, dataset_scenarios
 from groupwise.simulation.sequential import run_scenario
-from groupwise.simulation.sums import gather, level_of
+from groupwise.simulation.sums import LEVELS, gather, level_of
 
 SEARCHED, FEWEST_SEARCHED, SEARCHED_NUMBERS = 40, 5, 8000
 """Replicates of a scenario for which methods that search their intervals give them; fewer where these
@@ -29,7 +29,7 @@ MAX_ASSIGNMENTS = 1_000
 def request_of(draws: int, seed: int, *, conf_level: float = 0.95, searched: int) -> Request:
     """What is asked of every replicate; each method that draws makes `draws`."""
     resampling = Resampling(seed, draws, draws, draws, MAX_ASSIGNMENTS)
-    return Request(conf_level, resampling, searched=searched)
+    return Request(conf_level, resampling, searched=searched, exact_up_to=max(LEVELS.values()))
 
 
 def searches(process: EstimatedProcess) -> int:
