@@ -25,12 +25,11 @@ from groupwise.inference.profile import Restriction
 from groupwise.models.interface import Fit, Model
 from groupwise.tidy import Inference, JointTest
 
-
 ROUNDS = (25, 50)
 """After so many draws of a batch, and at its end, it is seen which outcomes are decided."""
 
 AHEAD = 4
-"""Outcomes whose draws are made together, as a multiple of those whose first round is fitted together."""
+"""Outcomes whose draws are made together: a multiple of those whose first rounds are fitted together."""
 
 
 def bootstrap(
@@ -125,11 +124,13 @@ def _in_rounds(
             i: model.draw(fit.theta[i], n_draws=n_draws, seed=int(seeds[i]))
             for i in range(start, min(start + step, len(seeds)))
         }
-        for _ in range(n_draws):
-            batch = {i: next(streams[i], None) for i in streams if undecided[i]}
-            n = min((0 if sums is None else len(sums) for sums in batch.values()), default=0)
-            if not n:
+        made = 0
+        while made < n_draws:
+            batch = {i: next(stream) for i, stream in streams.items() if undecided[i]}
+            if not batch:
                 break
+            n = len(next(iter(batch.values())))
+            made += n
             for first, last in pairwise([0, *(each for each in ROUNDS if each < n), n]):
                 who = np.array([i for i in batch if undecided[i]], dtype=int)
                 if len(who):
@@ -156,7 +157,7 @@ def _absolute_t(L: np.ndarray) -> Callable[[Fit], np.ndarray]:
 
     def absolute_t(refit: Fit) -> np.ndarray:
         variance = np.diagonal(refit.covariance(L), axis1=1, axis2=2)
-        return np.abs(refit.beta @ L.T) / np.sqrt(variance)
+        return np.abs(refit.combination(L)) / np.sqrt(variance)
 
     return absolute_t
 
@@ -224,7 +225,7 @@ def bootstrap_joint(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.nd
     rank = int(np.linalg.matrix_rank(L))
 
     def wald_f(each: Fit) -> np.ndarray:
-        return _wald(each.beta @ L.T, each.covariance(L), rank)
+        return _wald(each.combination(L), each.covariance(L), rank)
 
     restriction = Restriction.of(fit.model, L)
     smaller = restriction.sums(fit.sums, np.zeros(len(L)))

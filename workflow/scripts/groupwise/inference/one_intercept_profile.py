@@ -13,6 +13,7 @@ from groupwise.inference.limits import Parameter, as_it_is, as_share
 from groupwise.inference.variance_intervals import HeldSd, Level
 from groupwise.models.random_intercept import (
     CriterionSlopes,
+    DrawnSums,
     Objective,
     OutcomeSums,
     Profile,
@@ -72,7 +73,7 @@ class OneInterceptVariances:
     """
 
     model: RandomIntercept
-    sums: OutcomeSums
+    sums: OutcomeSums | DrawnSums
     reml: bool
     profile: Profile
     lam: np.ndarray

@@ -69,6 +69,9 @@ class Fit(Maximum, Protocol):
     def maximum_likelihood(self) -> Fit:
         """The ML fits (B,) to the same outcomes."""
 
+    def combination(self, L: np.ndarray) -> np.ndarray:
+        """(..., k): L beta, L (k, p)."""
+
     def information(self, L: np.ndarray) -> Information:
         """Variances of L beta, L (k, p), and the information matrices of a REML fit."""
 

@@ -391,6 +391,10 @@ class LmmFit:
         """The leading axes."""
         return self.converged.shape
 
+    def combination(self, L: np.ndarray) -> np.ndarray:
+        """(..., k): L beta, L (k, p)."""
+        return np.asarray(self.beta @ L.T)
+
     def covariance(self, L: np.ndarray) -> np.ndarray:
         """(..., k, k) of L beta, L (k, p)."""
         return np.asarray(L @ self.vcov @ L.T)

@@ -15,10 +15,10 @@ eigenvalues are merged: an evaluation costs a few operations per distinct eigenv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 from scipy import sparse
@@ -221,8 +221,27 @@ class BySize:
         return C, -np.einsum("bd,bdp->bp", k, self.xy), -np.einsum("bd,bd->b", k, self.yy)
 
 
+class Sums:
+    """What `OutcomeSums` and `DrawnSums` share: each array starts with the B outcomes."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The batches of outcomes `parts`, concatenated along the first axis."""
+        return parts[0]._each(lambda *of_parts: np.concatenate(of_parts), parts)
+
+    def take(self, which: np.ndarray | slice) -> Self:
+        """Some of the outcomes."""
+        return self._each(lambda values: values[which], [self])
+
+    def _each(self, change: Callable[..., np.ndarray], parts: Sequence[Self]) -> Self:
+        names = [each.name for each in fields(cast(Any, self))]
+        arrays = [name for name in names if isinstance(getattr(self, name), np.ndarray)]
+        changed = {name: change(*(getattr(part, name) for part in parts)) for name in arrays}
+        return cast(Self, replace(cast(Any, self), **changed))
+
+
 @dataclass(frozen=True)
-class OutcomeSums:
+class OutcomeSums(Sums):
     """Sufficient statistics of B outcomes for a random-intercept model.
 
     gamma (B, p): OLS effects in the basis Q; along (B, r) and beside (B, d): the group sums of the OLS
@@ -239,15 +258,88 @@ class OutcomeSums:
     def __len__(self) -> int:
         return len(self.rss)
 
-    @classmethod
-    def joined(cls, parts: Sequence[OutcomeSums]) -> OutcomeSums:
-        """The batches of outcomes `parts`, concatenated along the first axis."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(*map(np.concatenate, zip(*(vars(part).values() for part in parts), strict=True)))
+    @property
+    def usable(self) -> np.ndarray:
+        """(B,) whether they are finite, and not explained by X completely."""
+        return np.isfinite(self.rss) & (self.rss > EXPLAINED**2 * self.total)
 
-    def take(self, which: np.ndarray | slice) -> OutcomeSums:
-        return OutcomeSums(*(each[which] for each in vars(self).values()))
+    def effects(self, rows: np.ndarray) -> np.ndarray:
+        """(B, k): OLS combinations, `rows` (k, p) of the basis Q."""
+        return np.asarray(self.gamma @ rows.T)
+
+    def roots(self, basis: Eigenbasis) -> np.ndarray:
+        """(B, r'): the projections on the eigenvectors among the directions."""
+        return np.asarray(self.along @ basis.turn)
+
+    def rest(self, ss: np.ndarray) -> np.ndarray:
+        """(B,): the residual sum of squares without those of the eigenvectors, ss (B, K)."""
+        return np.maximum(self.rss - ss.sum(axis=1), 0)
+
+
+@dataclass(frozen=True)
+class DrawnSums(Sums):
+    """The same of B outcomes that were drawn at beta = 0, as independent parts: what is not asked for
+    is not computed.
+
+    means (B, r): of groups, times their size the sums along the directions; beside (B, d): as in
+    `OutcomeSums`; inner (B, q): Q'y less its part between groups is `within_root` times this; left
+    (B,): what neither Q nor the groups explain of the sum of squares.
+    """
+
+    model: RandomIntercept
+    means: np.ndarray
+    beside: np.ndarray
+    inner: np.ndarray
+    left: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    @property
+    def usable(self) -> np.ndarray:
+        """(B,) all are: X never explains what was drawn."""
+        return np.ones(len(self), dtype=bool)
+
+    def effects(self, rows: np.ndarray) -> np.ndarray:
+        """(B, k): OLS combinations, `rows` (k, p) of the basis Q."""
+        model = self.model
+        return np.asarray(
+            self.means @ (model.turned @ rows.T) + self.inner @ (model.within_root.T @ rows.T)
+        )
+
+    def roots(self, basis: Eigenbasis) -> np.ndarray:
+        """(B, r'): the projections on the eigenvectors b, by Z'MZ b = mu b."""
+        model = self.model
+        within = model.within_root.T @ (model.turned.T @ basis.turn)
+        return np.asarray(self.means @ (basis.turn * basis.mu_of_turn) - self.inner @ within)
+
+    def rest(self, ss: np.ndarray) -> np.ndarray:
+        """(B,): the residual sum of squares without those of the eigenvectors."""
+        return self.left
+
+    @cached_property
+    def gamma(self) -> np.ndarray:
+        """(B, p): see `OutcomeSums`."""
+        return self.effects(np.eye(self.model.p))
+
+    @cached_property
+    def along(self) -> np.ndarray:
+        """(B, r): see `OutcomeSums`."""
+        sums = self.means * self.model.size[self.model.directions.size_of]
+        return np.asarray(sums - self.gamma @ self.model.turned.T)
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """(B,): y'y."""
+        size = self.model.size
+        between = self.means**2 @ size[self.model.directions.size_of]
+        beside = (self.beside / size).sum(axis=1)
+        return np.asarray(between + beside + _dot(self.inner, self.inner) + self.left)
+
+    @cached_property
+    def rss(self) -> np.ndarray:
+        """(B,): see `OutcomeSums`."""
+        return np.asarray(self.total - _dot(self.gamma, self.gamma))
 
 
 @dataclass(frozen=True)
@@ -303,22 +395,28 @@ class Eigenbasis:
     The first K of d' + r' squares are of different eigenvalues, and others are added to them.
 
     beside (d',): sizes with groups besides the directions; turn (r, r'): eigenvectors among the
-    directions, over the roots of their eigenvalues; merge (d' + r' - K, K): which of the K is equal; mu,
-    mult (K,): the eigenvalues, and how often each occurs.
+    directions, over the roots of their eigenvalues; fixed (r, r0): those of eigenvalue 0; merge
+    (d' + r' - K, K): which of the K is equal; mu, mult (K,): the eigenvalues, and how often each occurs.
     """
 
     beside: np.ndarray
     turn: np.ndarray
+    fixed: np.ndarray
     merge: np.ndarray
     mu: np.ndarray
     mult: np.ndarray
 
-    def squares(self, sums: OutcomeSums) -> np.ndarray:
-        """`Spectral.ss` (B, K)."""
+    @cached_property
+    def mu_of_turn(self) -> np.ndarray:
+        """(r',): the eigenvalue of each column of `turn`."""
+        return np.concatenate([self.mu[len(self.beside) :], self.merge @ self.mu])
+
+    def squares(self, beside: np.ndarray, roots: np.ndarray) -> np.ndarray:
+        """`Spectral.ss` (B, K) from `OutcomeSums.beside` (B, d) and `roots` (B, r')."""
         d, K = len(self.beside), len(self.mu)
-        squares = np.empty((len(sums), d + self.turn.shape[1]))
-        squares[:, :d] = sums.beside[:, self.beside] / self.mu[:d]
-        np.square(sums.along @ self.turn, out=squares[:, d:])
+        squares = np.empty((len(roots), d + roots.shape[1]))
+        squares[:, :d] = beside[:, self.beside] / self.mu[:d]
+        np.square(roots, out=squares[:, d:])
         return np.asarray(squares[:, :K] + squares[:, K:] @ self.merge)
 
 
@@ -493,18 +591,23 @@ class RandomIntercept:
         """Divisor of the residual sum of squares: n - p for REML, n for ML."""
         return self.n_obs - self.p if reml else self.n_obs
 
-    def profile(self, sums: OutcomeSums, *, reml: bool) -> Profile:
+    def profile(self, sums: OutcomeSums | DrawnSums, *, reml: bool) -> Profile:
         """The criterion's two functions of lambda for these outcomes."""
+        return self._profile(sums, self._roots(sums), reml=reml)
+
+    def _roots(self, sums: OutcomeSums | DrawnSums) -> np.ndarray:
+        """(B, r'): projections on the eigenvectors; none where there is no basis."""
+        return np.empty((len(sums), 0)) if self.basis is None else sums.roots(self.basis)
+
+    def _profile(self, sums: OutcomeSums | DrawnSums, roots: np.ndarray, *, reml: bool) -> Profile:
         df = self.df(reml)
         if self.basis is None:
             return self._profile_by_size(sums, reml=reml, df=df)
-        basis = self.basis
-        ss = basis.squares(sums)
-        rest = np.maximum(sums.rss - ss.sum(axis=1), 0)
-        det = (basis.mu, basis.mult) if reml else (self.size, self.count)
-        return Spectral(basis.mu, ss, rest, *det, df)
+        ss = self.basis.squares(sums.beside, roots)
+        det = (self.basis.mu, self.basis.mult) if reml else (self.size, self.count)
+        return Spectral(self.basis.mu, ss, sums.rest(ss), *det, df)
 
-    def _profile_by_size(self, sums: OutcomeSums, *, reml: bool, df: int) -> BySize:
+    def _profile_by_size(self, sums: OutcomeSums | DrawnSums, *, reml: bool, df: int) -> BySize:
         of, d = self.directions.size_of, len(self.size)
         xy = [_sum_rows(row[:, None] * self.turned, of, d) for row in sums.along]
         return BySize(
@@ -538,7 +641,7 @@ class RandomIntercept:
 
     def fit_sums(
         self,
-        sums: OutcomeSums,
+        sums: OutcomeSums | DrawnSums,
         *,
         reml: bool = True,
         theta: np.ndarray | None = None,
@@ -548,20 +651,18 @@ class RandomIntercept:
 
         The search is global: it ignores the starting value `near`.
         """
-        profile = self.profile(sums, reml=reml)
+        roots = self._roots(sums)
+        profile = self._profile(sums, roots, reml=reml)
         if theta is not None:
             count = np.zeros(len(sums), dtype=int)
-            minimum = Minimum(np.square(np.asarray(theta, dtype=float)), self._usable(sums), count)
+            minimum = Minimum(np.square(np.asarray(theta, dtype=float)), sums.usable, count)
         else:
-            minimum = minimise(profile, Profiled(profile.df), usable=self._usable(sums))
+            minimum = minimise(profile, Profiled(profile.df), usable=sums.usable)
         lam = np.where(minimum.converged, minimum.lam, np.nan)
-        return _assemble(self, sums, profile, replace(minimum, lam=lam), reml=reml)
-
-    def _usable(self, sums: OutcomeSums) -> np.ndarray:
-        return np.isfinite(sums.rss) & (sums.rss > EXPLAINED**2 * sums.total)
+        return _assemble(self, sums, roots, profile, replace(minimum, lam=lam), reml=reml)
 
     def least_deviance(
-        self, sums: OutcomeSums, near: np.ndarray | None = None
+        self, sums: OutcomeSums | DrawnSums, near: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """-2 log-likelihood (B,), full and maximised, and theta (B,) there."""
         profile = self.profile(sums, reml=False)
@@ -580,7 +681,11 @@ class RandomIntercept:
         )
 
     def restricted_sums(
-        self, sums: OutcomeSums, smaller: RandomIntercept, K: np.ndarray, offset: np.ndarray
+        self,
+        sums: OutcomeSums | DrawnSums,
+        smaller: RandomIntercept,
+        K: np.ndarray,
+        offset: np.ndarray,
     ) -> OutcomeSums:
         """Sums for `smaller`, of Q K, of outcomes less Q `offset`, (B, p); K'`offset` is 0."""
         return OutcomeSums(
@@ -591,18 +696,18 @@ class RandomIntercept:
             total=sums.total,
         )
 
-    def effects_of(self, sums: OutcomeSums) -> np.ndarray:
+    def effects_of(self, sums: OutcomeSums | DrawnSums) -> np.ndarray:
         """(B, p): OLS effects in the basis Q."""
         return sums.gamma
 
-    def draw(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[OutcomeSums]:
+    def draw(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[DrawnSums]:
         """Outcomes drawn at beta = 0, s2_e = 1 and this theta, as their sums, some at a time."""
         for block, start in enumerate(range(0, n_draws, DRAWS)):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, block)))
             sums = self.draw_sums(float(theta), rng, size=DRAWS)
             yield sums.take(slice(0, n_draws - start))
 
-    def draw_sums(self, theta: float, rng: np.random.Generator, *, size: int) -> OutcomeSums:
+    def draw_sums(self, theta: float, rng: np.random.Generator, *, size: int) -> DrawnSums:
         """`size` outcomes with beta = 0 and s2_e = 1, as the sums the engine needs of them.
 
         Sums along the directions, squares beside them, the within-groups part of Q'y and what is left
@@ -610,19 +715,17 @@ class RandomIntercept:
         covariance `within`, and chi-squared.
         """
         m, of = self.size, self.directions.size_of
-        root = self.within_root
+        within, q = self.n_obs - self.count.sum(), self.within_root.shape[1]
         variance = m * (1 + theta**2 * m)
-        along = rng.standard_normal((size, len(of)))
-        along *= np.sqrt(variance[of])
-        beside = variance * chi_squared(rng, self.directions.left, size)
-        inner = rng.standard_normal((size, root.shape[1]))
-        inner_rss = rng.chisquare(self.n_obs - self.count.sum() - root.shape[1], size=size)
-        means = along / m[of]
-        gamma = means @ self.turned + inner @ root.T
-        between = _dot(along, means) + (beside / m).sum(axis=1)
-        total = between + _dot(inner, inner) + inner_rss
-        along -= gamma @ self.turned.T
-        return OutcomeSums(gamma, along, beside, total - _dot(gamma, gamma), total)
+        means = rng.standard_normal((size, len(of)))
+        means *= (np.sqrt(variance) / m)[of]
+        return DrawnSums(
+            model=self,
+            means=means,
+            beside=variance * chi_squared(rng, self.directions.left, size),
+            inner=rng.standard_normal((size, q)),
+            left=rng.chisquare(within - q, size=size),
+        )
 
     @cached_property
     def roots(self) -> tuple[np.ndarray, np.ndarray]:
@@ -653,29 +756,25 @@ class RandomInterceptFit:
     Attributes
     ----------
     theta, var_group, var_residual : (...)
-    beta : (..., p)
     singular : (...) theta is exactly 0
     converged, iterations : (...)
     slopes : derivatives of the criterion's parts at theta, each (...)
-    gamma : (..., p), GLS less OLS effects, basis Q
     sums, profile : of the B outcomes; y : (..., n), where the fit is of outcomes
-    precision : Q'H^-1 Q of the B outcomes
+    roots : (..., r') projections of the outcomes on the eigenvectors
     """
 
     model: RandomIntercept
-    sums: OutcomeSums
+    sums: OutcomeSums | DrawnSums
     reml: bool
     theta: np.ndarray
     var_group: np.ndarray
     var_residual: np.ndarray
-    beta: np.ndarray
     singular: np.ndarray
     converged: np.ndarray
     iterations: np.ndarray
     slopes: CriterionSlopes
-    gamma: np.ndarray
     profile: Profile
-    precision: Bordered
+    roots: np.ndarray
     y: np.ndarray | None = None
 
     @property
@@ -706,11 +805,56 @@ class RandomInterceptFit:
         """(..., p, p) of beta."""
         return self.covariance(np.eye(self.beta.shape[-1]))
 
+    @cached_property
+    def beta(self) -> np.ndarray:
+        """(..., p) of X."""
+        return self.combination(np.eye(len(self.model.to_beta)))
+
+    def combination(self, L: np.ndarray) -> np.ndarray:
+        """(..., k): L beta, L (k, p): OLS effects less what the weights of the groups change.
+
+        On the eigenvectors that is lambda Z'Q b (b'Z'My) / (1 + lambda mu), summed over them.
+        """
+        rows, basis = L @ self.model.to_beta, self.model.basis
+        lam, along = self.theta.reshape(-1) ** 2, self.model.turned @ rows.T
+        if basis is None:
+            pulled = (lam[:, None] * self._weight)[:, self.model.directions.size_of]
+            pull = (pulled * self.sums.along) @ self.model.turned
+            change = self.precision.solve(pull[..., None])[..., 0] @ rows.T
+        else:
+            share = _reciprocal(lam, basis.mu_of_turn) * lam[:, None]
+            share *= self.roots.reshape(len(lam), -1)
+            change = share @ (basis.mu_of_turn[:, None] * (basis.turn.T @ along))
+        return np.asarray(self.sums.effects(rows) - change).reshape(*self.shape, len(L))
+
     def covariance(self, L: np.ndarray) -> np.ndarray:
-        """(..., k, k) of L beta, L (k, p)."""
+        """(..., k, k) of L beta, L (k, p).
+
+        With c the sums over groups of Q L', on the eigenvectors b of Z'MZ,
+        L (Q'H^-1 Q)^-1 L' = L L' + lambda sum (b'c)(b'c)' / (1 + lambda mu).
+        """
         k, variance = len(L), self.var_residual[..., None, None]
-        of_unit = self.precision.inverse_form(L @ self.model.to_beta)
+        rows, basis, lam = L @ self.model.to_beta, self.model.basis, self.theta.reshape(-1) ** 2
+        if basis is None:
+            of_unit = self.precision.inverse_form(rows)
+        else:
+            along = self.model.turned @ rows.T
+            fixed, c = basis.fixed.T @ along, basis.turn.T @ along
+            c *= np.sqrt(basis.mu_of_turn)[:, None]
+            products = (c[:, :, None] * c[:, None, :]).reshape(-1, k * k)
+            between = _reciprocal(lam, basis.mu_of_turn) @ products + (fixed.T @ fixed).ravel()
+            of_unit = (rows @ rows.T).ravel() + lam[:, None] * between
         return np.asarray(variance * of_unit.reshape(*self.shape, k, k))
+
+    @property
+    def _weight(self) -> np.ndarray:
+        """(B, d): see `mean_weight`."""
+        return _reciprocal(self.theta.reshape(-1) ** 2, self.model.size)
+
+    @cached_property
+    def precision(self) -> Bordered:
+        """Q'H^-1 Q of the B outcomes."""
+        return self.model.precision(self._weight)
 
     def _solve(self, right: np.ndarray) -> np.ndarray:
         """(Q'H^-1 Q)^-1 `right`, (p, c) or (..., p, c): (..., p, c)."""
@@ -769,9 +913,10 @@ class RandomInterceptFit:
         def shaped(values: np.ndarray) -> np.ndarray:
             return values.reshape((*shape, *values.shape[lead:]))
 
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
         arrays: dict[str, Any] = {
             name: shaped(v)
-            for name, v in vars(self).items()
+            for name, v in values.items()
             if isinstance(v, np.ndarray) and name != "y"
         }
         slopes = CriterionSlopes(**{name: shaped(v) for name, v in vars(self.slopes).items()})
@@ -830,15 +975,16 @@ def deviance_at(profile: Profile, lam: np.ndarray) -> np.ndarray:
 
 
 def _assemble(
-    model: RandomIntercept, sums: OutcomeSums, profile: Profile, minimum: Minimum, *, reml: bool
+    model: RandomIntercept,
+    sums: OutcomeSums | DrawnSums,
+    roots: np.ndarray,
+    profile: Profile,
+    minimum: Minimum,
+    *,
+    reml: bool,
 ) -> RandomInterceptFit:
     """The fit (B,) at the minimum: effects, variances and criterion follow from lambda."""
-    lam, to_beta = minimum.lam, model.to_beta
-    slopes = profile.slopes(lam)
-    weight = _reciprocal(lam, model.size)
-    precision = model.precision(weight)
-    pulled = (lam[:, None] * weight)[:, model.directions.size_of] * sums.along
-    gamma = -precision.solve((pulled @ model.turned)[..., None])[..., 0]
+    lam, slopes = minimum.lam, profile.slopes(minimum.lam)
     sigma2 = slopes.q / profile.df
     return RandomInterceptFit(
         model=model,
@@ -847,14 +993,12 @@ def _assemble(
         theta=np.sqrt(lam),
         var_group=lam * sigma2,
         var_residual=sigma2,
-        beta=(sums.gamma + gamma) @ to_beta.T,
         singular=lam == 0,
         converged=minimum.converged,
         iterations=minimum.iterations,
         slopes=slopes,
-        gamma=gamma,
         profile=profile,
-        precision=precision,
+        roots=roots,
     )
 
 
@@ -1035,7 +1179,8 @@ def _eigenbasis(turned: np.ndarray, size: np.ndarray, directions: Directions) ->
     """The eigenvalues of Z'MZ = diag(size) - S S' and what finds their sums of squares."""
     mu, turn = np.linalg.eigh(np.diag(size[directions.size_of]) - turned @ turned.T)
     real = mu > 1e-11 * size.max()
-    mu, turn, beside = mu[real], turn[:, real], np.flatnonzero(directions.left)
+    fixed, beside = turn[:, ~real], np.flatnonzero(directions.left)
+    mu, turn = mu[real], turn[:, real]
     values = np.concatenate([size[beside], mu])
     mult = np.concatenate([directions.left[beside], np.ones(len(mu))])
     which, distinct = _merge(values, mult)
@@ -1045,6 +1190,7 @@ def _eigenbasis(turned: np.ndarray, size: np.ndarray, directions: Directions) ->
     return Eigenbasis(
         beside=beside,
         turn=(turn / np.sqrt(mu))[:, order],
+        fixed=fixed,
         merge=(which[more, None] == which[first]).astype(float),
         mu=distinct[which[first]],
         mult=np.bincount(which, weights=mult)[which[first]],
