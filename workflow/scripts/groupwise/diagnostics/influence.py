@@ -18,7 +18,7 @@ import pandas as pd
 from groupwise import tidy
 from groupwise.algebra import sum_by
 from groupwise.data.errors import InputError
-from groupwise.diagnostics.refit import Answer, Dataset, answer, methods_for
+from groupwise.diagnostics.refit import Answer, Dataset, Refit, methods_for
 from groupwise.inference.mixed import residual, work
 from groupwise.sample import Sample
 
@@ -48,11 +48,12 @@ def _without(dataset: Dataset, g: int) -> Iterator[dict[str, Any]]:
     out = design.group == g
     labels, methods = design.contrast_labels, methods_for(design)
     sample, lost = _sample_without(dataset, out)
+    refit = None if sample is None else Refit(sample)
     for method in methods:
-        if sample is None:
+        if refit is None:
             answer_, estimable = Answer.missing(len(labels), lost), labels
         else:
-            answer_, estimable = answer(method, sample), sample.design.contrast_labels
+            answer_, estimable = refit.answer(method), refit.sample.design.contrast_labels
             answer_ = replace(answer_, message=" ".join(filter(None, (lost, answer_.message))))
         yield from ({"method": method} | row for row in answer_.rows(estimable, labels))
 

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from groupwise.compression import Compression
 from groupwise.design import PERIODS, Design
 from groupwise.inference.mixed import MixedFit, fit_one
 from groupwise.inference.scales import ratios
-from groupwise.methods import Fits, Request, concerning, method_of
+from groupwise.methods import Fits, Procedure, Request, concerning, method_of
+from groupwise.rows import GROUPS, KINDS
 from groupwise.sample import Sample
 from groupwise.tidy import NO_TEST, Answers, Inference
 
@@ -91,24 +93,44 @@ class Answer:
         ]
 
 
-def answer(method: str, sample: Sample) -> Answer:
-    """Every contrast of a sample by one of the `METHODS`, as the method answers for any data.
+@dataclass(frozen=True)
+class Refit:
+    """A sample for which several methods answer: what they share of its outcomes is made once."""
 
-    Of ratios, estimates and limits are the ratios, and standard errors those of the logarithm.
-    """
-    design, procedure = sample.design, method_of(method)
-    request = Request(sample.conf_level, sample.resampling)
-    try:
-        fit = Fits(design, sample.y[None]).of(procedure)
-        rows = procedure.infer(fit, np.vstack([design.L, design.L_means]), request).outcome(0)
-    except (ValueError, np.linalg.LinAlgError) as error:
-        return Answer.missing(len(design.L), f"{str(error).rstrip('.')}.")
-    k = np.arange(len(rows.estimate))
-    contrasts, means = rows.rows(k[: len(design.L)]), rows.rows(k[len(design.L) :])
-    coefficients = Inference.missing(len(design.terms), sample.conf_level)
-    answers = Answers(contrasts, means, coefficients, NO_TEST)
-    message = procedure.message(sample, fit, answers)
-    return Answer(ratios(contrasts) if design.response.is_ratio else contrasts, message)
+    sample: Sample
+
+    def answer(self, method: str) -> Answer:
+        """Every contrast by one of the `METHODS`, as the method answers for any data.
+
+        Of ratios, estimates and limits are the ratios, and standard errors those of the logarithm.
+        """
+        sample, design, procedure = self.sample, self.sample.design, method_of(method)
+        request = Request(sample.conf_level, sample.resampling)
+        try:
+            fit = self._fits(procedure).of(procedure)
+            rows = procedure.infer(fit, np.vstack([design.L, design.L_means]), request).outcome(0)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            return Answer.missing(len(design.L), f"{str(error).rstrip('.')}.")
+        k = np.arange(len(rows.estimate))
+        contrasts, means = rows.rows(k[: len(design.L)]), rows.rows(k[len(design.L) :])
+        coefficients = Inference.missing(len(design.terms), sample.conf_level)
+        answers = Answers(contrasts, means, coefficients, NO_TEST)
+        message = procedure.message(sample, fit, answers)
+        return Answer(ratios(contrasts) if design.response.is_ratio else contrasts, message)
+
+    def _fits(self, procedure: Procedure) -> Fits:
+        """The outcomes in as few rows as the method needs."""
+        enough = procedure.needs(self.sample.design) in (GROUPS, KINDS)
+        return self._of_groups if enough else self._of_individuals
+
+    @cached_property
+    def _of_individuals(self) -> Fits:
+        return Fits(self.sample.design, self.sample.y[None])
+
+    @cached_property
+    def _of_groups(self) -> Fits:
+        compression = Compression.of(self.sample.design)
+        return Fits(compression.design, compression.compress(self.sample.values[None]))
 
 
 MIXED = ("mixed_kenward_roger", "glmm_kenward_roger")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from groupwise import tidy
 from groupwise.data.errors import InputError
-from groupwise.diagnostics.refit import Answer, Dataset, answer, methods_for, mixed_for
+from groupwise.diagnostics.refit import Answer, Dataset, Refit, methods_for, mixed_for
 from groupwise.inference.limits import Limits
 from groupwise.inference.mixed import MixedFit, group_effects, hold_sd, sd_limits
 from groupwise.inference.wald import wald_of_fit
@@ -47,7 +47,7 @@ def _covariates(dataset: Dataset) -> Rows:
     rows = []
     for method in methods_for(dataset.whole.design):
         for variant, sample in variants.items():
-            rows += _rows(sample, answer(method, sample), "covariates", variant, method)
+            rows += _rows(sample, Refit(sample).answer(method), "covariates", variant, method)
     return rows
 
 
@@ -66,12 +66,12 @@ def _blocks(dataset: Dataset) -> Rows:
 def _with_blocks(dataset: Dataset, way: str, method: str) -> Answer:
     design = dataset.whole.design
     if design.blocks_as == way:
-        return answer(method, dataset.whole)
+        return Refit(dataset.whole).answer(method)
     numbers = design.n_obs * len(design.block_labels)
     if way == "fixed" and numbers > MOST_NUMBERS:
         return Answer.missing(len(design.L), f"Not tried: indicators of {numbers:,} numbers.")
     try:
-        return answer(method, dataset.changed(blocks_as=way))
+        return Refit(dataset.changed(blocks_as=way)).answer(method)
     except InputError as error:
         return Answer.missing(len(design.L), f"No answer: {error.problem}.")
 
