@@ -7,7 +7,6 @@ import pandas as pd
 
 from groupwise.catalogue.methods import method_label
 from groupwise.effect_words import needed_to_treat, whole
-from groupwise.methods import method_of
 from groupwise.report.facts import Facts
 from groupwise.report.markdown import escape
 from groupwise.words import article, capital, fixed, plural
@@ -58,7 +57,7 @@ def given(facts: Facts) -> str:
     """Whether the headline's odds ratios are conditional on the group; empty for other effects."""
     if facts.words.response.scale != "odds_ratio":
         return ""
-    if method_of(facts.headline).is_conditional:
+    if _is_conditional(facts.headline):
         return f" within {article(escape(facts.role('group')))} (conditional)"
     return f" over all {plural(escape(facts.role('group')))} (population-averaged)"
 
@@ -86,8 +85,15 @@ def to_treat(facts: Facts, row: pd.Series) -> str:
 
 def conditional_methods(facts: Facts) -> tuple[list[str], list[str]]:
     """Methods with an answer whose effects are conditional on the group, and the others."""
-    conditional = [m for m in facts.answering if method_of(m).is_conditional]
+    conditional = [m for m in facts.answering if _is_conditional(m)]
     return conditional, [m for m in facts.answering if m not in conditional]
+
+
+def _is_conditional(method: str) -> bool:
+    """Whether its effects compare members of one group (see `Procedure.is_conditional`)."""
+    from groupwise.methods import method_of  # for ratios only: loading all methods takes a while
+
+    return method_of(method).is_conditional
 
 
 def estimand(facts: Facts) -> str:
