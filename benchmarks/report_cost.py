@@ -49,6 +49,8 @@ ALL, START = "all jobs", "Snakemake itself"
 RENAMED = {  # rules of earlier checkouts, beside what does their work now
     "draw_figure": "draw_figures",
     "draw_period_figure": "draw_period_figures",
+    "fit_specification": "fit_models",
+    "combine_results": "fit_models",
 }
 
 

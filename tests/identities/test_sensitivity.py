@@ -30,7 +30,7 @@ NUMBERS = list(SHOWN)
 
 
 def build(table: pd.DataFrame, settings: Mapping[str, Any]) -> Sample:
-    """A sample of an ingested table, as `fit_specification` makes it."""
+    """A sample of an ingested table, as `fit_models` makes it."""
     roles = Roles.from_settings(settings["roles"])
     design = make_design(
         table,

@@ -19,8 +19,7 @@ COMMENT = "\n# An edit.\n"
 PER_DATASET = {
     "ingest_data",
     "check_data",
-    "fit_specification",
-    "combine_results",
+    "fit_models",
     "ask_statsmodels",
     "check_model",
     "estimate_process",
@@ -94,14 +93,10 @@ def test_plan_of_the_projects_own_datasets(fresh: Project) -> None:
     } == set(jobs)
 
 
-def test_plan_has_every_specification_and_figure(fresh: Project) -> None:
+def test_plan_has_every_dataset_and_figure(fresh: Project) -> None:
     listed = fresh.snakemake("--summary").console
-    folder = ROOT / PACKAGE / METHODS_PACKAGE.rpartition(".")[2]
-    names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     jobs = plan(fresh)
-    assert jobs["fit_specification"] == {
-        f"{dataset}/{name}" for dataset in DATASETS for name in names
-    }
+    assert jobs["fit_models"] == {*DATASETS}
     assert jobs["draw_figures"] == {*DATASETS}
     for name, role in needed_roles().items():
         for dataset in DATASETS:
@@ -243,11 +238,6 @@ def test_relabelled_method_fits_and_simulates_nothing(copied: Project) -> None:
     assert set(plan(copied)) == JUDGED | {"write_schema"}
 
 
-def test_edited_specification_is_the_only_one_fitted(copied: Project) -> None:
-    append(copied, POOLED)
-    assert plan(copied)["fit_specification"] == {f"{dataset}/pooled" for dataset in DATASETS}
-
-
 def test_another_headline_fits_nothing(copied: Project) -> None:
     copied.edit("config.yaml", "headline: mixed_wald", "headline: ols_classical")
     assert set(plan(copied)) == JUDGED
@@ -258,13 +248,9 @@ def test_another_headline_fits_nothing(copied: Project) -> None:
     [
         ("reports/rendered/drawn.html", "render_report", "drawn"),
         ("results/drawn/figures/arm_means.png", "draw_figures", "drawn"),
-        ("results/drawn/estimates.csv", "combine_results", "drawn"),
+        ("results/drawn/estimates.csv", "fit_models", "drawn"),
+        ("results/drawn/residuals.parquet", "fit_models", "drawn"),
         ("results/drawn/influence.csv", "check_sensitivity", "drawn"),
-        (
-            "results/drawn/specifications/pooled/omnibus.csv",
-            "fit_specification",
-            "drawn/pooled",
-        ),
         ("data/processed/measured.parquet", "ingest_data", "measured"),
         ("data/processed/checked/measured.json", "check_data", "measured"),
         ("data/processed/simulated/drawn.csv", "simulate_data", "drawn"),
@@ -307,4 +293,4 @@ def test_assumed_effects_are_simulated_anew_for_their_dataset(copied: Project) -
     jobs = plan(copied)
     assert datasets_in(jobs) == {"measured"}
     assert {"simulate_calibration", "plan_experiment"} <= set(jobs)
-    assert not {"fit_specification", "ingest_data"} & set(jobs)
+    assert not {"fit_models", "ingest_data"} & set(jobs)

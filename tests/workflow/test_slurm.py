@@ -147,11 +147,12 @@ def test_console_is_as_calm_as_without_slurm(whole: OnCluster) -> None:
 
 @pytest.mark.slow
 def test_submission_asks_for_what_its_jobs_need(whole: OnCluster) -> None:
-    job, need = whole.job("fit_drawn"), NEEDS["fit_specification"]
+    job, need = whole.job("fit_drawn"), NEEDS["fit_models"]
     rows = 30 / 1e6
     assert job.cpus == 1  # Snakemake runs the jobs of a submission one after another
     assert job.memory_mb == asked(need.mb + need.mb_each * rows, attempt=1)
-    assert job.minutes >= 6 * asked(need.minutes + need.minutes_each * rows, attempt=1)
+    together = [NEEDS[rule] for rule in ("fit_models", "ask_statsmodels", "check_model")]
+    assert job.minutes >= sum(asked(n.minutes + n.minutes_each * rows, attempt=1) for n in together)
 
 
 @pytest.fixture(scope="module")

@@ -285,7 +285,6 @@ def _exhibits(facts: Facts) -> str:
         (f"`{each.file}`", each.kind, _program(each), f"`{each.rule}`", _where(each))
         for each in facts.exhibits
         if each.kind in SHOWN and each.file.startswith(("results/", "reports/"))
-        if "/specifications/" not in each.file
     ]
     head = "## List of tables, figures and programs\n\nEvery file is in `exhibits.csv`.\n\n"
     return head + _table(["file", "kind", "program", "rule", "in this package"], rows)

@@ -124,7 +124,7 @@ def test_archive_holds_what_data_editors_ask_for(packed: dict[str, bytes]) -> No
     assert [heading for heading in headings if heading in asked] == asked
     assert "`datasets.drawn.simulate.seed`: 1" in packed["README.md"].decode()
     rules = {row["rule"] for row in csv.DictReader(io.StringIO(packed["runtimes.csv"].decode()))}
-    assert {"fit_specification", "draw_figures", "render_report"} <= rules
+    assert {"fit_models", "draw_figures", "render_report"} <= rules
 
 
 def test_configuration_is_whole(packed: dict[str, bytes]) -> None:

@@ -1,5 +1,5 @@
 # Inputs:  config.yaml, any further --configfile, workflow/schemas/config.schema.yaml
-# Outputs: the checked configuration, and the names of specifications and of figures by dataset
+# Outputs: the checked configuration, and the modules of methods, and the names of figures by dataset
 
 # (SCRIPTS and ConfigError: see syntax.smk.)
 
@@ -40,9 +40,9 @@ FAMILIES = {
     for name, block in config["datasets"].items()
     if "family" in block
 }
-SPECIFICATIONS = modules(SCRIPTS.joinpath(*METHODS_PACKAGE.split(".")))
 METHOD_MODULES = [
-    f"{METHODS_PACKAGE}.{name}" for name in SPECIFICATIONS
+    f"{METHODS_PACKAGE}.{name}"
+    for name in modules(SCRIPTS.joinpath(*METHODS_PACKAGE.split(".")))
 ]  # loaded by name
 NEEDED_ROLES = needed_roles()
 FIGURE_MODULES = [f"groupwise.figures.{name}" for name in NEEDED_ROLES]
@@ -54,7 +54,6 @@ FIGURES = {
 
 wildcard_constraints:
     dataset=r"(?!study\b)[A-Za-z][A-Za-z0-9_]*",  # results/study/ is the study's
-    specification="[a-z_]+",
     figure="[a-z_]+",
 
 

@@ -1,68 +1,34 @@
 # Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json
 # Outputs: results/{dataset}/*.csv (see workflow/scripts/groupwise/catalogue/tables.py for their columns)
 
-MODEL_TABLES = made_by("fit_specification")
+MODEL_TABLES = made_by("fit_models")
 
 
-rule fit_specification:
+# One job for all specifications: they share the sample, and each alone would cost less than its start.
+rule fit_models:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
-        package=package_files(
-            "fit_specification", f"{METHODS_PACKAGE}.{{specification}}"
-        ),
-    output:
-        **{
-            name: f"results/{{dataset}}/specifications/{{specification}}/{file}"
-            for name, file in MODEL_TABLES.items()
-        },
-    log:
-        "logs/fit_specification/{dataset}/{specification}.log",
-    benchmark:
-        "benchmarks/jobs/fit_specification/{dataset}/{specification}.jsonl"
-    priority: in_turn
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=memory("fit_specification"),
-        runtime=minutes("fit_specification"),
-    params:
-        resampling=config["resampling"],
-    message:
-        "{wildcards.dataset}: fit the {wildcards.specification} specification"
-    script:
-        "../scripts/fit_specification.py"
-
-
-rule combine_results:
-    input:
-        **{
-            name: expand(
-                "results/{{dataset}}/specifications/{specification}/{file}",
-                specification=SPECIFICATIONS,
-                file=file,
-            )
-            for name, file in MODEL_TABLES.items()
-        },
-        package=package_files("combine_results"),
+        package=package_files("fit_models", *METHOD_MODULES),
     output:
         **{name: f"results/{{dataset}}/{file}" for name, file in MODEL_TABLES.items()},
     log:
-        "logs/combine_results/{dataset}.log",
+        "logs/fit_models/{dataset}.log",
     benchmark:
-        "benchmarks/jobs/combine_results/{dataset}.jsonl"
+        "benchmarks/jobs/fit_models/{dataset}.jsonl"
     priority: in_turn
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=memory("combine_results"),
-        runtime=minutes("combine_results"),
+        mem_mb=memory("fit_models"),
+        runtime=minutes("fit_models"),
     params:
+        resampling=config["resampling"],
         methods=NAMES,
     message:
-        "{wildcards.dataset}: put the results together"
+        "{wildcards.dataset}: fit the models"
     script:
-        "../scripts/combine_results.py"
+        "../scripts/fit_models.py"
 
 
 rule ask_statsmodels:

@@ -26,11 +26,6 @@ MADE_EACH = [
     "data/processed/checked/{dataset}.json",
     "data/processed/{dataset}.parquet",
     "data/processed/missing/{dataset}.parquet",
-    *(
-        f"results/{{dataset}}/specifications/{specification}/{file}"
-        for specification in SPECIFICATIONS
-        for file in MODEL_TABLES.values()
-    ),
     *(f"results/{{dataset}}/{file}" for file in MODEL_TABLES.values()),
     *SHOWN,
     "reports/rendered/{dataset}.html",

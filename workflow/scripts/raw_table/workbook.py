@@ -8,10 +8,9 @@ import warnings
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pyarrow as pa
 
@@ -33,6 +32,9 @@ from raw_table.grid import (
     names_of,
 )
 from raw_table.wanted import EMPTY, MISSING, SHOWN, Found, Wanted, renamed
+
+if TYPE_CHECKING:
+    import openpyxl
 
 LARGEST = 2**32
 """Bytes of an unpacked workbook; one that claims more is refused."""
@@ -167,6 +169,8 @@ def _filled(
 @contextlib.contextmanager
 def _opened(path: Path, *, formulas: bool = False) -> Iterator[openpyxl.Workbook]:
     """The workbook, read row by row, its cells as stored values or as formulas."""
+    import openpyxl  # slow to load, and needed for workbooks alone
+
     problem, fix = "the file is not an Excel workbook, or it is damaged", "save it anew as .xlsx"
     with path.open("rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on styles and validation, which nobody asks for

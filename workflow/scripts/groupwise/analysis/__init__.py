@@ -18,10 +18,10 @@ from groupwise.data.validate import check_effects
 from groupwise.diagnostics.checks import run_checks
 from groupwise.diagnostics.missingness import differential_missingness
 from groupwise.intake import take_in
-from groupwise.methods import fit_tables, specifications
+from groupwise.methods import fitted_tables
 from groupwise.response import Response
-from groupwise.results import as_written, combined
-from groupwise.sample import Sample, sample_of
+from groupwise.results import as_written
+from groupwise.sample import sample_of
 from groupwise.witness import agreement
 
 __all__ = ["Analysis", "analyse", "simulate"]
@@ -147,7 +147,7 @@ def analyse(
     sample = sample_of(intake.table, understood, resampling, (*chosen_methods, "mixed_wald"))
     with arguments.named():
         arguments.check_listed(methods, chosen, sample.design)
-    tables = _fitted(sample)
+    tables = fitted_tables(sample, NAMES)
     tables["agreement"] = as_written(agreement(sample, tables))
     further = {"differential_missingness": differential_missingness(intake.missing)}
     return Analysis(
@@ -200,18 +200,6 @@ def _effects(
     if assumed is not None:
         return "assumed", assumed
     return ("detectable", None) if true is None else ("true", true)
-
-
-def _fitted(sample: Sample) -> dict[str, pd.DataFrame]:
-    """The tables that models fill; numbers as they stand in the workflow's files."""
-    fits = [fit_tables(specification, sample) for specification in specifications()]
-    tables = {}
-    for name in MODEL_TABLES:
-        parts = [fit[name] for fit in fits]
-        # Rows of individuals are written in full.
-        parts = parts if name == "residuals" else [as_written(part) for part in parts]
-        tables[name] = combined(name, parts, NAMES)
-    return tables
 
 
 def _of(methods: tuple[str, ...], name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -71,31 +71,31 @@ _CELL: dict[str, type] = {
 
 TABLES: dict[str, Table] = {
     "estimates": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD | {"contrast": str, "estimand": str, "scale": str} | INFERENCE | FIT,
         json=RECORDS,
         per_method=True,
     ),
     "marginal_means": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD | {"arm": str, "estimand": str, "scale": str} | INFERENCE | FIT,
         json=RECORDS,
         per_method=True,
     ),
     "coefficients": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD | {"term": str} | INFERENCE | {"message": str},
         per_method=True,
     ),
     "omnibus": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD
         | {"statistic": float, "df_num": float, "df_den": float, "p_value": float, "message": str},
         json=RECORDS,
         per_method=True,
     ),
     "adjusted": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD
         | {
             "contrast": str,
@@ -122,7 +122,7 @@ TABLES: dict[str, Table] = {
         json=RECORDS,
     ),
     "variance_components": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD
         | {
             "estimator": str,
@@ -144,7 +144,7 @@ TABLES: dict[str, Table] = {
         json=RECORDS,
     ),
     "random_effects": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD
         | {
             "group": str,
@@ -158,23 +158,23 @@ TABLES: dict[str, Table] = {
         },
     ),
     "aliasing": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD | {"convention": str, "term": str, "role": str, "estimate": float, "aliased": bool},
     ),
     "exposure": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD
         | {"exposure_time": int, "n_cells": int}
         | {name: kind for name, kind in INFERENCE.items() if name != "statistic"},
         json=RECORDS,
     ),
     "fit_statistics": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD | {"statistic": str, "value": float},
         json=RECORDS,
     ),
     "randomization": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD
         | {
             "contrast": str,
@@ -190,7 +190,7 @@ TABLES: dict[str, Table] = {
         },
     ),
     "residuals": Table(
-        "fit_specification",
+        "fit_models",
         _METHOD | {"row": int, "group": str, "arm": str, "fitted": float, "residual": float},
         file="parquet",
         shown=False,
@@ -407,5 +407,5 @@ AS_RECORDS = tuple(name for name, table in TABLES.items() if table.json == RECOR
 PER_METHOD = tuple(name for name, table in TABLES.items() if table.per_method)
 """Tables with rows for every method; of the others each is one specification's."""
 
-MODEL_TABLES = tuple(made_by("fit_specification"))
+MODEL_TABLES = tuple(made_by("fit_models"))
 """Tables that specifications fill."""

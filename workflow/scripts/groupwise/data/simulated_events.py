@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from groupwise.data.simulated_kind import FAMILY, means_key
 from groupwise.data.simulated_sequences import arms_of
@@ -102,6 +102,8 @@ def level_for(mean: float, sd: float, family: str) -> float:
         return float(np.log(mean)) - sd**2 / 2
     if sd == 0:
         return float(special.logit(mean))
+    from scipy import optimize  # slow to load, and needed by searches alone
+
     z, weight = _nodes()
     middle = float(special.logit(mean)) * np.sqrt(1 + sd**2)
     gap = lambda eta: float(special.expit(eta + sd * z) @ weight) - mean  # noqa: E731
@@ -124,6 +126,8 @@ def sd_for(icc: float, mean: float, family: str, exposure: float = 1.0) -> float
         return float(np.sqrt(np.log1p(icc / ((1 - icc) * exposure * mean))))
     if icc == 0:
         return 0.0
+    from scipy import optimize
+
     gap = lambda sd: icc_of(sd, mean, family) - icc  # noqa: E731
     return float(optimize.brentq(gap, 0.0, LARGEST_SD, xtol=1e-10))
 

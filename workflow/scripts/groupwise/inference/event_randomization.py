@@ -21,7 +21,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.optimize import elementwise
 
 from groupwise.algebra import independent_columns
 from groupwise.inference.assignments import AssignmentPlan, Effort
@@ -181,6 +180,8 @@ class EventComparison:
 
         NaN where the statistic has one sign at all effects: an arm without events, or with nothing else.
         """
+        from scipy.optimize import elementwise  # slow to load, and needed by searches alone
+
         R = len(events)
 
         def difference(effect: np.ndarray, index: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
-from scipy.optimize import elementwise
 
 Deviance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Profile deviance at parameter values x of the outcomes with these indices, each shape (m,)."""
@@ -144,6 +143,8 @@ def _root(
 
     if not len(which):
         return np.empty(0)
+    from scipy.optimize import elementwise  # slow to load, and needed by searches alone
+
     bracket = (inside[which], outside[which])
     root: np.ndarray = elementwise.find_root(
         excess, bracket, args=(which,), tolerances={"xrtol": 1e-11, "fatol": 1e-10}

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.polynomial import chebyshev, legendre
 from scipy import special
-from scipy.optimize import elementwise
 
 from groupwise.tidy import Inference
 
@@ -118,6 +117,8 @@ def range_isf(p: float, n_arms: int, df: np.ndarray) -> np.ndarray:
     quantile, valid = np.full(df.shape, np.nan), df > 0
     if not valid.any():
         return quantile
+    from scipy.optimize import elementwise  # slow to load, and needed by searches alone
+
     unique, where = np.unique(df[valid], return_inverse=True)
     pairs = n_arms * (n_arms - 1) / 2
     low = -0.999 * np.sqrt(2) * special.stdtrit(unique, p / 2)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -29,6 +29,7 @@ from groupwise.design import Design
 from groupwise.inference.multiplicity import adjusted
 from groupwise.inference.scales import as_reported
 from groupwise.response import FAMILIES
+from groupwise.results import as_written, combined
 from groupwise.rows import EVENTS, GROUPS, INDIVIDUALS, KINDS
 from groupwise.sample import Resampling, Sample
 from groupwise.tidy import Answers, Inference, JointTest
@@ -345,6 +346,16 @@ def concerning(design: Design, names: Iterable[str]) -> list[str]:
 
 
 # ---- the tables of one dataset -------------------------------------------------------------------
+
+
+def fitted_tables(sample: Sample, methods: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The tables that all specifications fill, as they stand in files; methods in the given order."""
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in MODEL_TABLES}
+    for specification in specifications():  # one after another: of each only its tables are kept
+        for name, table in fit_tables(specification, sample).items():
+            # Rows of individuals are written in full.
+            parts[name].append(table if name == "residuals" else as_written(table))
+    return {name: combined(name, parts.pop(name), methods) for name in MODEL_TABLES}
 
 
 def fit_tables(specification: str, sample: Sample) -> dict[str, pd.DataFrame]:

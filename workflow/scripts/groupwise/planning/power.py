@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from groupwise.planning.experiments import Experiment
 from groupwise.planning.least_squares import QuadraticTest
@@ -222,6 +222,8 @@ def noncentrality_for(curve: Curve, power: float) -> float:
     """Where a curve reaches `power`; NaN where it does not, is above it at 0 or is not known."""
     if not curve(0.0) < power < 1:
         return np.nan
+    from scipy import optimize  # slow to load, and needed by searches alone
+
     target = special.ndtri(power)
 
     def above(shift: float) -> float:

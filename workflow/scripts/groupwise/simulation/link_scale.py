@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from groupwise.simulation.event_moments import EventMoments
 from groupwise.simulation.processes import Process
@@ -124,6 +124,7 @@ def _conjugate(moments: EventMoments, mean: float, icc: float) -> GroupDistribut
 
 def _sd_of_logits(mean: float, icc: float, z: np.ndarray, weight: np.ndarray) -> float:
     """The standard deviation at which risks with this mean have this share of p (1 - p)."""
+    from scipy import optimize  # slow to load, and needed by searches alone
 
     def beyond(log_sd: float) -> float:
         effects = np.exp(log_sd) * z
@@ -147,6 +148,8 @@ def logit_intercept(
 
     Effects have the weights (N,), offsets the shares (m,); without any offset is 0.
     """
+    from scipy import optimize
+
     offset = np.zeros(1) if offset is None else offset
     share = np.ones(1) if share is None else share
     reach = np.abs(effects[weight > 0]).max() + np.abs(offset).max() + 1
