@@ -13,6 +13,8 @@ from groupwise.data.values import NUMBER, as_value
 
 CODE = re.compile(r"-?(?:9{1,5}|8{1,5}|7{1,5}|9{1,4}[678])")
 """Numbers that surveys write for a value that is missing: -9, 99, -98, 777, 9999 and so on."""
+LARGEST_CODE = 100_000
+"""Codes are less than this, of either sign."""
 ABSENT = frozenset(
     [
         *(
@@ -81,12 +83,30 @@ def column_codes(values: pd.Series) -> dict[str, int]:
     """The suspected codes of one column, with the number of rows of each."""
     if pd.api.types.is_bool_dtype(values) or not values.notna().any():
         return {}
-    labelled = labels(values)
-    counts = {str(label): int(n) for label, n in labelled.value_counts(sort=False).items() if n}
+    numbers, texts = _numbers(values) if _is_measured(values) else _numbers_among_labels(values)
+    suspected = _text_codes(texts, n_numbers=int(numbers.sum()))
+    return suspected | _number_codes(numbers.index.to_numpy(), numbers.to_numpy())
+
+
+def _is_measured(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values)
+
+
+def _numbers(values: pd.Series) -> tuple[pd.Series, dict[str, int]]:
+    """Rows of each number of a column of numbers, in order; and of what is infinite, as text."""
+    rows = values.dropna().astype(float).value_counts(sort=False).sort_index()
+    finite = np.isfinite(rows.index.to_numpy())
+    return rows[finite], {str(value): int(n) for value, n in rows[~finite].items()}
+
+
+def _numbers_among_labels(values: pd.Series) -> tuple[pd.Series, dict[str, int]]:
+    """Rows of each number among labels, in order, and of each other text."""
+    rows = labels(values).value_counts(sort=False)
+    counts = {str(label): int(n) for label, n in rows.items() if n}
     numbers = {label: n for label, n in counts.items() if NUMBER.fullmatch(label)}
     texts = {label: n for label, n in counts.items() if label not in numbers}
-    suspected = _text_codes(texts, n_numbers=sum(numbers.values()))
-    return suspected | _number_codes(numbers)
+    value = pd.Index([float(as_value(label)) for label in numbers], dtype=float)
+    return pd.Series(list(numbers.values()), value, dtype=int).groupby(level=0).sum(), texts
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
@@ -107,51 +127,51 @@ def _text_codes(texts: Mapping[str, int], *, n_numbers: int) -> dict[str, int]:
     return {text: n for text, n in texts.items() if text.casefold() in ABSENT}
 
 
-def _number_codes(counts: Mapping[str, int]) -> dict[str, int]:
-    """Codes among numbers, by where they lie: outwards from the values that are no codes."""
-    rows = {float(as_value(label)): n for label, n in counts.items()}
-    coded = sorted(
-        (value for value in rows if CODE.fullmatch(as_value(value))), key=lambda each: abs(each)
-    )
-    kept = {value: n for value, n in rows.items() if value not in coded}
-    suspected = {}
-    for code in coded:
-        if len(kept) > 1 and _is_far(code, rows[code], kept):
-            suspected[code] = rows[code]
-        else:
-            kept[code] = rows[code]
-    low = {value: n for value, n in kept.items() if -9 <= value < 0 and value.is_integer()}
-    rest = {value: n for value, n in kept.items() if value not in low}
-    below_all = bool(low and rest) and min(rest, default=-1) >= 0
+def _number_codes(values: np.ndarray, counts: np.ndarray) -> dict[str, int]:
+    """Codes among distinct numbers (n,), in order, by where they lie: outwards from the other values."""
+    whole = np.flatnonzero((values % 1 == 0) & (abs(values) < LARGEST_CODE))
+    coded = np.array([i for i in whole if CODE.fullmatch(as_value(values[i]))], dtype=int)
+    coded = coded[np.argsort(abs(values[coded]), kind="stable")]
+    kept = np.ones(len(values), dtype=bool)
+    kept[coded] = False
+    for i in coded:
+        is_value = kept.sum() < 2 or not _is_far(values[i], counts[i], values[kept], counts[kept])
+        kept[i] = is_value
+    low = kept & (values >= -9) & (values < 0) & (values % 1 == 0)
+    rest, suspected = kept & ~low, ~kept
+    below_all = bool(low.any() and rest.any() and values[rest].min() >= 0)
     # Then -1, -2 and so on are codes if others are, or if they are rare.
-    if below_all and (any(code < 0 for code in suspected) or _are_rare(low, rest)):
+    if below_all and (
+        (values[suspected] < 0).any() or _are_rare(counts[low], values[rest], counts[rest])
+    ):
         suspected |= low
-    return {as_value(code): n for code, n in sorted(suspected.items())}
+    return {as_value(values[i]): int(counts[i]) for i in np.flatnonzero(suspected)}
 
 
-def _are_rare(low: Mapping[float, int], rest: Mapping[float, int]) -> bool:
-    """Whether -1 and -2 stand below whole numbers, 0 or more, that they cannot well go on."""
-    whole = all(value.is_integer() for value in rest) and max(rest) - min(rest) >= MANY_STEPS
-    few = sum(low.values()) <= RARE * sum(rest.values())
-    gap = min(rest) > 0 or all(n < rest[min(rest)] for n in low.values())
-    return whole and few and len(low) <= 2 and gap
+def _are_rare(low: np.ndarray, rest: np.ndarray, rest_counts: np.ndarray) -> bool:
+    """Whether -1 and -2, in `low` rows, stand below whole numbers, 0 or more, that they cannot well
+    go on."""
+    whole = bool((rest % 1 == 0).all()) and rest[-1] - rest[0] >= MANY_STEPS
+    few = low.sum() <= RARE * rest_counts.sum()
+    gap = rest[0] > 0 or (low < rest_counts[0]).all()
+    return bool(whole and few and len(low) <= 2 and gap)
 
 
-def _is_far(code: float, n: int, kept: Mapping[float, int]) -> bool:
-    """Whether a code, which stands in n rows, cannot well be one of the values that are kept."""
-    low, high = min(kept), max(kept)
+def _is_far(code: float, n: int, kept: np.ndarray, counts: np.ndarray) -> bool:
+    """Whether a code, which stands in n rows, cannot well be one of the values `kept`, in order."""
+    low, high = kept[0], kept[-1]
     reach = high - low
     if code < 0:
-        small = [value for value in kept if value < 0]
-        none_below = all(value >= -9 and value.is_integer() for value in small) and len(small) < 4
-        return (none_below and high > 0 and code < min(small, default=0)) or code <= low - reach
+        small = kept[kept < 0]
+        none_below = bool(((small >= -9) & (small % 1 == 0)).all()) and len(small) < 4
+        below = small[0] if len(small) else 0
+        return bool((none_below and high > 0 and code < below) or code <= low - reach)
     if code >= high + max(reach, 2):
-        return code > 9 or n > 1
-    is_scale = low == 1 and len(kept) == high <= 10 and all(value % 1 == 0 for value in kept)
+        return bool(code > 9 or n > 1)
+    is_scale = low == 1 and len(kept) == high <= 10 and bool((kept % 1 == 0).all())
     if is_scale and code > high + 1 and n > 1:
         return True
-    often = float(np.mean(list(kept.values())))
-    return code > max(high + 0.1 * reach, 9) and n >= REPEATED and n >= 3 * often
+    return bool(code > max(high + 0.1 * reach, 9) and n >= REPEATED and n >= 3 * counts.mean())
 
 
 def copied_rows(table: pd.DataFrame) -> list[str]:
