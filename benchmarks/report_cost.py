@@ -4,8 +4,9 @@
 
 Each checkout's workflow runs in a scratch folder with nothing in it yet, by the same Python. What counts
 is the whole process of each script in processor seconds (user and system), which other work on a machine
-disturbs less than the clock; the last column is the ratio to the other checkout. `--write` puts
-the table into docs/benchmarks.md, in the place of an earlier one.
+disturbs less than the clock, and the peak of memory of the largest job of a rule; the last column is
+the ratio to the other checkout. `--write` puts the tables into docs/benchmarks.md, in the place of
+earlier ones.
 """
 
 from __future__ import annotations
@@ -56,9 +57,11 @@ RENAMED = {  # rules of earlier checkouts, beside what does their work now
 
 @dataclass(frozen=True)
 class Run:
-    """A checkout's run: processor seconds by rule; by the clock, to the first page and to the end."""
+    """A checkout's run: processor seconds and peak of memory (MB) by rule, of its largest job; by the
+    clock, to the first page and to the end."""
 
     cpu: pd.Series
+    peak: pd.Series
     first_page: float
     wall: float
 
@@ -68,8 +71,8 @@ def main() -> None:
     lines = [HEADING, "", *introduction(options.cores)]
     for part in options.parts:
         runs = [measured(root, part, options.cores) for root in (ROOT, options.base) if root]
-        cost = table(f"{TITLES[part]}, processor seconds", [run.cpu for run in runs], clock(runs))
-        lines += printed(cost)
+        lines += printed(table(f"{TITLES[part]}, processor seconds", cpus(runs), clock(runs)))
+        lines += printed(table(f"{TITLES[part]}, peak memory in MB", [run.peak for run in runs]))
     imports = [import_times(root) for root in (ROOT, options.base) if root]
     lines += printed(table("imports of a script, processor seconds", imports))
     if options.write:
@@ -118,12 +121,13 @@ def measured(root: Path, part: str, cores: int) -> Run:
         before = time.time()
         cost, _ = process([*command, *where, *how, *targets], console)
         jobs = pd.DataFrame(json.loads(line) for line in account.read_text("utf-8").splitlines())
-        cpu = jobs.groupby(jobs["rule"].replace(RENAMED))["cpu"].sum().sort_values(ascending=False)
+        by_rule = jobs.groupby(jobs["rule"].replace(RENAMED))
+        cpu = by_rule["cpu"].sum().sort_values(ascending=False)
         cpu[START] = cost.cpu - cpu.sum()  # the operating system adds up what ended below it
         cpu[ALL] = cost.cpu
         pages = (folder / "reports" / "rendered").glob("*.html")
         first = min(page.stat().st_mtime for page in pages) - before
-    return Run(cpu, first, cost.wall)
+    return Run(cpu, by_rule["peak_mb"].max(), first, cost.wall)
 
 
 def project(root: Path, folder: Path, part: str) -> list[str]:
@@ -165,7 +169,7 @@ def import_times(root: Path) -> pd.Series:
 
 
 def table(title: str, costs: Sequence[pd.Series], more: Sequence[str] = ()) -> Iterator[str]:
-    """A row per rule: seconds here, and in the other checkout with the ratio where there is one."""
+    """A row per rule: its cost here, and in the other checkout with the ratio where there is one."""
     beside = pd.concat(costs, axis=1, keys=range(len(costs))).reindex(costs[0].index)
     yield f"| {title} | here |" + (" other checkout | ratio |" if len(costs) > 1 else "")
     yield "|---|---:|" + "---:|---:|" * (len(costs) > 1)
@@ -173,6 +177,10 @@ def table(title: str, costs: Sequence[pd.Series], more: Sequence[str] = ()) -> I
         yield line(str(name), list(row))
     yield from more
     yield ""
+
+
+def cpus(runs: Sequence[Run]) -> list[pd.Series]:
+    return [run.cpu for run in runs]
 
 
 def clock(runs: Sequence[Run]) -> list[str]:
