@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from configuration import modules
-from package_files import PACKAGES, package_files
+from package_files import PACKAGES, PackageDigest
 from settings import METHODS_PACKAGE
 
 ROOT = Path(__file__).parents[2]
@@ -156,7 +156,7 @@ def given_name(node: ast.AST) -> str:
     return node.name if isinstance(node, DEFINITIONS) else ""
 
 
-# Rules name the files of the package that they run -------------------------------------------------
+# Rules name what they run of the package ----------------------------------------------------------
 
 
 def rules() -> dict[str, str]:
@@ -185,11 +185,9 @@ LOADED = {
 
 
 def declared(rule: str) -> tuple[list[str], str]:
-    """The arguments of `package=package_files(...)` of a rule: script and modules, and the document."""
-    call = re.search(
-        r"^\s*package=(package_files\(.*?\)),$", rules()[rule], re.MULTILINE | re.DOTALL
-    )
-    assert call is not None, f"rule {rule} declares no package files"
+    """The arguments of `code=PackageDigest(...)` of a rule: script and modules, and the document."""
+    call = re.search(r"^\s*code=(PackageDigest\(.*?\)),$", rules()[rule], re.MULTILINE | re.DOTALL)
+    assert call is not None, f"rule {rule} declares no files of the package"
     parsed = ast.parse(call[1], mode="eval").body
     assert isinstance(parsed, ast.Call)
     modules = [
@@ -255,7 +253,7 @@ def test_every_rule_of_the_pipeline_was_found() -> None:
 
 
 @pytest.mark.parametrize(("rule", "wildcards"), CASES)
-def test_rule_has_the_package_files_it_loads_as_input_and_no_others(
+def test_rule_has_the_digest_of_the_package_files_it_loads_and_of_no_others(
     rule: str, wildcards: dict[str, str]
 ) -> None:
     """What Snakemake is told, by reading lines, is what Python's own parser finds."""
@@ -263,7 +261,7 @@ def test_rule_has_the_package_files_it_loads_as_input_and_no_others(
     names = [name.format(**wildcards) for name in names]
     loaded = reached([*names, *(chunk_imports(ROOT / qmd) if qmd else [])])
     needed = {str(path.relative_to(ROOT)) for path in loaded if set(PACKAGES) & set(path.parts)}
-    files = package_files(*declared(rule)[0], qmd=qmd)(wildcards)
+    files = PackageDigest(*declared(rule)[0], qmd=qmd).files(wildcards)
     assert set(files) == needed and len(files) == len(needed) > 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -222,6 +223,18 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
 def test_edited_code_reruns_what_uses_it(copied: Project, file: str, expected: set[str]) -> None:
     append(copied, file)
     assert set(plan(copied)) == expected
+
+
+def test_code_counts_by_its_content_and_not_by_its_times(copied: Project) -> None:
+    package = copied.folder / PACKAGE
+    for path in package.rglob("*.py"):
+        path.touch()
+    assert plan(copied) == {}
+    edited = copied.folder / POOLED
+    long_ago = (edited.stat().st_mtime - 1e6,) * 2
+    append(copied, POOLED)
+    os.utime(edited, long_ago)
+    assert "fit_models" in plan(copied)
 
 
 def test_reworded_sentence_of_the_verdict_fits_and_simulates_nothing(copied: Project) -> None:

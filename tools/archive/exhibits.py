@@ -85,7 +85,5 @@ def _code(job: Job, output: str) -> str:
     """The document a page is rendered from, or the module that a wildcard or the output names."""
     documents = [name for name in job.inputs if name.endswith(".qmd")]
     named = {*job.wildcards.values(), PurePosixPath(output).stem}
-    modules = [
-        name for name in job.inputs if name.endswith(".py") and PurePosixPath(name).stem in named
-    ]
+    modules = [name for name in job.code if PurePosixPath(name).stem in named]
     return " ".join([*documents, *modules])

@@ -20,12 +20,16 @@ RAW = "raw"  # the input of a rule that reads a file from outside the workflow
 
 @dataclass(frozen=True)
 class Job:
-    """One job: its rule and script, its wildcards, and its files relative to the project."""
+    """One job: its rule and script, its wildcards, and its files relative to the project.
+
+    `code` are the files of the package that the script loads, of which the rule has a digest.
+    """
 
     rule: str
     script: str
     wildcards: Mapping[str, str]
     inputs: tuple[str, ...]
+    code: tuple[str, ...]
     outputs: tuple[str, ...]
     benchmark: str
     missing: bool
@@ -122,6 +126,7 @@ def _job(job: Any, dag: Any, here: Path) -> Job:
         script=_relative(os.path.normpath(path), here) if path else "",
         wildcards=dict(job.wildcards_dict),
         inputs=tuple(_relative(name, here) for name in job.input),
+        code=tuple(job.rule.params.code.files(job.wildcards)) if script else (),
         outputs=tuple(_relative(name, here) for name in job.output),
         benchmark=_relative(job.benchmark, here) if job.benchmark else "",
         missing=bool(dag.needrun(job)),

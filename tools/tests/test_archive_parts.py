@@ -19,25 +19,34 @@ from archive.errors import ArchiveError
 from archive.plan import Job, Plan
 
 
-def job(rule: str, inputs: list[str], outputs: list[str], **wildcards: str) -> Job:
+def job(
+    rule: str,
+    inputs: list[str],
+    outputs: list[str],
+    *,
+    code: tuple[str, ...] = (),
+    **wildcards: str,
+) -> Job:
     return Job(
         rule=rule,
         script=f"workflow/scripts/{rule}.py",
         wildcards=wildcards,
         inputs=tuple(inputs),
+        code=code,
         outputs=tuple(outputs),
         benchmark=f"benchmarks/jobs/{rule}.jsonl",
         missing=False,
     )
 
 
+DRAWN_BY = ("figures/points.py", "figures/style.py")
 PLAN = Plan(
     config={"datasets": {"a": {"file": "data/raw/a.csv"}, "b": {"file": "b.csv"}, "c": {}}},
     config_files=("config.yaml",),
     jobs=(
-        job("read", ["data/raw/a.csv", "code.py"], ["a.parquet"], dataset="a"),
+        job("read", ["data/raw/a.csv"], ["a.parquet"], code=("code.py",), dataset="a"),
         job("read", ["b.csv"], ["b.parquet"], dataset="b"),
-        job("draw", ["a.parquet", "figures/points.py"], ["a/points.svg"], figure="points"),
+        job("draw", ["a.parquet"], ["a/points.svg"], code=DRAWN_BY, figure="points"),
         job("simulate", [], ["c.csv"], dataset="c"),
         job("index", ["a/points.svg", "b.parquet", "c.csv", "index.qmd"], ["index.html"]),
     ),

@@ -10,7 +10,6 @@ CHUNKS = config["calibration"]["jobs"]
 rule check_effects:
     input:
         design="results/{dataset}/design.json",
-        package=package_files("check_effects"),
     output:
         checked="data/processed/checked/{dataset}.effects.json",
     log:
@@ -24,6 +23,7 @@ rule check_effects:
         mem_mb=memory("check_effects"),
         runtime=minutes("check_effects"),
     params:
+        code=PackageDigest("check_effects"),
         config_file=SETTINGS.config_file,
         effects=SETTINGS.value("assumed_effects", default={}),
     message:
@@ -37,7 +37,6 @@ rule estimate_process:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
-        package=package_files("estimate_process"),
     output:
         process="results/{dataset}/process.json",
     log:
@@ -50,6 +49,8 @@ rule estimate_process:
     resources:
         mem_mb=memory("estimate_process"),
         runtime=minutes("estimate_process"),
+    params:
+        code=PackageDigest("estimate_process"),
     message:
         "{wildcards.dataset}: estimate how outcomes vary"
     script:
@@ -62,7 +63,6 @@ rule simulate_calibration:
         design="results/{dataset}/design.json",
         process="results/{dataset}/process.json",
         effects=SETTINGS.checked_effects,
-        package=package_files("simulate_calibration", *METHOD_MODULES),
     output:
         sums="results/{dataset}/calibration/{chunk}-of-{chunks}.parquet",
     log:
@@ -79,6 +79,7 @@ rule simulate_calibration:
         mem_mb=memory("simulate_calibration"),
         runtime=minutes("simulate_calibration"),
     params:
+        code=PackageDigest("simulate_calibration", *METHOD_MODULES),
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,
         criterion=SETTINGS.criterion,
@@ -100,7 +101,6 @@ rule gather_calibration:
             chunk=range(1, CHUNKS + 1),
             chunks=CHUNKS,
         ),
-        package=package_files("gather_calibration"),
     output:
         calibration="results/{dataset}/calibration.csv",
         overview="results/{dataset}/calibration.json",
@@ -115,6 +115,7 @@ rule gather_calibration:
         mem_mb=memory("gather_calibration"),
         runtime=minutes("gather_calibration"),
     params:
+        code=PackageDigest("gather_calibration"),
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,
         effects_are=SETTINGS.effects_are,
@@ -131,7 +132,6 @@ rule judge_methods:
         overview="results/{dataset}/calibration.json",
         estimates="results/{dataset}/estimates.csv",
         design="results/{dataset}/design.json",
-        package=package_files("judge_methods"),
     output:
         methods="results/{dataset}/verdict.csv",
         verdict="results/{dataset}/verdict.json",
@@ -146,6 +146,7 @@ rule judge_methods:
         mem_mb=memory("judge_methods"),
         runtime=minutes("judge_methods"),
     params:
+        code=PackageDigest("judge_methods"),
         headline=SETTINGS.headline,
         rules=config["verdict"],
     message:
@@ -160,7 +161,6 @@ rule plan_experiment:
         design="results/{dataset}/design.json",
         process="results/{dataset}/process.json",
         effects=SETTINGS.checked_effects,
-        package=package_files("plan_experiment", *METHOD_MODULES),
     output:
         **{
             name: f"results/{{dataset}}/{file}"
@@ -177,6 +177,7 @@ rule plan_experiment:
         mem_mb=memory("plan_experiment"),
         runtime=minutes("plan_experiment"),
     params:
+        code=PackageDigest("plan_experiment", *METHOD_MODULES),
         config_file=SETTINGS.config_file,
         options=SETTINGS.calibration,
         effect=SETTINGS.value("effect_to_find", default=None),

@@ -16,7 +16,7 @@ from configuration import (
 from figure_list import figures_for, needed_roles
 from groupwise.catalogue.methods import CURVES, NAMES, costs
 from groupwise.catalogue.tables import IN_JSON, SHOWN as SHOWN_TABLES, file_of, made_by
-from package_files import package_files
+from package_files import PackageDigest
 from places import REFERENCES, is_study, of_tool
 from resources import memory, minutes
 from settings import METHODS_PACKAGE, Settings

@@ -4,8 +4,6 @@
 
 
 rule simulate_data:
-    input:
-        package=package_files("simulate_data"),
     output:
         data="data/processed/simulated/{dataset}.csv",
         truth="results/{dataset}/truth.json",
@@ -20,6 +18,7 @@ rule simulate_data:
         mem_mb=memory("simulate_data"),
         runtime=minutes("simulate_data"),
     params:
+        code=PackageDigest("simulate_data"),
         config_file=SETTINGS.config_file,
         simulate=SETTINGS.value("simulate"),
         roles=SETTINGS.value("roles"),
@@ -37,7 +36,6 @@ rule check_data:
     input:
         raw=SETTINGS.raw_file,
         sums=ancient(SUMS_FILES),
-        package=package_files("check_data", "raw_table.statistical_program"),
     output:
         checked="data/processed/checked/{dataset}.json",
     log:
@@ -51,6 +49,7 @@ rule check_data:
         mem_mb=memory("check_data"),
         runtime=minutes("check_data"),
     params:
+        code=PackageDigest("check_data", "raw_table.statistical_program"),
         settings=SETTINGS.ingest,
         sha256=listed_sha256,
     message:
@@ -63,7 +62,6 @@ rule ingest_data:
     input:
         raw=SETTINGS.raw_file,
         checked="data/processed/checked/{dataset}.json",
-        package=package_files("ingest_data", "raw_table.statistical_program"),
     output:
         data="data/processed/{dataset}.parquet",
         missing="data/processed/missing/{dataset}.parquet",
@@ -79,6 +77,7 @@ rule ingest_data:
         mem_mb=memory("ingest_data"),
         runtime=minutes("ingest_data"),
     params:
+        code=PackageDigest("ingest_data", "raw_table.statistical_program"),
         settings=SETTINGS.ingest,
         sha256=listed_sha256,
         title=SETTINGS.value("title"),

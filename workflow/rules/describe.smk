@@ -5,7 +5,6 @@
 rule describe_file:
     input:
         raw="data/raw/{file}",
-        package=package_files("describe_file", "raw_table.statistical_program"),
     output:
         page="results/describe/{file}.txt",
     log:
@@ -19,6 +18,8 @@ rule describe_file:
     resources:
         mem_mb=memory("describe_file"),
         runtime=minutes("describe_file"),
+    params:
+        code=PackageDigest("describe_file", "raw_table.statistical_program"),
     message:
         "{wildcards.file}: describe the file"
     script:

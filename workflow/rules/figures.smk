@@ -26,7 +26,6 @@ rule draw_figures:
             then="results/{dataset}/truth.json",
             otherwise=[],
         ),
-        package=package_files("draw_figures", *FIGURE_MODULES),
     output:
         **figure_files(figures_needing("")),
     log:
@@ -39,6 +38,8 @@ rule draw_figures:
     resources:
         mem_mb=memory("draw_figures"),
         runtime=minutes("draw_figures"),
+    params:
+        code=PackageDigest("draw_figures", *FIGURE_MODULES),
     message:
         "{wildcards.dataset}: draw the figures"
     script:

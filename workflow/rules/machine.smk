@@ -22,7 +22,6 @@ rule write_json:
             then="results/{dataset}/truth.json",
             otherwise=[],
         ),
-        package=package_files("write_json"),
     output:
         json="reports/rendered/{dataset}.json",
     log:
@@ -35,6 +34,8 @@ rule write_json:
     resources:
         mem_mb=memory("write_json"),
         runtime=minutes("write_json"),
+    params:
+        code=PackageDigest("write_json"),
     message:
         "{wildcards.dataset}: write the results as JSON"
     script:
@@ -42,8 +43,6 @@ rule write_json:
 
 
 rule write_schema:
-    input:
-        package=package_files("write_schema"),
     output:
         schema="reports/rendered/results.schema.json",
     log:
@@ -55,6 +54,8 @@ rule write_schema:
     resources:
         mem_mb=memory("write_schema"),
         runtime=minutes("write_schema"),
+    params:
+        code=PackageDigest("write_schema"),
     message:
         "write the schema of the results in JSON"
     script:

@@ -9,7 +9,6 @@ rule fit_models:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
-        package=package_files("fit_models", *METHOD_MODULES),
     output:
         **{name: f"results/{{dataset}}/{file}" for name, file in MODEL_TABLES.items()},
     log:
@@ -23,6 +22,7 @@ rule fit_models:
         mem_mb=memory("fit_models"),
         runtime=minutes("fit_models"),
     params:
+        code=PackageDigest("fit_models", *METHOD_MODULES),
         resampling=config["resampling"],
         methods=NAMES,
     message:
@@ -38,7 +38,6 @@ rule ask_statsmodels:
         estimates="results/{dataset}/estimates.csv",
         fit_statistics="results/{dataset}/fit_statistics.csv",
         variance_components="results/{dataset}/variance_components.csv",
-        package=package_files("ask_statsmodels"),
     output:
         agreement="results/{dataset}/agreement.csv",
     log:
@@ -51,6 +50,8 @@ rule ask_statsmodels:
     resources:
         mem_mb=memory("ask_statsmodels"),
         runtime=minutes("ask_statsmodels"),
+    params:
+        code=PackageDigest("ask_statsmodels"),
     message:
         "{wildcards.dataset}: fit the same models with statsmodels"
     script:
@@ -74,7 +75,6 @@ rule check_model:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
         missing="data/processed/missing/{dataset}.parquet",
-        package=package_files("check_model"),
     output:
         diagnostics="results/{dataset}/diagnostics.csv",
     log:
@@ -87,6 +87,8 @@ rule check_model:
     resources:
         mem_mb=memory("check_model"),
         runtime=minutes("check_model"),
+    params:
+        code=PackageDigest("check_model"),
     message:
         "{wildcards.dataset}: check the model"
     script:
@@ -96,7 +98,6 @@ rule check_model:
 rule adjust_families:
     input:
         estimates=expand("results/{dataset}/estimates.csv", dataset=FAMILIES),
-        package=package_files("adjust_families"),
     output:
         families="results/families.csv",
     log:
@@ -109,6 +110,7 @@ rule adjust_families:
         mem_mb=memory("adjust_families"),
         runtime=minutes("adjust_families"),
     params:
+        code=PackageDigest("adjust_families"),
         families=FAMILIES,
         methods=NAMES,
     message:
@@ -121,7 +123,6 @@ rule record_provenance:
     input:
         design="results/{dataset}/design.json",
         diagnostics="results/{dataset}/diagnostics.csv",
-        package=package_files("record_provenance"),
     output:
         provenance="results/{dataset}/provenance.json",
     log:
@@ -135,6 +136,7 @@ rule record_provenance:
         mem_mb=memory("record_provenance"),
         runtime=minutes("record_provenance"),
     params:
+        code=PackageDigest("record_provenance"),
         seed=SETTINGS.value("simulate", "seed", default=None),
     message:
         "{wildcards.dataset}: record how the results were made"

@@ -16,6 +16,9 @@ SHOWN = [
     "results/{dataset}/verdict.json",
 ]
 
+# The figure that the index shows of each dataset.
+ANSWER = [f"results/{{dataset}}/figures/answer.{kind}" for kind in ("svg", "txt")]
+
 # Tables and paragraphs for a paper.
 PAPER = [f"reports/rendered/{{dataset}}_tables.{kind}" for kind in ("docx", "tex")]
 
@@ -75,7 +78,6 @@ rule render_report:
             otherwise=[],
         ),
         renderer=RENDERER,
-        package=package_files("render_report", qmd="reports/report.qmd"),
     output:
         html="reports/rendered/{dataset}.html",
     log:
@@ -89,6 +91,7 @@ rule render_report:
         mem_mb=memory("render_report"),
         runtime=minutes("render_report"),
     params:
+        code=PackageDigest("render_report", qmd="reports/report.qmd"),
         teaching=SETTINGS.value("teaching"),
         quarto=QUARTO,
     message:
@@ -114,7 +117,6 @@ rule write_tables:
         shown=SHOWN,
         design="results/{dataset}/design.json",
         bibliographies=BIBLIOGRAPHIES,
-        package=package_files("write_tables"),
     output:
         docx="reports/rendered/{dataset}_tables.docx",
         tex="reports/rendered/{dataset}_tables.tex",
@@ -128,6 +130,8 @@ rule write_tables:
     resources:
         mem_mb=memory("write_tables"),
         runtime=minutes("write_tables"),
+    params:
+        code=PackageDigest("write_tables"),
     message:
         "{wildcards.dataset}: write the tables for a paper"
     script:
@@ -139,11 +143,10 @@ rule render_index:
         qmd=of_tool("reports/index.qmd"),
         reports=expand("reports/rendered/{dataset}.html", dataset=config["datasets"]),
         shown=expand(SHOWN, dataset=config["datasets"]),
-        figures=[file for dataset in FIGURES for file in drawn(dataset, "svg", "txt")],
+        figures=expand(ANSWER, dataset=config["datasets"]),
         design=expand("results/{dataset}/design.json", dataset=config["datasets"]),
         families="results/families.csv",
         renderer=RENDERER,
-        package=package_files("render_index", qmd="reports/index.qmd"),
     output:
         html="reports/rendered/index.html",
     log:
@@ -156,6 +159,7 @@ rule render_index:
         mem_mb=memory("render_index"),
         runtime=minutes("render_index"),
     params:
+        code=PackageDigest("render_index", qmd="reports/index.qmd"),
         datasets=list(config["datasets"]),
         study=STUDY_PAGE.is_file(),
         quarto=QUARTO,

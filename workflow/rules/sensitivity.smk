@@ -6,7 +6,6 @@ rule check_sensitivity:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
-        package=package_files("check_sensitivity", *METHOD_MODULES),
     output:
         **{
             name: f"results/{{dataset}}/{file}"
@@ -22,6 +21,8 @@ rule check_sensitivity:
     resources:
         mem_mb=memory("check_sensitivity"),
         runtime=minutes("check_sensitivity"),
+    params:
+        code=PackageDigest("check_sensitivity", *METHOD_MODULES),
     message:
         "{wildcards.dataset}: fit the models again"
     script:

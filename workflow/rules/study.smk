@@ -18,8 +18,6 @@ rule study:
 
 
 rule simulate_study:
-    input:
-        package=package_files("simulate_study", *METHOD_MODULES),
     output:
         sums="results/study/parts/{chunk}-of-{chunks}.parquet",
     log:
@@ -35,6 +33,7 @@ rule simulate_study:
         mem_mb=memory("simulate_study"),
         runtime=minutes("simulate_study"),
     params:
+        code=PackageDigest("simulate_study", *METHOD_MODULES),
         options=STUDY_OPTIONS,
         methods=costs(),
     message:
@@ -50,7 +49,6 @@ rule gather_study:
             chunk=range(1, STUDY_CHUNKS + 1),
             chunks=STUDY_CHUNKS,
         ),
-        package=package_files("gather_study"),
     output:
         calibration="results/study/calibration.csv",
         axes="results/study/axes.csv",
@@ -66,6 +64,7 @@ rule gather_study:
         mem_mb=memory("gather_study"),
         runtime=minutes("gather_study"),
     params:
+        code=PackageDigest("gather_study"),
         options=STUDY_OPTIONS,
         methods=costs(),
         rules=config["verdict"],
@@ -79,7 +78,6 @@ rule draw_study:
     input:
         rates="results/study/rates.csv",
         overview="results/study/study.json",
-        package=package_files("draw_study", "groupwise.figures.study.{figure}"),
     output:
         svg="results/study/figures/{figure}.svg",
         png="results/study/figures/{figure}.png",
@@ -93,6 +91,8 @@ rule draw_study:
     resources:
         mem_mb=memory("draw_study"),
         runtime=minutes("draw_study"),
+    params:
+        code=PackageDigest("draw_study", "groupwise.figures.study.{figure}"),
     message:
         "study: draw {wildcards.figure}"
     script:
@@ -112,7 +112,6 @@ rule render_study:
             kind=["svg", "txt"],
         ),
         renderer=RENDERER,
-        package=package_files("render_study", qmd="reports/study.qmd"),
     output:
         html="reports/rendered/study.html",
     log:
@@ -125,6 +124,7 @@ rule render_study:
         mem_mb=memory("render_study"),
         runtime=minutes("render_study"),
     params:
+        code=PackageDigest("render_study", qmd="reports/study.qmd"),
         quarto=QUARTO,
     message:
         "study: write the page"

@@ -1,14 +1,17 @@
 """The files of the package that a rule runs: they follow from the imports of its script.
 
-A rule has them among its inputs, so that an edit reruns what uses it and nothing else. Imports are
-read, never executed; those inside functions count too. Snakemake reads rules again in every job:
-files are read once a process, and only for the jobs that are looked at.
+A rule has a digest of them among its parameters, which Snakemake compares with the one it recorded, so
+that an edit reruns what uses it and nothing else. Only contents count. (As inputs these files were a
+third of what a plan costs.) Imports are read, never executed; those inside functions count too.
+Snakemake reads rules again in every job: files are read once a process, and only for the jobs that are
+looked at.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ FOLDER = "workflow/scripts"
 """The folder of the scripts, from the tool's own."""
 
 PACKAGES = ("groupwise", "raw_table")
-"""Packages whose files are inputs; scripts beside them are looked through."""
+"""Packages whose files count; scripts beside them are looked through."""
 
 IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?:\((?P<many>[^)]*)\)|(?P<few>[^\n#]+))"
@@ -30,8 +33,8 @@ IMPORT = re.compile(
 CELL = re.compile(r"^```\{python\}\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def package_files(script: str, *modules: str, qmd: str = "") -> Callable[[Any], list[str]]:
-    """The input function of a rule: files of the package that its script loads.
+class PackageDigest:
+    """A parameter of a rule: the digest of the files of the package that its script loads.
 
     Parameters
     ----------
@@ -40,12 +43,30 @@ def package_files(script: str, *modules: str, qmd: str = "") -> Callable[[Any], 
     qmd : a document whose Python cells it runs, by its path from the tool's folder
     """
 
-    def files(wildcards: Any) -> list[str]:
-        names = [module.format(**_named(wildcards)) for module in modules]
-        folder = of_tool(FOLDER)
-        return [f"{folder}/{path}" for path in closure(script, *names, qmd=qmd)]
+    def __init__(self, script: str, *modules: str, qmd: str = "") -> None:
+        self.modules = (script, *modules)
+        self.qmd = qmd
 
-    return files
+    def __call__(self, wildcards: Any) -> str:
+        """What Snakemake records, as of any function among a rule's parameters."""
+        return digest(*self._named(wildcards), qmd=self.qmd)
+
+    def files(self, wildcards: Any) -> list[str]:
+        """The files themselves, by their paths from the folder in which Snakemake works."""
+        folder = of_tool(FOLDER)
+        return [f"{folder}/{path}" for path in closure(*self._named(wildcards), qmd=self.qmd)]
+
+    def _named(self, wildcards: Any) -> list[str]:
+        return [module.format(**dict(wildcards.items())) for module in self.modules]
+
+
+@cache
+def digest(script: str, *modules: str, qmd: str = "") -> str:
+    """The sha256 of the files of `closure`: of their paths from `FOLDER` and of what is in them."""
+    whole = hashlib.sha256()
+    for path in closure(script, *modules, qmd=qmd):
+        whole.update(f"{path} {hashlib.sha256(content(path)).hexdigest()}\n".encode())
+    return whole.hexdigest()
 
 
 @cache
@@ -76,7 +97,13 @@ def file_of(name: str) -> str:
 def imports_of(name: str) -> tuple[str, ...]:
     """What a module imports, anywhere in it; nothing for modules of others."""
     file = file_of(name)
-    return tuple(_imported((SCRIPTS / file).read_text(encoding="utf-8"))) if file else ()
+    return tuple(_imported(content(file).decode("utf-8"))) if file else ()
+
+
+@cache
+def content(file: str) -> bytes:
+    """A file beside the scripts, read once."""
+    return (SCRIPTS / file).read_bytes()
 
 
 def _imported(code: str) -> Iterator[str]:
@@ -93,7 +120,3 @@ def _imported(code: str) -> Iterator[str]:
 
 def _cells(qmd: str) -> str:
     return "\n".join(CELL.findall((ROOT / qmd).read_text(encoding="utf-8")))
-
-
-def _named(wildcards: Any) -> Mapping[str, str]:
-    return dict(wildcards.items())
