@@ -51,8 +51,9 @@ ROUNDING = 1e-9
 
 Streams = Mapping[str, np.random.Generator]
 
-MOST_NUMBERS = 2**23
-"""Outcomes that are drawn and analysed at a time, 64 MB of them: a block of 16,000 individuals."""
+MOST_NUMBERS = 2**21
+"""Outcomes that are drawn and analysed at a time, 16 MB of them: a block of 4,000 numbers a replicate.
+Methods make several arrays as large: with more, large designs take more memory and are no faster."""
 
 
 @dataclass(frozen=True)
