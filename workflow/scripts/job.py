@@ -12,12 +12,13 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from groupwise import tidy
 from groupwise.data.errors import InputError
+
+if TYPE_CHECKING:  # loading it takes longer than what some scripts do
+    import pandas as pd
 
 NO_PLACE = {
     errno.ENOSPC: "the disk is full; make room",
@@ -112,6 +113,8 @@ def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
 
 def read_result(path: str | os.PathLike[str], name: str) -> pd.DataFrame:
     """A results table with the types of its schema."""
+    import pandas as pd
+
     if str(path).endswith(".parquet"):
         return pd.read_parquet(path)
     text = [column for column, kind in tidy.TABLES[name].items() if kind is str]

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels.genmod import families
 from statsmodels.genmod.cov_struct import Exchangeable
 from statsmodels.genmod.generalized_estimating_equations import GEE
+from statsmodels.genmod.generalized_linear_model import GLM
+from statsmodels.regression.linear_model import OLS
 from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
 from statsmodels.tools.sm_exceptions import (
     ConvergenceWarning,
@@ -175,7 +177,7 @@ def _least_squares(method: str, X: np.ndarray, y: np.ndarray, L: np.ndarray) -> 
     with warnings.catch_warnings():
         # Dependent columns are expected of the dummy model.
         warnings.simplefilter("ignore", SingularMatrixWarning)
-        fit = sm.OLS(y, X).fit()
+        fit = OLS(y, X).fit()
     variance = float(fit.ssr) / float(fit.df_resid) if fit.df_resid > 0 else np.nan
     vcov = variance * fit.normalized_cov_params
     std_error = np.sqrt(np.maximum(np.einsum("ki,ij,kj->k", L, vcov, L), 0))
@@ -248,11 +250,11 @@ def _equations_fit(
 # ---- events --------------------------------------------------------------------------------------
 
 
-def _family(response: Response) -> sm.families.Family:
+def _family(response: Response) -> families.Family:
     """The distribution with the link of the effects."""
-    links = sm.families.links
+    links = families.links
     link = {"identity": links.Identity(), "log": links.Log(), "logit": links.Logit()}[response.link]
-    family = sm.families.Binomial if response.family == "binary" else sm.families.Poisson
+    family = families.Binomial if response.family == "binary" else families.Poisson
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DomainWarning)  # a link that can leave the range of means
         return family(link=link)
@@ -272,8 +274,8 @@ def _regression_of_events(sample: Sample) -> list[WitnessFit]:
     """
     design, response = sample.design, sample.response
     of_risks = response == Response("binary", "ratio")
-    family = sm.families.Poisson() if of_risks else _family(response)
-    model = sm.GLM(sample.y, design.X, family=family, **_exposed(design))
+    family = families.Poisson() if of_risks else _family(response)
+    model = GLM(sample.y, design.X, family=family, **_exposed(design))
     plain = {"cov_type": "HC0"} if of_risks else {}
     groups = {"cov_type": "cluster", "cov_kwds": {"groups": design.group}}
     fits = []

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from groupwise.catalogue.methods import NAMES, method_label
 from groupwise.catalogue.tables import AS_RECORDS, IN_JSON, TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERSION = "2.1"
 """The first number changes when a reader has to change, the second when something is added."""

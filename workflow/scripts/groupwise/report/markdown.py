@@ -7,8 +7,10 @@ import csv
 import io
 import re
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:  # what renders a page needs `escape` alone
+    import pandas as pd
 
 MOST_DATA = 64_000
 """Largest CSV in bytes that is embedded in a page; of a larger one the page says the path."""
