@@ -373,7 +373,7 @@ def test_refits_answer_as_the_methods_do_on_the_scale_that_is_reported(case: str
     methods = refit.methods_for(sample.design)
     assert methods and set(methods) <= set(facts.methods)
     for method in methods:
-        found = refit.answer(method, sample).inference
+        found = refit.Refit(sample).answer(method).inference
         rows = facts.estimates(method)
         for name in ("estimate", "std_error", "conf_low", "conf_high"):
             assert np.allclose(getattr(found, name), rows[name], equal_nan=True)

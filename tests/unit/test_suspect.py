@@ -44,6 +44,7 @@ def test_codes_are_suspected(values: list[Any], found: dict[str, int]) -> None:
         [1, 2, 3, 4, 5, 9],  # the same, once
         range(1, 100),
         range(1, 11),  # labels of groups, and ratings up to ten
+        ["17156075", "46e9876", "12201e13", "46e9876"],  # identifiers, infinite as numbers
         [1, 2, 3, 4, 5, 6, 7],
         [70, 85, 98, 99, 100, 99, 99],  # a test with a ceiling
         [*AGES, 85, 91, 99],

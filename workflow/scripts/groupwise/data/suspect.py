@@ -129,7 +129,7 @@ def _text_codes(texts: Mapping[str, int], *, n_numbers: int) -> dict[str, int]:
 
 def _number_codes(values: np.ndarray, counts: np.ndarray) -> dict[str, int]:
     """Codes among distinct numbers (n,), in order, by where they lie: outwards from the other values."""
-    whole = np.flatnonzero((values % 1 == 0) & (abs(values) < LARGEST_CODE))
+    whole = np.flatnonzero(_are_whole(values) & (abs(values) < LARGEST_CODE))
     coded = np.array([i for i in whole if CODE.fullmatch(as_value(values[i]))], dtype=int)
     coded = coded[np.argsort(abs(values[coded]), kind="stable")]
     kept = np.ones(len(values), dtype=bool)
@@ -137,7 +137,7 @@ def _number_codes(values: np.ndarray, counts: np.ndarray) -> dict[str, int]:
     for i in coded:
         is_value = kept.sum() < 2 or not _is_far(values[i], counts[i], values[kept], counts[kept])
         kept[i] = is_value
-    low = kept & (values >= -9) & (values < 0) & (values % 1 == 0)
+    low = kept & (values >= -9) & (values < 0) & _are_whole(values)
     rest, suspected = kept & ~low, ~kept
     below_all = bool(low.any() and rest.any() and values[rest].min() >= 0)
     # Then -1, -2 and so on are codes if others are, or if they are rare.
@@ -148,10 +148,15 @@ def _number_codes(values: np.ndarray, counts: np.ndarray) -> dict[str, int]:
     return {as_value(values[i]): int(counts[i]) for i in np.flatnonzero(suspected)}
 
 
+def _are_whole(values: np.ndarray) -> np.ndarray:
+    """Which are whole numbers; texts such as 47e9876 are infinite as numbers, and are not."""
+    return np.asarray(np.isfinite(values) & (np.floor(values) == values))
+
+
 def _are_rare(low: np.ndarray, rest: np.ndarray, rest_counts: np.ndarray) -> bool:
     """Whether -1 and -2, in `low` rows, stand below whole numbers, 0 or more, that they cannot well
     go on."""
-    whole = bool((rest % 1 == 0).all()) and rest[-1] - rest[0] >= MANY_STEPS
+    whole = bool(_are_whole(rest).all()) and rest[-1] - rest[0] >= MANY_STEPS
     few = low.sum() <= RARE * rest_counts.sum()
     gap = rest[0] > 0 or (low < rest_counts[0]).all()
     return bool(whole and few and len(low) <= 2 and gap)
@@ -163,12 +168,12 @@ def _is_far(code: float, n: int, kept: np.ndarray, counts: np.ndarray) -> bool:
     reach = high - low
     if code < 0:
         small = kept[kept < 0]
-        none_below = bool(((small >= -9) & (small % 1 == 0)).all()) and len(small) < 4
+        none_below = bool(((small >= -9) & _are_whole(small)).all()) and len(small) < 4
         below = small[0] if len(small) else 0
         return bool((none_below and high > 0 and code < below) or code <= low - reach)
     if code >= high + max(reach, 2):
         return bool(code > 9 or n > 1)
-    is_scale = low == 1 and len(kept) == high <= 10 and bool((kept % 1 == 0).all())
+    is_scale = low == 1 and len(kept) == high <= 10 and bool(_are_whole(kept).all())
     if is_scale and code > high + 1 and n > 1:
         return True
     return bool(code > max(high + 0.1 * reach, 9) and n >= REPEATED and n >= 3 * counts.mean())
