@@ -199,7 +199,9 @@ def rows(stages: pd.DataFrame, runs: pd.Series) -> Iterator[str]:
             """
             Rows of single specifications, and of putting their tables together, were measured when
             each was a job of its own, side by side; one job does their work now, one after another, with
-            one start.
+            one start. Calibration simulates designs of every size since: one of its two jobs took 77 s
+            and 533 MB at 100,000 rows, and 308 s and 1,565 MB at a million, in batches that were four
+            times as large as they are now.
             """
         )
     yield from wrapped(
