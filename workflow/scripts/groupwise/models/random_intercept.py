@@ -818,8 +818,9 @@ class RandomInterceptFit:
         rows, basis = L @ self.model.to_beta, self.model.basis
         lam, along = self.theta.reshape(-1) ** 2, self.model.turned @ rows.T
         if basis is None:
-            pulled = (lam[:, None] * self._weight)[:, self.model.directions.size_of]
-            pull = (pulled * self.sums.along) @ self.model.turned
+            weight = lam[:, None] * self.mean_weight.reshape(len(lam), -1)
+            pulled = weight[:, self.model.directions.size_of] * self.sums.along
+            pull = pulled @ self.model.turned
             change = self.precision.solve(pull[..., None])[..., 0] @ rows.T
         else:
             share = _reciprocal(lam, basis.mu_of_turn) * lam[:, None]
@@ -846,15 +847,10 @@ class RandomInterceptFit:
             of_unit = (rows @ rows.T).ravel() + lam[:, None] * between
         return np.asarray(variance * of_unit.reshape(*self.shape, k, k))
 
-    @property
-    def _weight(self) -> np.ndarray:
-        """(B, d): see `mean_weight`."""
-        return _reciprocal(self.theta.reshape(-1) ** 2, self.model.size)
-
     @cached_property
     def precision(self) -> Bordered:
         """Q'H^-1 Q of the B outcomes."""
-        return self.model.precision(self._weight)
+        return self.model.precision(self.mean_weight.reshape(-1, len(self.model.size)))
 
     def _solve(self, right: np.ndarray) -> np.ndarray:
         """(Q'H^-1 Q)^-1 `right`, (p, c) or (..., p, c): (..., p, c)."""
