@@ -25,10 +25,10 @@ from groupwise.inference.profile import Restriction
 from groupwise.models.interface import Fit, Model
 from groupwise.tidy import Inference, JointTest
 
-ROUNDS = (25, 50)
+ROUNDS = (20, 28, 40, 60)
 """After so many draws of a batch, and at its end, it is seen which outcomes are decided."""
 
-AHEAD = 4
+AHEAD = 6
 """Outcomes whose draws are made together: a multiple of those whose first rounds are fitted together."""
 
 

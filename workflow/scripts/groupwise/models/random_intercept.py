@@ -21,6 +21,7 @@ from functools import cached_property
 from typing import Any, Protocol, Self, cast
 
 import numpy as np
+from numpy.polynomial import chebyshev
 from scipy import sparse
 
 from groupwise.algebra import Bordered, chi_squared, semidefinite_cholesky
@@ -42,6 +43,9 @@ BLOCK = 2**16
 
 ROUNDING = 1e-13
 """Eigenvalues of a part of the identity below this, times its order, are 0."""
+
+INTERPOLATED = 1e-16
+"""The error of 1 / (1 + lambda mu) between nodes, relative to it."""
 
 EXPLAINED = 1e-12
 """A share of the outcome's sum of squares this small is rounding, not variation."""
@@ -94,7 +98,10 @@ class Profile(Protocol):
 
 @dataclass(frozen=True)
 class Spectral:
-    """`Profile` from eigenvalues: mu (K,), ss (B, K), rest (B,); det_mu and det_mult make l."""
+    """`Profile` from eigenvalues: mu (K,), ss (B, K), rest (B,); det_mu and det_mult make l.
+
+    Or from nodes in place of eigenvalues, see `Eigenbasis`: there ss and det_mult can be negative.
+    """
 
     mu: np.ndarray
     ss: np.ndarray
@@ -272,7 +279,7 @@ class OutcomeSums(Sums):
         return np.asarray(self.along @ basis.turn)
 
     def rest(self, ss: np.ndarray) -> np.ndarray:
-        """(B,): the residual sum of squares without those of the eigenvectors, ss (B, K)."""
+        """(B,): the residual sum of squares without those of the eigenvectors, ss (B, d' + r')."""
         return np.maximum(self.rss - ss.sum(axis=1), 0)
 
 
@@ -309,9 +316,8 @@ class DrawnSums(Sums):
 
     def roots(self, basis: Eigenbasis) -> np.ndarray:
         """(B, r'): the projections on the eigenvectors b, by Z'MZ b = mu b."""
-        model = self.model
-        within = model.within_root.T @ (model.turned.T @ basis.turn)
-        return np.asarray(self.means @ (basis.turn * basis.mu_of_turn) - self.inner @ within)
+        between, within = self.model.root_maps
+        return np.asarray(self.means @ between - self.inner @ within)
 
     def rest(self, ss: np.ndarray) -> np.ndarray:
         """(B,): the residual sum of squares without those of the eigenvectors."""
@@ -390,34 +396,33 @@ class Directions:
 
 @dataclass(frozen=True)
 class Eigenbasis:
-    """Maps `OutcomeSums` to `Spectral.ss` (B, K).
+    """Maps `OutcomeSums` to `Spectral`.
 
-    The first K of d' + r' squares are of different eigenvalues, and others are added to them.
-
-    beside (d',): sizes with groups besides the directions; turn (r, r'): eigenvectors among the
-    directions, over the roots of their eigenvalues; fixed (r, r0): those of eigenvalue 0; merge
-    (d' + r' - K, K): which of the K is equal; mu, mult (K,): the eigenvalues, and how often each occurs.
+    beside, size_beside (d',): sizes with groups besides the directions, as indices and themselves;
+    turn (r, r'): eigenvectors among the directions, over the roots of their eigenvalues mu_of_turn
+    (r',); fixed (r, r0): those of eigenvalue 0; mu, mult (K,): the distinct eigenvalues, and how often
+    each occurs; nodes, count (J,): the same, or fewer that serve as well, see `_nodes`; gather
+    (d' + r', J): what of each square stands at each node.
     """
 
     beside: np.ndarray
+    size_beside: np.ndarray
     turn: np.ndarray
+    mu_of_turn: np.ndarray
     fixed: np.ndarray
-    merge: np.ndarray
     mu: np.ndarray
     mult: np.ndarray
-
-    @cached_property
-    def mu_of_turn(self) -> np.ndarray:
-        """(r',): the eigenvalue of each column of `turn`."""
-        return np.concatenate([self.mu[len(self.beside) :], self.merge @ self.mu])
+    nodes: np.ndarray
+    count: np.ndarray
+    gather: np.ndarray
 
     def squares(self, beside: np.ndarray, roots: np.ndarray) -> np.ndarray:
-        """`Spectral.ss` (B, K) from `OutcomeSums.beside` (B, d) and `roots` (B, r')."""
-        d, K = len(self.beside), len(self.mu)
+        """Sums of squares (B, d' + r') from `OutcomeSums.beside` (B, d) and `roots` (B, r')."""
+        d = len(self.beside)
         squares = np.empty((len(roots), d + roots.shape[1]))
-        squares[:, :d] = beside[:, self.beside] / self.mu[:d]
+        squares[:, :d] = beside[:, self.beside] / self.size_beside
         np.square(roots, out=squares[:, d:])
-        return np.asarray(squares[:, :K] + squares[:, K:] @ self.merge)
+        return squares
 
 
 @dataclass(frozen=True)
@@ -571,6 +576,25 @@ class RandomIntercept:
         """(r, p): S along the directions, of which it is all."""
         return np.asarray(self.directions.rotate.T @ self.S)
 
+    @cached_property
+    def root_maps(self) -> tuple[np.ndarray, np.ndarray]:
+        """(r, r') and (q, r'): what `DrawnSums.roots` multiplies `means` and `inner` by."""
+        basis = self.basis
+        assert basis is not None
+        within = self.within_root.T @ (self.turned.T @ basis.turn)
+        return basis.turn * basis.mu_of_turn, within
+
+    def combinations(self, L: np.ndarray) -> Combinations:
+        """What fits need of the eigenvectors for L beta; kept for the L (k, p) that was asked last."""
+        if (key := L.tobytes()) not in self._combinations:
+            self._combinations.clear()
+            self._combinations[key] = Combinations.of(self, L)
+        return self._combinations[key]
+
+    @cached_property
+    def _combinations(self) -> dict[bytes, Combinations]:
+        return {}
+
     def sums(self, y: np.ndarray) -> OutcomeSums:
         """Sufficient statistics of outcomes y, shape (B, n), computed a block of rows at a time."""
         step = max(1, BLOCK // y.shape[1])
@@ -603,9 +627,9 @@ class RandomIntercept:
         df = self.df(reml)
         if self.basis is None:
             return self._profile_by_size(sums, reml=reml, df=df)
-        ss = self.basis.squares(sums.beside, roots)
-        det = (self.basis.mu, self.basis.mult) if reml else (self.size, self.count)
-        return Spectral(self.basis.mu, ss, sums.rest(ss), *det, df)
+        basis, squares = self.basis, self.basis.squares(sums.beside, roots)
+        det = (basis.nodes, basis.count) if reml else (self.size, self.count)
+        return Spectral(basis.nodes, squares @ basis.gather, sums.rest(squares), *det, df)
 
     def _profile_by_size(self, sums: OutcomeSums | DrawnSums, *, reml: bool, df: int) -> BySize:
         of, d = self.directions.size_of, len(self.size)
@@ -750,6 +774,45 @@ class RandomIntercept:
 
 
 @dataclass(frozen=True)
+class Combinations:
+    """L beta, L (k, p), in terms of the eigenvectors b of Z'MZ, with eigenvalue mu; those of 0 are b0.
+
+    With c the sums over groups of Q L', L beta changes from OLS by the sum over b of
+    lambda (c'b) (b'Z'My) / (1 + lambda mu), and in residual variances
+
+        L (Q'H^-1 Q)^-1 L' = L L' + lambda sum (b0'c)(b0'c)' + lambda sum (b'c)(b'c)' / (1 + lambda mu)
+
+    Attributes
+    ----------
+    change : (r', k) c'b times the root of mu
+    ols, fixed : (k * k,) the first two sums
+    products : (J, k * k) the third, at the nodes of `Eigenbasis`
+    """
+
+    change: np.ndarray
+    ols: np.ndarray
+    fixed: np.ndarray
+    products: np.ndarray
+
+    @classmethod
+    def of(cls, model: RandomIntercept, L: np.ndarray) -> Combinations:
+        """Of rows L (k, p) on beta."""
+        basis, rows = model.basis, L @ model.to_beta
+        assert basis is not None
+        along = model.turned @ rows.T
+        fixed, c = basis.fixed.T @ along, basis.turn.T @ along
+        change = basis.mu_of_turn[:, None] * c
+        c *= np.sqrt(basis.mu_of_turn)[:, None]
+        products = (c[:, :, None] * c[:, None, :]).reshape(len(c), len(L) ** 2)
+        return cls(
+            change=change,
+            ols=(rows @ rows.T).ravel(),
+            fixed=(fixed.T @ fixed).ravel(),
+            products=basis.gather[len(basis.beside) :].T @ products,
+        )
+
+
+@dataclass(frozen=True)
 class RandomInterceptFit:
     """B fits, or with leading axes `...` in place of B.
 
@@ -811,12 +874,9 @@ class RandomInterceptFit:
         return self.combination(np.eye(len(self.model.to_beta)))
 
     def combination(self, L: np.ndarray) -> np.ndarray:
-        """(..., k): L beta, L (k, p): OLS effects less what the weights of the groups change.
-
-        On the eigenvectors that is lambda Z'Q b (b'Z'My) / (1 + lambda mu), summed over them.
-        """
-        rows, basis = L @ self.model.to_beta, self.model.basis
-        lam, along = self.theta.reshape(-1) ** 2, self.model.turned @ rows.T
+        """(..., k): L beta, L (k, p): OLS effects less what the weights of the groups change."""
+        lam, basis = self.theta.reshape(-1) ** 2, self.model.basis
+        rows = L @ self.model.to_beta
         if basis is None:
             weight = lam[:, None] * self.mean_weight.reshape(len(lam), -1)
             pulled = weight[:, self.model.directions.size_of] * self.sums.along
@@ -825,26 +885,19 @@ class RandomInterceptFit:
         else:
             share = _reciprocal(lam, basis.mu_of_turn) * lam[:, None]
             share *= self.roots.reshape(len(lam), -1)
-            change = share @ (basis.mu_of_turn[:, None] * (basis.turn.T @ along))
+            change = share @ self.model.combinations(L).change
         return np.asarray(self.sums.effects(rows) - change).reshape(*self.shape, len(L))
 
     def covariance(self, L: np.ndarray) -> np.ndarray:
-        """(..., k, k) of L beta, L (k, p).
-
-        With c the sums over groups of Q L', on the eigenvectors b of Z'MZ,
-        L (Q'H^-1 Q)^-1 L' = L L' + lambda sum (b'c)(b'c)' / (1 + lambda mu).
-        """
+        """(..., k, k) of L beta, L (k, p)."""
         k, variance = len(L), self.var_residual[..., None, None]
-        rows, basis, lam = L @ self.model.to_beta, self.model.basis, self.theta.reshape(-1) ** 2
+        basis, lam = self.model.basis, self.theta.reshape(-1) ** 2
         if basis is None:
-            of_unit = self.precision.inverse_form(rows)
+            of_unit = self.precision.inverse_form(L @ self.model.to_beta)
         else:
-            along = self.model.turned @ rows.T
-            fixed, c = basis.fixed.T @ along, basis.turn.T @ along
-            c *= np.sqrt(basis.mu_of_turn)[:, None]
-            products = (c[:, :, None] * c[:, None, :]).reshape(-1, k * k)
-            between = _reciprocal(lam, basis.mu_of_turn) @ products + (fixed.T @ fixed).ravel()
-            of_unit = (rows @ rows.T).ravel() + lam[:, None] * between
+            of = self.model.combinations(L)
+            between = _reciprocal(lam, basis.nodes) @ of.products + of.fixed
+            of_unit = of.ols + lam[:, None] * between
         return np.asarray(variance * of_unit.reshape(*self.shape, k, k))
 
     @cached_property
@@ -1177,20 +1230,44 @@ def _eigenbasis(turned: np.ndarray, size: np.ndarray, directions: Directions) ->
     real = mu > 1e-11 * size.max()
     fixed, beside = turn[:, ~real], np.flatnonzero(directions.left)
     mu, turn = mu[real], turn[:, real]
-    values = np.concatenate([size[beside], mu])
     mult = np.concatenate([directions.left[beside], np.ones(len(mu))])
-    which, distinct = _merge(values, mult)
-    first = np.sort(np.unique(which, return_index=True)[1])
-    more = np.setdiff1d(np.arange(len(values)), first)
-    order = np.concatenate([first, more])[len(beside) :] - len(beside)
+    which, distinct = _merge(np.concatenate([size[beside], mu]), mult)
+    each = np.bincount(which, weights=mult)
+    nodes, weights = _nodes(distinct)
     return Eigenbasis(
         beside=beside,
-        turn=(turn / np.sqrt(mu))[:, order],
+        size_beside=distinct[which[: len(beside)]],
+        turn=turn / np.sqrt(mu),
+        mu_of_turn=distinct[which[len(beside) :]],
         fixed=fixed,
-        merge=(which[more, None] == which[first]).astype(float),
-        mu=distinct[which[first]],
-        mult=np.bincount(which, weights=mult)[which[first]],
+        mu=distinct,
+        mult=each,
+        nodes=nodes,
+        count=each @ weights,
+        gather=weights[which],
     )
+
+
+def _nodes(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes (J,) at which sums over mu (K,) can be made in place of these, and weights (K, J).
+
+    What is summed are 1 / (1 + lambda mu), its derivatives, and log(1 + lambda mu). With g the geometric
+    mean of the least and the greatest mu, u = (mu - g) / (mu + g) is within h of 0, and there is no pole
+    within 1 of 0, whatever lambda. So a polynomial in u through J Chebyshev nodes has an error of
+    1 / T_J(1 / h), up to the distances from the pole (Trefethen 2013, Approximation Theory and
+    Approximation Practice, chapter 8). Where J would not be below K, nodes are mu itself.
+    """
+    middle = np.sqrt(mu.min() * mu.max())
+    u = (mu - middle) / (mu + middle)
+    half = float(u.max())
+    J = np.ceil(np.arccosh(1 / INTERPOLATED) / np.arccosh(1 / half)) if half > 0 else np.inf
+    if J >= len(mu):
+        return mu, np.eye(len(mu))
+    zeros = chebyshev.chebpts1(int(J))
+    lagrange = chebyshev.chebvander(zeros, len(zeros) - 1) / len(zeros)
+    lagrange[:, 1:] *= 2
+    nodes = middle * (1 + half * zeros) / (1 - half * zeros)
+    return nodes, chebyshev.chebvander(u / half, len(zeros) - 1) @ lagrange.T
 
 
 def _members(size_of: np.ndarray) -> list[np.ndarray]:
