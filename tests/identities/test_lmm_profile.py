@@ -168,8 +168,8 @@ def test_limits_lie_on_the_cutoff_and_nest(kind: str) -> None:
     for (end,) in (wide.conf_low, wide.conf_high):
         assert ratio_of(fit, L[0], end) == pytest.approx(CUTOFF, abs=1e-8)
         inwards, outwards = end + 1e-5 * (wide.estimate - end), end - 1e-5 * (wide.estimate - end)
-        assert mixed.covers(fit, L, inwards, 0.95) == 1
-        assert mixed.covers(fit, L, outwards, 0.95) == 0
+        for value, held in ((inwards, 1), (outwards, 0)):
+            assert mixed.profile(fit, L, 0.95, limits=False, truth=value).covers == held
     ratio = mixed.likelihood_ratio(fit, L)
     assert ratio.statistic == pytest.approx(wide.statistic[0] ** 2, rel=1e-9, abs=1e-12)
     assert ratio.p_value == pytest.approx(wide.p_value[0], rel=1e-6)

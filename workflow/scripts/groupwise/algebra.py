@@ -93,6 +93,18 @@ def invert(A: np.ndarray) -> np.ndarray:
     return sweep(A)[0]
 
 
+def solved(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A^-1 b (..., p) of matrices (..., p, p) and vectors (..., p); numbers are divided."""
+    if A.shape[-1] == 1:
+        return np.asarray(b / A[..., 0])
+    return np.asarray(np.linalg.solve(A, b[..., None])[..., 0])
+
+
+def products(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """A B of matrices (..., m, p) and (..., p, q): where q = 1 a call of BLAS for each takes longer."""
+    return np.asarray(A @ B if B.shape[-1] > 1 else np.einsum("...ij,...jk->...ik", A, B))
+
+
 def sweep(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Inverses (B, p, p) of symmetric matrices and their pivots (B, p), one pivot at a time for all.
 

@@ -29,7 +29,7 @@ from groupwise.inference.bootstrap import bootstrap, bootstrap_decisions, bootst
 from groupwise.inference.limits import Limits
 from groupwise.inference.one_intercept_profile import OneInterceptVariances
 from groupwise.inference.outliers import Studentised, studentise
-from groupwise.inference.profile import covers, likelihood_ratio, profile
+from groupwise.inference.profile import likelihood_ratio, profile
 from groupwise.inference.small_sample import (
     kenward_roger,
     kenward_roger_joint,
@@ -54,7 +54,6 @@ __all__ = [
     "bootstrap",
     "bootstrap_decisions",
     "bootstrap_joint",
-    "covers",
     "group_variance_test",
     "kenward_roger",
     "kenward_roger_joint",

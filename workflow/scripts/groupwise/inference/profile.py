@@ -85,7 +85,12 @@ class _Row:
 
 
 def profile(
-    fit: Maximum, L: np.ndarray, conf_level: float, *, limits: bool | np.ndarray = True
+    fit: Maximum,
+    L: np.ndarray,
+    conf_level: float,
+    *,
+    limits: bool | np.ndarray = True,
+    truth: np.ndarray | None = None,
 ) -> Inference:
     """Profile-likelihood inference for the rows of L beta, L (k, p): (..., k).
 
@@ -98,6 +103,9 @@ def profile(
     fit : REML fits (...)
     limits : broadcasts to (...)
         Where limits, which take most of the time, are wanted; they are NaN elsewhere.
+    truth : broadcasts to (..., k), optional
+        Values of L beta; `covers` says which of them the intervals hold. What an interval holds is what
+        the likelihood-ratio test does not reject: its ends need not be known.
     """
     ml, fitted = _maximum(fit)
     wanted = np.flatnonzero(np.broadcast_to(limits, fit.shape).ravel()[fitted])
@@ -105,8 +113,13 @@ def profile(
     std_error = np.sqrt(np.diagonal(ml.covariance(L)[fitted], axis1=-2, axis2=-1))
     step = special.ndtri(0.5 + conf_level / 2) * std_error
     ratio, low, high = np.full((3, *estimate.shape), np.nan)
+    value = np.zeros(1) if truth is None else truth
+    value = np.broadcast_to(value, (*fit.shape, len(L))).reshape(-1, len(L))[fitted]
+    at_value = np.full(estimate.shape, np.nan)
     for j, row in enumerate(L):
-        ratio[:, j] = _Row.of(fit, ml, fitted, row).rise(np.zeros(len(fitted)))
+        rise = _Row.of(fit, ml, fitted, row).rise
+        ratio[:, j] = rise(np.zeros(len(fitted)))
+        at_value[:, j] = rise(value[:, j]) if value[:, j].any() else ratio[:, j]
         if not len(wanted):
             continue
         deviance = _Row.of(fit, ml, fitted[wanted], row)
@@ -122,6 +135,7 @@ def profile(
         conf_low=low,
         conf_high=high,
         conf_level=conf_level,
+        covers=None if truth is None else at_value <= special.chdtri(1, 1 - conf_level),
     )
     return _spread(rows, fitted, fit.shape)
 
@@ -142,22 +156,8 @@ def _spread(rows: Inference, fitted: np.ndarray, shape: tuple[int, ...]) -> Infe
         return every.reshape(*shape, k) if shape else every[0]
 
     columns = {name: placed(v) for name, v in rows.columns().items() if name != "conf_level"}
-    return Inference(**columns, conf_level=rows.conf_level)
-
-
-def covers(fit: Maximum, L: np.ndarray, value: np.ndarray, conf_level: float) -> np.ndarray:
-    """Whether profile intervals of the rows of L beta, L (k, p), hold `value`, (k,) or (..., k).
-
-    (..., k), 1 or 0, NaN without a fit. What an interval holds is what the likelihood-ratio test does
-    not reject: its ends need not be found.
-    """
-    ml, fitted = _maximum(fit)
-    every = np.broadcast_to(value, (*fit.shape, len(L))).reshape(-1, len(L))
-    inside = np.full(every.shape, np.nan)
-    cutoff = special.chdtri(1, 1 - conf_level)
-    for j, row in enumerate(L):
-        inside[fitted, j] = _Row.of(fit, ml, fitted, row).rise(every[fitted, j]) <= cutoff
-    return inside.reshape((*fit.shape, len(L)))
+    covers = None if rows.covers is None else placed(rows.covers)
+    return Inference(**columns, conf_level=rows.conf_level, covers=covers)
 
 
 def likelihood_ratio(fit: Maximum, L: np.ndarray) -> JointTest:

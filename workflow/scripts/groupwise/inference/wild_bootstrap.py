@@ -346,16 +346,21 @@ def _in_levels(
     a = np.einsum("gw,rgw->rg", pieces.Lambda[c][order], q)
     KK, Kk = (sum_by(each, level, len(size)).T[level] for each in (K**2, K * k.T))
     within = KK * first - 2 * a * K
-    across = 2 * (first[..., None] * Kk - a[..., None] * k).swapaxes(1, 2)
-    shared, kk, total = q[..., 1:].swapaxes(1, 2), k.T @ k, np.zeros(len(q), dtype=int)
+    across = _by_column(2 * (first[..., None] * Kk - a[..., None] * k))
+    shared, kk, total = _by_column(q[..., 1:]), k.T @ k, np.zeros(len(q), dtype=int)
     for v in (np.ascontiguousarray(block.T[order]) for block in weights.blocks()):
-        s = shared @ v
-        variance = a**2 @ v**2 + ((kk @ s + across @ v) * s).sum(axis=1)
+        s, pulled = ((x @ v).reshape(len(q), k.shape[1], v.shape[1]) for x in (shared, across))
+        variance = a**2 @ v**2 + ((kk @ s + pulled) * s).sum(axis=1)
         for each in map(slice, ends - size, ends):
             variance += (first[:, each] @ v[each]) * (within[:, each] @ v[each])
         as_far = (a @ v) ** 2 >= (1 - TIE) * limit[:, None] * variance
         total += np.count_nonzero(as_far, axis=1)
     return total
+
+
+def _by_column(values: np.ndarray) -> np.ndarray:
+    """(R, G, w) as rows (R * w, G) of which a matrix product makes one call."""
+    return np.ascontiguousarray(values.swapaxes(1, 2)).reshape(-1, values.shape[1])
 
 
 def joint(outcomes: Projected, L: np.ndarray, weights: Weights) -> JointTest:

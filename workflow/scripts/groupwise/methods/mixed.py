@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,10 +78,7 @@ def _profile(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
     if request.n_searched(n) == n:
         return mixed.profile(fit, L, request.conf_level)
     limits = np.arange(n) < request.n_searched(n)
-    rows = mixed.profile(fit, L, request.conf_level, limits=limits)
-    if request.truth is None:
-        return rows
-    return replace(rows, covers=mixed.covers(fit, L, request.truth, request.conf_level))
+    return mixed.profile(fit, L, request.conf_level, limits=limits, truth=request.truth)
 
 
 def _seeds(fit: MixedFit, request: Request) -> np.ndarray:

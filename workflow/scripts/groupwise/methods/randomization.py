@@ -98,16 +98,17 @@ class RandomizationFit:
         values = self.prepared.units.values(self.y)
         for batch, effort in shared(self.prepared, c, len(self.y), request):
             curve = comparison.curve(values[batch], effort)
-            std_error = np.sqrt(curve.variance)
+            std_error, p_value = np.sqrt(curve.variance), curve.p_value()
             test_columns = {
                 "estimate": curve.estimate,
                 "std_error": std_error,
                 "statistic": curve.statistics()[0],
-                "p_value": curve.p_value(),
+                "p_value": p_value,
             }
             covered = np.full(len(std_error), np.nan)
             if truth is not None:
-                covered = (curve.p_value(truth) >= 1 - request.conf_level).astype(float)
+                at_truth = curve.p_value(truth) if truth else p_value
+                covered = (at_truth >= 1 - request.conf_level).astype(float)
             yield batch, test_columns, covered
 
 

@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from groupwise.algebra import Bordered
+from groupwise.algebra import Bordered, products, solved
 from groupwise.models.clusters import Clusters, Projected
 
 TOLERANCE = 1e-13
@@ -29,8 +29,8 @@ TOLERANCE = 1e-13
 
 MOST_STEPS = 200
 
-MOST_NUMBERS = 2**22
-"""Numbers, over outcomes, groups and columns, that are worked on at a time."""
+MOST_NUMBERS = 2**18
+"""Numbers, over outcomes, groups and columns, that are worked on at a time: they stay in the cache."""
 
 NOTHING = 1e-10
 """An eigenvalue of Q_g'Q_g below this share of the largest is 0."""
@@ -142,6 +142,10 @@ class Exchangeable:
         rest = np.broadcast_to(rest, (len(values), len(self.S), rest.shape[-1]))
         return np.concatenate([values[:, self.level, None], rest], axis=-1)
 
+    def along(self, of_group: np.ndarray) -> np.ndarray:
+        """(R, G, r): vectors (R, G, w), or (R, 1, w) of all groups, along P."""
+        return np.einsum("grw,xgw->xgr", self.P, of_group)
+
     def fitted(self, gamma: np.ndarray) -> np.ndarray:
         """(R, G): group sums at effects gamma (R, p)."""
         sums = gamma[:, self.n_levels :] @ self.shared.T
@@ -244,22 +248,21 @@ class ExchangeableFit:
         c = model._shrinkage(np.where(self.answered, self.correlation, 0.0)[some])
         group = self.total[some] - model.fitted(gamma)
         scores = self.outcomes.scores[some]
-        z = np.einsum("grw,xgw->xgr", model.P, scores, optimize=True)
-        fitted = np.einsum("grw,xgw->xgr", model.P, model.local(gamma), optimize=True)
+        z, fitted = model.along(scores), model.along(model.local(gamma))
         z = z - model.square * model.root[:, None] * fitted
         d = z - (c * group)[..., None] * model.t
         inverse = model._inverse_bread(c)
         if model.level is None:
-            BP = np.einsum("xij,grj->xgir", inverse.inner, model.P, optimize=True)
+            of_group = inverse.inner[:, None]
         else:
-            BP = inverse.inverse_by_row()[:, model.level] @ model.P.swapaxes(-1, -2)
-        PBP = np.einsum("gsi,xgir->xgsr", model.P, BP, optimize=True)
+            of_group = inverse.inverse_by_row()[:, model.level]
+        PBP = products(model.P, products(of_group, model.P.swapaxes(-1, -2)))
         diagonal = np.eye(model.t.shape[1])
         a = model.square[..., None] * diagonal
         a = a - c[..., None, None] * (model.t[:, :, None] * model.t[:, None, :])
-        v = np.linalg.solve(diagonal - a @ PBP, d[..., None])[..., 0]
+        v = solved(diagonal - a @ PBP, d)
         LB = inverse.solve(Lambda.T).swapaxes(-1, -2)
-        of_group = np.stack([model.local(row) for row in LB.swapaxes(0, 1)], axis=1)
-        contribution = np.einsum("xkgw,grw,xgr->xkg", of_group, model.P, v, optimize=True)
+        along = np.stack([model.along(model.local(row)) for row in LB.swapaxes(0, 1)], axis=1)
+        contribution = np.einsum("xkgr,xgr->xkg", along, v)
         vcov: np.ndarray = contribution @ np.swapaxes(contribution, 1, 2)
         return vcov

@@ -694,7 +694,18 @@ class RandomIntercept:
         return deviance_at(profile, lam) + profile.df * np.log(2 * np.pi), np.sqrt(lam)
 
     def restricted(self, K: np.ndarray) -> RandomIntercept:
-        """The model of Q K in place of Q; K (p, p0) has orthonormal columns."""
+        """The model of Q K in place of Q; K (p, p0) has orthonormal columns. Those of 8 K are kept."""
+        if (key := K.tobytes()) not in self._restricted:
+            if len(self._restricted) == 8:
+                self._restricted.clear()
+            self._restricted[key] = self._restriction(K)
+        return self._restricted[key]
+
+    @cached_property
+    def _restricted(self) -> dict[bytes, RandomIntercept]:
+        return {}
+
+    def _restriction(self, K: np.ndarray) -> RandomIntercept:
         return replace(
             self,
             to_beta=self.to_beta @ K,
@@ -1261,7 +1272,7 @@ def _nodes(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     u = (mu - middle) / (mu + middle)
     half = float(u.max())
     J = np.ceil(np.arccosh(1 / INTERPOLATED) / np.arccosh(1 / half)) if half > 0 else np.inf
-    if J >= len(mu):
+    if len(mu) <= J:
         return mu, np.eye(len(mu))
     zeros = chebyshev.chebpts1(int(J))
     lagrange = chebyshev.chebvander(zeros, len(zeros) - 1) / len(zeros)

@@ -128,10 +128,8 @@ def _profile(fit: LikelihoodFit, L: np.ndarray, request: Request) -> Inference:
     """Likelihood-ratio tests, with profile limits of the first outcomes."""
     n = len(fit.fit.y)
     limits = np.arange(n) < request.n_searched(n)
-    rows = profile.profile(fit.fit, L, request.conf_level, limits=limits)
-    if limits.all() or request.truth is None:
-        return rows
-    return replace(rows, covers=profile.covers(fit.fit, L, request.truth, request.conf_level))
+    truth = None if limits.all() else request.truth
+    return profile.profile(fit.fit, L, request.conf_level, limits=limits, truth=truth)
 
 
 def _profile_joint(fit: LikelihoodFit, L: np.ndarray, request: Request) -> JointTest:
