@@ -21,11 +21,9 @@ PER_DATASET = {
     "ingest_data",
     "check_data",
     "fit_models",
-    "ask_statsmodels",
     "check_model",
     "estimate_process",
     "simulate_calibration",
-    "gather_calibration",
     "judge_methods",
     "plan_experiment",
     "check_sensitivity",
@@ -41,7 +39,6 @@ READ = {"check_data", "ingest_data"}
 SIMULATED = {
     "estimate_process",
     "simulate_calibration",
-    "gather_calibration",
     "plan_experiment",
 }
 JUDGED = {
@@ -207,7 +204,7 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ),
         (
             f"{PACKAGE}/simulation/measures.py",
-            JUDGED | {"gather_calibration"},
+            JUDGED,
         ),
         (
             f"{PACKAGE}/simulation/estimation.py",
@@ -297,7 +294,7 @@ def test_rules_of_the_verdict_simulate_nothing(copied: Project) -> None:
 def test_rates_that_decide_are_simulated_until_they_are_settled(copied: Project) -> None:
     copied.edit("config.yaml", "headline: mixed_wald", "verdict: {allowance: 0.02}")
     jobs = plan(copied)
-    assert set(jobs) == JUDGED | {"simulate_calibration", "gather_calibration"}
+    assert set(jobs) == JUDGED | {"simulate_calibration"}
 
 
 def test_assumed_effects_are_simulated_anew_for_their_dataset(copied: Project) -> None:

@@ -151,7 +151,7 @@ def test_submission_asks_for_what_its_jobs_need(whole: OnCluster) -> None:
     rows = 30 / 1e6
     assert job.cpus == 1  # Snakemake runs the jobs of a submission one after another
     assert job.memory_mb == asked(need.mb + need.mb_each * rows, attempt=1)
-    together = [NEEDS[rule] for rule in ("fit_models", "ask_statsmodels", "check_model")]
+    together = [NEEDS[rule] for rule in ("fit_models", "check_model")]
     assert job.minutes >= sum(asked(n.minutes + n.minutes_each * rows, attempt=1) for n in together)
 
 

@@ -91,10 +91,11 @@ rule simulate_calibration:
 
 
 # Reads no data: what was simulated follows from the design and the estimated process.
-rule gather_calibration:
+rule judge_methods:
     input:
         design="results/{dataset}/design.json",
         process="results/{dataset}/process.json",
+        estimates="results/{dataset}/estimates.csv",
         effects=SETTINGS.checked_effects,
         sums=expand(
             "results/{{dataset}}/calibration/{chunk}-of-{chunks}.parquet",
@@ -104,35 +105,6 @@ rule gather_calibration:
     output:
         calibration="results/{dataset}/calibration.csv",
         overview="results/{dataset}/calibration.json",
-    log:
-        "logs/gather_calibration/{dataset}.log",
-    benchmark:
-        "benchmarks/jobs/gather_calibration/{dataset}.jsonl"
-    priority: in_turn
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=memory("gather_calibration"),
-        runtime=minutes("gather_calibration"),
-    params:
-        code=PackageDigest("gather_calibration"),
-        config_file=SETTINGS.config_file,
-        options=SETTINGS.calibration,
-        effects_are=SETTINGS.effects_are,
-        methods=NAMES,
-    message:
-        "{wildcards.dataset}: put the simulations together"
-    script:
-        "../scripts/gather_calibration.py"
-
-
-rule judge_methods:
-    input:
-        calibration="results/{dataset}/calibration.csv",
-        overview="results/{dataset}/calibration.json",
-        estimates="results/{dataset}/estimates.csv",
-        design="results/{dataset}/design.json",
-    output:
         methods="results/{dataset}/verdict.csv",
         verdict="results/{dataset}/verdict.json",
     log:
@@ -147,10 +119,14 @@ rule judge_methods:
         runtime=minutes("judge_methods"),
     params:
         code=PackageDigest("judge_methods"),
+        config_file=SETTINGS.config_file,
+        options=SETTINGS.calibration,
+        effects_are=SETTINGS.effects_are,
+        methods=NAMES,
         headline=SETTINGS.headline,
         rules=config["verdict"],
     message:
-        "{wildcards.dataset}: judge the methods"
+        "{wildcards.dataset}: put the simulations together, and judge the methods"
     script:
         "../scripts/judge_methods.py"
 

@@ -31,33 +31,7 @@ rule fit_models:
         "../scripts/fit_models.py"
 
 
-rule ask_statsmodels:
-    input:
-        data="data/processed/{dataset}.parquet",
-        design="results/{dataset}/design.json",
-        estimates="results/{dataset}/estimates.csv",
-        fit_statistics="results/{dataset}/fit_statistics.csv",
-        variance_components="results/{dataset}/variance_components.csv",
-    output:
-        agreement="results/{dataset}/agreement.csv",
-    log:
-        "logs/ask_statsmodels/{dataset}.log",
-    benchmark:
-        "benchmarks/jobs/ask_statsmodels/{dataset}.jsonl"
-    priority: in_turn
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=memory("ask_statsmodels"),
-        runtime=minutes("ask_statsmodels"),
-    params:
-        code=PackageDigest("ask_statsmodels"),
-    message:
-        "{wildcards.dataset}: fit the same models with statsmodels"
-    script:
-        "../scripts/ask_statsmodels.py"
-
-
+# Asks statsmodels for the same fits too, in this job: both load the statistics of scipy.
 rule check_model:
     input:
         **{
@@ -71,11 +45,11 @@ rule check_model:
                 "variance_components",
             )
         },
-        agreement="results/{dataset}/agreement.csv",
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
         missing="data/processed/missing/{dataset}.parquet",
     output:
+        agreement="results/{dataset}/agreement.csv",
         diagnostics="results/{dataset}/diagnostics.csv",
     log:
         "logs/check_model/{dataset}.log",

@@ -109,7 +109,7 @@ TABLES: dict[str, Table] = {
         per_method=True,
     ),
     "agreement": Table(
-        "ask_statsmodels",
+        "check_model",
         _METHOD
         | {
             "quantity": str,
@@ -209,7 +209,7 @@ TABLES: dict[str, Table] = {
         json=RECORDS,
     ),
     "calibration": Table(
-        "gather_calibration",
+        "judge_methods",
         {
             "scenario": str,
             "icc": float,
