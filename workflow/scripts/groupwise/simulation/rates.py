@@ -95,10 +95,13 @@ class Criterion:
             self.acceptable(count, n).all() and (careful or self.not_conservative(count, n).all())
         )
 
-    def bounds(self, count: np.ndarray, n: np.ndarray, rates: int) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(
+        self, count: np.ndarray, n: np.ndarray, rates: int | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Bounds of the rates above and below which no judgement puts them: those of its errors.
 
-        A lower bound is missed with probability `error` / `rates`, an upper one with `error`.
+        `rates` is the number of rates that each is judged with. A lower bound is missed with
+        probability `error` / `rates`, an upper one with `error`.
         """
         low = _bound(evidence_above, count, n, np.log(rates / self.error), self.level)
         high = self.highest(count, n, 1)
@@ -147,7 +150,7 @@ def _log_below(
 
 
 def _bound(
-    evidence: Any, count: np.ndarray, n: np.ndarray, limit: float, level: float
+    evidence: Any, count: np.ndarray, n: np.ndarray, limit: float | np.ndarray, level: float
 ) -> np.ndarray:
     """The rate between count / n and 0 (or 1) at which the evidence reaches its limit, by bisection."""
     count, n = np.broadcast_arrays(np.asarray(count, dtype=float), np.asarray(n, dtype=float))

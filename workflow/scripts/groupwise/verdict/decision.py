@@ -142,9 +142,9 @@ def departure(rows: pd.DataFrame, headline: str | None) -> str:
 def _judged(calibration: pd.DataFrame, rules: Rules, icc: float | None) -> pd.DataFrame:
     wide = _wide(calibration, rules)
     wide, rows = wide[wide["dgp"].isin(rules.dgps)], []
-    n_rates = len(wide.loc[wide["null"], ["scenario", "contrast"]].drop_duplicates())
+    wide = _with_bounds(wide, rules)
     for method in sorted(wide["method"].unique(), key=method_order):
-        evidence = _evidence(wide[wide["method"] == method], method, rules, n_rates, icc)
+        evidence = _evidence(wide[wide["method"] == method], method, icc)
         name, sentence = judge(evidence, rules)
         judged = {"dgp": rules.dgps[0], "judgement": name, "sentence": sentence}
         rows.append(judged | vars(evidence))
@@ -169,29 +169,39 @@ def _wide(calibration: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     return wide.assign(null=(wide["truth"] == 0).groupby(wide["scenario"]).transform("all"))
 
 
-def _evidence(
-    rows: pd.DataFrame, method: str, rules: Rules, n_rates: int, icc: float | None
-) -> Evidence:
+def _with_bounds(wide: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Of all rates at once: bounds `low` and `high`, `lowest_high` over all, and `failed_low`."""
+    criterion, replicates = rules.criterion, wide["replicates"].to_numpy()
+    n_rates = len(wide.loc[wide["null"], ["scenario", "contrast"]].drop_duplicates())
+    count, n = np.rint(wide["rejection"] * wide["n"]).to_numpy(), wide["n"].to_numpy()
+    low, high = criterion.bounds(count, n, n_rates)
+    failed = np.rint(wide["failed"] * replicates).to_numpy()
+    of_method = wide.groupby("method")["method"].transform("size").to_numpy()
+    return wide.assign(
+        low=low,
+        high=high,
+        lowest_high=criterion.highest(count, n, n_rates),
+        failed_low=criterion.bounds(failed, replicates, of_method)[0],
+    )
+
+
+def _evidence(rows: pd.DataFrame, method: str, icc: float | None) -> Evidence:
     null = rows[rows["null"] & (rows["n"] > 0)]
     rejection, n = null["rejection"].to_numpy(), null["n"].to_numpy()
-    count, criterion = np.rint(rejection * n), rules.criterion
-    low, high = criterion.bounds(count, n, n_rates)
-    failed = np.rint(rows["failed"] * rows["replicates"]).to_numpy()
-    failed_low, _ = criterion.bounds(failed, rows["replicates"].to_numpy(), len(rows))
     highest, lowest = _extreme(rejection, np.argmax), _extreme(rejection, np.argmin)
     power, power_mcse = _power(rows, icc)
     return Evidence(
         method=method,
         answers=int(n.min(initial=rows["n"].max())) if len(n) else 0,
         failed=float(rows["failed"].max()),
-        failed_low=float(failed_low.max()),
+        failed_low=float(rows["failed_low"].max()),
         highest=_at(rejection, highest),
         lowest=_at(rejection, lowest),
         icc_highest=_at(null["icc"].to_numpy(), highest),
         icc_lowest=_at(null["icc"].to_numpy(), lowest),
-        rate_low=float(low.max()) if len(low) else np.nan,
-        rate_high=float(high.max()) if len(high) else np.nan,
-        lowest_high=float(criterion.highest(count, n, n_rates).min()) if len(n) else np.nan,
+        rate_low=float(null["low"].max()),
+        rate_high=float(null["high"].max()),
+        lowest_high=float(null["lowest_high"].min()),
         power=power,
         power_mcse=power_mcse,
     )
