@@ -126,28 +126,37 @@ def _in_rounds(
         }
         made = 0
         while made < n_draws:
-            batch = {i: next(stream) for i, stream in streams.items() if undecided[i]}
+            batch = [(i, next(stream)) for i, stream in streams.items() if undecided[i]]
             if not batch:
                 break
-            n = len(next(iter(batch.values())))
+            drawn_for = np.array([i for i, _ in batch])
+            sums, n = type(batch[0][1]).joined([each for _, each in batch]), len(batch[0][1])
+            del batch
             made += n
             for first, last in pairwise([0, *(each for each in ROUNDS if each < n), n]):
-                who = np.array([i for i in batch if undecided[i]], dtype=int)
-                if len(who):
-                    sums = [batch[i].take(slice(first, last)) for i in who]
-                    drawn = _statistics(model, sums, fit.theta[who], statistic)
+                place = np.flatnonzero(undecided[drawn_for])
+                if len(place):
+                    who, rows = drawn_for[place], n * place[:, None] + np.arange(first, last)
+                    near = np.repeat(fit.theta[who], last - first, axis=0)
+                    drawn = _statistics(model, sums, rows.ravel(), near, statistic)
                     yield who, drawn.reshape(len(who), last - first, -1)
 
 
 def _statistics(
-    model: Model, pile: list[Any], theta: np.ndarray, statistic: Callable[[Fit], np.ndarray]
+    model: Model,
+    sums: Any,
+    rows: np.ndarray,
+    near: np.ndarray,
+    statistic: Callable[[Fit], np.ndarray],
 ) -> np.ndarray:
-    """A statistic of fits to sums drawn at theta (w, ...), as many at a time as are fitted together."""
-    sums, near = type(pile[0]).joined(pile), np.repeat(theta, len(pile[0]), axis=0)
+    """A statistic of fits to some rows of drawn sums, as many at a time as are fitted together.
+
+    rows (b,) of `sums`, drawn at `near` (b, ...).
+    """
     parts = []
-    for start in range(0, len(sums), model.at_a_time):
+    for start in range(0, len(rows), model.at_a_time):
         some = slice(start, start + model.at_a_time)
-        parts.append(statistic(model.fit_sums(sums.take(some), near=near[some])))
+        parts.append(statistic(model.fit_sums(sums.take(rows[some]), near=near[some])))
     values = np.concatenate(parts)
     return np.where(np.isnan(values), np.inf, values)
 

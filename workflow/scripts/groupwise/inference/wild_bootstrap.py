@@ -176,11 +176,13 @@ class Curve:
     C: np.ndarray
     weights: Weights
 
-    def p_value(self, x: float) -> float:
+    def p_value(self, x: float | np.ndarray) -> np.ndarray:
+        """At one null, or (g,) at nulls (g, 1)."""
         left = (self.a + self.b * x) ** 2
-        square = x * x if x * x > ZERO else 0.0
+        square = x * x * (x * x > ZERO)
         right = square * (self.A + x * (self.B + x * self.C))
-        return float(self.weights.p_value(np.count_nonzero(left >= (1 - TIE) * right)))
+        extreme = np.count_nonzero(left >= (1 - TIE) * right, axis=-1)
+        return np.asarray(self.weights.p_value(extreme))
 
     def p_at_infinity(self) -> float:
         """The limit of the p-value for nulls far from the estimate, on either side."""
@@ -238,7 +240,7 @@ def _outermost(
     curve: Curve, alpha: float, sign: int, also: float, unbounded: bool
 ) -> tuple[float, bool]:
     grid = np.concatenate([[0.0], np.sort(np.append(GRID, also))])
-    inside = np.array([curve.p_value(sign * x) >= alpha for x in grid])
+    inside = curve.p_value(sign * grid[:, None]) >= alpha
     inside[0] = True
     last = int(np.flatnonzero(inside)[-1])
     gaps = not inside[: last + 1].all()

@@ -740,7 +740,7 @@ class RandomIntercept:
         for block, start in enumerate(range(0, n_draws, DRAWS)):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, block)))
             sums = self.draw_sums(float(theta), rng, size=DRAWS)
-            yield sums.take(slice(0, n_draws - start))
+            yield sums if start + DRAWS <= n_draws else sums.take(slice(0, n_draws - start))
 
     def draw_sums(self, theta: float, rng: np.random.Generator, *, size: int) -> DrawnSums:
         """`size` outcomes with beta = 0 and s2_e = 1, as the sums the engine needs of them.
