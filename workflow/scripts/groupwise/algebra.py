@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg
 
 RANK_TOLERANCE = 1e-9
 """A column whose part outside the span of others is this small, relative to it, is in the span."""
@@ -20,6 +19,8 @@ def pivoted_rank(X: np.ndarray) -> tuple[int, np.ndarray]:
 
     The columns `pivot[rank:]` lie in the span of the others.
     """
+    from scipy import linalg  # slow to load, and not needed by all that sums
+
     R, pivot = linalg.qr(_triangle(X), mode="r", pivoting=True)
     diagonal = np.abs(np.diag(R))
     return int((diagonal > RANK_TOLERANCE * diagonal[0]).sum()), pivot
@@ -68,6 +69,8 @@ def _triangle(X: np.ndarray) -> np.ndarray:
 
 def triangle(X: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """R of QR = X / scale, shape (min(n, p), p), for X (n, p): rows are reduced block by block."""
+    from scipy import linalg
+
     R = np.zeros((0, X.shape[1]))
     for start in range(0, len(X), ROWS_AT_A_TIME):
         block = np.vstack([R, X[start : start + ROWS_AT_A_TIME] / scale])

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from groupwise.data.simulated_kind import FAMILY, means_key
 from groupwise.data.simulated_sequences import arms_of
@@ -80,6 +79,8 @@ class EventProcess:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Events (n,) of individuals with these log odds or logarithms of rates; their exposures."""
         if self.family == "binary":
+            from scipy import special  # slow to load, and not needed by other outcomes
+
             return rng.binomial(1, special.expit(eta)), None
         exposure = self._exposures(rng, eta.size)
         return rng.poisson(np.exp(eta) * (1.0 if exposure is None else exposure)), exposure
@@ -100,10 +101,10 @@ def level_for(mean: float, sd: float, family: str) -> float:
     """The log odds, or the logarithm of the rate, of a group without effect, for a mean over all."""
     if family == "count":
         return float(np.log(mean)) - sd**2 / 2
+    from scipy import optimize, special
+
     if sd == 0:
         return float(special.logit(mean))
-    from scipy import optimize  # slow to load, and needed by searches alone
-
     z, weight = _nodes()
     middle = float(special.logit(mean)) * np.sqrt(1 + sd**2)
     gap = lambda eta: float(special.expit(eta + sd * z) @ weight) - mean  # noqa: E731
@@ -115,6 +116,8 @@ def icc_of(sd: float, mean: float, family: str, exposure: float = 1.0) -> float:
     if family == "count":
         between = exposure * mean * float(np.expm1(sd**2))
         return between / (between + 1)
+    from scipy import special
+
     z, weight = _nodes()
     risk = special.expit(level_for(mean, sd, family) + sd * z)
     return float((risk - mean) ** 2 @ weight) / (mean * (1 - mean))
@@ -134,5 +137,7 @@ def sd_for(icc: float, mean: float, family: str, exposure: float = 1.0) -> float
 
 def _nodes() -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of expectations over a standard normal variable."""
+    from scipy import special
+
     z, weight = special.roots_hermitenorm(NODES)
     return z, weight / np.sqrt(2 * np.pi)

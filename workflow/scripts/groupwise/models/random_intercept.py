@@ -795,15 +795,15 @@ class Combinations:
 
     Attributes
     ----------
-    change : (r', k) c'b times the root of mu
-    ols, fixed : (k * k,) the first two sums
-    products : (J, k * k) the third, at the nodes of `Eigenbasis`
+    basis : of the model
+    rows : (k, p) L on the effects of Q
+    c, fixed : (r', k) and (r0, k) of b'c over the root of mu, and of b0'c
     """
 
-    change: np.ndarray
-    ols: np.ndarray
+    basis: Eigenbasis
+    rows: np.ndarray
+    c: np.ndarray
     fixed: np.ndarray
-    products: np.ndarray
 
     @classmethod
     def of(cls, model: RandomIntercept, L: np.ndarray) -> Combinations:
@@ -811,16 +811,20 @@ class Combinations:
         basis, rows = model.basis, L @ model.to_beta
         assert basis is not None
         along = model.turned @ rows.T
-        fixed, c = basis.fixed.T @ along, basis.turn.T @ along
-        change = basis.mu_of_turn[:, None] * c
-        c *= np.sqrt(basis.mu_of_turn)[:, None]
-        products = (c[:, :, None] * c[:, None, :]).reshape(len(c), len(L) ** 2)
-        return cls(
-            change=change,
-            ols=(rows @ rows.T).ravel(),
-            fixed=(fixed.T @ fixed).ravel(),
-            products=basis.gather[len(basis.beside) :].T @ products,
-        )
+        return cls(basis, rows, basis.turn.T @ along, basis.fixed.T @ along)
+
+    @cached_property
+    def change(self) -> np.ndarray:
+        """(r', k): b'c times the root of mu."""
+        return np.asarray(self.basis.mu_of_turn[:, None] * self.c)
+
+    @cached_property
+    def sums(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(k * k,): the first sum and the second; (J, k * k): the third's, at the nodes of the basis."""
+        c = np.sqrt(self.basis.mu_of_turn)[:, None] * self.c
+        products = (c[:, :, None] * c[:, None, :]).reshape(len(c), len(self.rows) ** 2)
+        gathered = self.basis.gather[len(self.basis.beside) :].T @ products
+        return (self.rows @ self.rows.T).ravel(), (self.fixed.T @ self.fixed).ravel(), gathered
 
 
 @dataclass(frozen=True)
@@ -906,9 +910,8 @@ class RandomInterceptFit:
         if basis is None:
             of_unit = self.precision.inverse_form(L @ self.model.to_beta)
         else:
-            of = self.model.combinations(L)
-            between = _reciprocal(lam, basis.nodes) @ of.products + of.fixed
-            of_unit = of.ols + lam[:, None] * between
+            ols, fixed, products = self.model.combinations(L).sums
+            of_unit = ols + lam[:, None] * (fixed + _reciprocal(lam, basis.nodes) @ products)
         return np.asarray(variance * of_unit.reshape(*self.shape, k, k))
 
     @cached_property
