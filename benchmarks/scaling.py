@@ -95,9 +95,6 @@ def keep(found: Measured) -> None:
     if TABLE.exists():
         table = pd.concat([pd.read_csv(TABLE), table.astype({"peak_mb": float, "input_mb": float})])
     table = table.drop_duplicates(keys, keep="last").sort_values(keys)
-    if found.stage == "fit_models":
-        replaced = table["stage"].isin(scaling_page.EARLIER) & (table["size"] == found.size)
-        table = table[~replaced]
     table.to_csv(TABLE, index=False, float_format="%.6g")
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from plotnine import (
     aes,
-    facet_wrap,
     geom_line,
     geom_point,
     geom_text,
@@ -30,21 +29,14 @@ from groupwise.figures import Figure, render
 from groupwise.figures.style import OKABE_ITO, look
 from groupwise.simulation.scenarios import BLOCK
 
-SPECIFICATIONS = ("pooled", "group_means", "dummy", "mixed", "gee", "randomization")
-EARLIER = {
-    **{f"fit_specification {name}": f"fit: {name}" for name in SPECIFICATIONS},
-    "combine_results": "put the tables together",
-}
-"""Jobs whose work `fit_models` does now; their rows stand until that is measured at their size."""
 STAGES = {
     "check_data": "check the file",
     "ingest_data": "read the data",
     "fit_models": "fit: all specifications",
-    **EARLIER,
-    "check_model": "diagnostics",
+    "check_model": "diagnostics, statsmodels",
     "check_sensitivity": "sensitivity",
+    "estimate_process": "variances of the process",
     "simulate_calibration": "calibration",
-    "gather_calibration": "gather the calibration",
     "judge_methods": "verdict",
     "plan_experiment": "planning",
     "record_provenance": "provenance",
@@ -57,25 +49,17 @@ IN_PARTS = ("draw_figures", "simulate_calibration")
 LIMITS = {
     "check the file, read the data": """decoding and cleaning columns of text, finding and sorting
         labels, one column after another; the whole table is in memory, which sets the peak""",
-    "fit: pooled": "the wild bootstrap, whose draws are a matrix of so many draws by groups",
-    "fit: group_means": "one pass of sums by group over every column; then only groups count",
-    "fit: dummy": """passes of sums by group that take the group parameters out of every column; no
-        matrix of dummies is ever made""",
-    "fit: mixed": """passes of sums by group, again for the profile of each contrast, then the draws of
-        the parametric bootstrap, whose cost is that of groups, not of rows""",
-    "fit: gee": "passes of sums by group",
-    "ask statsmodels": """statsmodels' mixed model, which solves for every group at every step, and its
-        loop over groups in Python for GEE; asked up to 5,000 groups and a million rows. The table
-        above was measured when the fits still asked it themselves""",
-    "fit: randomization": "drawing 9,999 assignments of all groups: groups count, not rows",
-    "put the tables together, diagnostics, figures": """of more than 200,000 rows a sample of
-        residuals is kept, so that these stop growing but for reading columns of the data""",
+    "fit: all specifications": """passes of sums by group over every column, which take the group
+        parameters out where there are dummies (no matrix of them is ever made), again for the profile of
+        each contrast; then the draws of the wild and the parametric bootstrap and 9,999 assignments,
+        whose cost is that of groups, not of rows""",
+    "diagnostics, statsmodels": """statsmodels' mixed model, which solves for every group at every step,
+        and its loop over groups in Python for GEE; asked up to 5,000 groups and a million rows. Figures
+        and checks use a sample of more than 200,000 residuals""",
     "sensitivity": """fitting all of the rows again without a group, 200 times at most and of very
         many rows less often, and with other covariates and blocks""",
     "calibration": """outcomes are drawn as the sums that methods need, so that groups count, not rows,
-        and are rationed (`calibration.most_outcomes`, forty million numbers in a scenario). Its row
-        was measured when individuals were drawn, and beyond 40,000 of them nothing was simulated:
-        there it takes minutes now""",
+        and are rationed (`calibration.most_outcomes`, forty million numbers in a scenario)""",
     "report": "starting a notebook's kernel; it reads tables only",
 }
 SMALLEST = 0.3
@@ -194,16 +178,6 @@ def rows(stages: pd.DataFrame, runs: pd.Series) -> Iterator[str]:
     memory = stages.pivot_table(index="stage", columns="size", values="peak_mb", observed=True)
     sizes = [f"{size:,}" for size in seconds]
     yield from ("## By the number of rows", "")
-    if stages["stage"].isin(list(EARLIER.values())).any():
-        yield from wrapped(
-            """
-            Rows of single specifications, and of putting their tables together, were measured when
-            each was a job of its own, side by side; one job does their work now, one after another, with
-            one start. Calibration simulates designs of every size since: one of its two jobs took 77 s
-            and 533 MB at 100,000 rows, and 308 s and 1,565 MB at a million, in batches that were four
-            times as large as they are now.
-            """
-        )
     yield from wrapped(
         """
         Processor seconds. The last column is the power of the number of rows with which the cost,
@@ -235,24 +209,23 @@ def rows(stages: pd.DataFrame, runs: pd.Series) -> Iterator[str]:
 def longest_chain(seconds: pd.DataFrame, jobs: pd.DataFrame) -> pd.Series:
     """Seconds of stages that wait for one another, where all others run beside them.
 
-    Estimates and simulations do not wait for each other; figures, and the parts of a simulation, are
-    jobs of their own.
+    Estimates, refits and simulations do not wait for each other; the parts of a simulation are jobs of
+    their own.
     """
     one = seconds / jobs
 
-    def longest(*names: str) -> pd.Series:
-        return one.loc[list(names)].max(skipna=False)
+    def chain(*names: str) -> pd.Series:
+        return one.loc[list(names)].sum(skipna=False)
 
-    fits = [name for name in one.index if name.startswith("fit: ")]
-    estimates = longest(*fits)
-    if EARLIER["combine_results"] in one.index:
-        estimates += longest(EARLIER["combine_results"])
-    estimates += longest("diagnostics", "sensitivity")
-    simulations = longest("calibration") + longest("gather the calibration")
-    middle = pd.concat([estimates, simulations], axis=1).max(axis=1, skipna=False)
-    read = longest("check the file") + longest("read the data")
-    shown = longest("figures, all of them") + longest("report (preview)")
-    return read + middle + longest("verdict", "planning") + shown
+    side_by_side = [
+        chain("fit: all specifications", "diagnostics, statsmodels"),
+        chain("sensitivity"),
+        chain("variances of the process", "calibration", "verdict"),
+        chain("variances of the process", "planning"),
+    ]
+    middle = pd.concat(side_by_side, axis=1).max(axis=1, skipna=False)
+    read = chain("check the file", "read the data")
+    return read + middle + chain("figures, all of them", "report (preview)")
 
 
 def limits() -> Iterator[str]:
@@ -264,28 +237,18 @@ def limits() -> Iterator[str]:
 
 
 def draw(stages: pd.DataFrame) -> Figure:
-    """Seconds against rows: the fits in one panel, the costliest others beside, named at their ends."""
-    panels = ("Specifications", "Other stages")
-    fit = stages["stage"].astype(str).str.startswith("fit: ")
-    most = stages[~fit].groupby("stage", observed=True)["cpu"].max().nlargest(len(OKABE_ITO))
-    stages = stages[fit | stages["stage"].isin(most.index)]
-    fit = fit[stages.index]
-    panel = pd.Categorical(np.where(fit, *panels), categories=panels)
-    frame = stages.assign(panel=panel, stage=stages["stage"].astype(str).str.removeprefix("fit: "))
-    ends = frame.sort_values("size").groupby("stage").tail(1)
-    ends = pd.concat([apart(part) for _, part in ends.groupby("panel", observed=True)])
-    colours = {
-        name: OKABE_ITO[i]
-        for _, part in ends.groupby("panel", observed=True)
-        for i, name in enumerate(part["stage"])
-    }
+    """Seconds against rows: the costliest stages, named at their ends."""
+    most = stages.groupby("stage", observed=True)["cpu"].max().nlargest(len(OKABE_ITO))
+    frame = stages[stages["stage"].isin(most.index)]
+    frame = frame.assign(stage=frame["stage"].astype(str))
+    ends = apart(frame.sort_values("size").groupby("stage").tail(1))
+    colours = {name: OKABE_ITO[i] for i, name in enumerate(ends["stage"])}
     smallest, largest = frame["size"].min(), frame["size"].max()
     plot = (
         ggplot(frame, aes("size", "cpu", color="stage"))
         + geom_line(size=0.8)
         + geom_point(size=2)
         + geom_text(aes(y="place", label="stage"), ends, ha="left", size=10, nudge_x=0.12)
-        + facet_wrap("panel", ncol=2)
         + scale_x_log10(
             breaks=sorted(set(frame["size"])),
             labels=lambda breaks: [ten_to(b) for b in breaks],
@@ -297,7 +260,7 @@ def draw(stages: pd.DataFrame) -> Figure:
         + look()
         + theme(legend_position="none")
     )
-    return Figure(plot, 9.5, 4.6, describe(stages))
+    return Figure(plot, 7.5, 4.6, describe(frame))
 
 
 def apart(ends: pd.DataFrame) -> pd.DataFrame:
@@ -420,7 +383,7 @@ def study(table: pd.DataFrame, wanted: Study) -> Iterator[str]:
 
 def loading_seconds(table: pd.DataFrame) -> float:
     """A process that loads the program and does little with it."""
-    some = table[table["stage"] == "gather_calibration"]
+    some = table[table["stage"] == "judge_methods"]
     return float(some.nsmallest(1, "size")["cpu"].iloc[0])
 
 

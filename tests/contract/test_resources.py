@@ -21,11 +21,8 @@ TEXT = "\n".join(
 RULES = dict(
     zip(*[iter(re.split(r"^rule (\w+):\n", TEXT, flags=re.MULTILINE)[1:])] * 2, strict=True)
 )
-EARLIER = {"fit_specification": "fit_models", "combine_results": "fit_models"}
-"""Rules that were measured and are gone, and the one whose job does the work of all their jobs."""
-
 MEASURED = pd.read_csv(ROOT / "docs" / "scaling.csv").query("part == 'rows'")
-MEASURED["rule"] = MEASURED["stage"].str.split().str[0].replace(EARLIER)
+MEASURED["rule"] = MEASURED["stage"].str.split().str[0]
 
 
 class Named(dict[str, Any]):
@@ -72,8 +69,7 @@ def test_more_is_asked_for_than_was_measured_but_not_much_more(row: SimpleNamesp
     assert 1.15 * row.peak_mb <= mb
     jobs = MEASURED[(MEASURED["rule"] == row.rule) & (MEASURED["size"] == row.size)]
     assert mb <= 4 * jobs["peak_mb"].max()
-    cpu = jobs["cpu"].sum() if row.rule in EARLIER.values() else row.cpu
-    assert asked(need.minutes + need.minutes_each * size, attempt=1) * 60 >= 3 * cpu
+    assert asked(need.minutes + need.minutes_each * size, attempt=1) * 60 >= 3 * row.cpu
 
 
 def test_rows_are_those_of_the_design_once_the_data_are_read(
