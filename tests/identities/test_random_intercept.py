@@ -89,6 +89,57 @@ def test_criterion_is_the_dense_one_and_least(experiment, reml: bool, largest: i
             assert (fit.criterion <= there + 1e-9).all()
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    low=st.floats(1e-3, 1e3),
+    ratio=st.floats(1 + 1e-6, 1e3),
+    lam=st.sampled_from([0.0]) | st.floats(-8, 12).map(lambda power: 10.0**power),
+)
+def test_sums_at_nodes_are_those_over_eigenvalues(
+    seed: int, low: float, ratio: float, lam: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    mu = np.unique(np.concatenate([[1.0, ratio], rng.uniform(1, ratio, 1500)])) * low
+    nodes, weights = random_intercept._nodes(mu)
+    ss, lam = rng.chisquare(1, (2, len(mu))), lam / mu.max()
+    for f in (
+        lambda x: 1 / (1 + lam * x),
+        lambda x: x / (1 + lam * x) ** 2,
+        lambda x: x**2 / (1 + lam * x) ** 3,
+        lambda x: np.log1p(lam * x),
+    ):
+        np.testing.assert_allclose(ss @ weights @ f(nodes), ss @ f(mu), rtol=1e-12)
+
+
+def test_nodes_are_fewer_or_the_eigenvalues_themselves() -> None:
+    few, many = np.arange(1.0, 10), np.linspace(1, 40, 300)
+    assert len(random_intercept._nodes(many)[0]) < 60
+    for mu in (few, few[:1]):
+        nodes, weights = random_intercept._nodes(mu)
+        np.testing.assert_array_equal(nodes, mu)
+        np.testing.assert_array_equal(weights, np.eye(len(mu)))
+
+
+@pytest.mark.parametrize("reml", [True, False], ids=["reml", "ml"])
+def test_fits_of_groups_of_many_sizes_are_those_by_size(reml: bool) -> None:
+    rng = np.random.default_rng(5)
+    group = np.repeat(np.arange(80), rng.permutation(np.arange(2, 82)))
+    arm, n = group % 3, len(group)
+    X = np.column_stack([np.ones(n), arm == 1, arm == 2, rng.normal(size=n)])
+    y = rng.normal(size=(6, n)) + rng.normal(size=(6, 80))[:, group] * np.arange(6)[:, None] / 4
+    model = RandomIntercept.of(X, group)
+    assert model.basis is not None and len(model.basis.nodes) < len(model.basis.mu)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(random_intercept, "LARGEST_EIGENPROBLEM", 0)
+        by_size = RandomIntercept.of(X, group).fit(y, reml=reml)
+    fit = model.fit(y, reml=reml)
+    np.testing.assert_allclose(fit.theta, by_size.theta, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(fit.criterion, by_size.criterion, rtol=1e-12)
+    np.testing.assert_allclose(fit.beta, by_size.beta, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(fit.vcov, by_size.vcov, rtol=1e-9, atol=1e-13)
+
+
 @settings(max_examples=25, deadline=None)
 @given(experiment=experiments())
 def test_a_batch_is_its_single_fits(experiment) -> None:

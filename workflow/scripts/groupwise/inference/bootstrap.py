@@ -13,7 +13,7 @@ extreme that the p-value is above every level (Besag and Clifford 1991, Biometri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -92,7 +92,8 @@ def bootstrap_decisions(
     reached = (np.tile(drawn, 2) >= observed[:, None]).sum(axis=1) * whole[:, None]
     made = np.where(whole, n_draws, 0)[:, None]
     undecided = fit.converged & ~whole
-    for who, more in _in_rounds(fit, _absolute_t(L), n_draws, seeds, undecided):
+    refitted = _refitted(fit.model, fit.theta, _absolute_t(L), n_draws, seeds, undecided, ROUNDS)
+    for who, more in refitted:
         reached[who] += (np.tile(more, 2) >= observed[who, None]).sum(axis=1)
         made[who] += more.shape[1]
         undecided[who] = (reached[who] < enough).any(axis=1)
@@ -107,21 +108,24 @@ def bootstrap_decisions(
     )
 
 
-def _in_rounds(
-    fit: Fit,
+def _refitted(
+    model: Model,
+    theta: np.ndarray,
     statistic: Callable[[Fit], np.ndarray],
     n_draws: int,
     seeds: np.ndarray,
     undecided: np.ndarray,
+    rounds: Sequence[int] = (),
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Some outcomes w, and their statistics of further draws (w, b, k), infinite where there is none.
+    """Some of B outcomes, (w,), and a statistic of fits to further draws at theta (B, ...): (w, b, ...).
 
-    The caller strikes outcomes off `undecided` (B,), for which no more is drawn.
+    It is infinite where a draw has no fit. The caller may strike outcomes off `undecided` (B,), for
+    which no more is drawn: after so many draws of a batch as `rounds` says, and at its end.
     """
-    model, step = fit.model, max(1, AHEAD * fit.model.at_a_time // ROUNDS[0])
+    step = max(1, AHEAD * model.at_a_time // ROUNDS[0])
     for start in range(0, len(seeds), step):
         streams = {
-            i: model.draw(fit.theta[i], n_draws=n_draws, seed=int(seeds[i]))
+            i: model.draw(theta[i], n_draws=n_draws, seed=int(seeds[i]))
             for i in range(start, min(start + step, len(seeds)))
         }
         made = 0
@@ -133,13 +137,13 @@ def _in_rounds(
             sums, n = type(batch[0][1]).joined([each for _, each in batch]), len(batch[0][1])
             del batch
             made += n
-            for first, last in pairwise([0, *(each for each in ROUNDS if each < n), n]):
+            for first, last in pairwise([0, *(each for each in rounds if each < n), n]):
                 place = np.flatnonzero(undecided[drawn_for])
                 if len(place):
                     who, rows = drawn_for[place], n * place[:, None] + np.arange(first, last)
-                    near = np.repeat(fit.theta[who], last - first, axis=0)
+                    near = np.repeat(theta[who], last - first, axis=0)
                     drawn = _statistics(model, sums, rows.ravel(), near, statistic)
-                    yield who, drawn.reshape(len(who), last - first, -1)
+                    yield who, drawn.reshape(len(who), last - first, *drawn.shape[1:])
 
 
 def _statistics(
@@ -200,33 +204,14 @@ def refits(
 
     `statistic` of b fits has shape (b, *shape). What has no fit is infinite: it counts as extreme.
     """
-    seed_of, fitted = np.broadcast_to(seeds, fit.shape).ravel(), (fit.converged & which).ravel()
-    values = np.full((len(fitted), n_draws, *shape), np.inf)
-    parts = [
-        statistic(fit.model.fit_sums(sums, near=near))
-        for sums, near in _piled(fit.model, theta[fitted], n_draws, seed_of[fitted])
-    ]
-    if parts:
-        drawn = np.concatenate(parts).reshape(-1, n_draws, *shape)
-        values[fitted] = np.where(np.isnan(drawn), np.inf, drawn)
+    fitted = (fit.converged & which).ravel()
+    values, made = np.full((len(fitted), n_draws, *shape), np.inf), np.zeros(len(fitted), dtype=int)
+    seed_of = np.broadcast_to(seeds, fit.shape).ravel()
+    for who, drawn in _refitted(fit.model, theta, statistic, n_draws, seed_of, fitted):
+        first = made[who[0]]  # as many draws were made for each
+        values[who, first : first + drawn.shape[1]] = drawn
+        made[who] += drawn.shape[1]
     return values.reshape((*fit.shape, n_draws, *shape))
-
-
-def _piled(
-    model: Model, theta: np.ndarray, n_draws: int, seeds: np.ndarray
-) -> Iterator[tuple[Any, np.ndarray]]:
-    """Draws of one outcome after the other, with their theta, as many as are fitted together."""
-    pile: list[Any] = []
-    near: list[np.ndarray] = []
-    for at, seed in zip(theta, seeds, strict=True):
-        for sums in model.draw(at, n_draws=n_draws, seed=int(seed)):
-            pile.append(sums)
-            near.append(np.broadcast_to(at, (len(sums), *at.shape)))
-            if sum(map(len, pile)) >= model.at_a_time:
-                yield type(sums).joined(pile), np.concatenate(near)
-                pile, near = [], []
-    if pile:
-        yield type(pile[0]).joined(pile), np.concatenate(near)
 
 
 def bootstrap_joint(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> JointTest:

@@ -73,7 +73,7 @@ class RandomizationFit:
                 (int(a), int(b)),
                 effort=effort_of(request, i),
                 conf_level=request.conf_level,
-                histogram=True,
+                histogram=len(self.y) == 1,  # of a dataset, not of simulated outcomes
             )
         test: PairTest = self._tests[key]
         return test

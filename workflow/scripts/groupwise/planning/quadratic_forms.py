@@ -23,6 +23,9 @@ STEP = 0.1
 SMALLEST = 46.0
 """An integrand below the exponential of minus this is rounding."""
 
+LINEAR = 1e-8
+"""The square of this is rounding beside 1."""
+
 ALIKE = 1e-13
 """Weights that differ by no more than this share of the largest are one."""
 
@@ -60,11 +63,9 @@ class QuadraticForm:
 
         The mean of w is `effect` in its first element and 0 elsewhere.
         """
-        values, vectors = np.linalg.eigh(cov)
-        kept = values > NEGLIGIBLE * values[-1]
-        root = vectors[:, kept] * np.sqrt(values[kept])
+        root, mean = _root(cov)
         weight, turn = np.linalg.eigh((root.T * sign) @ root)
-        direction = turn.T @ (vectors[0, kept] / np.sqrt(values[kept]))
+        direction = turn.T @ mean
         multiplicity = np.ones(len(weight))
         if rest_df > 0:
             weight, direction = np.append(weight, rest), np.append(direction, 0.0)
@@ -95,17 +96,41 @@ class QuadraticForm:
         small = self.multiplicity @ np.log1p(squares) > 4 * SMALLEST
         end = min(end, coarse[small].min(initial=end))  # the modulus falls with u
         u = np.exp(np.arange(start, end, step))
-        central, slope = np.zeros((2, len(u))), np.zeros((2, len(u)))
         share = self.direction**2 / max(float(self.direction @ self.direction), TINY)
+        # Where all weights times u are small: arctan x = x, log(1 + x^2) = x^2.
+        powers = np.stack([u, u**2])
+        central = np.array(
+            [self.weight @ self.multiplicity, self.weight**2 @ self.multiplicity / 2]
+        )
+        central = central[:, None] * powers
+        slope = np.array([self.weight @ share, self.weight**2 @ share])[:, None] * powers
+        large = slice(int(np.searchsorted(u, LINEAR / size.max())), None)
+        u, central[:, large], slope[:, large] = u[large], 0, 0
         for weight, multiplicity, part in zip(self.weight, self.multiplicity, share, strict=True):
             wu = weight * u
             square = wu**2
-            central[0] += multiplicity * np.arctan(wu)
-            central[1] += multiplicity * np.log1p(square) / 2
+            central[0, large] += multiplicity * np.arctan(wu)
+            central[1, large] += multiplicity * np.log1p(square) / 2
             if part:
-                slope[0] += part * wu / (1 + square)
-                slope[1] += part * square / (1 + square)
+                slope[0, large] += part * wu / (1 + square)
+                slope[1, large] += part * square / (1 + square)
         return Integrand(central, slope)
+
+
+def _root(cov: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of a covariance (d, d) of rank r: F (d, r), cov = F F', and m (r,), F m the first unit vector.
+
+    Cholesky's, with pivots (Higham 1990, in Reliable Numerical Computation, 161-185). The first element
+    varies by itself, so that there is such a vector.
+    """
+    from scipy.linalg import lapack, solve_triangular
+
+    factor, pivot, rank, _ = lapack.dpstrf(cov, tol=NEGLIGIBLE * cov.diagonal().max(), lower=1)
+    factor, order = np.tril(factor[:, :rank]), pivot - 1
+    first = (order == 0).astype(float)[:rank]
+    root = np.empty_like(factor)
+    root[order] = factor
+    return root, solve_triangular(factor[:rank], first, lower=True)
 
 
 def _distinct(
