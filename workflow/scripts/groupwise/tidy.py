@@ -160,7 +160,18 @@ def table(name: str, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> p
     if set(frame.columns) != set(schema):
         odd = sorted(set(frame.columns) ^ set(schema))
         raise ValueError(f"table {name}: columns that do not match its schema: {', '.join(odd)}")
-    return frame[list(schema)].astype(schema)
+    return _typed(frame[list(schema)], schema)
+
+
+def _typed(frame: pd.DataFrame, schema: Mapping[str, type]) -> pd.DataFrame:
+    """The frame in these types; a cast of every column takes longer than finding those that need one."""
+    from pandas.api.types import pandas_dtype
+
+    wanted = {kind: pandas_dtype(kind) for kind in set(schema.values())}
+    other = {
+        name: schema[name] for name, dtype in frame.dtypes.items() if dtype != wanted[schema[name]]
+    }
+    return frame.astype(other) if other else frame
 
 
 def concat(name: str, tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -170,7 +181,7 @@ def concat(name: str, tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     filled = [each for each in tables if len(each)]
     if not filled:
         return table(name, [])
-    return pd.concat(filled, ignore_index=True)[list(TABLES[name])].astype(TABLES[name])
+    return _typed(pd.concat(filled, ignore_index=True)[list(TABLES[name])], TABLES[name])
 
 
 def method_tables(

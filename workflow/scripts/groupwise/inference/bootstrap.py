@@ -28,7 +28,7 @@ from groupwise.tidy import Inference, JointTest
 ROUNDS = (20, 28, 40, 60)
 """After so many draws of a batch, and at its end, it is seen which outcomes are decided."""
 
-AHEAD = 6
+AHEAD = 3
 """Outcomes whose draws are made together: a multiple of those whose first rounds are fitted together."""
 
 

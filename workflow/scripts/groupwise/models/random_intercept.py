@@ -547,8 +547,8 @@ class RandomIntercept:
 
     @property
     def at_a_time(self) -> int:
-        """Number of draws that are fitted together: what is computed of them stays in the cache."""
-        return BLOCK // max(len(GRID), len(self.directions.size_of))
+        """Number of draws that are fitted together: more do not fit the cache, fewer cost more calls."""
+        return 2 * BLOCK // max(len(GRID), len(self.directions.size_of))
 
     @property
     def p(self) -> int:
