@@ -52,6 +52,8 @@ RENAMED = {  # rules of earlier checkouts, beside what does their work now
     "draw_period_figure": "draw_period_figures",
     "fit_specification": "fit_models",
     "combine_results": "fit_models",
+    "ask_statsmodels": "check_model",
+    "gather_calibration": "judge_methods",
 }
 
 

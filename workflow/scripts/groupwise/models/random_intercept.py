@@ -10,7 +10,8 @@ Z'MZ (Crainiceanu and Ruppert 2004, J. R. Statist. Soc. B 66, theorem 1):
 
 The mu_k are a property of the design. Groups of one size m share the eigenvalue m in every
 direction that X does not touch, at most p directions a size are left to be computed, and equal
-eigenvalues are merged: an evaluation costs a few operations per distinct eigenvalue and replicate.
+eigenvalues are merged. Where many differ, sums over them are made at fewer nodes (`_nodes`): an
+evaluation costs a few operations per node and replicate.
 """
 
 from __future__ import annotations
