@@ -128,9 +128,9 @@ def _refitted(
             i: model.draw(theta[i], n_draws=n_draws, seed=int(seeds[i]))
             for i in range(start, min(start + step, len(seeds)))
         }
-        made = 0
+        made, least = 0, 1 if rounds else model.at_a_time // len(streams)
         while made < n_draws:
-            batch = [(i, next(stream)) for i, stream in streams.items() if undecided[i]]
+            batch = [(i, _next(stream, least)) for i, stream in streams.items() if undecided[i]]
             if not batch:
                 break
             drawn_for = np.array([i for i, _ in batch])
@@ -144,6 +144,14 @@ def _refitted(
                     near = np.repeat(theta[who], last - first, axis=0)
                     drawn = _statistics(model, sums, rows.ravel(), near, statistic)
                     yield who, drawn.reshape(len(who), last - first, *drawn.shape[1:])
+
+
+def _next(stream: Iterator[Any], least: int) -> Any:
+    """Sums of the next draws, `least` of them or more where there are as many."""
+    parts = [next(stream)]
+    while sum(map(len, parts)) < least and (more := next(stream, None)) is not None:
+        parts.append(more)
+    return parts[0] if len(parts) == 1 else type(parts[0]).joined(parts)
 
 
 def _statistics(
