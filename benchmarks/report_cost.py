@@ -108,8 +108,9 @@ def arguments() -> argparse.Namespace:
 def introduction(cores: int, runs: int) -> list[str]:
     least = f", the least of {runs} runs in turn" if runs > 1 else ""
     return [
-        f"Written by `make cost ARGS=--write`. Every job from nothing, on {cores} cores{least}; the whole",
-        "process of each script, start and imports included. Ratios are to the other checkout.",
+        f"Written by `make cost ARGS=--write`. Every job from nothing, on {cores} cores{least};",
+        "the whole process of each script, start and imports included. Ratios are to the other",
+        "checkout.",
         "",
     ]
 
