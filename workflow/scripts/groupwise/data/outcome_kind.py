@@ -180,9 +180,9 @@ def remarks(values: pd.Series, kind: OutcomeKind) -> list[str]:
             f"The outcome '{values.name}' has two values, '{kind.no_event}' and '{kind.event}', and is "
             f"taken as an event that happened or did not: '{kind.event}' counts.{numeric}"
         ]
-    levels = sorted(values.unique())
-    if kind.response.family != "continuous" or len(levels) > 2:
+    if kind.response.family != "continuous" or values.nunique() > 2:
         return []
+    levels = sorted(values.unique())
     return [
         f"The outcome '{values.name}' has two values, {levels[0]:g} and {levels[1]:g}, and is analysed "
         "as a number. The simulations that judge the methods draw it from a normal distribution, "

@@ -88,15 +88,26 @@ def column_codes(values: pd.Series) -> dict[str, int]:
     return suspected | _number_codes(numbers.index.to_numpy(), numbers.to_numpy())
 
 
+def _is_plain(values: pd.Series) -> bool:
+    """Whether a column holds numbers of numpy: others have values that cannot be sorted as these."""
+    return isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf"
+
+
 def _is_measured(values: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values)
 
 
 def _numbers(values: pd.Series) -> tuple[pd.Series, dict[str, int]]:
     """Rows of each number of a column of numbers, in order; and of what is infinite, as text."""
-    rows = values.dropna().astype(float).value_counts(sort=False).sort_index()
+    rows = _counts(values.dropna().astype(float))
     finite = np.isfinite(rows.index.to_numpy())
     return rows[finite], {str(value): int(n) for value, n in rows[~finite].items()}
+
+
+def _counts(numbers: pd.Series) -> pd.Series:
+    """Rows of each number, in order: sorted, since most can be different."""
+    number, n = np.unique(numbers.to_numpy(), return_counts=True)
+    return pd.Series(n, number)
 
 
 def _numbers_among_labels(values: pd.Series) -> tuple[pd.Series, dict[str, int]]:
@@ -238,11 +249,11 @@ def steady_columns(table: pd.DataFrame) -> list[str]:
     """Columns with nearly the same value in every row."""
     messages = []
     for column, values in table.items():
-        counts = values.value_counts()
-        if len(counts) < 2 or counts.iloc[0] <= STEADY * counts.sum():
+        counts = _counts(values.dropna()) if _is_plain(values) else values.value_counts()
+        if len(counts) < 2 or counts.max() <= STEADY * counts.sum():
             continue
-        (value,) = labels(pd.Series([counts.index[0]]))
-        n, total = int(counts.iloc[0]), int(counts.sum())
+        (value,) = labels(pd.Series([counts.idxmax()]))
+        n, total = int(counts.max()), int(counts.sum())
         messages.append(
             f"Column '{column}' is nearly constant: {n:,} of {total:,} values are '{value}'."
         )
