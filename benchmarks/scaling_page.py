@@ -117,7 +117,8 @@ def introduction() -> Iterator[str]:
         tables made by benchmarks/make_large.py: three arms, fifty rows to a group up to 20,000
         groups, one covariate, text labels, a Parquet file. What counts is the whole process of each
         job's script, start and imports included, in processor seconds (user and system) on one core,
-        the least of several runs where there were several; an empty cell was not measured. Other work on
+        the least of several runs where there were several; an empty cell was not measured. Cells are
+        replaced as they are measured again, the table of replicates less often. Other work on
         a machine is felt by processor seconds too, if less than by the clock: small steps between
         neighbouring sizes may be nothing else.
         """

@@ -39,8 +39,8 @@ class Need:
 
 NEEDS = {
     "simulate_data": Need(150, 2),
-    "check_data": Need(230, 2, 185, 0.5),
-    "ingest_data": Need(230, 2, 185, 0.5),
+    "check_data": Need(230, 2, 240, 0.5),
+    "ingest_data": Need(230, 2, 240, 0.5),
     "fit_models": Need(450, 6, 350, 4),
     "check_model": Need(450, 4, 3000, 10),
     "record_provenance": Need(100, 1),
@@ -61,7 +61,7 @@ NEEDS = {
     "render_index": Need(340, 5),
     "write_json": Need(190, 2, 10),
     "write_schema": Need(150, 1),
-    "describe_file": Need(200, 3, 185, 0.5),
+    "describe_file": Need(200, 3, 240, 0.5),
 }
 
 
