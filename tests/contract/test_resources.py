@@ -24,9 +24,6 @@ RULES = dict(
 MEASURED = pd.read_csv(ROOT / "docs" / "scaling.csv").query("part == 'rows'")
 MEASURED["rule"] = MEASURED["stage"].str.split().str[0]
 
-UNASKED = {"check_model"}
-"""Asks statsmodels about tables of up to 5,000 groups: the largest of those measured have more."""
-
 
 class Named(dict[str, Any]):
     """Wildcards or input, as Snakemake gives them."""
@@ -71,7 +68,7 @@ def test_more_is_asked_for_than_was_measured_but_not_much_more(row: SimpleNamesp
     mb = asked(need.mb + need.mb_each * size, attempt=1)
     assert 1.15 * row.peak_mb <= mb
     jobs = MEASURED[(MEASURED["rule"] == row.rule) & (MEASURED["size"] == row.size)]
-    assert row.rule in UNASKED or mb <= 4 * jobs["peak_mb"].max()
+    assert mb <= 4 * jobs["peak_mb"].max()
     assert asked(need.minutes + need.minutes_each * size, attempt=1) * 60 >= 3 * row.cpu
 
 
@@ -85,6 +82,19 @@ def test_rows_are_those_of_the_design_once_the_data_are_read(
     design.parent.mkdir(parents=True)
     design.write_text(json.dumps({"n_obs": 2_500_000}), encoding="utf-8")
     assert millions(wildcards, Named()) == 2.5
+
+
+@pytest.mark.parametrize(("n_groups", "more"), [(5_000, 4_500), (5_001, 0)])
+def test_more_is_asked_for_where_statsmodels_fits_mixed_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_groups: int, more: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    design = tmp_path / "results" / "clinics" / "design.json"
+    design.parent.mkdir(parents=True)
+    understood = {"n_obs": 1_000_000, "n_groups": n_groups}
+    design.write_text(json.dumps(understood), encoding="utf-8")
+    asked_for = memory("check_model")(Named(dataset="clinics"), input=Named(), attempt=1)
+    assert asked_for == 1.5 * (450 + 150) + more
 
 
 def test_rows_of_a_raw_file_are_guessed_from_its_size(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from groupwise.catalogue.tables import MANY_GROUPS, MANY_ROWS
 
 HEADROOM = 1.5
 """So many times what was measured is asked for; a test holds it against docs/scaling.csv."""
@@ -42,7 +44,7 @@ NEEDS = {
     "check_data": Need(230, 2, 240, 0.5),
     "ingest_data": Need(230, 2, 240, 0.5),
     "fit_models": Need(450, 6, 350, 4),
-    "check_model": Need(450, 4, 3000, 10),
+    "check_model": Need(450, 4, 150, 1),
     "record_provenance": Need(100, 1),
     "check_sensitivity": Need(400, 10, 600, 10),
     "check_effects": Need(120, 1),
@@ -64,21 +66,37 @@ NEEDS = {
     "describe_file": Need(200, 3, 240, 0.5),
 }
 
+WITNESS = Need(0, 0, 3000, 10)
+"""What `check_model` needs besides where statsmodels fits mixed models."""
+
 
 def memory(rule: str) -> Callable[..., int]:
     """Megabytes, as Snakemake asks for `mem_mb`."""
-    need = NEEDS[rule]
     return lambda wildcards, input, attempt: asked(
-        need.mb + need.mb_each * millions(wildcards, input), attempt
+        sum(each.mb + each.mb_each * n for each, n in needs(rule, wildcards, input)), attempt
     )
 
 
 def minutes(rule: str) -> Callable[..., int]:
     """Minutes at most, as Snakemake asks for `runtime`."""
-    need = NEEDS[rule]
     return lambda wildcards, input, attempt: asked(
-        need.minutes + need.minutes_each * millions(wildcards, input), attempt
+        sum(each.minutes + each.minutes_each * n for each, n in needs(rule, wildcards, input)),
+        attempt,
     )
+
+
+def needs(rule: str, wildcards: Any, input: Any) -> list[tuple[Need, float]]:
+    """What a job needs, each with millions of rows."""
+    of_rule, size = NEEDS[rule], millions(wildcards, input)
+    if rule != "check_model" or not has_witness(understood(wildcards)):
+        return [(of_rule, size)]
+    return [(of_rule, size), (WITNESS, size)]
+
+
+def has_witness(design: Mapping[str, Any]) -> bool:
+    """Whether data are small enough for statsmodels' mixed models, see `catalogue.tables`."""
+    small = design.get("n_obs", 0) <= MANY_ROWS
+    return bool(small and design.get("n_groups", 0) <= MANY_GROUPS)
 
 
 def asked(measured: float, attempt: int) -> int:
@@ -90,10 +108,16 @@ def millions(wildcards: Any, input: Any) -> float:
     raw = input.get("raw")
     if raw is not None:
         return of_file(Path(raw))
+    return float(understood(wildcards).get("n_obs", 0)) / 1e6
+
+
+def understood(wildcards: Any) -> dict[str, Any]:
+    """The content of design.json; nothing where that is to come."""
     design = Path(f"results/{wildcards.get('dataset')}/design.json")
     if not design.is_file():
-        return 0
-    return float(json.loads(design.read_text(encoding="utf-8"))["n_obs"]) / 1e6
+        return {}
+    content: dict[str, Any] = json.loads(design.read_text(encoding="utf-8"))
+    return content
 
 
 def of_file(path: Path) -> float:

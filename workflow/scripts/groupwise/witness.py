@@ -32,6 +32,7 @@ from statsmodels.tools.sm_exceptions import (
 )
 
 from groupwise import tidy
+from groupwise.catalogue.tables import MANY_GROUPS, MANY_ROWS
 from groupwise.design import Design
 from groupwise.inference.mixed import MixedModel, mixed_model, random_terms
 from groupwise.models.random_terms import RandomTerm, lme4_order
@@ -50,8 +51,8 @@ AGREEMENT = 1e-4
 LIKELIHOOD_GAP = 1e-5
 """How far below the REML optimum MixedLM may stop."""
 
-MANY_ROWS, MANY_GROUPS, MOST_CELLS = 1_000_000, 5_000, 20_000_000
-"""statsmodels holds some eight copies of X, goes through groups in Python, and writes dummies down."""
+MOST_CELLS = 20_000_000
+"""statsmodels writes dummies down."""
 
 LARGEST_GROUP, MOST_WORK = 4_000, 1e11
 """Of GEE: it solves a system of the size of every group, one after the other."""

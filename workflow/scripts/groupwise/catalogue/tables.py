@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MANY_ROWS, MANY_GROUPS = 1_000_000, 5_000
+"""Of larger data `agreement` has no mixed models and no GEE: statsmodels holds some eight copies of X,
+and goes through groups in Python."""
+
 RECORDS, COLUMNS, NOT_IN_JSON = "records", "columns", ""
 """How a table stands in the JSON of a dataset: a list of records, or where it may be long an object
 of columns; tables of individuals and those that are not about one dataset are not in it."""
