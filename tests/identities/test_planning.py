@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 from experiments import draw, robust_of, sample_of
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import integrate, stats
@@ -91,25 +91,110 @@ def test_beta_nodes_have_the_moments_of_beta(a: float, b: float) -> None:
         assert_allclose(weight @ x**k, wanted, rtol=1e-12)
 
 
-@pytest.mark.parametrize("df", [1, 3, 40])
+@pytest.mark.parametrize("df", [1, 3, 40, 5783, 1_000_000])
 @pytest.mark.parametrize("effect", [0.0, 0.4, 3.0, 30.0])
 def test_a_quadratic_form_of_two_variances_is_an_f_test(df: int, effect: float) -> None:
     f = stats.f.isf(0.05, 1, df)
     form = QuadraticForm(np.array([1.0, -f / df]), np.array([1.0, df]), np.array([1.0, 0.0]))
     assert_allclose(form.positive(effect), noncentral_f_sf(f, 1, df, effect**2), atol=1e-12)
-    several = np.concatenate([[1.0], np.full(df, np.sqrt(f / df))])
-    form = QuadraticForm.of(np.diag(several**2), np.concatenate([[1.0], -np.ones(df)]))
+
+
+@pytest.mark.parametrize("df", [1, 3, 40])
+@pytest.mark.parametrize("effect", [0.0, 0.4, 3.0, 30.0])
+def test_a_quadratic_form_of_many_normals_is_an_f_test(df: int, effect: float) -> None:
+    f = stats.f.isf(0.05, 1, df)
+    form = QuadraticForm.of(np.diag([1.0, *np.full(df, f / df)]))
     assert_allclose(form.positive(effect), noncentral_f_sf(f, 1, df, effect**2), atol=1e-12)
 
 
-def test_quadratic_form_with_unequal_weights_by_conditioning() -> None:
-    """P(Z^2 > 2 A + B / 2), A and B chi-squared with 2 and 6 df, by quadrature."""
-    x, weight = np.polynomial.legendre.leggauss(300)
-    a, b = 30 * (x[:, None] + 1), 40 * (x + 1)
-    density = 30 * stats.chi2.pdf(a, 2) * 40 * stats.chi2.pdf(b, 6)
-    wanted = weight @ (density * stats.chi2.sf(2 * a + b / 2, 1)) @ weight
-    form = QuadraticForm(np.array([1, -2, -0.5]), np.array([1.0, 2, 6]), np.zeros(3))
-    assert_allclose(form.positive(0.0), wanted, atol=1e-7)
+@pytest.mark.parametrize(
+    ("weights", "df"), [((2.0, 0.5), (2, 6)), ((0.3, 0.001), (14, 5783)), ((1e-4, 2e-4), (3000, 9))]
+)
+@pytest.mark.parametrize("effect", [0.0, 1.5])
+def test_quadratic_form_with_unequal_weights_by_conditioning(
+    weights: tuple[float, float], df: tuple[int, int], effect: float
+) -> None:
+    """P(Z^2 > a A + b B), A and B chi-squared, by quadrature over A and B."""
+    x, share = np.polynomial.legendre.leggauss(400)
+    nodes, density = [], []
+    for each in df:
+        low, high = stats.chi2.ppf(1e-15, each), stats.chi2.isf(1e-15, each)
+        nodes.append(low + (high - low) * (x + 1) / 2)
+        density.append((high - low) / 2 * share * stats.chi2.pdf(nodes[-1], each))
+    root = np.sqrt(weights[0] * nodes[0][:, None] + weights[1] * nodes[1])
+    wanted = (
+        density[0] @ (stats.norm.sf(root - effect) + stats.norm.cdf(-root - effect)) @ density[1]
+    )
+    form = QuadraticForm(
+        np.array([1.0, *np.negative(weights)]), np.array([1.0, *df]), np.array([1.0, 0, 0])
+    )
+    assert_allclose(form.positive(effect), wanted, atol=1e-9)
+
+
+def imhof(form: QuadraticForm, effect: float, step: float = 0.002) -> float:
+    """P(form > 0) along the imaginary axis (Imhof 1961), in the logarithm of its variable."""
+    ncp, size = (form.direction * effect) ** 2, np.abs(form.weight)
+    total = 0.0
+    for start in np.arange(-40 - np.log(size.max()), 40 - np.log(size.min()), 10.0):
+        x = np.multiply.outer(form.weight, np.exp(np.arange(start, start + 10 - step / 2, step)))
+        square = x**2
+        phase = form.multiplicity @ np.arctan(x) + ncp @ (x / (1 + square))
+        log_modulus = form.multiplicity @ np.log1p(square) / 2 + ncp @ (square / (1 + square))
+        total += (np.sin(phase / 2) * np.exp(-log_modulus / 2)).sum() * step
+        if log_modulus[-1] > 90:
+            break
+    return float(np.clip(0.5 + total / np.pi, 0, 1))
+
+
+@settings(max_examples=60)
+@given(
+    weight=st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6),
+    df=st.lists(st.sampled_from([1, 2, 7, 300, 20_000]), min_size=6, max_size=6),
+    direction=st.lists(st.sampled_from([0.0, 0.0, 0.7, -2.0]), min_size=6, max_size=6),
+    effect=st.sampled_from([0.0, 0.3, 1.0, 2.8, 8.0, 30.0]),
+    share=st.booleans(),
+    scale=st.sampled_from([1e-6, 1.0, 1e9]),
+)
+def test_a_quadratic_form_is_positive_as_often_along_another_path(
+    weight: list[float],
+    df: list[int],
+    direction: list[float],
+    effect: float,
+    share: bool,
+    scale: float,
+) -> None:
+    d = len(weight)
+    negative = -np.array(weight) / (sum(df[:d]) if share else 1)
+    form = QuadraticForm(
+        np.array([1.0, *negative]), np.array([1.0, *df[:d]]), np.array([1.0, *direction[:d]])
+    )
+    wanted = imhof(form, effect)
+    assert_allclose(form.positive(effect), wanted, atol=2e-11)
+    assert_allclose(replace(form, weight=scale * form.weight).positive(effect), wanted, atol=2e-11)
+
+
+def test_level_of_pooled_least_squares_with_thousands_of_individuals() -> None:
+    """The variance it believes is that within groups mostly, which thousands of residuals tell."""
+    size, groups, variation = 200, 6, Variation(sd=1, icc=0.1)
+    made = experiment(Plan(groups, size, (1, 1)), variation)
+    between = variation.var_group + variation.var_residual / size
+    df, n = 2 * groups - 2, 2 * groups * size
+    form = QuadraticForm(
+        np.array([between, -size * between, -variation.var_residual]),
+        np.array([1.0, df, n - 2 * groups]),
+        np.zeros(3),
+    )
+    critical = stats.f.isf(0.05, 1, n - 2) / size / (n - 2)
+    form = replace(form, weight=form.weight * np.array([1, critical, critical]))
+    x, share = np.polynomial.legendre.leggauss(400)
+    within = critical * variation.var_residual * (n - 2 * groups)  # hardly varies
+    squares = 30 * df * (x + 1) / 2
+    root = np.sqrt(critical * size * between * squares + within)
+    density = 15 * df * share * stats.chi2.pdf(squares, df)
+    assert_allclose(
+        density @ (2 * stats.norm.sf(root / np.sqrt(between))), form.positive(0), rtol=1e-3
+    )
+    assert_allclose(power(made, "ols_classical", 0.0), form.positive(0), rtol=1e-9)
 
 
 # ---- balanced designs: textbook answers ----------------------------------------------------------

@@ -45,10 +45,8 @@ class QuadraticTest:
         """What is positive where test c rejects: estimate^2 - critical^2 SE^2."""
         scale = np.full(self.cov.shape[1], critical)
         scale[0] = 1.0
-        sign = np.where(np.arange(len(scale)) == 0, 1.0, -1.0)
         cov = self.cov[c] * np.outer(scale, scale)
-        rest = -float(self.rest[c]) * critical**2
-        return QuadraticForm.of(cov, sign, rest=rest, rest_df=self.rest_df)
+        return QuadraticForm.of(cov, rest=float(self.rest[c]) * critical**2, rest_df=self.rest_df)
 
 
 def classical(experiment: Experiment, L: np.ndarray) -> QuadraticTest:
