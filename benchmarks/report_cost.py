@@ -55,6 +55,9 @@ RENAMED = {  # rules of earlier checkouts, beside what does their work now
     "combine_results": "fit_models",
     "ask_statsmodels": "check_model",
     "gather_calibration": "judge_methods",
+    "write_json": "write_exports",
+    "write_tables": "write_exports",
+    "estimate_process": "fit_models",
 }
 
 

@@ -35,14 +35,13 @@ STAGES = {
     "fit_models": "fit: all specifications",
     "check_model": "diagnostics, statsmodels",
     "check_sensitivity": "sensitivity",
-    "estimate_process": "variances of the process",
     "simulate_calibration": "calibration",
     "judge_methods": "verdict",
     "plan_experiment": "planning",
     "record_provenance": "provenance",
     "draw_figures": "figures, all of them",
     "render_report": "report (preview)",
-    "write_json": "results as JSON",
+    "write_exports": "JSON, tables for a paper",
 }
 IN_PARTS = ("draw_figures", "simulate_calibration")
 """Rules with several jobs for a dataset, of which the page shows the sum."""
@@ -221,8 +220,8 @@ def longest_chain(seconds: pd.DataFrame, jobs: pd.DataFrame) -> pd.Series:
     side_by_side = [
         chain("fit: all specifications", "diagnostics, statsmodels"),
         chain("sensitivity"),
-        chain("variances of the process", "calibration", "verdict"),
-        chain("variances of the process", "planning"),
+        chain("fit: all specifications", "calibration", "verdict"),
+        chain("fit: all specifications", "planning"),
     ]
     middle = pd.concat(side_by_side, axis=1).max(axis=1, skipna=False)
     read = chain("check the file", "read the data")

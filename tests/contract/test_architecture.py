@@ -275,9 +275,9 @@ def test_rule_and_script_share_their_name_and_the_rule_asks_for_its_imports(rule
 
 
 WORDED = {
-    *("judge_methods", "gather_study", "draw_figures", "draw_study", "write_json"),
+    *("judge_methods", "gather_study", "draw_figures", "draw_study", "write_exports"),
     "write_schema",
-    *("render_report", "render_index", "render_study", "describe_file", "write_tables"),
+    *("render_report", "render_index", "render_study", "describe_file"),
 }
 """Rules that write sentences; no other may load the words of methods or of the verdict."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import hard_cases
 import pytest
 from page_checks import REPORTS
-from write_tables import run
+from write_exports import run
 
 from groupwise.report import paper, participants
 from groupwise.report.facts import Facts

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from adjust_families import run
+from adjust_families import run, text
 from experiments import draw, fit_all, only, sample_of
+from job import csv_text
 from numpy.testing import assert_allclose
 
 from groupwise import tidy
@@ -41,3 +42,7 @@ def test_what_a_method_does_not_answer_is_not_counted() -> None:
 def test_without_families_the_table_is_empty() -> None:
     found = run(tidy.concat("estimates", []), {}, NAMES)
     assert found.empty and list(found) == list(tidy.TABLES["families"])
+
+
+def test_without_families_there_is_a_header_alone() -> None:
+    assert text({}, [], []) == csv_text(tidy.table("families", []))

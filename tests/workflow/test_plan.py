@@ -22,7 +22,6 @@ PER_DATASET = {
     "check_data",
     "fit_models",
     "check_model",
-    "estimate_process",
     "simulate_calibration",
     "judge_methods",
     "plan_experiment",
@@ -30,14 +29,12 @@ PER_DATASET = {
     "draw_figures",
     "record_provenance",
     "render_report",
-    "write_tables",
-    "write_json",
+    "write_exports",
 }
 
 
 READ = {"check_data", "ingest_data"}
 SIMULATED = {
-    "estimate_process",
     "simulate_calibration",
     "plan_experiment",
 }
@@ -47,8 +44,7 @@ JUDGED = {
         "draw_figures",
         "render_report",
         "render_index",
-        "write_json",
-        "write_tables",
+        "write_exports",
     ),
 }
 """What follows from another verdict."""
@@ -182,20 +178,20 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ("reports/theme.scss", {"render_report", "render_index"}),
         (
             POOLED,
-            PER_DATASET - READ - {"estimate_process"} | {"render_index"},
+            PER_DATASET - READ | {"render_index"},
         ),
         (
             f"{PACKAGE}/diagnostics/checks.py",
             {
                 *("check_model", "record_provenance", "render_report", "render_index"),
-                *("write_json", "write_tables"),
+                "write_exports",
             },
         ),
         (
             f"{PACKAGE}/diagnostics/influence.py",
             {
                 *("check_sensitivity", "draw_figures", "render_report", "render_index"),
-                *("write_json", "write_tables"),
+                "write_exports",
             },
         ),
         (
@@ -208,7 +204,7 @@ def test_another_configfile_adds_a_dataset(copied: Project) -> None:
         ),
         (
             f"{PACKAGE}/simulation/estimation.py",
-            JUDGED | SIMULATED,
+            PER_DATASET - READ - {"check_sensitivity"} | {"render_index"},
         ),
         # Words of methods, of the verdict and of the report fit nothing and simulate nothing.
         (f"{PACKAGE}/catalogue/methods.py", JUDGED | {"write_schema"}),

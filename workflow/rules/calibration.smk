@@ -1,5 +1,6 @@
-# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json, estimates.csv; assumed effects
-# Outputs: results/{dataset}/process.json, calibration.csv and .json, verdict.csv and .json, planning.csv,
+# Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json, process.json, estimates.csv;
+#          assumed effects
+# Outputs: results/{dataset}/calibration.csv and .json, verdict.csv and .json, planning.csv,
 #          planning_periods.csv
 
 # A dataset's simulations in so many jobs; an interrupted run goes on with those that are missing.
@@ -30,31 +31,6 @@ rule check_effects:
         "{wildcards.dataset}: check the assumed effects"
     script:
         "../scripts/check_effects.py"
-
-
-# What is simulated and planned from: found once for the same data.
-rule estimate_process:
-    input:
-        data="data/processed/{dataset}.parquet",
-        design="results/{dataset}/design.json",
-    output:
-        process="results/{dataset}/process.json",
-    log:
-        "logs/estimate_process/{dataset}.log",
-    benchmark:
-        "benchmarks/jobs/estimate_process/{dataset}.jsonl"
-    priority: in_turn
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=memory("estimate_process"),
-        runtime=minutes("estimate_process"),
-    params:
-        code=PackageDigest("estimate_process"),
-    message:
-        "{wildcards.dataset}: estimate how outcomes vary"
-    script:
-        "../scripts/estimate_process.py"
 
 
 rule simulate_calibration:

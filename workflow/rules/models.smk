@@ -1,16 +1,18 @@
 # Inputs:  data/processed/{dataset}.parquet, results/{dataset}/design.json
-# Outputs: results/{dataset}/*.csv (see workflow/scripts/groupwise/catalogue/tables.py for their columns)
+# Outputs: results/{dataset}/process.json and *.csv (see workflow/scripts/groupwise/catalogue/tables.py for their columns)
 
 MODEL_TABLES = made_by("fit_models")
 
 
-# One job for all specifications: they share the sample, and each alone would cost less than its start.
+# One job for all specifications, and for how outcomes vary, which is simulated and planned from: they
+# share the sample, and each alone would cost less than its start.
 rule fit_models:
     input:
         data="data/processed/{dataset}.parquet",
         design="results/{dataset}/design.json",
     output:
         **{name: f"results/{{dataset}}/{file}" for name, file in MODEL_TABLES.items()},
+        process="results/{dataset}/process.json",
     log:
         "logs/fit_models/{dataset}.log",
     benchmark:

@@ -112,32 +112,6 @@ use rule render_report as render_pdf with:
         "{wildcards.dataset}: write the report as PDF"
 
 
-rule write_tables:
-    input:
-        shown=SHOWN,
-        design="results/{dataset}/design.json",
-        bibliographies=BIBLIOGRAPHIES,
-    output:
-        docx="reports/rendered/{dataset}_tables.docx",
-        tex="reports/rendered/{dataset}_tables.tex",
-    log:
-        "logs/write_tables/{dataset}.log",
-    benchmark:
-        "benchmarks/jobs/write_tables/{dataset}.jsonl"
-    priority: in_turn
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=memory("write_tables"),
-        runtime=minutes("write_tables"),
-    params:
-        code=PackageDigest("write_tables"),
-    message:
-        "{wildcards.dataset}: write the tables for a paper"
-    script:
-        "../scripts/write_tables.py"
-
-
 rule render_index:
     input:
         qmd=of_tool("reports/index.qmd"),

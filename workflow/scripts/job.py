@@ -103,12 +103,18 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 
 
 def write_table(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
-    """CSV with 12 significant digits, or Parquet by the file's name."""
+    """CSV, see `csv_text`, or Parquet by the file's name."""
     if str(path).endswith(".parquet"):
         with whole(path) as partial:
             table.to_parquet(partial, index=False)
     else:
-        write_text(path, table.to_csv(index=False, float_format=tidy.FLOAT_FORMAT))
+        write_text(path, csv_text(table))
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """CSV with 12 significant digits."""
+    text: str = table.to_csv(index=False, float_format=tidy.FLOAT_FORMAT)
+    return text
 
 
 def read_result(path: str | os.PathLike[str], name: str) -> pd.DataFrame:

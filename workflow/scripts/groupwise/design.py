@@ -383,7 +383,7 @@ def _of_parts(
 ) -> Design:
     """The design whose X these parts make, of individuals, with its other `fields`."""
     X, terms, role = _columns(parts)
-    kept = _independent(X, terms, role, drop=drop)
+    kept = _independent(_fewer_rows(X, parts), terms, role, drop=drop)
     pairs = list(combinations(range(len(arm_labels)), 2))
     L_means = _reference_grid(parts, len(arm_labels))[:, kept]
     return Design(
@@ -616,16 +616,20 @@ def _described_periods(design: Design) -> dict[str, Any] | None:
 
 @dataclass(frozen=True)
 class _Part:
-    """Some columns of X that belong together, and their row of the reference grid."""
+    """Some columns of X that belong together, and their row of the reference grid.
+
+    `codes` (n,) say which rows are equal; None of a number, of which most differ.
+    """
 
     role: str
     terms: tuple[str, ...]
     X: np.ndarray
     grid: np.ndarray
+    codes: np.ndarray | None = None
 
     @classmethod
     def intercept(cls, n: int) -> _Part:
-        return cls("intercept", ("Intercept",), np.ones((n, 1)), np.ones(1))
+        return cls("intercept", ("Intercept",), np.ones((n, 1)), np.ones(1), np.zeros(n, dtype=int))
 
     @classmethod
     def numeric(cls, name: str, values: np.ndarray) -> _Part:
@@ -638,7 +642,7 @@ class _Part:
         """Indicators of every level but the first, equally weighted in the reference grid."""
         X = (codes[:, None] == np.arange(1, len(labels))).astype(float)
         terms = tuple(prefix + label for label in labels[1:])
-        return cls(role, terms, X, np.full(len(terms), 1 / len(labels)))
+        return cls(role, terms, X, np.full(len(terms), 1 / len(labels)), codes)
 
     @classmethod
     def if_any(
@@ -672,6 +676,18 @@ def _columns(parts: list[_Part]) -> tuple[np.ndarray, tuple[str, ...], tuple[str
     terms = tuple(term for part in parts for term in part.terms)
     role = tuple(part.role for part in parts for _ in part.terms)
     return np.hstack([part.X for part in parts]), terms, role
+
+
+def _fewer_rows(X: np.ndarray, parts: list[_Part]) -> np.ndarray:
+    """Rows with the same X'X: each different one, times the root of how often it occurs."""
+    key = np.zeros(len(X), dtype=int)
+    for codes in (part.codes for part in parts):
+        if codes is None:
+            return X
+        # What has occurred is numbered anew each time: no product of levels gets too large.
+        key = np.unique(key * (codes.max() + 1) + codes, return_inverse=True)[1]
+    _, first, count = np.unique(key, return_index=True, return_counts=True)
+    return np.asarray(X[first] * np.sqrt(count)[:, None])
 
 
 def _reference_grid(parts: list[_Part], n_arms: int) -> np.ndarray:

@@ -26,6 +26,9 @@ from plotnine._mpl.text import StripText
 from groupwise import svg
 
 PNG_DPI, SVG_DPI = 200, 72  # Matplotlib lays out every SVG at 72
+PNG_EFFORT = 3
+"""Of zlib's 9: half the time of its usual 6, for files a seventh larger."""
+
 CANVASES = {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}
 UNLAID = GridSpecParams(left=0, right=1, top=1, bottom=0, wspace=0, hspace=0)
 """Where the panels are in a new drawing: all over it."""
@@ -113,7 +116,9 @@ def _printed(drawing: Any, layout: Any, texts: Sequence[Any], file_format: str) 
     drawing.set_layout_engine("none")
     drawing.set_dpi(PNG_DPI)
     if file_format == "png":
-        canvas.print_png(buffer, metadata={"Software": None})
+        canvas.print_png(
+            buffer, metadata={"Software": None}, pil_kwargs={"compress_level": PNG_EFFORT}
+        )
         return buffer.getvalue()
     canvas.print_svg(buffer, metadata={"Date": None})
     return svg.themed(buffer.getvalue().decode()).encode()

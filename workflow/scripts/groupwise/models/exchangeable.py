@@ -29,6 +29,9 @@ TOLERANCE = 1e-13
 
 MOST_STEPS = 200
 
+STEADY = 0.5
+"""Steps that shorten to less than this share of the one before are extrapolated."""
+
 MOST_NUMBERS = 2**18
 """Numbers, over outcomes, groups and columns, that are worked on at a time: they stay in the cache."""
 
@@ -162,21 +165,27 @@ class Exchangeable:
         return np.concatenate([levels, shared], axis=-1)
 
     def fit(self, outcomes: Projected) -> ExchangeableFit:
-        """Alternate between correlation and coefficients, from least squares, until both stay."""
+        """Alternate between correlation and coefficients, from least squares, until both stay.
+
+        What a step makes of a correlation is nearly linear in it: from two steps it is known where the
+        next ones lead (Steffensen's method).
+        """
         total = outcomes.clusters.sums(outcomes.residual)
         squares = np.einsum("ri,ri->r", outcomes.residual, outcomes.residual)
         gamma = np.zeros((len(total), self.p))
         rho = self._correlation(total, squares, gamma)
-        active = np.flatnonzero(np.isfinite(rho))
+        active, before = np.flatnonzero(np.isfinite(rho)), np.full((2, len(rho)), np.nan)
         for _ in range(MOST_STEPS):
             if not len(active):
                 break
-            c = self._shrinkage(rho[active])
+            now = rho[active]
+            c = self._shrinkage(now)
             right = self.project(c * total[active])
             gamma[active] = -self._inverse_bread(c).solve(right[..., None])[..., 0]
             new = self._correlation(total[active], squares[active], gamma[active])
-            changed = np.abs(new - rho[active]) > TOLERANCE
-            rho[active] = new
+            changed = np.abs(new - now) > TOLERANCE
+            rho[active] = np.where(changed, _ahead(now, new, *before[:, active]), new)
+            before[:, active] = now, new
             active = active[changed & np.isfinite(new)]
         converged = np.isfinite(rho)
         converged[active] = False
@@ -206,6 +215,17 @@ class Exchangeable:
             return Bordered(np.empty((len(c), 0)), np.empty((len(c), 0, q)), rest)
         edge = np.ascontiguousarray(c @ self.products).reshape(len(c), self.n_levels, 1 + q)
         return Bordered(1 - edge[..., 0], -edge[..., 1:], rest)
+
+
+def _ahead(now: np.ndarray, new: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Where steps lead that make `new` of `now` and made `after` of `before`, all (R,).
+
+    That is `new` where there was no earlier step, or steps do not get shorter soon.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = (new - after) / (now - before)
+        limit = now + (new - now) / (1 - slope)
+    return np.where(np.abs(slope) < STEADY, limit, new)
 
 
 @dataclass(frozen=True)

@@ -1301,10 +1301,10 @@ def _orthonormal(S: np.ndarray) -> np.ndarray:
     for column in S.T[S.any(axis=0)]:
         if r == basis.shape[1]:
             break
-        length = float(np.linalg.norm(column))
+        length = np.sqrt(column @ column)
         for _ in range(2):
             column = column - basis[:, :r] @ (basis[:, :r].T @ column)
-        left = np.linalg.norm(column)
+        left = np.sqrt(column @ column)
         if left > smallest * max(length, 1.0):
             basis[:, r], r = column / left, r + 1
     return basis[:, :r]

@@ -49,7 +49,7 @@ FAR = 3000.0
 
 
 @dataclass(frozen=True)
-class Path:
+class Contour:
     """The upper half of a branch of a hyperbola that crosses the real axis upright at `saddle`."""
 
     saddle: float
@@ -130,18 +130,18 @@ class QuadraticForm:
 
     def _integral(self, ncp: np.ndarray, saddle: float, width: float) -> float:
         """The integral of the imaginary part of M(s) / s ds over the upper half of the path."""
-        path = Path(saddle, width, self._bend(ncp, saddle, width))
-        step, total = STEP, self._sum(ncp, path, 0.0, STEP)
+        path = Contour(saddle, width, self._bend(ncp, saddle, width))
+        end = float(self._log_values(np.zeros(1), path, ncp)[0].real) + END
+        step, total = STEP, self._sum(ncp, path, 0.0, STEP, end)
         while True:
-            halved = total + self._sum(ncp, path, step / 2, step)
+            halved = total + self._sum(ncp, path, step / 2, step, end)
             if abs(halved / 2 - total) <= SETTLED * abs(halved):
                 return halved * step / 2
             step, total = step / 2, halved
 
-    def _sum(self, ncp: np.ndarray, path: Path, first: float, step: float) -> float:
-        """The sum of the integrand at first, first + step, ... until it is rounding."""
+    def _sum(self, ncp: np.ndarray, path: Contour, first: float, step: float, end: float) -> float:
+        """The sum of the integrand at first, first + step, ... until its logarithm is below `end`."""
         n, total, start = PART + 256 // len(self.weight), 0.0, 0
-        end = float(self._log_values(np.zeros(1), path, ncp)[0].real) + END
         while True:
             t = first + step * np.arange(start, start + n)
             log_values = self._log_values(t, path, ncp)
@@ -151,14 +151,14 @@ class QuadraticForm:
             if not kept.all():
                 return total
 
-    def _log_values(self, t: np.ndarray, path: Path, ncp: np.ndarray) -> np.ndarray:
+    def _log_values(self, t: np.ndarray, path: Contour, ncp: np.ndarray) -> np.ndarray:
         """The logarithm of the integrand at t (u,), which is even in t."""
         s = path.at(t)
         return np.asarray(self._log_moments(s, ncp) + np.log(path.slope(t) / s))
 
     def _bend(self, ncp: np.ndarray, saddle: float, width: float) -> float:
         """`BEND` or its negative: where M is smaller on the way from the saddle point."""
-        paths = [Path(saddle, width, bend).at(AHEAD) for bend in (BEND, -BEND)]
+        paths = [Contour(saddle, width, bend).at(AHEAD) for bend in (BEND, -BEND)]
         logs = self._log_moments(np.concatenate(paths), ncp).real.reshape(2, -1)
         right, left = (each[_before_end(each, each[0] + END)].max() for each in logs)
         return BEND if right <= max(left, float(logs[0, 0]) + RISE) else -BEND

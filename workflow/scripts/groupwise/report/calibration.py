@@ -372,14 +372,15 @@ def _planned(facts: Facts, question: str) -> pd.DataFrame:
 
 def needed(facts: Facts) -> str:
     """Table by method: power at hand, minimum detectable effect, groups or members needed."""
-    here, groups, size = (_planned(facts, f"{name}") for name in QUESTIONS)
     first = "estimate"
+    here, groups, size = (_planned(facts, f"{name}") for name in QUESTIONS)
+    parts = [
+        dict(list(part[part["scenario"] == first].groupby("method")))
+        for part in (here, groups, size)
+    ]
     rows = []
     for method in METHODS:
-        at, more, larger = (
-            part[(part["method"] == method) & (part["scenario"] == first)]
-            for part in (here, groups, size)
-        )
+        at, more, larger = (part.get(method, here[:0]) for part in parts)
         if at.empty or at["power"].isna().all():
             continue
         rows.append(

@@ -1,14 +1,18 @@
-"""Write the tables and paragraphs for a paper of one dataset, for a word processor and for LaTeX."""
+"""Write what is known of one dataset for other programs, beside its report.
+
+All of it as one JSON file, and the tables and paragraphs for a paper, for a word processor and LaTeX.
+"""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pypandoc  # type: ignore[import-untyped, unused-ignore]
-from job import logged, whole
+from job import logged, read_json, read_result, whole, write_text
 from report_data import load
 
 from groupwise.report import paper
+from groupwise.report.document import document, text
 
 FORMATS = {".docx": "docx", ".tex": "latex"}
 ARGUMENTS = ("--standalone", "--citeproc", "--columns=1000000")
@@ -31,9 +35,22 @@ def run(markdown: str, output: Path, bibliographies: Sequence[str]) -> None:
         )
 
 
+def known(files: Sequence[Path]) -> str:
+    """The content of results, tables and other, as one JSON text."""
+    return text(
+        document(
+            {path.stem: read_result(path, path.stem) for path in files if path.suffix == ".csv"},
+            {path.stem: read_json(path) for path in files if path.suffix == ".json"},
+        )
+    )
+
+
 if __name__ == "__main__":
     with logged(snakemake):
-        text = paper.document(load(snakemake.wildcards.dataset))
+        truth = snakemake.input.get("truth")
+        files = map(Path, [*snakemake.input.known, *([truth] if truth else [])])
+        write_text(snakemake.output.json, known(list(files)))
+        markdown = paper.document(load(snakemake.wildcards.dataset))
         bibliographies = [str(file) for file in snakemake.input.bibliographies]
-        for file in snakemake.output:
-            run(text, Path(file), bibliographies)
+        for file in (snakemake.output.docx, snakemake.output.tex):
+            run(markdown, Path(file), bibliographies)
