@@ -1,7 +1,5 @@
 """Adjust the p-values of datasets that are tested together: several outcomes, several subsets."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def run(
-    estimates: pd.DataFrame, families: Mapping[str, str], methods: Sequence[str]
-) -> pd.DataFrame:
+    estimates: "pd.DataFrame", families: Mapping[str, str], methods: Sequence[str]
+) -> "pd.DataFrame":
     """Holm's adjustment over all contrasts of all datasets of a family, method by method.
 
     `methods` is their order in the table.
