@@ -134,7 +134,8 @@ def test_pip_is_tried_where_uv_fails(folder: Folder) -> None:
 
 def test_all_is_compiled_where_python_may_keep_no_bytecode(folder: Folder) -> None:
     folder.make_env(PYTHONDONTWRITEBYTECODE="1")
-    assert folder.asked == [VENV, pip_command(REPORTS, "--compile")]
+    workflow = "python -m compileall -qq workflow/scripts tools"
+    assert folder.asked == [VENV, pip_command(REPORTS, "--compile"), workflow]
     folder.write_program("uv", UV)
     folder.make_env("test", PYTHONDONTWRITEBYTECODE="1")
     assert folder.asked == [uv_command(TESTS, "--compile-bytecode ")]

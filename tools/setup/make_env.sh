@@ -75,5 +75,9 @@ if [ "$tool" = pip ] && ! with_pip; then
     echo "The packages in $lock could not be installed: pip says why above." >&2
     exit 1
 fi
+# So is the workflow itself, which every job would compile anew.
+if [ "$lock" = requirements.lock ] && [ -n "${PYTHONDONTWRITEBYTECODE-}" ]; then
+    .venv/bin/python -m compileall -qq workflow/scripts tools || :
+fi
 cp "$lock" "$stamp.new"
 mv "$stamp.new" "$stamp"
