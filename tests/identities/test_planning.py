@@ -173,6 +173,14 @@ def test_a_quadratic_form_is_positive_as_often_along_another_path(
     assert_allclose(replace(form, weight=scale * form.weight).positive(effect), wanted, atol=2e-11)
 
 
+def test_a_quadratic_form_without_numbers_has_no_probability() -> None:
+    one = np.ones(2)
+    assert np.isnan(QuadraticForm(np.array([1, -2.0]), one, one).positive(np.inf))
+    assert np.isnan(QuadraticForm(np.array([1, np.nan]), one, one).positive(0.5))
+    assert QuadraticForm(np.array([2.0]), one[:1], one[:1]).positive(0.5) == 1
+    assert QuadraticForm(np.array([-2.0]), one[:1], one[:1]).positive(0.5) == 0
+
+
 def test_level_of_pooled_least_squares_with_thousands_of_individuals() -> None:
     """The variance it believes is that within groups mostly, which thousands of residuals tell."""
     size, groups, variation = 200, 6, Variation(sd=1, icc=0.1)

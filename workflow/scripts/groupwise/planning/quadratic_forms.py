@@ -23,6 +23,9 @@ STEP = 0.2
 SETTLED = 1e-7
 """A relative change, as the step is halved, whose square is rounding: errors are squared each time."""
 
+MOST_HALVINGS = 12
+"""One is enough but for noncentralities of hundreds."""
+
 BEND = 0.7
 """The tangent of the angle by which the path bends, in the end, from the imaginary axis."""
 
@@ -94,7 +97,9 @@ class QuadraticForm:
         return cls(*_distinct(weight[kept], multiplicity[kept], direction[kept]))
 
     def positive(self, effect: float) -> float:
-        """P(form > 0)."""
+        """P(form > 0); NaN for an effect without end, or weights that are not numbers."""
+        if not np.isfinite([effect, *self.weight]).all():
+            return np.nan
         if not self.weight.min(initial=0) < 0 < self.weight.max(initial=0):
             return float(self.weight.max(initial=0) > 0)
         far = abs(effect) * float(np.linalg.norm(self.direction))
@@ -133,11 +138,12 @@ class QuadraticForm:
         path = Contour(saddle, width, self._bend(ncp, saddle, width))
         end = float(self._log_values(np.zeros(1), path, ncp)[0].real) + END
         step, total = STEP, self._sum(ncp, path, 0.0, STEP, end)
-        while True:
+        for _ in range(MOST_HALVINGS):
             halved = total + self._sum(ncp, path, step / 2, step, end)
             if abs(halved / 2 - total) <= SETTLED * abs(halved):
                 return halved * step / 2
             step, total = step / 2, halved
+        raise ArithmeticError("The probability of a quadratic form does not settle.")
 
     def _sum(self, ncp: np.ndarray, path: Contour, first: float, step: float, end: float) -> float:
         """The sum of the integrand at first, first + step, ... until its logarithm is below `end`."""
