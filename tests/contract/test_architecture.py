@@ -274,6 +274,13 @@ def test_rule_and_script_share_their_name_and_the_rule_asks_for_its_imports(rule
     assert set(documents) <= {declared(rule)[1]}
 
 
+@pytest.mark.parametrize("rule", [rule for rule in rules() if script_of(rule) is not None])
+def test_snakemake_can_put_its_lines_before_a_script(rule: str) -> None:
+    """Imports from the future would have to stand first."""
+    script = script_of(rule)
+    assert script is not None and "from __future__" not in script.read_text(encoding="utf-8")
+
+
 WORDED = {
     *("judge_methods", "gather_study", "draw_figures", "draw_study", "write_exports"),
     "write_schema",
