@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from groupwise.data.errors import InputError
 from groupwise.data.ingest import ingest
 from groupwise.data.validate import Roles
-from groupwise.design import Design, describe, make_design
+from groupwise.design import Design, _fewer_rows, _Part, describe, make_design
 
 
 def design_of(table: pd.DataFrame, blocks_as: str = "fixed") -> Design:
@@ -236,3 +236,20 @@ def test_a_treatment_that_the_covariates_say_is_never_dropped() -> None:
     table = draw(covariates=["x"]).assign(same=lambda t: (t["arm"] == "B").astype(float))
     design = sample_of(table, rank_deficient="drop").design
     assert design.aliased == ("same",) and design.terms[1:3] == ("B", "C")
+
+
+def test_rank_is_told_from_rows_that_have_the_same_cross_products() -> None:
+    rng = np.random.default_rng(3)
+    arm, block = rng.integers(0, 3, 200), rng.integers(0, 5, 200)
+    factors = [
+        _Part.intercept(200),
+        _Part.factor("treatment", arm, ("a", "b", "c")),
+        _Part.factor("block", block, tuple("vwxyz")),
+    ]
+    X = np.hstack([part.X for part in factors])
+    fewer = _fewer_rows(X, factors)
+    assert len(fewer) == len({*zip(arm, block, strict=True)})
+    assert_allclose(fewer.T @ fewer, X.T @ X, rtol=1e-12)
+    number = _Part.numeric("x", rng.normal(size=200))
+    with_number = np.hstack([X, number.X])
+    assert _fewer_rows(with_number, [*factors, number]) is with_number

@@ -680,12 +680,13 @@ def _columns(parts: list[_Part]) -> tuple[np.ndarray, tuple[str, ...], tuple[str
 
 def _fewer_rows(X: np.ndarray, parts: list[_Part]) -> np.ndarray:
     """Rows with the same X'X: each different one, times the root of how often it occurs."""
-    key = np.zeros(len(X), dtype=int)
-    for codes in (part.codes for part in parts):
-        if codes is None:
-            return X
+    codes = [part.codes for part in parts if part.codes is not None]
+    if len(codes) < len(parts):
+        return X
+    key = codes[0]
+    for each in codes[1:]:
         # What has occurred is numbered anew each time: no product of levels gets too large.
-        key = np.unique(key * (codes.max() + 1) + codes, return_inverse=True)[1]
+        key = np.unique(key * (each.max() + 1) + each, return_inverse=True)[1]
     _, first, count = np.unique(key, return_index=True, return_counts=True)
     return np.asarray(X[first] * np.sqrt(count)[:, None])
 
