@@ -17,6 +17,7 @@ from groupwise.design import Design
 from groupwise.inference.sandwich import design_clusters, make_contrasts, robust
 from groupwise.inference.wild_bootstrap import Pieces, Weights, p_values
 from groupwise.methods import Fits, Replicates, Request, answer, concerning, method_of
+from groupwise.models import exchangeable
 from groupwise.models.clusters import Projected
 from groupwise.sample import Resampling, Sample
 from groupwise.simulation.grid import between_design
@@ -244,3 +245,32 @@ def test_what_methods_share_is_made_once() -> None:
     names = [name for name in concerning(design, METHODS) if name.startswith("mixed")]
     mixed = [method_of(name) for name in names]
     assert len({id(fits.of(each)) for each in mixed}) == 1
+
+
+@pytest.mark.parametrize("name", ["unequal", "unequal, covariates", "blocked, many"])
+def test_extrapolated_steps_of_estimating_equations_end_where_all_steps_do(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = sample_with(name).design
+    clusters = design_clusters(design)
+    model = exchangeable.Exchangeable.of(clusters)
+    some = Projected.of(clusters, outcomes(design, 40, icc=0.3))
+    steps: list[int] = []
+    inverse_bread = exchangeable.Exchangeable._inverse_bread
+
+    def counted(self: exchangeable.Exchangeable, c: np.ndarray) -> Any:
+        steps[-1] += len(c)
+        return inverse_bread(self, c)
+
+    monkeypatch.setattr(exchangeable.Exchangeable, "_inverse_bread", counted)
+    fits = []
+    for steady in (exchangeable.STEADY, 0.0):  # with 0 nothing is extrapolated
+        monkeypatch.setattr(exchangeable, "STEADY", steady)
+        steps.append(0)
+        fits.append(model.fit(some))
+    fast, slow = fits
+    assert fast.converged.all() and slow.converged.all()
+    np.testing.assert_allclose(fast.correlation, slow.correlation, atol=1e-11)
+    scale = np.abs(some.coordinates).max()
+    np.testing.assert_allclose(fast.gamma, slow.gamma, atol=1e-11 * scale)
+    assert steps[0] < 0.8 * steps[1]
