@@ -34,10 +34,6 @@ PER_DATASET = {
 
 
 READ = {"check_data", "ingest_data"}
-SIMULATED = {
-    "simulate_calibration",
-    "plan_experiment",
-}
 JUDGED = {
     *(
         "judge_methods",

@@ -168,7 +168,7 @@ class Exchangeable:
         """Alternate between correlation and coefficients, from least squares, until both stay.
 
         What a step makes of a correlation is nearly linear in it: from two steps it is known where the
-        next ones lead (Steffensen's method).
+        next ones lead (Wegstein 1958, Communications of the ACM 1 (6), 9-13).
         """
         total = outcomes.clusters.sums(outcomes.residual)
         squares = np.einsum("ri,ri->r", outcomes.residual, outcomes.residual)
