@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 from scipy import integrate, stats
 
 from groupwise.catalogue.methods import NAMES
+from groupwise.compression import Compression
 from groupwise.inference.mixed import (
     kenward_roger,
     mixed_model,
@@ -38,8 +39,8 @@ from groupwise.planning.power import (
 from groupwise.planning.power_tables import COLUMNS, at_hand, needed, power_curves
 from groupwise.planning.precision import JOINT_METHODS, METHODS, MIXED, QUADRATIC, precision
 from groupwise.planning.quadratic_forms import QuadraticForm
-from groupwise.planning.rejection import DRAWN, best_curves, drawn_curves
-from groupwise.planning.sample_size import groups_needed, plan_power, size_needed
+from groupwise.planning.rejection import DRAWN, best_curves, draw_outcomes, drawn_curves
+from groupwise.planning.sample_size import groups_needed, plan_power, size_needed, smallest
 from groupwise.tidy import Inference
 
 LECTURE = Plan(5, 25, (1, 1, 1))
@@ -95,7 +96,8 @@ def test_beta_nodes_have_the_moments_of_beta(a: float, b: float) -> None:
 @pytest.mark.parametrize("effect", [0.0, 0.4, 3.0, 30.0])
 def test_a_quadratic_form_of_two_variances_is_an_f_test(df: int, effect: float) -> None:
     f = stats.f.isf(0.05, 1, df)
-    form = QuadraticForm(np.array([1.0, -f / df]), np.array([1.0, df]), np.array([1.0, 0.0]))
+    negative = np.full(2, -f / df)  # twice: as one it would be calculated as an F test
+    form = QuadraticForm(np.array([1, *negative]), np.array([1, df / 3, df / 1.5]), np.eye(3)[0])
     assert_allclose(form.positive(effect), noncentral_f_sf(f, 1, df, effect**2), atol=1e-12)
 
 
@@ -364,21 +366,43 @@ def test_treatment_within_groups_with_and_without_varying_effects() -> None:
     ids=["equal", "unequal", "blocks", "within"],
 )
 def test_rows_of_groups_say_what_rows_of_individuals_do(plan: Plan) -> None:
-    """Of powers, by all methods and by the same draws."""
+    """Of powers, by all methods; by draws those of the same rows, which have other numbers in others."""
     few, many = experiment(plan), of_individuals(plan)
-    compressed = Experiment(DesignFrame.of_individuals(plan.design), USUAL)
+    compressed = Experiment(DesignFrame(Compression.of(plan.design).design), USUAL)
     assert len(few.design.X) < len(many.design.X) == many.design.n_obs == few.design.n_obs
     for method in (*QUADRATIC, *MIXED):
         assert why_not(few, method) == why_not(many, method)
         if why_not(few, method):
             continue
-        made, variance, _ = best_curves(few, [method], n_draws=64)[method]
-        for other in (many, compressed):
-            curves, variances, _ = best_curves(other, [method], n_draws=64)[method]
+        for other, n_draws in ((many, 0), (compressed, 0), (compressed, 64)):
+            made, variance, _ = best_curves(few, [method], n_draws=n_draws)[method]
+            curves, variances, _ = best_curves(other, [method], n_draws=n_draws)[method]
             assert_allclose(variances, variance, rtol=1e-9)
             for noncentrality in (0.0, 8.0):
                 wanted = [curve(noncentrality) for curve in made]
                 assert_allclose([c(noncentrality) for c in curves], wanted, rtol=1e-8)
+
+
+@pytest.mark.parametrize("of_groups", [True, False], ids=["means", "individuals"])
+def test_drawn_outcomes_vary_as_planned(of_groups: bool) -> None:
+    """Rows have the covariance V of the model; squares of what is left are chi-squared by themselves."""
+    plan = Plan(2, 5, (1, 1.5), size_cv=0.6)
+    made = experiment(plan) if of_groups else at_hand_with_covariates()
+    design, variation, n = made.design, made.variation, 2**14
+    if not of_groups:
+        made = Experiment(DesignFrame(Compression.of(design).design), variation)
+        design = made.design
+    y = draw_outcomes(made, n_draws=n, seed=5)
+    m, left = len(design.X) - 1, design.rows.remainder
+    assert y.shape == (n, m + 1) and left == design.n_obs - m
+    V = (made.root @ made.root.T).toarray()[:m, :m] + variation.var_residual * np.eye(m)
+    error = np.sqrt((V**2 + np.outer(V.diagonal(), V.diagonal())) / n)
+    assert_allclose(y[:, :m].mean(axis=0) / np.sqrt(V.diagonal() / n), 0, atol=4)
+    assert_allclose((y[:, :m].T @ y[:, :m] / n - V) / error, 0, atol=4.5)
+    squares = y[:, m] ** 2 / variation.var_residual
+    assert stats.kstest(squares, stats.chi2(left).cdf).statistic < 1.9 / np.sqrt(n)
+    of_rows = (y[:, :m] ** 2) @ (1 / V.diagonal())
+    assert abs(np.corrcoef(squares, of_rows)[0, 1]) < 4 / np.sqrt(n)
 
 
 def uneven(slopes: bool = False) -> Experiment:
@@ -572,6 +596,39 @@ def test_groups_needed_is_the_least(plan: Plan, method: str, icc: float, effect:
     if found.groups > 1:
         fewer = found.with_groups(found.groups - 1)
         assert plan_power(fewer, variation, method, effect) < 0.8
+
+
+@given(
+    powers=st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.8, 1.0])), min_size=1),
+    start=st.integers(1, 150),
+    flat=st.integers(1, 40),
+)
+def test_the_smallest_number_is_it_however_power_grows(
+    powers: list[float], start: int, flat: int
+) -> None:
+    of_number = np.repeat(np.sort(powers), flat)
+    tried = []
+
+    def power_of(number: int) -> float:
+        tried.append(number)
+        return float(of_number[number - 1])
+
+    found = smallest(power_of, 0.8, len(of_number), start)
+    enough = np.flatnonzero(of_number >= 0.8)
+    assert found == (enough[0] + 1 if len(enough) else None)
+    assert len(tried) == len(set(tried)) <= 4 * np.log2(len(of_number)) + 4
+
+
+def test_numbers_that_are_enough_are_expected_after_few_are_tried() -> None:
+    plan, variation, tried = Plan(40, 10), Variation(10, 0.1), []
+
+    def power_of(groups: int) -> float:
+        tried.append(groups)
+        return plan_power(plan.with_groups(groups), variation, "group_means", 2.0)
+
+    found = smallest(power_of, 0.8, 2000, 40)
+    assert found is not None and power_of(found) >= 0.8 > power_of(found - 1)
+    assert len(tried) <= 7  # doubling and bisection try a dozen
 
 
 def test_groups_needed_by_draws_and_in_blocks() -> None:

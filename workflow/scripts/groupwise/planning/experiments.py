@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from groupwise.compression import Compression
 from groupwise.design import Design
 from groupwise.inference.mixed import MixedFit, random_terms
 from groupwise.inference.sandwich import Clusters, cluster_design
@@ -25,23 +24,9 @@ KEPT = 64
 
 @dataclass(frozen=True, eq=False)
 class DesignFrame:
-    """A design, compressed or of individuals, and what follows from it however its outcome varies.
-
-    Attributes
-    ----------
-    to_rows : (n, m')
-        Takes outcomes of individuals to the m' rows of the design but the remainder's; None where
-        individuals stand in the order of their rows, and those of a row are alike.
-    """
+    """A design, compressed or of individuals, and what follows from it however its outcome varies."""
 
     design: Design
-    to_rows: sparse.csr_array | None = None
-
-    @classmethod
-    def of_individuals(cls, design: Design) -> DesignFrame:
-        """The frame of a design of individuals, in as few rows as its model matrix allows."""
-        compression = Compression.of(design)
-        return cls(compression.design, compression.U)
 
     @cached_property
     def any_outcome(self) -> np.ndarray:
@@ -57,17 +42,6 @@ class DesignFrame:
     def model(self) -> RandomIntercept:
         design = self.design
         return RandomIntercept.of(design.X, design.group, design.rows, design.nesting_block)
-
-    def in_rows(self, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates (B, m') of outcomes e (B, n), and the squares (B,) of what is left of them."""
-        if self.to_rows is not None:
-            z = np.asarray(e @ self.to_rows)
-        else:
-            ones = self.design.rows.ones[self.design.rows.ones > 0]
-            size = np.rint(ones**2).astype(int)
-            z = np.add.reduceat(e, np.cumsum(size) - size, axis=1) / ones
-        left = np.einsum("bi,bi->b", e, e) - np.einsum("bi,bi->b", z, z)
-        return z, np.maximum(left, 0)
 
     @cached_property
     def centred(self) -> Basis:

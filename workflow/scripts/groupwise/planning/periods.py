@@ -195,10 +195,10 @@ def groups_needed(
     None where `most` times the smallest such plan are not enough. `df` as in `PeriodPlan.power`.
     """
 
-    def enough(multiple: int) -> bool:
-        return plan.with_groups(multiple).power(effect, level=level, df=df) >= power
+    def power_of(multiple: int) -> float:
+        return plan.with_groups(multiple).power(effect, level=level, df=df)
 
-    multiple = smallest(enough, most)
+    multiple = smallest(power_of, power, most)
     return None if multiple is None else plan.with_groups(multiple)
 
 
@@ -215,10 +215,10 @@ def size_needed(
     Often there is none: what groups and periods differ by does not average out within a cell.
     """
 
-    def enough(size: int) -> bool:
-        return plan.with_size(size).power(effect, level=level) >= power
+    def power_of(size: int) -> float:
+        return plan.with_size(size).power(effect, level=level)
 
-    size = smallest(enough, largest)
+    size = smallest(power_of, power, largest)
     return None if size is None else plan.with_size(size)
 
 

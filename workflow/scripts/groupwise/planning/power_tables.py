@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from groupwise import tidy
+from groupwise.compression import Compression
 from groupwise.design import Design
 from groupwise.planning.experiments import DesignFrame, Experiment
 from groupwise.planning.plan_curves import (
@@ -71,7 +72,7 @@ def at_hand(
     Variations are what the covariates in its X leave, as a mixed model estimates them.
     """
     groups = int(np.unique(design.group[design.arm == 0]).size)
-    rows, frame = [], DesignFrame.of_individuals(design)
+    rows, frame = [], DesignFrame(Compression.of(design).design)
     for scenario, variation in variations.items():
         case = Asked("at_hand", scenario, effect, power, level, n_draws)
         columns = case.row(variation)
@@ -94,15 +95,18 @@ def needed(
 ) -> pd.DataFrame:
     """A row per scenario and method: the smallest plan like this one, for its weakest contrast.
 
-    `what` there are to be more of: `groups`, or members in as many groups (`size`).
+    `what` there are to be more of: `groups`, or members in as many groups (`size`). The answer for a
+    method is where the search for the next one begins.
     """
     rows = []
     for scenario, variation in variations.items():
         case = Asked(f"{what}_needed", scenario, effect, power, level, n_draws)
         columns = case.row(variation) | {"contrast": WEAKEST}
         columns |= {"size": plan.size} if what == "groups" else {"groups": plan.groups}
+        near = plan
         for method in methods:
-            rows.append(columns | {"method": method} | _needed(plan, variation, method, case))
+            row, near = _needed(near, variation, method, case)
+            rows.append(columns | {"method": method} | row)
     return table_of(rows)
 
 
@@ -228,24 +232,25 @@ def _numbers(
     ]
 
 
-def _needed(plan: Plan, variation: Variation, method: str, case: Asked) -> dict[str, Any]:
-    """What is particular to the smallest plan that is enough, or why there is none."""
-    if reason := why_not(typical(plan, variation), method):
-        return {"message": reason}
-    search = groups_needed if case.question == "groups_needed" else size_needed
-    smallest_plan = search(
-        plan,
-        variation,
-        method,
-        case.effect,
-        power=case.power,
-        level=case.level,
-        n_draws=case.n_draws,
-    )
-    if smallest_plan is None:
-        return {"message": NOT_FOUND[case.question]}
-    rows = _plan_rows(smallest_plan, variation, [method], case)[method]
-    return _weakest(rows) | {"groups": smallest_plan.groups, "size": smallest_plan.size}
+def _needed(
+    near: Plan, variation: Variation, method: str, case: Asked
+) -> tuple[dict[str, Any], Plan]:
+    """What is particular to the smallest plan that is enough, or why there is none; and that plan, or
+    where the search ended.
+    """
+    if reason := why_not(typical(near, variation), method):
+        return {"message": reason}, near
+    asked = {"power": case.power, "level": case.level, "n_draws": case.n_draws}
+    if case.question == "groups_needed":
+        enough = groups_needed(near, variation, method, case.effect, **asked)
+        end = near.with_groups(MOST_GROUPS // near.step * near.step)
+    else:
+        enough = size_needed(near, variation, method, case.effect, **asked)
+        end = near.with_size(LARGEST_SIZE)
+    if enough is None:
+        return {"message": NOT_FOUND[case.question]}, end
+    rows = _plan_rows(enough, variation, [method], case)[method]
+    return _weakest(rows) | {"groups": enough.groups, "size": enough.size}, enough
 
 
 def _weakest(rows: list[dict[str, Any]]) -> dict[str, Any]:

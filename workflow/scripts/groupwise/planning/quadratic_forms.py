@@ -5,7 +5,8 @@ real axis right of 0, or 1 more than that along one that crosses it left of 0, b
 on either side (Rice 1980, SIAM J. Sci. Stat. Comput. 1, 438-448). The path here crosses at the saddle
 point, and is the branch of a hyperbola that bends to where M dies off without turning: along the
 straight line, and along the imaginary axis (Imhof 1961), M turns hundreds of times where some weight
-has thousands of degrees of freedom. The trapezoidal rule converges geometrically.
+has thousands of degrees of freedom. The trapezoidal rule converges geometrically. A form of two weights
+is an F test.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from groupwise.planning.noncentral import noncentral_f_sf
 
 NEGLIGIBLE = 1e-13
 """An eigenvalue this small, relative to the largest, is rounding."""
@@ -104,6 +107,11 @@ class QuadraticForm:
             return float(self.weight.max(initial=0) > 0)
         far = abs(effect) * float(np.linalg.norm(self.direction))
         ncp = (self.direction * effect * min(1.0, FAR / max(far, FAR))) ** 2
+        negative, positive = np.argsort(self.weight)[[0, -1]]
+        if len(ncp) == 2 and ncp[negative] <= NEGLIGIBLE * ncp[positive]:
+            df = float(self.multiplicity[negative])
+            f = -self.weight[negative] / self.weight[positive] * df
+            return noncentral_f_sf(float(f), 1, df, float(ncp[positive]))
         saddle, width = self._saddle(ncp)
         integral = self._integral(ncp, saddle, width) / np.pi
         return float(np.clip(integral if saddle > 0 else 1 + integral, 0, 1))

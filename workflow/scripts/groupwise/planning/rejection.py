@@ -34,12 +34,6 @@ DRAWN = (
 )
 """Methods whose tests compare an estimate with a t distribution."""
 
-BATCH = 2**22
-"""Errors of individuals that follow on the means of their groups in the stream of random numbers."""
-
-BLOCK = 2**16
-"""Errors of individuals that are held at a time."""
-
 
 @dataclass(frozen=True)
 class Tests:
@@ -184,29 +178,25 @@ class Standard:
 
 @lru_cache(maxsize=1)
 def _standard_errors(frame: DesignFrame, n_draws: int, seed: int) -> Standard:
-    """Errors of every individual, as the rows of the design take them; the last ones are kept.
+    """Errors in the rows of the design, which are orthonormal: normal, and chi-squared what is left.
 
-    Group means are quasi-random where there are Sobol' sequences of so many dimensions.
+    Group means and what is left are quasi-random where there are Sobol' sequences of so many
+    dimensions. The last errors are kept.
     """
     from scipy.stats import qmc  # slow to load, and needed by few
 
-    design = frame.design
-    rng, G, n = np.random.default_rng(seed), design.n_groups, design.n_obs
-    sobol = qmc.Sobol(G, rng=rng) if qmc.Sobol.MAXDIM >= G else None
-    parts = []
-    batch = 1 << int(np.log2(max(2, BATCH // n)))
-    for start in range(0, n_draws, batch):
-        B = min(batch, n_draws - start)
-        means = special.ndtri(sobol.random(B)) if sobol else rng.normal(size=(B, G))
-        step = max(1, BLOCK // n)
-        sizes = [min(step, B - first) for first in range(0, B, step)]
-        in_rows = [frame.in_rows(rng.normal(size=(size, n))) for size in sizes]
-        z, left = (np.concatenate(each) for each in zip(*in_rows, strict=True))
-        parts.append((means, z, left))
-    means, z, left = (np.concatenate(each) for each in zip(*parts, strict=True))
-    ones, group = design.rows.ones[: z.shape[1]], design.group[: z.shape[1]]
+    design, rng = frame.design, np.random.default_rng(seed)
+    rows, G, left = design.rows, design.n_groups, design.rows.remainder
+    m = len(design.X) - bool(left)
+    if qmc.Sobol.MAXDIM > G:
+        uniform = qmc.Sobol(G + 1, rng=rng).random(n_draws)
+    else:
+        uniform = rng.uniform(size=(n_draws, G + 1))
+    ones, group = rows.ones[:m], design.group[:m]
+    z = rng.normal(size=(n_draws, m))
     z -= (sum_by(z * ones, group, G) / design.group_size)[:, group] * ones
-    return Standard(means, z, np.sqrt(left))
+    squares = special.gammaincinv(left / 2, uniform[:, G]) * 2 if left else np.zeros(n_draws)
+    return Standard(special.ndtri(uniform[:, :G]), z, np.sqrt(squares))
 
 
 def _curves(tests: Tests, sd: np.ndarray, level: float) -> tuple[list[Drawn], np.ndarray]:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+from scipy import special
+
 from groupwise.planning.plan_curves import plan_curves, typical
 from groupwise.planning.plans import Plan, Variation
-from groupwise.planning.power import why_not
+from groupwise.planning.power import TYPICAL, why_not
+from groupwise.planning.precision import MIXED
 
 MOST_GROUPS = 2_000
 """Groups of the reference arm beyond which no plan is looked for."""
 
 LARGEST_SIZE = 2_000
+
+MOST_TIMES = 8.0
+"""A number that is expected to be enough is at most so many times one that was tried."""
 
 
 def plan_power(
@@ -57,15 +64,16 @@ def groups_needed(
 ) -> Plan | None:
     """The smallest plan like this one, in groups, whose contrasts have the power; None up to `most`.
 
-    `plan.groups` itself does not matter. With `n_draws` the answer by noncentral t is where the
-    search among drawn ones begins.
+    The search begins at `plan.groups`, best near the answer. With `n_draws` the answer by noncentral t
+    is where the search among drawn ones begins.
     """
 
     def larger(multiple: int) -> Plan:
         return plan.with_groups(multiple * plan.step)
 
     ask = partial(plan_power, variation=variation, method=method, effect=effect, level=level)
-    return _search(larger, ask, power, most // plan.step, n_draws)
+    start, n_draws = plan.groups // plan.step, n_draws if method in MIXED else 0
+    return _search(larger, ask, power, most // plan.step, start, n_draws)
 
 
 def size_needed(
@@ -81,60 +89,61 @@ def size_needed(
 ) -> Plan | None:
     """The plan with the smallest groups that has the power with so many groups; None up to `largest`.
 
-    Often there is none: the variance between groups does not shrink with their size.
+    Often there is none: the variance between groups does not shrink with their size. The search begins
+    at `plan.size`.
     """
     ask = partial(plan_power, variation=variation, method=method, effect=effect, level=level)
-    return _search(plan.with_size, ask, power, largest, n_draws)
+    n_draws = n_draws if method in MIXED else 0
+    return _search(plan.with_size, ask, power, largest, round(plan.size), n_draws)
 
 
 def _search(
-    make: Callable[[int], Plan], ask: Callable[..., float], power: float, most: int, n_draws: int
+    make: Callable[[int], Plan],
+    ask: Callable[..., float],
+    power: float,
+    most: int,
+    start: int,
+    n_draws: int,
 ) -> Plan | None:
-    """The plan of the smallest number up to `most` with the power, by `n_draws` if there are any."""
+    """The plan of the smallest number up to `most` with the power; by `n_draws`, if any, in the end."""
 
-    def enough(n_draws: int, number: int) -> bool:
-        return ask(make(number), n_draws=n_draws) >= power
+    def power_of(n_draws: int, number: int) -> float:
+        return ask(make(number), n_draws=n_draws)
 
-    number = smallest(partial(enough, 0), most)
+    number = smallest(partial(power_of, 0), power, most, start)
     if number is not None and n_draws:
-        number = _nearby(partial(enough, n_draws), number, most)
+        number = smallest(partial(power_of, n_draws), power, most, number)
     return None if number is None else make(number)
 
 
-def smallest(enough: Callable[[int], bool], most: int) -> int | None:
-    """The smallest number from 1 to `most` that is enough, where more is never less; None: none is."""
-    high = 1
-    while not enough(high):
-        if high >= most:
-            return None
-        high = min(2 * high, most)
-    return _between(enough, high // 2, high)
+def smallest(
+    power_of: Callable[[int], float], power: float, most: int, start: int = 1
+) -> int | None:
+    """The smallest number from 1 to `most` that has the power, where more never have less; None: none.
 
-
-def _between(enough: Callable[[int], bool], low: int, high: int) -> int:
-    """The smallest number that is enough, where `low` is not (or is 0) and `high` is."""
+    Sought from `start`, where each that is tried lets one expect it: by steps that double until it lies
+    between two of them, then by bisection where expectations do no better.
+    """
+    low, high, number, step = 0, most + 1, min(max(start, 1), most), 1
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+        reached, width = power_of(number), high - low
+        low, high = (low, number) if reached >= power else (number, high)
+        expected, way = _expected(number, reached, power), -1 if high == number else 1
+        if low > 0 and high <= most and 2 * (high - low) > width:
+            expected = (low + high) // 2
+        elif low == 0 or high > most:
+            expected, step = number + way * max(step, way * (expected - number)), 2 * step
+        number = min(max(expected, low + 1), high - 1)
+    return None if high > most else high
 
 
-def _nearby(enough: Callable[[int], bool], start: int, most: int) -> int | None:
-    """The smallest number that is enough, sought from `start`: doubling steps, then bisection."""
-    step = 1
-    if enough(start):
-        high, low = start, start - 1
-        while low > 0 and enough(low):
-            high, step = low, 2 * step
-            low = max(0, low - step)
-    else:
-        low, high = start, start + 1
-        while high <= most and not enough(high):
-            low, step = high, 2 * step
-            high = min(high + step, most) if high < most else most + 1
-        if high > most:
-            return None
-    return _between(enough, low, high)
+def _expected(number: int, reached: float, power: float) -> int:
+    """About how many have the power, if so many reach so much: probits are linear in their root."""
+    probits = special.ndtri(reached) + TYPICAL
+    if not probits > 0:
+        return 2 * number
+    wanted = special.ndtri(power) + TYPICAL
+    return int(np.ceil(number * min((wanted / probits) ** 2, MOST_TIMES)))
 
 
 def too_small(plan: Plan, variation: Variation) -> bool:
