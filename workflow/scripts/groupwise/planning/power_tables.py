@@ -240,7 +240,7 @@ def _needed(
     """
     if reason := why_not(typical(near, variation), method):
         return {"message": reason}, near
-    asked = {"power": case.power, "level": case.level, "n_draws": case.n_draws}
+    asked: dict[str, Any] = {"power": case.power, "level": case.level, "n_draws": case.n_draws}
     if case.question == "groups_needed":
         enough = groups_needed(near, variation, method, case.effect, **asked)
         end = near.with_groups(MOST_GROUPS // near.step * near.step)
