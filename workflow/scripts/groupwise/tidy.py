@@ -160,13 +160,17 @@ def table(name: str, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> p
     if set(frame.columns) != set(schema):
         odd = sorted(set(frame.columns) ^ set(schema))
         raise ValueError(f"table {name}: columns that do not match its schema: {', '.join(odd)}")
-    return _typed(frame[list(schema)], schema)
+    return typed(frame, schema)
 
 
-def _typed(frame: pd.DataFrame, schema: Mapping[str, type]) -> pd.DataFrame:
-    """The frame in these types; a cast of every column takes longer than finding those that need one."""
+def typed(frame: pd.DataFrame, schema: Mapping[str, type]) -> pd.DataFrame:
+    """The columns that a schema names, in its order and types.
+
+    A cast of every column takes longer than finding those that need one.
+    """
     from pandas.api.types import pandas_dtype
 
+    frame = frame[list(schema)]
     wanted = {kind: pandas_dtype(kind) for kind in set(schema.values())}
     other = {
         name: schema[name] for name, dtype in frame.dtypes.items() if dtype != wanted[schema[name]]
@@ -181,7 +185,7 @@ def concat(name: str, tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     filled = [each for each in tables if len(each)]
     if not filled:
         return table(name, [])
-    return _typed(pd.concat(filled, ignore_index=True)[list(TABLES[name])], TABLES[name])
+    return typed(pd.concat(filled, ignore_index=True), TABLES[name])
 
 
 def method_tables(

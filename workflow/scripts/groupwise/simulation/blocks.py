@@ -14,7 +14,8 @@ from groupwise.methods import Replicates, Request, answer, concerning, method_of
 from groupwise.rows import FORMS, GROUPS, INDIVIDUALS
 from groupwise.simulation.options import Amount
 from groupwise.simulation.scenarios import BLOCK, Scenario, outcomes
-from groupwise.simulation.sums import KEYS, LEVELS, PARTIAL, gather, typed
+from groupwise.simulation.sums import KEYS, LEVELS, PARTIAL, gather
+from groupwise.tidy import typed
 
 Costs = Mapping[str, tuple[str, str]]
 """Methods by name with what a replicate costs, where the mixed model has one random intercept, and
@@ -126,7 +127,8 @@ def partial_sums(
     }
     names = [name for name in PARTIAL if name not in keys]
     values = {name: np.concatenate([sums[each][name] for each in methods]) for name in names}
-    return typed(pd.DataFrame(keys | values)).sort_values(list(KEYS), ignore_index=True)
+    table = typed(pd.DataFrame(keys | values), PARTIAL)
+    return table.sort_values(list(KEYS), ignore_index=True)
 
 
 def _sums(answers: Replicates, truth: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from groupwise.tidy import typed
+
 LEVELS = {"10": 0.10, "05": 0.05, "01": 0.01}
 """Levels of the tests, by the end of a column's name."""
 
@@ -51,8 +53,8 @@ def gather(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Partial sums of many jobs as one table, sorted; what was computed twice is an error."""
     filled = [part for part in parts if len(part)]
     if not filled:
-        return typed(pd.DataFrame(columns=list(PARTIAL)))
-    table = typed(pd.concat(filled, ignore_index=True))
+        return typed(pd.DataFrame(columns=list(PARTIAL)), PARTIAL)
+    table = typed(pd.concat(filled, ignore_index=True), PARTIAL)
     twice = table.duplicated(list(KEYS))
     if twice.any():
         row = table[twice].iloc[0]
@@ -67,7 +69,3 @@ def totals(table: pd.DataFrame) -> pd.DataFrame:
     keys = [key for key in KEYS if key != "block"]
     sums = gather([table]).drop(columns="block").groupby([*keys, "truth"], sort=False)
     return sums.sum().reset_index()
-
-
-def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[list(PARTIAL)].astype(PARTIAL)
