@@ -25,7 +25,8 @@ class Resampling:
     seed
         Of one outcome; the outcome number i of a batch has `seed` + i.
     wild_draws : Webb weights, where there are too many sign vectors to go through
-    bootstrap_draws : parametric bootstrap; 1,999 puts the quantiles of a 95% interval on draws
+    bootstrap_draws
+        Parametric bootstrap; 1,999 puts quantiles of a 95% interval on draws, where they are counted.
     randomization_draws : assignments, where there are too many to go through
     max_assignments : how many assignments, or sign vectors, are gone through at most
     """

@@ -4,32 +4,83 @@ Every replicate redraws all random effects and residuals at the REML estimates, 
 by the same engine. What is bootstrapped is t* = (l'beta* - l'beta) / se*. Its distribution does not
 depend on beta or on the scale, only on theta. The spread of l'beta* - l'beta is that of the estimates
 taken as known: percentile intervals are as short as normal ones where groups are few, which
-studentised ones are not (Hall 1992, section 3). Normal errors are symmetric, so t* is, and quantiles
-are those of |t*|: twice the draws for each tail.
+studentised ones are not (Hall 1992, section 3).
 
-Where only the decision counts, as in simulations, draws stop as soon as it is certain: once so many are
-extreme that the p-value is above every level (Besag and Clifford 1991, Biometrika 78, 301-304).
+A draw gives a probability that |t*| is as large as |t|, not a yes or no. With beta~ the estimate at
+the theta of the draws, l'beta~ is normal and independent of what X does not explain of the outcome,
+which alone determines theta*, se* and l'(beta* - beta~) (Kackar and Harville 1984, J. Am. Stat. Assoc.
+79, 853-862). Given that, t* is normal, and the bootstrap distribution is the mean of the draws' normal
+ones (conditional Monte Carlo: Asmussen and Glynn 2007, Stochastic Simulation, section V.4).
+
+Where only decisions count, as in simulations, draws stop once these are clear. It is seen after the
+first ones, and whenever they have doubled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from groupwise.inference import wald
 from groupwise.inference.profile import Restriction
-from groupwise.models.interface import Fit, Model
+from groupwise.models.interface import FEWEST_DRAWS, Fit, Model
 from groupwise.tidy import Inference, JointTest
 
-ROUNDS = (20, 28, 40, 60)
-"""After so many draws of a batch, and at its end, it is seen which outcomes are decided."""
+CLEAR = 3.0
+"""A p-value so many Monte Carlo standard errors from a level is on its side of it."""
 
 AHEAD = 3
-"""Outcomes whose draws are made together: a multiple of those whose first rounds are fitted together."""
+"""Outcomes whose draws are made together: a multiple of those whose first draws are fitted together."""
+
+Statistic = Callable[[Fit, np.ndarray], np.ndarray]
+"""Of b fits to outcomes that were drawn at theta (b, ...): (b, ...)."""
+
+
+@dataclass(frozen=True)
+class Tails:
+    """Bootstrap distributions of t* (...), each from n draws (..., n).
+
+    Given a draw, t* is normal with mean `shift` / `scale` and sd 1 / `scale`. Where there is no fit both
+    are 0: |t*| is beyond every value.
+    """
+
+    shift: np.ndarray
+    scale: np.ndarray
+
+    def beyond(self, t: np.ndarray) -> np.ndarray:
+        """P(|t*| >= |t|) given each draw, (..., n), of values t (...)."""
+        at = self.scale * np.abs(t)[..., None]
+        return np.asarray(special.ndtr(self.shift - at) + special.ndtr(-self.shift - at))
+
+    def p_value(self, t: np.ndarray) -> np.ndarray:
+        """P(|t*| >= |t|), (...)."""
+        return _at_least(self.beyond(t).mean(axis=-1), self.shift.shape[-1])
+
+    def critical_value(self, level: float) -> np.ndarray:
+        """What |t*| reaches with probability `level`, (...); infinite where more have no fit."""
+        from scipy.optimize import elementwise  # slow to load, and needed by intervals alone
+
+        n = self.shift.shape[-1]
+        flat = Tails(self.shift.reshape(-1, n), self.scale.reshape(-1, n))
+
+        def excess(t: np.ndarray, which: np.ndarray) -> np.ndarray:
+            some = which.astype(int)
+            return Tails(flat.shift[some], flat.scale[some]).beyond(t).mean(axis=-1) - level
+
+        left = level - (flat.scale == 0).mean(axis=-1)
+        which, value = np.flatnonzero(left > 0), np.full(len(left), np.inf)
+        if len(which):
+            # With the probability that is left for each draw, the mean is below the level.
+            z = -special.ndtri(left[which, None] / 2)
+            shift, scale = np.abs(flat.shift[which]), flat.scale[which]
+            ends = np.divide(shift + z, scale, out=np.zeros_like(scale), where=scale > 0)
+            bracket = (np.zeros(len(which)), 1.01 * ends.max(axis=-1))
+            value[which] = elementwise.find_root(excess, bracket, args=(which,)).x
+        return value.reshape(self.shift.shape[:-1])
 
 
 def bootstrap(
@@ -43,19 +94,18 @@ def bootstrap(
     Parameters
     ----------
     fit : REML fits (...)
-    n_draws
-        n_draws + 1 should be a multiple of 2 / (1 - conf_level), as 1999 is for 0.95.
+    n_draws : at least conf_level / (1 - conf_level), 19 for 0.95
     seeds : broadcasts to (...)
         Each outcome's draws come from streams of its own seed.
     """
     drawn = draw_t(fit, L, n_draws=n_draws, seeds=seeds)
     rows = wald.wald_of_fit(fit, L, np.inf, conf_level)
     fitted = fit.converged[..., None]
-    half = critical_values(drawn, conf_level) * rows.std_error
+    half = drawn.critical_value(1 - conf_level) * rows.std_error
     return replace(
         rows,
         df=np.full(rows.estimate.shape, np.nan),
-        p_value=np.where(fitted, exceedance(drawn, rows.statistic), np.nan),
+        p_value=np.where(fitted, drawn.p_value(rows.statistic), np.nan),
         conf_low=np.where(fitted, rows.estimate - half, np.nan),
         conf_high=np.where(fitted, rows.estimate + half, np.nan),
     )
@@ -70,156 +120,130 @@ def bootstrap_decisions(
     seeds: np.ndarray,
     searched: int,
     truth: np.ndarray,
-    level: float,
+    levels: Sequence[float],
 ) -> Inference:
     """What `bootstrap` decides of B outcomes: whether tests reject, and intervals hold `truth`.
 
     Parameters
     ----------
     seeds : (B,)
-    searched : number of outcomes, the first ones, that get intervals; draws for others may stop
+    searched : number of outcomes, the first ones, that get all draws and intervals
     truth : (k,) values of the rows
-    level
-        p-values (B, k) up to this are those of `bootstrap`. Greater ones are from the draws that were
-        made until it was certain that they are greater.
+    levels
+        Draws for others stop when it is clear which of these p-values (B, k) are below, and whether
+        intervals hold `truth`.
     """
-    k, rows = len(L), wald.wald_of_fit(fit, L, np.inf, conf_level)
-    observed = np.abs(np.hstack([rows.statistic, (rows.estimate - truth) / rows.std_error]))
-    enough = np.repeat([reach(level, n_draws), reach(1 - conf_level, n_draws)], k)
-    whole = fit.converged & (np.arange(len(observed)) < searched)
-    drawn = draw_t(fit, L, n_draws=n_draws, seeds=seeds, which=whole)
-    half = np.where(whole[:, None], critical_values(drawn, conf_level) * rows.std_error, np.nan)
-    reached = (np.tile(drawn, 2) >= observed[:, None]).sum(axis=1) * whole[:, None]
-    made = np.where(whole, n_draws, 0)[:, None]
-    undecided = fit.converged & ~whole
-    refitted = _refitted(fit.model, fit.theta, _absolute_t(L), n_draws, seeds, undecided, ROUNDS)
-    for who, more in refitted:
-        reached[who] += (np.tile(more, 2) >= observed[who, None]).sum(axis=1)
-        made[who] += more.shape[1]
-        undecided[who] = (reached[who] < enough).any(axis=1)
+    rows, few = wald.wald_of_fit(fit, L, np.inf, conf_level), slice(searched)
+    values = np.stack([rows.statistic, (rows.estimate - truth) / rows.std_error])
+    sums, squares = np.zeros(values.shape), np.zeros(values.shape)
+    made, undecided = np.zeros(len(seeds), dtype=int), fit.converged.copy()
+    kept = np.zeros((2, *rows.estimate[few].shape, n_draws))
+    for who, drawn in _drawn_tails(fit, L, n_draws, seeds, undecided):
+        p = drawn.beyond(values[:, who])
+        n, first = p.shape[-1], made[who[0]]
+        sums[:, who] += p.sum(axis=-1)
+        squares[:, who] += (p**2).sum(axis=-1)
+        made[who] = first + n
+        searching = who < searched
+        kept[:, who[searching], :, first : first + n] = (
+            drawn.shift[searching],
+            drawn.scale[searching],
+        )
+        mean = sums[:, who] / made[who, None]
+        error = np.sqrt(
+            np.maximum(squares[:, who] / made[who, None] - mean**2, 0) / made[who, None]
+        )
+        unclear = _is_near(mean[0], error[0], levels) | _is_near(
+            mean[1], error[1], [1 - conf_level]
+        )
+        undecided[who] = searching | unclear.any(axis=-1)
     fitted = fit.converged[:, None]
+    half = np.full(rows.estimate.shape, np.nan)
+    half[few] = Tails(*kept).critical_value(1 - conf_level) * rows.std_error[few]
+    p_value, of_truth = np.where(fitted, sums / np.maximum(made, 1)[:, None], np.nan)
     return replace(
         rows,
         df=np.full(rows.estimate.shape, np.nan),
-        p_value=np.where(fitted, (1 + reached[:, :k]) / (1 + made), np.nan),
+        p_value=_at_least(p_value, n_draws),
         conf_low=rows.estimate - half,
         conf_high=rows.estimate + half,
-        covers=np.where(fitted, reached[:, k:] >= enough[k:], np.nan),
+        covers=np.where(fitted, of_truth >= 1 - conf_level, np.nan),
     )
+
+
+def _is_near(mean: np.ndarray, error: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Whether means of draws, with their standard errors, might lie on the other side of a level."""
+    return (np.abs(mean[..., None] - np.asarray(levels)) <= CLEAR * error[..., None]).any(axis=-1)
+
+
+def _at_least(p_value: np.ndarray, n_draws: int) -> np.ndarray:
+    """P-values that are at least 1 / (n + 1): n draws say little of what is rarer."""
+    return np.maximum(p_value, 1 / (n_draws + 1))
 
 
 def _refitted(
     model: Model,
     theta: np.ndarray,
-    statistic: Callable[[Fit], np.ndarray],
+    statistic: Statistic,
     n_draws: int,
     seeds: np.ndarray,
     undecided: np.ndarray,
-    rounds: Sequence[int] = (),
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Some of B outcomes, (w,), and a statistic of fits to further draws at theta (B, ...): (w, b, ...).
 
-    It is infinite where a draw has no fit. The caller may strike outcomes off `undecided` (B,), for
-    which no more is drawn: after so many draws of a batch as `rounds` says, and at its end.
+    The caller may strike outcomes off `undecided` (B,), for which no more is drawn.
     """
-    step = max(1, AHEAD * model.at_a_time // ROUNDS[0])
+    step = max(1, AHEAD * model.at_a_time // FEWEST_DRAWS)
     for start in range(0, len(seeds), step):
-        streams = {
-            i: model.draw(theta[i], n_draws=n_draws, seed=int(seeds[i]))
-            for i in range(start, min(start + step, len(seeds)))
-        }
-        made, least = 0, 1 if rounds else model.at_a_time // len(streams)
-        while made < n_draws:
-            batch = [(i, _next(stream, least)) for i, stream in streams.items() if undecided[i]]
-            if not batch:
-                break
-            drawn_for = np.array([i for i, _ in batch])
-            sums, n = type(batch[0][1]).joined([each for _, each in batch]), len(batch[0][1])
-            del batch
+        who = start + np.flatnonzero(undecided[start : start + step])
+        streams = {i: model.draw(theta[i], n_draws=n_draws, seed=int(seeds[i])) for i in who}
+        made = 0
+        while made < n_draws and len(who):
+            parts = [next(streams[i]) for i in who]
+            sums, n = type(parts[0]).joined(parts), len(parts[0])
+            drawn = _statistics(model, sums, np.repeat(theta[who], n, axis=0), statistic)
             made += n
-            for first, last in pairwise([0, *(each for each in rounds if each < n), n]):
-                place = np.flatnonzero(undecided[drawn_for])
-                if len(place):
-                    who, rows = drawn_for[place], n * place[:, None] + np.arange(first, last)
-                    near = np.repeat(theta[who], last - first, axis=0)
-                    drawn = _statistics(model, sums, rows.ravel(), near, statistic)
-                    yield who, drawn.reshape(len(who), last - first, *drawn.shape[1:])
+            yield who, drawn.reshape(len(who), -1, *drawn.shape[1:])
+            who = who[undecided[who]]
 
 
-def _next(stream: Iterator[Any], least: int) -> Any:
-    """Sums of the next draws, `least` of them or more where there are as many."""
-    parts = [next(stream)]
-    while sum(map(len, parts)) < least and (more := next(stream, None)) is not None:
-        parts.append(more)
-    return parts[0] if len(parts) == 1 else type(parts[0]).joined(parts)
-
-
-def _statistics(
-    model: Model,
-    sums: Any,
-    rows: np.ndarray,
-    near: np.ndarray,
-    statistic: Callable[[Fit], np.ndarray],
-) -> np.ndarray:
-    """A statistic of fits to some rows of drawn sums, as many at a time as are fitted together.
-
-    rows (b,) of `sums`, drawn at `near` (b, ...).
-    """
-    parts = []
-    for start in range(0, len(rows), model.at_a_time):
+def _statistics(model: Model, sums: Any, near: np.ndarray, statistic: Statistic) -> np.ndarray:
+    """A statistic of fits to sums drawn at `near` (b, ...), as many at a time as are fitted together."""
+    values = []
+    for start in range(0, len(sums), model.at_a_time):
         some = slice(start, start + model.at_a_time)
-        parts.append(statistic(model.fit_sums(sums.take(rows[some]), near=near[some])))
-    values = np.concatenate(parts)
-    return np.where(np.isnan(values), np.inf, values)
+        values.append(statistic(model.fit_sums(sums.take(some), near=near[some]), near[some]))
+    return np.concatenate(values)
 
 
-def _absolute_t(L: np.ndarray) -> Callable[[Fit], np.ndarray]:
-    """|t*| (b, k) of the rows of L."""
+def _drawn_tails(
+    fit: Fit, L: np.ndarray, n_draws: int, seeds: np.ndarray, undecided: np.ndarray
+) -> Iterator[tuple[np.ndarray, Tails]]:
+    """As `_refitted`, of fits (B,): some of the outcomes, (w,), and their `Tails` (w, k, b)."""
+    residual = fit.std_dev["residual"]
+    variance = np.diagonal(fit.covariance(L), axis1=-2, axis2=-1) / residual[..., None] ** 2
 
-    def absolute_t(refit: Fit) -> np.ndarray:
-        variance = np.diagonal(refit.covariance(L), axis1=1, axis2=2)
-        return np.abs(refit.combination(L)) / np.sqrt(variance)
+    def given_residuals(refit: Fit, theta: np.ndarray) -> np.ndarray:
+        """(b, 2, k): how far effects at theta are from those at the estimate, and standard errors."""
+        std_error = np.sqrt(np.diagonal(refit.covariance(L), axis1=1, axis2=2))
+        return np.stack([refit.shift(L, theta), std_error], axis=1)
 
-    return absolute_t
-
-
-def draw_t(
-    fit: Fit,
-    L: np.ndarray,
-    *,
-    n_draws: int,
-    seeds: int | np.ndarray,
-    which: bool | np.ndarray = True,
-) -> np.ndarray:
-    """|t*| of every row of L, shape (..., n_draws, k); infinite where a replicate has no fit.
-
-    `which` (...) are the outcomes for which draws are made; of others all are infinite.
-    """
-    theta = _flat(fit.theta, fit.shape)
-    return refits(fit, theta, _absolute_t(L), (len(L),), n_draws, seeds, which)
+    for who, drawn in _refitted(fit.model, fit.theta, given_residuals, n_draws, seeds, undecided):
+        unit = drawn / np.sqrt(variance[who, None, None])
+        usable = np.isfinite(unit).all(axis=2, keepdims=True)
+        yield who, Tails(*np.moveaxis(np.where(usable, unit, 0.0), (2, 1), (0, -1)))
 
 
-def refits(
-    fit: Fit,
-    theta: np.ndarray,
-    statistic: Callable[[Fit], np.ndarray],
-    shape: tuple[int, ...],
-    n_draws: int,
-    seeds: int | np.ndarray,
-    which: bool | np.ndarray = True,
-) -> np.ndarray:
-    """A statistic of REML fits to draws at theta (B, ...): (..., n_draws, *shape).
-
-    `statistic` of b fits has shape (b, *shape). What has no fit is infinite: it counts as extreme.
-    """
-    fitted = (fit.converged & which).ravel()
-    values, made = np.full((len(fitted), n_draws, *shape), np.inf), np.zeros(len(fitted), dtype=int)
-    seed_of = np.broadcast_to(seeds, fit.shape).ravel()
-    for who, drawn in _refitted(fit.model, theta, statistic, n_draws, seed_of, fitted):
-        first = made[who[0]]  # as many draws were made for each
-        values[who, first : first + drawn.shape[1]] = drawn
-        made[who] += drawn.shape[1]
-    return values.reshape((*fit.shape, n_draws, *shape))
+def draw_t(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> Tails:
+    """The bootstrap distributions (..., k) of the rows of L beta; |t*| is beyond all without a fit."""
+    flat = fit.reshape((fit.converged.size,))
+    values = np.zeros((2, *flat.shape, len(L), n_draws))
+    made, seed_of = np.zeros(flat.shape, dtype=int), np.broadcast_to(seeds, fit.shape).ravel()
+    for who, drawn in _drawn_tails(flat, L, n_draws, seed_of, flat.converged.copy()):
+        first, n = made[who[0]], drawn.shift.shape[-1]
+        values[:, who, :, first : first + n] = drawn.shift, drawn.scale
+        made[who] += n
+    return Tails(*values.reshape(2, *fit.shape, len(L), n_draws))
 
 
 def bootstrap_joint(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> JointTest:
@@ -233,35 +257,21 @@ def bootstrap_joint(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.nd
     smaller = restriction.sums(fit.sums, np.zeros(len(L)))
     near = _flat(fit.theta, fit.shape)
     theta = restriction.smaller.fit_sums(smaller, near=near).theta
-    drawn = refits(fit, theta, wald_f, (), n_draws, seeds)
     statistic = wald_f(fit)
-    p_value = exceedance(drawn[..., None], statistic[..., None])[..., 0]
-    p_value = np.where(fit.converged, p_value, np.nan)
+    reached, fitted = np.zeros(fit.shape, dtype=int).reshape(-1), fit.converged.reshape(-1)
+    seed_of = np.broadcast_to(seeds, fit.shape).reshape(-1)
+    refitted = _refitted(
+        fit.model, theta, lambda each, near: wald_f(each), n_draws, seed_of, fitted
+    )
+    for who, drawn in refitted:  # what has no fit counts as extreme
+        reached[who] += (~(drawn < statistic.reshape(-1)[who, None])).sum(axis=1)
+    p_value = np.where(fit.converged, (1 + reached.reshape(fit.shape)) / (1 + n_draws), np.nan)
     return JointTest(statistic, float(rank), np.full(fit.shape, np.nan), p_value)
 
 
 def _flat(theta: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """(..., k) or (...) as (B, k) or (B,)."""
     return theta.reshape(-1, *theta.shape[len(shape) :])
-
-
-def reach(level: float, n_draws: int) -> int:
-    """How many draws as extreme as a statistic make its p-value greater than `level`, at least."""
-    return max(int(np.floor(level * (n_draws + 1) + 1e-9)), 1)
-
-
-def critical_values(drawn: np.ndarray, conf_level: float) -> np.ndarray:
-    """The values (..., k) that a share 1 - conf_level of n + 1 draws (..., n, k) reach or exceed."""
-    n = drawn.shape[-2]
-    values: np.ndarray = np.sort(drawn, axis=-2)[..., n - reach(1 - conf_level, n), :]
-    return values
-
-
-def exceedance(drawn: np.ndarray, statistic: np.ndarray) -> np.ndarray:
-    """(1 + number of draws (..., n, k) at least as large as |statistic| (..., k)) / (1 + n)."""
-    reached = (drawn >= np.abs(statistic)[..., None, :]).sum(axis=-2)
-    p_value: np.ndarray = (1 + reached) / (1 + drawn.shape[-2])
-    return p_value
 
 
 def _wald(contrast: np.ndarray, vcov: np.ndarray, rank: int) -> np.ndarray:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from groupwise.inference.bootstrap import critical_values, exceedance
 from groupwise.inference.wald import t_inference, wald_statistic
 from groupwise.models.quadrature import SMALL, QuadratureFit
 from groupwise.tidy import Inference, JointTest
@@ -107,3 +106,22 @@ def bootstrap_joint(drawn: Redrawn, estimates: Estimates) -> JointTest:
     no_df = np.full(len(estimate), np.nan)
     p_value = np.where(np.isfinite(statistic), p_value, np.nan)
     return JointTest(statistic / q, float(q), no_df, p_value)
+
+
+def reach(level: float, n_draws: int) -> int:
+    """How many draws as extreme as a statistic make its p-value greater than `level`, at least."""
+    return max(int(np.floor(level * (n_draws + 1) + 1e-9)), 1)
+
+
+def critical_values(drawn: np.ndarray, conf_level: float) -> np.ndarray:
+    """The values (..., k) that a share 1 - conf_level of n + 1 draws (..., n, k) reach or exceed."""
+    n = drawn.shape[-2]
+    values: np.ndarray = np.sort(drawn, axis=-2)[..., n - reach(1 - conf_level, n), :]
+    return values
+
+
+def exceedance(drawn: np.ndarray, statistic: np.ndarray) -> np.ndarray:
+    """(1 + number of draws (..., n, k) at least as large as |statistic| (..., k)) / (1 + n)."""
+    reached = (drawn >= np.abs(statistic)[..., None, :]).sum(axis=-2)
+    p_value: np.ndarray = (1 + reached) / (1 + drawn.shape[-2])
+    return p_value

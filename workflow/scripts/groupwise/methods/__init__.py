@@ -52,8 +52,8 @@ class Request:
     truth
         True values (k,) of the rows, for the coverage of intervals, where that is wanted:
         a method that searches its intervals tests these values instead.
-    exact_up_to
-        A p-value without an interval need not be exact where it is greater than this.
+    levels
+        It is enough to know which of these a p-value without an interval is below; None is not enough.
     """
 
     conf_level: float = 0.95
@@ -61,7 +61,7 @@ class Request:
     first: int = 0
     searched: int | None = None
     truth: np.ndarray | None = None
-    exact_up_to: float = 1.0
+    levels: tuple[float, ...] | None = None
 
     def seed(self, i: int) -> int:
         """The seed of outcome i of the batch."""

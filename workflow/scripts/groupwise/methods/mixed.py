@@ -88,7 +88,7 @@ def _seeds(fit: MixedFit, request: Request) -> np.ndarray:
 def _bootstrap(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
     """Studentised parametric bootstrap; one set of draws serves every row of an outcome."""
     draws, seeds, n = request.resampling.bootstrap_draws, _seeds(fit, request), len(fit.converged)
-    if request.n_searched(n) == n:
+    if request.levels is None or request.n_searched(n) == n:
         return mixed.bootstrap(fit, L, request.conf_level, n_draws=draws, seeds=seeds)
     return mixed.bootstrap_decisions(
         fit,
@@ -98,7 +98,7 @@ def _bootstrap(fit: MixedFit, L: np.ndarray, request: Request) -> Inference:
         seeds=seeds,
         searched=request.n_searched(n),
         truth=np.zeros(len(L)) if request.truth is None else request.truth,
-        level=request.exact_up_to,
+        levels=request.levels,
     )
 
 

@@ -13,6 +13,18 @@ import numpy as np
 
 from groupwise.models.information import Information
 
+FEWEST_DRAWS, MOST_DRAWS = 10, 160
+"""Outcomes that are drawn together: at first, then as many as there are, up to the latter."""
+
+
+def parts_of_draws(n_draws: int) -> Iterator[range]:
+    """Draws by number, in parts; all but the last are the same whatever `n_draws`."""
+    made = 0
+    while made < n_draws:
+        part = range(made, made + min(max(FEWEST_DRAWS, made), MOST_DRAWS))
+        yield part
+        made = part.stop
+
 
 class Informed(Protocol):
     """What Satterthwaite's and Kenward-Roger's methods ask of fits by restricted likelihood."""
@@ -69,8 +81,18 @@ class Fit(Maximum, Protocol):
     def maximum_likelihood(self) -> Fit:
         """The ML fits (B,) to the same outcomes."""
 
+    @property
+    def std_dev(self) -> dict[str, np.ndarray]:
+        """(...) of random effects by term, and of the `residual`."""
+
     def combination(self, L: np.ndarray) -> np.ndarray:
         """(..., k): L beta, L (k, p)."""
+
+    def shift(self, L: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """(B, k): L beta of B fits, less what it is at `theta` (B, ...) in place of the optimum."""
+
+    def reshape(self, shape: tuple[int, ...]) -> Self:
+        """The fits with leading axes of this shape in place of B."""
 
     def information(self, L: np.ndarray) -> Information:
         """Variances of L beta, L (k, p), and the information matrices of a REML fit."""
@@ -116,4 +138,7 @@ class Model(Likelihoods, Protocol):
         """Fits (B,), at `theta` where it is given, else sought also from `near`."""
 
     def draw(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[Any]:
-        """Sums of outcomes with beta = 0 and residual variance 1, some at a time."""
+        """Sums of outcomes with beta = 0 and residual variance 1, some at a time, of one random stream.
+
+        The first are the same whatever their number.
+        """

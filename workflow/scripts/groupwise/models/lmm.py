@@ -20,13 +20,13 @@ import numpy as np
 
 from groupwise.models.blups import RandomEffects, predict
 from groupwise.models.cross_products import (
-    CHUNK,
     CrossProducts,
     Outcomes,
     over_levels,
     restrict,
 )
 from groupwise.models.information import Information, bordered, for_last_combinations
+from groupwise.models.interface import parts_of_draws
 from groupwise.models.lmm_likelihood import (
     Curves,
     Eliminated,
@@ -208,10 +208,9 @@ class LinearMixedModel:
 
         Each has a random stream of its own.
         """
-        size = max(1, CHUNK // len(self.structure.X))
-        for start in range(0, n_draws, size):
-            draws = range(start, min(start + size, n_draws))
-            seeds = (np.random.SeedSequence(seed, spawn_key=(0, draw)) for draw in draws)
+        for part in parts_of_draws(n_draws):
+            numbers = (number for number in part if number < n_draws)
+            seeds = (np.random.SeedSequence(seed, spawn_key=(0, number)) for number in numbers)
             yield self.simulate(theta, map(np.random.default_rng, seeds))
 
     def simulate(self, theta: np.ndarray, streams: Iterable[np.random.Generator]) -> np.ndarray:
@@ -394,6 +393,13 @@ class LmmFit:
     def combination(self, L: np.ndarray) -> np.ndarray:
         """(..., k): L beta, L (k, p)."""
         return np.asarray(self.beta @ L.T)
+
+    def shift(self, L: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """(B, k): L beta of B fits, less what it is at `theta` (B, k) in place of the optimum."""
+        scaled = theta * self.model.parameters.scale
+        chunks = self.sums.chunks()
+        there = [_effects(self.sums.take(some), scaled[some], self.reml)[0] for some in chunks]
+        return np.asarray((self.beta - np.concatenate(there) @ self.model.to_beta.T) @ L.T)
 
     def covariance(self, L: np.ndarray) -> np.ndarray:
         """(..., k, k) of L beta, L (k, p)."""

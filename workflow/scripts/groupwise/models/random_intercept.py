@@ -27,6 +27,7 @@ from scipy import sparse
 
 from groupwise.algebra import Bordered, chi_squared, semidefinite_cholesky
 from groupwise.models.information import Information, bordered, for_last_combinations
+from groupwise.models.interface import parts_of_draws
 from groupwise.models.least_squares import orthonormal_basis
 from groupwise.rows import Rows
 
@@ -50,9 +51,6 @@ INTERPOLATED = 1e-16
 
 EXPLAINED = 1e-12
 """A share of the outcome's sum of squares this small is rounding, not variation."""
-
-DRAWS = 100
-"""Draws per random stream: results do not depend on how the blocks are spread."""
 
 
 @dataclass(frozen=True)
@@ -738,10 +736,10 @@ class RandomIntercept:
 
     def draw(self, theta: np.ndarray, *, n_draws: int, seed: int) -> Iterator[DrawnSums]:
         """Outcomes drawn at beta = 0, s2_e = 1 and this theta, as their sums, some at a time."""
-        for block, start in enumerate(range(0, n_draws, DRAWS)):
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, block)))
-            sums = self.draw_sums(float(theta), rng, size=DRAWS)
-            yield sums if start + DRAWS <= n_draws else sums.take(slice(0, n_draws - start))
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
+        for part in parts_of_draws(n_draws):
+            sums = self.draw_sums(float(theta), rng, size=len(part))
+            yield sums if part.stop <= n_draws else sums.take(slice(n_draws - part.start))
 
     def draw_sums(self, theta: float, rng: np.random.Generator, *, size: int) -> DrawnSums:
         """`size` outcomes with beta = 0 and s2_e = 1, as the sums the engine needs of them.
@@ -903,6 +901,18 @@ class RandomInterceptFit:
             share *= self.roots.reshape(len(lam), -1)
             change = share @ self.model.combinations(L).change
         return np.asarray(self.sums.effects(rows) - change).reshape(*self.shape, len(L))
+
+    def shift(self, L: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """(B, k): L beta of B fits, less what it is at `theta` (B,) in place of the optimum."""
+        lam, other, basis = self.theta**2, theta**2, self.model.basis
+        if basis is None:
+            there = self.model.fit_sums(self.sums, reml=self.reml, theta=theta)
+            return self.combination(L) - there.combination(L)
+        share = _reciprocal(lam, basis.mu_of_turn)
+        share *= _reciprocal(other, basis.mu_of_turn)
+        share *= (other - lam)[:, None]
+        share *= self.roots
+        return np.asarray(share @ self.model.combinations(L).change)
 
     def covariance(self, L: np.ndarray) -> np.ndarray:
         """(..., k, k) of L beta, L (k, p)."""

@@ -29,7 +29,7 @@ MAX_ASSIGNMENTS = 1_000
 def request_of(draws: int, seed: int, *, conf_level: float = 0.95, searched: int) -> Request:
     """What is asked of every replicate; each method that draws makes `draws`."""
     resampling = Resampling(seed, draws, draws, draws, MAX_ASSIGNMENTS)
-    return Request(conf_level, resampling, searched=searched, exact_up_to=max(LEVELS.values()))
+    return Request(conf_level, resampling, searched=searched, levels=tuple(LEVELS.values()))
 
 
 def searches(process: EstimatedProcess) -> int:
