@@ -21,7 +21,7 @@ from groupwise.methods import (
     method_of,
     method_result,
 )
-from groupwise.models.event_densities import Density, NegativeBinomial
+from groupwise.models.event_densities import Binomial, Density, NegativeBinomial, Poisson
 from groupwise.models.event_rows import EventRows
 from groupwise.models.glm import EventModel
 from groupwise.models.quadrature import Likelihood, QuadratureFit, QuadratureModel
@@ -329,6 +329,18 @@ def test_profile_of_every_coefficient_where_arms_vary_within_groups() -> None:
     alone = replace(design, X=X[:, 1:], terms=design.terms[1:], role=design.role[1:])
     gain = fit_of(alone, y).deviance - fit_of(design, y).deviance
     np.testing.assert_allclose(rows.statistic[:, 0] ** 2, gain, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "density", [Binomial(np.full(3, 6.0)), Poisson(np.full(3, 10.0))], ids=repr
+)
+def test_draws_do_not_depend_on_rounding(density: Binomial | Poisson) -> None:
+    """A risk of 1/2 and a mean of 10 are where numpy's algorithms change."""
+    below, above = (
+        density.draw(np.full((3, 50), eta), np.random.default_rng(1)) for eta in (-1e-15, 1e-15)
+    )
+    np.testing.assert_array_equal(below, above)
+    assert below.std() > 0
 
 
 @pytest.mark.parametrize(

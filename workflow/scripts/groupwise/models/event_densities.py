@@ -33,6 +33,14 @@ def along(values: np.ndarray, like: np.ndarray) -> np.ndarray:
     return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
 
 
+def without_rounding(mean: np.ndarray) -> np.ndarray:
+    """Risks or means to draw at: numpy's algorithms change at 1/2 and at 10.
+
+    Estimates are often exactly there; what is drawn must not depend on their rounding.
+    """
+    return np.round(mean, 12)
+
+
 @dataclass(frozen=True)
 class Binomial:
     """y events of `trials` (m,), with log odds eta."""
@@ -66,7 +74,8 @@ class Binomial:
 
     def draw(self, eta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Outcomes (m, B)."""
-        return rng.binomial(self.trials.astype(int)[:, None], special.expit(eta)).astype(float)
+        risk = without_rounding(special.expit(eta))
+        return rng.binomial(self.trials.astype(int)[:, None], risk).astype(float)
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,8 @@ class Poisson:
 
     def draw(self, eta: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Outcomes (m, B)."""
-        return rng.poisson(self.exposure[:, None] * np.exp(eta)).astype(float)
+        mean = without_rounding(self.exposure[:, None] * np.exp(eta))
+        return rng.poisson(mean).astype(float)
 
 
 @dataclass(frozen=True)
