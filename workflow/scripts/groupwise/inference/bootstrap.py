@@ -134,46 +134,33 @@ def bootstrap_decisions(
         intervals hold `truth`.
     """
     rows, few = wald.wald_of_fit(fit, L, np.inf, conf_level), slice(searched)
-    values = np.stack([rows.statistic, (rows.estimate - truth) / rows.std_error])
-    sums, squares = np.zeros(values.shape), np.zeros(values.shape)
-    made, undecided = np.zeros(len(seeds), dtype=int), fit.converged.copy()
-    kept = np.zeros((2, *rows.estimate[few].shape, n_draws))
-    for who, drawn in _drawn_tails(fit, L, n_draws, seeds, undecided):
-        p = drawn.beyond(values[:, who])
-        n, first = p.shape[-1], made[who[0]]
-        sums[:, who] += p.sum(axis=-1)
-        squares[:, who] += (p**2).sum(axis=-1)
-        made[who] = first + n
-        searching = who < searched
-        kept[:, who[searching], :, first : first + n] = (
-            drawn.shift[searching],
-            drawn.scale[searching],
-        )
-        mean = sums[:, who] / made[who, None]
-        error = np.sqrt(
-            np.maximum(squares[:, who] / made[who, None] - mean**2, 0) / made[who, None]
-        )
-        unclear = _is_near(mean[0], error[0], levels) | _is_near(
-            mean[1], error[1], [1 - conf_level]
-        )
-        undecided[who] = searching | unclear.any(axis=-1)
-    fitted = fit.converged[:, None]
-    half = np.full(rows.estimate.shape, np.nan)
-    half[few] = Tails(*kept).critical_value(1 - conf_level) * rows.std_error[few]
-    p_value, of_truth = np.where(fitted, sums / np.maximum(made, 1)[:, None], np.nan)
+    t = np.stack([rows.statistic, (rows.estimate - truth) / rows.std_error])
+    p_values, half = np.full(t.shape, np.nan), np.full(rows.estimate.shape, np.nan)
+
+    def goes_on(who: np.ndarray, drawn: Tails) -> np.ndarray:
+        beyond = drawn.beyond(t[:, who])
+        p_values[:, who] = beyond.mean(axis=-1)
+        return (who < searched) | _near(beyond[0], levels) | _near(beyond[1], [1 - conf_level])
+
+    drawn = draw_t(fit, L, n_draws=n_draws, seeds=seeds, goes_on=goes_on)
+    some = Tails(drawn.shift[few], drawn.scale[few])
+    half[few] = some.critical_value(1 - conf_level) * rows.std_error[few]
+    p_value, of_truth = p_values
     return replace(
         rows,
         df=np.full(rows.estimate.shape, np.nan),
         p_value=_at_least(p_value, n_draws),
         conf_low=rows.estimate - half,
         conf_high=rows.estimate + half,
-        covers=np.where(fitted, of_truth >= 1 - conf_level, np.nan),
+        covers=np.where(fit.converged[:, None], of_truth >= 1 - conf_level, np.nan),
     )
 
 
-def _is_near(mean: np.ndarray, error: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """Whether means of draws, with their standard errors, might lie on the other side of a level."""
-    return (np.abs(mean[..., None] - np.asarray(levels)) <= CLEAR * error[..., None]).any(axis=-1)
+def _near(beyond: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """(w,): whether a mean of draws (w, k, b) may be on the other side of a level than all draws' is."""
+    mean, error = beyond.mean(axis=-1), beyond.std(axis=-1) / np.sqrt(beyond.shape[-1])
+    distance = np.abs(mean[..., None] - np.asarray(levels))
+    return np.asarray((distance <= CLEAR * error[..., None]).any(axis=(-2, -1)))
 
 
 def _at_least(p_value: np.ndarray, n_draws: int) -> np.ndarray:
@@ -216,33 +203,41 @@ def _statistics(model: Model, sums: Any, near: np.ndarray, statistic: Statistic)
     return np.concatenate(values)
 
 
-def _drawn_tails(
-    fit: Fit, L: np.ndarray, n_draws: int, seeds: np.ndarray, undecided: np.ndarray
-) -> Iterator[tuple[np.ndarray, Tails]]:
-    """As `_refitted`, of fits (B,): some of the outcomes, (w,), and their `Tails` (w, k, b)."""
-    residual = fit.std_dev["residual"]
-    variance = np.diagonal(fit.covariance(L), axis1=-2, axis2=-1) / residual[..., None] ** 2
+def draw_t(
+    fit: Fit,
+    L: np.ndarray,
+    *,
+    n_draws: int,
+    seeds: int | np.ndarray,
+    goes_on: Callable[[np.ndarray, Tails], np.ndarray] | None = None,
+) -> Tails:
+    """The bootstrap distributions (..., k) of the rows of L beta; |t*| is beyond all without a fit.
+
+    `goes_on` of some outcomes (w,), of (...) as (B,), and their draws so far, (w, k, b), says for which
+    more are made; without it all are.
+    """
+    flat = fit.reshape((fit.converged.size,))
+    values = np.zeros((2, *flat.shape, len(L), n_draws))
+    undecided, made = flat.converged.copy(), np.zeros(flat.shape, dtype=int)
+    seed_of = np.broadcast_to(seeds, fit.shape).ravel()
+    variance = np.diagonal(flat.covariance(L), axis1=1, axis2=2)
+    unit = np.sqrt(variance) / flat.std_dev["residual"][:, None]
 
     def given_residuals(refit: Fit, theta: np.ndarray) -> np.ndarray:
-        """(b, 2, k): how far effects at theta are from those at the estimate, and standard errors."""
+        """(b, 2, k): how far effects are from those at theta, and standard errors."""
         std_error = np.sqrt(np.diagonal(refit.covariance(L), axis1=1, axis2=2))
         return np.stack([refit.shift(L, theta), std_error], axis=1)
 
-    for who, drawn in _refitted(fit.model, fit.theta, given_residuals, n_draws, seeds, undecided):
-        unit = drawn / np.sqrt(variance[who, None, None])
-        usable = np.isfinite(unit).all(axis=2, keepdims=True)
-        yield who, Tails(*np.moveaxis(np.where(usable, unit, 0.0), (2, 1), (0, -1)))
-
-
-def draw_t(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.ndarray) -> Tails:
-    """The bootstrap distributions (..., k) of the rows of L beta; |t*| is beyond all without a fit."""
-    flat = fit.reshape((fit.converged.size,))
-    values = np.zeros((2, *flat.shape, len(L), n_draws))
-    made, seed_of = np.zeros(flat.shape, dtype=int), np.broadcast_to(seeds, fit.shape).ravel()
-    for who, drawn in _drawn_tails(flat, L, n_draws, seed_of, flat.converged.copy()):
-        first, n = made[who[0]], drawn.shift.shape[-1]
-        values[:, who, :, first : first + n] = drawn.shift, drawn.scale
-        made[who] += n
+    for who, drawn in _refitted(
+        flat.model, flat.theta, given_residuals, n_draws, seed_of, undecided
+    ):
+        parts = np.moveaxis(drawn, 1, -1) / unit[who, None, :, None]
+        first, last = made[who[0]], made[who[0]] + drawn.shape[1]
+        usable = np.isfinite(parts).all(axis=1, keepdims=True)
+        values[:, who, :, first:last] = np.where(usable, parts, 0.0).swapaxes(0, 1)
+        made[who] = last
+        if goes_on is not None:
+            undecided[who] = goes_on(who, Tails(*values[:, who, :, :last]))
     return Tails(*values.reshape(2, *fit.shape, len(L), n_draws))
 
 
