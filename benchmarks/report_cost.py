@@ -37,7 +37,7 @@ from timing import process  # noqa: E402
 PARTS = ("Snakefile", "environment.yml", "config.yaml", "workflow", "tools", "reports", "examples")
 TITLES = {
     "default": "the default report",
-    "examples": "the examples",
+    "examples": "the examples that both have",
     "new": "a new dataset of 375 rows",
 }
 NEW = {
@@ -75,15 +75,17 @@ class Run:
 def main() -> None:
     options = arguments()
     lines = [HEADING, "", *introduction(options.cores, options.runs)]
+    roots = [root for root in (ROOT, options.base) if root]
+    examples = shared_examples(roots)
     for part in options.parts:
-        roots = [root for root in (ROOT, options.base) if root]
         turns = [
-            [measured(root, part, options.cores) for root in roots] for _ in range(options.runs)
+            [measured(root, part, options.cores, examples) for root in roots]
+            for _ in range(options.runs)
         ]
         runs = [min(of_root, key=lambda run: run.cpu[ALL]) for of_root in zip(*turns, strict=True)]
         lines += printed(table(f"{TITLES[part]}, processor seconds", cpus(runs), clock(runs)))
         lines += printed(table(f"{TITLES[part]}, peak memory in MB", [run.peak for run in runs]))
-    imports = [import_times(root) for root in (ROOT, options.base) if root]
+    imports = [import_times(root) for root in roots]
     lines += printed(table("imports of a script, processor seconds", imports))
     if options.write:
         write(lines)
@@ -121,11 +123,17 @@ def introduction(cores: int, runs: int) -> list[str]:
 # Runs -----------------------------------------------------------------------------------------------
 
 
-def measured(root: Path, part: str, cores: int) -> Run:
+def shared_examples(roots: Sequence[Path]) -> list[str]:
+    """Names of the examples that all checkouts have."""
+    names = [{path.stem for path in (root / "examples").glob("*.yaml")} for root in roots]
+    return sorted(set.intersection(*names))
+
+
+def measured(root: Path, part: str, cores: int, examples: Sequence[str]) -> Run:
     """One run of a part in a folder of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        targets = project(root, folder, part)
+        targets = project(root, folder, part, examples)
         account = folder / "account.jsonl"
         command = [sys.executable, str(ROOT / "benchmarks" / "timed_jobs.py"), str(account)]
         where = ["--directory", str(folder), "--snakefile", str(folder / "Snakefile")]
@@ -143,7 +151,7 @@ def measured(root: Path, part: str, cores: int) -> Run:
     return Run(cpu, by_rule["peak_mb"].max(), first, cost.wall)
 
 
-def project(root: Path, folder: Path, part: str) -> list[str]:
+def project(root: Path, folder: Path, part: str, examples: Sequence[str]) -> list[str]:
     """Copy a checkout's workflow and data into a folder; Snakemake's arguments for a part."""
     ignored = shutil.ignore_patterns("__pycache__", "rendered", ".quarto")
     for each in PARTS:
@@ -153,9 +161,13 @@ def project(root: Path, folder: Path, part: str) -> list[str]:
             shutil.copy2(root / each, folder / each)
     shutil.copytree(root / "data" / "raw", folder / "data" / "raw")
     if part == "examples":
-        files = sorted((folder / "examples").glob("*.yaml"))
-        pages = [f"reports/rendered/{file.stem}.html" for file in files]
-        return ["--configfile", *map(str, files), "--", *pages]
+        files = [str(folder / "examples" / f"{name}.yaml") for name in examples]
+        return [
+            "--configfile",
+            *files,
+            "--",
+            *(f"reports/rendered/{name}.html" for name in examples),
+        ]
     if part == "new":
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "1"]
         where = ["--directory", str(folder), "--snakefile", str(folder / "Snakefile")]

@@ -40,3 +40,13 @@ def test_tables_stand_last_on_the_page_and_once(report_cost) -> None:  # type: i
     first = report_cost.kept(page) + f"{report_cost.HEADING}\n\nOld.\n"
     assert report_cost.kept(first) == report_cost.kept(page) == page + "\n"
     assert page + report_cost.tables_in(first) == first
+
+
+def test_examples_are_compared_that_every_checkout_has(report_cost, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for root, names in {"here": ["oats", "new"], "there": ["oats", "old"]}.items():
+        (tmp_path / root / "examples").mkdir(parents=True)
+        for name in names:
+            (tmp_path / root / "examples" / f"{name}.yaml").touch()
+    roots = [tmp_path / "here", tmp_path / "there"]
+    assert report_cost.shared_examples(roots) == ["oats"]
+    assert report_cost.shared_examples(roots[:1]) == ["new", "oats"]
