@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -12,6 +13,7 @@ from pathlib import Path
 import hard_cases
 import pytest
 from figure_checks import STARTS, check_alt, check_svg, check_text
+from matplotlib.ticker import FixedFormatter
 
 from groupwise import figures
 
@@ -109,3 +111,14 @@ def test_one_drawing_gives_the_same_files_as_one_drawing_for_each(name: str, cas
     assert figures.rendered(figure) == {
         kind: figures.render(figure, kind) for kind in ("svg", "png")
     }
+
+
+def test_negative_numbers_on_axes_have_a_minus_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures.svg, "themed", lambda drawn: drawn)  # texts stay
+    drawn = figures.render(figures.draw("residuals_fitted", tables("usual")), "svg").decode()
+    assert "<!-- \u2212" in drawn and not re.search(r"<!-- -\d", drawn)
+
+
+def test_labels_that_are_no_negative_numbers_stay() -> None:
+    labels = figures.MinusSigns(FixedFormatter(["-2.5", "-.5", "-A", "4-5", "7", ""]))
+    assert [labels(0, i) for i in range(6)] == ["\u22122.5", "\u2212.5", "-A", "4-5", "7", ""]

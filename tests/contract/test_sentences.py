@@ -122,6 +122,26 @@ def test_effects_are_sentences_whatever_the_outcome_is_called(column: str, start
     assert f"- {start}" in text
 
 
+@pytest.mark.parametrize(
+    ("standard_errors", "size"),
+    [
+        (0.0, r"neither higher nor lower"),
+        (1e-6, r"less than 0\.0*1 higher"),
+        (-1e-6, r"less than 0\.0*1 lower"),
+        (-1.0, r"[0-9.]*[1-9][0-9.]* lower"),
+    ],
+)
+def test_an_effect_that_rounds_to_nothing_is_not_a_number_of_zeros(
+    standard_errors: float, size: str
+) -> None:
+    known = facts_of("usual")
+    rows = known.estimates(known.headline)
+    row = rows.iloc[0].copy()
+    row["estimate"] = standard_errors * row["std_error"]
+    text = answer.sentence(known, str(rows.index[0]), row)
+    assert re.search(rf" was {size} with \*\*", text)
+
+
 def test_alerts_stand_before_an_answer_that_there_is_none() -> None:
     text = answer.answer(facts("failed", alerts=["Look *here*."]))
     assert text.index("Look \\*here\\*\\.") < text.index("gives no answer here")

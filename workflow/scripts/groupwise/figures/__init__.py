@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import io
 import pkgutil
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +20,13 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.text import Text
+from matplotlib.ticker import Formatter
 from plotnine import ggplot, theme
 from plotnine._mpl.layout_manager._spaces import GridSpecParams
 from plotnine._mpl.text import StripText
 
 from groupwise import svg
+from groupwise.words import MINUS
 
 PNG_DPI, SVG_DPI = 200, 72  # Matplotlib lays out every SVG at 72
 PNG_EFFORT = 3
@@ -32,6 +35,23 @@ PNG_EFFORT = 3
 CANVASES = {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}
 UNLAID = GridSpecParams(left=0, right=1, top=1, bottom=0, wspace=0, hspace=0)
 """Where the panels are in a new drawing: all over it."""
+
+
+NEGATIVE = re.compile(r"^-(?=[\d.])")
+"""The sign of a negative number, where labels of axes have a hyphen."""
+
+
+class MinusSigns(Formatter):  # type: ignore[misc, unused-ignore]
+    """The labels of an axis, with true minus signs."""
+
+    def __init__(self, labels: Formatter) -> None:
+        self.labels = labels
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return NEGATIVE.sub(MINUS, self.labels(x, pos))
+
+    def set_locs(self, locs: Any) -> None:
+        self.labels.set_locs(locs)
 
 
 @dataclass(frozen=True)
@@ -102,6 +122,10 @@ def rendered(figure: Figure, formats: Sequence[str] = ("svg", "png")) -> dict[st
             width=figure.width, height=figure.height, dpi=PNG_DPI, verbose=False, limitsize=False
         ).figure
         with matplotlib.rc_context(figure.plot.theme.rcParams):
+            for axes in drawing.axes:
+                for axis in (axes.xaxis, axes.yaxis):
+                    axis.set_major_formatter(MinusSigns(axis.get_major_formatter()))
+                    axis.get_ticklabels()  # which are made anew, to be laid out
             layout = drawing.get_layout_engine()
             texts = [(text, *_place(text)) for text in drawing.findobj(Text)]
             return {each: _printed(drawing, layout, texts, each) for each in formats}

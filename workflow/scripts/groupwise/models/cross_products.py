@@ -25,7 +25,7 @@ SMALL = 64
 LARGE = 500_000
 """Matrices of so many numbers are looked at for zeros before they are multiplied."""
 
-CHUNK = 500_000
+CHUNK = 200_000
 """Numbers in the largest array that is worked on at a time, where there are several outcomes."""
 
 

@@ -120,11 +120,15 @@ def _measure(facts: Facts) -> str:
 
 
 def _size(facts: Facts, value: float, decimals: int) -> str:
-    """`2.4 higher`, `1.31 times as high`, `3.1 percentage points lower`."""
+    """`2.4 higher`, `less than 0.1 higher`, `1.31 times as high`, `3.1 percentage points lower`."""
     words = facts.words
     if words.response.is_ratio:
         return f"{words.effect(value, decimals)} times as high"
+    if value == 0:
+        return "neither higher nor lower"
     size = words.effect(abs(value), decimals)
+    if not size.strip("0."):  # the last digit is what it is less than
+        size = f"less than {size[:-1]}1"
     unit = " standard deviations" if facts.design["outcome"]["as"] == "standardized" else words.unit
     return f"{size}{unit} {'lower' if value < 0 else 'higher'}"
 
