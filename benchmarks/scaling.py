@@ -91,7 +91,7 @@ def arguments() -> argparse.Namespace:
 def keep(found: Measured) -> None:
     """Write a measurement into the table, in the place of an earlier one, at once: some take hours."""
     keys = ["part", "stage", "size"]
-    table = pd.DataFrame([asdict(found)])
+    table = pd.DataFrame([asdict(found) | {"machine": scaling_page.processor()}])
     if TABLE.exists():
         table = pd.concat([pd.read_csv(TABLE), table.astype({"peak_mb": float, "input_mb": float})])
     table = table.drop_duplicates(keys, keep="last").sort_values(keys)

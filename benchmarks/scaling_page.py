@@ -92,7 +92,13 @@ def write(table: pd.DataFrame, path: Path) -> None:
     runs = table[table["part"] == "rows"].groupby("size")["runs"].max().fillna(1).astype(int)
     figure = draw(stages)
     path.with_suffix(".svg").write_bytes(render(figure, "svg"))
-    lines = [*introduction(), *rows(stages, runs), *limits(), f"![{figure.alt}](scaling.svg)", ""]
+    lines = [
+        *introduction(table),
+        *rows(stages, runs),
+        *limits(),
+        f"![{figure.alt}](scaling.svg)",
+        "",
+    ]
     lines += [*replicates(table), *study(table, Study())]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -108,7 +114,7 @@ def wrapped(text: str) -> Iterator[str]:
         yield ""
 
 
-def introduction() -> Iterator[str]:
+def introduction(table: pd.DataFrame) -> Iterator[str]:
     yield from ("# How the cost grows", "")
     yield from wrapped(
         """
@@ -122,8 +128,10 @@ def introduction() -> Iterator[str]:
         neighbouring sizes may be nothing else.
         """
     )
-    yield f"{processor()}; Python {platform.python_version()}; {date.today().isoformat()}."
-    yield ""
+    by_part = table.groupby("part")["machine"].unique()
+    rows_on, replicates_on = (" and ".join(by_part[part]) for part in ("rows", "replicates"))
+    python = f"Python {platform.python_version()}; {date.today().isoformat()}"
+    yield from wrapped(f"Rows: {rows_on}. Replicates: {replicates_on}. {python}.")
 
 
 def processor() -> str:
