@@ -14,7 +14,8 @@ from scipy import stats
 
 from groupwise.design import Design
 from groupwise.inference import mixed
-from groupwise.inference.bootstrap import Tails, bootstrap, draw_t
+from groupwise.inference.bootstrap import Tails, bootstrap, bootstrap_decisions, draw_t
+from groupwise.models.random_intercept import RandomInterceptFit
 
 RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "unequal": ({"groups": 12, "sizes": range(2, 14), "covariates": ("x",)}, {}),
@@ -108,6 +109,30 @@ def test_draws_without_a_fit_are_beyond_every_value() -> None:
     np.testing.assert_allclose(tails.p_value(np.array([40.0, 40.0])), [0.1, 0.3])
     at = tails.critical_value(0.2)
     assert at[0] == pytest.approx(stats.norm.isf(0.1 / 0.9 / 2)) and at[1] == np.inf
+
+
+def test_draws_go_on_where_some_have_no_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten draws often none is one of the eighth that has no fit, which p-values count as extreme."""
+    design, y = made("unequal")
+    fit = mixed.mixed_model(design).fit(y + np.outer(np.linspace(0, 3, 60), design.X[:, 1]))
+    shift = RandomInterceptFit.shift
+
+    def without(self: RandomInterceptFit, L: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        fails = self.var_residual > np.quantile(self.var_residual, 7 / 8)
+        return np.where(fails[:, None], np.nan, shift(self, L, theta))
+
+    monkeypatch.setattr(RandomInterceptFit, "shift", without)
+    rows = bootstrap_decisions(
+        fit,
+        design.L,
+        0.95,
+        n_draws=199,
+        seeds=np.arange(60),
+        searched=0,
+        truth=np.zeros(len(design.L)),
+        levels=[0.1],
+    )
+    assert (rows.p_value > 0.1).all() and (rows.covers == 1).all()
 
 
 values = st.floats(-2, 2)

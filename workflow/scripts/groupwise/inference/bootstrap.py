@@ -33,6 +33,9 @@ from groupwise.tidy import Inference, JointTest
 CLEAR = 3.0
 """A p-value so many Monte Carlo standard errors from a level is on its side of it."""
 
+RARE = 0.001
+"""With more draws without a fit, all are made: each adds to the p-value, and few draws show none."""
+
 AHEAD = 3
 """Outcomes whose draws are made together: a multiple of those whose first draws are fitted together."""
 
@@ -140,6 +143,8 @@ def bootstrap_decisions(
     def goes_on(who: np.ndarray, drawn: Tails) -> np.ndarray:
         beyond = drawn.beyond(t[:, who])
         p_values[:, who] = beyond.mean(axis=-1)
+        if (drawn.scale == 0).mean() > RARE:
+            return np.ones(len(who), dtype=bool)
         return (who < searched) | _near(beyond[0], levels) | _near(beyond[1], [1 - conf_level])
 
     drawn = draw_t(fit, L, n_draws=n_draws, seeds=seeds, goes_on=goes_on)
@@ -260,13 +265,18 @@ def bootstrap_joint(fit: Fit, L: np.ndarray, *, n_draws: int, seeds: int | np.nd
     )
     for who, drawn in refitted:  # what has no fit counts as extreme
         reached[who] += (~(drawn < statistic.reshape(-1)[who, None])).sum(axis=1)
-    p_value = np.where(fit.converged, (1 + reached.reshape(fit.shape)) / (1 + n_draws), np.nan)
+    p_value = np.where(fit.converged, counted(reached.reshape(fit.shape), n_draws), np.nan)
     return JointTest(statistic, float(rank), np.full(fit.shape, np.nan), p_value)
 
 
 def _flat(theta: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """(..., k) or (...) as (B, k) or (B,)."""
     return theta.reshape(-1, *theta.shape[len(shape) :])
+
+
+def counted(reached: np.ndarray, n_draws: int) -> np.ndarray:
+    """p-values, if so many of the draws are at least as extreme as the statistic, which counts too."""
+    return np.asarray((1 + reached) / (1 + n_draws))
 
 
 def _wald(contrast: np.ndarray, vcov: np.ndarray, rank: int) -> np.ndarray:

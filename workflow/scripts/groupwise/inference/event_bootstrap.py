@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from groupwise.inference.bootstrap import counted
 from groupwise.inference.wald import t_inference, wald_statistic
 from groupwise.models.quadrature import SMALL, QuadratureFit
 from groupwise.tidy import Inference, JointTest
@@ -123,5 +124,4 @@ def critical_values(drawn: np.ndarray, conf_level: float) -> np.ndarray:
 def exceedance(drawn: np.ndarray, statistic: np.ndarray) -> np.ndarray:
     """(1 + number of draws (..., n, k) at least as large as |statistic| (..., k)) / (1 + n)."""
     reached = (drawn >= np.abs(statistic)[..., None, :]).sum(axis=-2)
-    p_value: np.ndarray = (1 + reached) / (1 + drawn.shape[-2])
-    return p_value
+    return counted(reached, drawn.shape[-2])
