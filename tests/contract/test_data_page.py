@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 
